@@ -1,0 +1,59 @@
+# What a person types. Every target sets up what it needs: Python 3.11, make and apt or pip are enough.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+CATALOG ?=
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Nothing here phones home, and no model is fetched from a hub.
+export HF_HUB_OFFLINE := 1
+export DAGSTER_DISABLE_TELEMETRY := 1
+export MLFLOW_DISABLE_TELEMETRY := true
+export GX_ANALYTICS_ENABLED := false
+
+.PHONY: help setup system demo test test-fast up check bench base constraints clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+setup: $(STAMP) ## virtual environment with pinned dependencies, and the system libraries they load
+
+$(STAMP): pyproject.toml constraints.txt
+	@sh .ci/system-packages
+	@echo "Setting up $(VENV) (a few minutes the first time)" >&2
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(STAMP) ## the whole lifecycle once; CATALOG=DIR takes a real catalogue instead of the drawn one
+	@$(BIN)/selvedge demo $(if $(CATALOG),--catalog "$(CATALOG)")
+
+test: $(STAMP) ## every test, real services included
+	@sh .ci/system-packages browser
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+test-fast: $(STAMP) ## the tests that need seconds
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not e2e"
+
+up: $(STAMP) ## Dagster and MLflow with one link each; Ctrl-C stops all
+	@$(BIN)/selvedge up
+
+check: $(STAMP) ## ruff, mypy, import rules
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(STAMP) ## the benchmarks, each a ratio against a baseline measured in the same run
+	@$(BIN)/python -m benchmarks
+
+base: $(STAMP) ## rebuild the pre-trained base of the tiny profile (minutes on a GPU, hours without)
+	@$(BIN)/python -m training.blip2.pretraining --out models/blip2-tiny
+
+constraints: ## write constraints.txt from this virtual environment
+	@{ sed -n '/^#/p' constraints.txt; $(BIN)/pip freeze --exclude-editable | grep -vE '^(pip|setuptools|wheel|selvedge)|@ ' | sed 's/+cpu//'; } > constraints.new
+	@mv constraints.new constraints.txt
+
+clean: ## remove local state (.selvedge) but not the virtual environment
+	@rm -rf .selvedge

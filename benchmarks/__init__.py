@@ -1,0 +1,1 @@
+"""Measurements: each prints a figure beside a named baseline of the same run. `python -m benchmarks` runs them."""

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Everything that wants an accelerator, in one command: benchmarks/gpu.sh OUT
+# Needs a python3 (or $PYTHON) with torch, transformers, tokenizers and peft; nothing is installed or downloaded.
+set -euo pipefail
+
+if [ $# -ne 1 ]; then
+    echo "usage: benchmarks/gpu.sh OUT" >&2
+    exit 2
+fi
+mkdir -p "$1"
+out=$(cd "$1" && pwd)
+cd "$(dirname "$0")/.."
+python=${PYTHON:-python3}
+
+if ! "$python" -c 'import torch, sys; sys.exit(not torch.cuda.is_available())' 2>/dev/null; then
+    echo "gpu.sh: $python finds no torch with a CUDA device on this machine; run it on one that has a GPU, or set PYTHON." >&2
+    exit 1
+fi
+export PYTHONUNBUFFERED=1 HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
+"$python" -m benchmarks.gpu_blip2 "$out" 2>&1 | tee "$out/gpu.log"

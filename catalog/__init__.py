@@ -1,0 +1,1 @@
+"""The shared ground of all stages: reading a catalogue, quarantine, groups, splits, Q&A pairs, the drawn catalogue."""

@@ -1,0 +1,281 @@
+"""The attribute schema: which questions exist, for which products, and every answer they may have.
+
+Belongs here: loading `attributes.yaml`, holding it to its own rules, wording, normalising a value to the vocabulary.
+Not here: the values of a catalogue (qa.py), what a model answers.
+
+The schema is data and travels inside a model artefact (`to_dict`), so that a model is always asked in the words it was
+taught with.
+"""
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import yaml
+
+from catalog.errors import SelvedgeError
+
+FORMAT = 1
+SHIPPED = Path(__file__).with_name("attributes.yaml")
+ANY_NOUN = "product"
+DETAILS, COLUMNS, COARSE = "details", "columns", "coarse"
+DETAILS_SHARE = 0.2  # of products with articleAttributes, from which a catalogue is asked for details
+COLUMN_NAMES = frozenset(
+    {"gender", "master_category", "sub_category", "article_type", "base_colour", "season", "usage", "year"}
+)
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """One thing that can be asked about a product."""
+
+    name: str
+    sources: tuple[
+        str, ...
+    ]  # `json:<articleAttributes key>` or `column:<products column>`; the first with a value wins
+    applies_to: tuple[str, ...] | None  # article types; None: every product
+    vocabulary: tuple[str, ...]
+    synonyms: Mapping[str, str]
+    question: str  # may contain {noun}
+
+    @cached_property
+    def _by_spelling(self) -> dict[str, str]:
+        known = {_spelling(variant): value for variant, value in self.synonyms.items()}
+        return known | {_spelling(value): value for value in self.vocabulary}
+
+    def value_of(self, text: str) -> str | None:
+        """The vocabulary's value that a text means, or None; case, hyphens and spaces do not matter."""
+        return self._by_spelling.get(_spelling(text))
+
+
+@dataclass(frozen=True)
+class QuestionSet:
+    """Attributes that are asked together."""
+
+    name: str
+    attributes: tuple[str, ...]
+    given: tuple[str, ...]  # columns of `products` known beside the picture; nothing in a question may tell the others
+    minimum_products: int  # a value with fewer products is neither taught nor answered with
+
+
+@dataclass(frozen=True)
+class AttributeSchema:
+    """Article types, attributes and question sets, consistent with each other."""
+
+    article_types: Mapping[str, str]  # article type -> noun
+    attributes: Mapping[str, Attribute]
+    question_sets: Mapping[str, QuestionSet]
+
+    def question(self, attribute: str, article_type: str | None = None) -> str:
+        """The question in the published form, e.g. "What is the sleeve length of the shirt in this picture?".
+
+        Args:
+            attribute: an attribute's name.
+            article_type: names the product in the question; None (or an unknown type) says "product". Leave it out
+                where the article type is not given: see `asks`.
+        """
+        noun = self.article_types.get(article_type, ANY_NOUN) if article_type is not None else ANY_NOUN
+        return self._attribute(attribute).question.format(noun=noun)
+
+    def answer(self, attribute: str, value: str) -> str:
+        """The answer in the published form, e.g. "Sleeve Length: Long Sleeves"."""
+        return f"{self._attribute(attribute).name}: {value}"
+
+    def value_of(self, attribute: str, text: str) -> str | None:
+        """The vocabulary's value that a text means, or None."""
+        return self._attribute(attribute).value_of(text)
+
+    def applicable(self, article_type: str | None, question_set: str) -> list[str]:
+        """The attributes of a question set that a product of this type has, in the set's order."""
+        names = self.question_set(question_set).attributes
+        asked = [self.attributes[name] for name in names]
+        return [one.name for one in asked if one.applies_to is None or article_type in one.applies_to]
+
+    def asks(self, article_type: str | None, question_set: str) -> dict[str, str]:
+        """Question by attribute for a product: what to ask, worded without what the set does not give away."""
+        given = "article_type" in self.question_set(question_set).given
+        return {
+            name: self.question(name, article_type if given else None)
+            for name in self.applicable(article_type, question_set)
+        }
+
+    def question_set(self, name: str) -> QuestionSet:
+        """Raises SelvedgeError for an unknown name."""
+        if name not in self.question_sets:
+            raise SelvedgeError(f"question set {name!r} is unknown; choose one of {', '.join(self.question_sets)}.")
+        return self.question_sets[name]
+
+    def choose_question_set(self, products: pa.Table | pd.DataFrame) -> str:
+        """`details` where at least a fifth of the products have articleAttributes, else `columns`."""
+        if len(products) == 0:
+            return COLUMNS
+        if isinstance(products, pa.Table):
+            described = sum(bool(pairs) for pairs in products.column("attributes").to_pylist())
+        else:
+            described = sum(bool(len(pairs)) for pairs in products["attributes"] if pairs is not None)
+        return DETAILS if described >= DETAILS_SHARE * len(products) else COLUMNS
+
+    def narrowed(self, values: Mapping[str, Mapping[str, Sequence[str]]], question_set: str) -> "AttributeSchema":
+        """The schema of what was taught: only values, article types and attributes that occur.
+
+        Args:
+            values: attribute -> value -> article types it occurs with.
+            question_set: the set whose attributes are narrowed; the other sets are dropped.
+        """
+        kept: dict[str, Attribute] = {}
+        chosen = self.question_set(question_set)
+        for name in chosen.attributes:
+            attribute, seen = self.attributes[name], values.get(name, {})
+            vocabulary = tuple(value for value in attribute.vocabulary if value in seen)
+            if not vocabulary:
+                continue
+            types = {article for articles in seen.values() for article in articles}
+            applies = None if attribute.applies_to is None else tuple(t for t in attribute.applies_to if t in types)
+            synonyms = {variant: value for variant, value in attribute.synonyms.items() if value in seen}
+            kept[name] = replace(attribute, vocabulary=vocabulary, applies_to=applies, synonyms=synonyms)
+        left = replace(chosen, attributes=tuple(kept))
+        return AttributeSchema(self.article_types, kept, {question_set: left})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for YAML or JSON; `from_dict` gives the same schema back."""
+        return {
+            "format": FORMAT,
+            "article_types": dict(self.article_types),
+            "attributes": {
+                one.name: {
+                    "sources": list(one.sources),
+                    "applies_to": "all" if one.applies_to is None else list(one.applies_to),
+                    "question": one.question,
+                    "vocabulary": list(one.vocabulary),
+                    "synonyms": dict(one.synonyms),
+                }
+                for one in self.attributes.values()
+            },
+            "question_sets": {
+                one.name: {
+                    "attributes": list(one.attributes),
+                    "given": list(one.given),
+                    "minimum_products": one.minimum_products,
+                }
+                for one in self.question_sets.values()
+            },
+        }
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any], place: str = "the attribute schema") -> "AttributeSchema":
+        """A schema from plain data, checked.
+
+        Args:
+            data: what `to_dict` gives.
+            place: how messages name it.
+
+        Raises:
+            SelvedgeError: another format, or something that does not fit together, in one sentence.
+        """
+        found = data.get("format") if isinstance(data, Mapping) else None
+        if found != FORMAT:
+            raise SelvedgeError(f"{place} has format {found!r}; this version reads format {FORMAT}.")
+        try:
+            types = {str(name): str(noun) for name, noun in data["article_types"].items()}
+            attributes = {str(name): _attribute(str(name), one, types) for name, one in data["attributes"].items()}
+            sets = {
+                str(name): QuestionSet(
+                    str(name),
+                    tuple(one["attributes"]),
+                    tuple(one.get("given", ())),
+                    int(one.get("minimum_products", 1)),
+                )
+                for name, one in data["question_sets"].items()
+            }
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise SelvedgeError(f"{place} is incomplete ({type(error).__name__}: {error}).") from error
+        schema = AttributeSchema(types, attributes, sets)
+        _check(schema, place)
+        return schema
+
+    def digest(self) -> str:
+        """Hash of everything the schema says; part of what makes a published row out of date."""
+        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
+
+    def _attribute(self, name: str) -> Attribute:
+        if name not in self.attributes:
+            raise SelvedgeError(f"attribute {name!r} is not in the schema; it has {', '.join(self.attributes)}.")
+        return self.attributes[name]
+
+
+def load_schema(path: str | Path | None = None) -> AttributeSchema:
+    """The attribute schema of a YAML file, by default the shipped `catalog/attributes.yaml`.
+
+    Raises:
+        SelvedgeError: the file is missing, is not YAML, or contradicts itself.
+    """
+    file = Path(path) if path is not None else SHIPPED
+    try:
+        data = yaml.load(file.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except OSError as error:
+        raise SelvedgeError(f"attribute schema {file} cannot be read ({error.strerror}).") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SelvedgeError(f"attribute schema {file} is not YAML ({' '.join(str(error).split())}).") from error
+    return AttributeSchema.from_dict(data, f"attribute schema {file}")
+
+
+def _spelling(text: str) -> str:
+    return " ".join(re.sub(r"[-_/]+", " ", unicodedata.normalize("NFKC", text).casefold()).split())
+
+
+def _attribute(name: str, data: Mapping[str, Any], article_types: Mapping[str, str]) -> Attribute:
+    applies, vocabulary = data["applies_to"], data["vocabulary"]
+    return Attribute(
+        name=name,
+        sources=tuple(data["sources"]),
+        applies_to=None if applies == "all" else tuple(applies),
+        vocabulary=tuple(article_types) if vocabulary == "article_types" else tuple(str(value) for value in vocabulary),
+        synonyms={str(variant): str(value) for variant, value in (data.get("synonyms") or {}).items()},
+        question=str(data["question"]),
+    )
+
+
+def _check(schema: AttributeSchema, place: str) -> None:
+    for attribute in schema.attributes.values():
+        _check_attribute(attribute, schema.article_types, f"{place}: attribute {attribute.name!r}")
+    for question_set in schema.question_sets.values():
+        where = f"{place}: question set {question_set.name!r}"
+        for name in question_set.attributes:
+            if name not in schema.attributes:
+                raise SelvedgeError(f"{where} names the unknown attribute {name!r}; describe it under `attributes`.")
+        for column in question_set.given:
+            if column not in COLUMN_NAMES:
+                raise SelvedgeError(f"{where} gives the unknown column {column!r}; products have no such column.")
+
+
+def _check_attribute(attribute: Attribute, article_types: Mapping[str, str], where: str) -> None:
+    for article_type in attribute.applies_to or ():
+        if article_type not in article_types:
+            raise SelvedgeError(
+                f"{where} applies to the unknown article type {article_type!r}; add it to `article_types`."
+            )
+    if not attribute.vocabulary:
+        raise SelvedgeError(f"{where} has no vocabulary; name at least one value.")
+    spellings = [_spelling(value) for value in attribute.vocabulary]
+    if len(set(spellings)) < len(spellings):
+        twice = next(value for value in attribute.vocabulary if spellings.count(_spelling(value)) > 1)
+        raise SelvedgeError(f"{where} has the value {twice!r} twice; case, hyphens and spaces do not count.")
+    for variant, value in attribute.synonyms.items():
+        if value not in attribute.vocabulary:
+            raise SelvedgeError(f"{where} has the synonym {variant!r} for {value!r}, which is not in its vocabulary.")
+    for source in attribute.sources:
+        kind, _, key = source.partition(":")
+        if kind not in ("json", "column") or not key or (kind == "column" and key not in COLUMN_NAMES):
+            raise SelvedgeError(f"{where} has the unknown source {source!r}; write json:<key> or column:<column>.")
+    try:
+        attribute.question.format(noun=ANY_NOUN)
+    except (KeyError, IndexError, ValueError) as error:
+        raise SelvedgeError(f"{where} has a question with a placeholder other than {{noun}}.") from error

@@ -1,0 +1,264 @@
+"""Tables: what every Parquet file of Selvedge looks like, and how one is published whole.
+
+Belongs here: the schemas of DESIGN's data contracts, references, reading and writing. Not here: what the rows mean.
+
+A table is published in one step (a temporary file and `os.replace` on disk, one completed upload on an object store),
+so a reader sees the old table or the new one, never a half. Between assets pass `Reference`s, never the rows.
+"""
+
+import hashlib
+import os
+import secrets
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from upath import UPath
+
+from catalog.errors import SelvedgeError
+
+TEXT = pa.string()
+TEXT_MAP = pa.map_(TEXT, TEXT)
+
+SCHEMAS: dict[str, pa.Schema] = {
+    "products": pa.schema(
+        [
+            ("drop", TEXT),
+            ("product_id", pa.int64()),
+            ("line", pa.int32()),
+            ("gender", TEXT),
+            ("master_category", TEXT),
+            ("sub_category", TEXT),
+            ("article_type", TEXT),
+            ("base_colour", TEXT),
+            ("season", TEXT),
+            ("year", pa.int16()),
+            ("usage", TEXT),
+            ("product_display_name", TEXT),
+            ("brand", TEXT),
+            ("variant", TEXT),
+            ("attributes", TEXT_MAP),  # raw values as the JSON has them, "NA" and blanks removed
+            ("descriptors", TEXT_MAP),  # HTML stripped; an independent check, never fed to a model
+            ("image_uri", TEXT),  # the file as delivered
+            ("image_sha256", TEXT),  # of the delivered bytes
+            ("image_dhash", TEXT),  # 256 bits, 64 hex digits
+            ("image_width", pa.int32()),
+            ("image_height", pa.int32()),
+            ("recovered", pa.bool_()),  # the row had unquoted commas
+        ]
+    ),
+    "quarantine": pa.schema(
+        [("drop", TEXT), ("line", pa.int32()), ("reason", TEXT), ("raw", pa.binary()), ("detail", TEXT)]
+    ),
+    "images": pa.schema(
+        [
+            ("drop", TEXT),
+            ("product_id", pa.int64()),
+            ("source_sha256", TEXT),
+            ("uri", TEXT),  # the standardised copy: RGB, upright, long side at most 512 pixels
+            ("sha256", TEXT),  # of the standardised copy
+            ("width", pa.int32()),
+            ("height", pa.int32()),
+        ]
+    ),
+    "splits": pa.schema(
+        [
+            ("product_id", pa.int64()),
+            ("drop", TEXT),
+            ("group_id", TEXT),
+            ("split", TEXT),  # train, validation, test; or excluded (joined two groups of different splits)
+        ]
+    ),
+    "qa_pairs": pa.schema(
+        [
+            ("product_id", pa.int64()),
+            ("drop", TEXT),
+            ("group_id", TEXT),
+            ("split", TEXT),
+            ("attribute", TEXT),
+            ("question", TEXT),
+            ("answer", TEXT),
+            ("value", TEXT),
+        ]
+    ),
+    "attributes": pa.schema(
+        [
+            ("drop", TEXT),
+            ("product_id", pa.int64()),
+            ("attribute", TEXT),
+            ("value", TEXT),  # the most likely value, also where the model abstains
+            ("confidence", pa.float32()),
+            ("abstained", pa.bool_()),
+            ("model_uri", TEXT),
+            ("model_digest", TEXT),
+            ("input_hash", TEXT),
+        ]
+    ),
+    "descriptions": pa.schema(
+        [
+            ("drop", TEXT),
+            ("product_id", pa.int64()),
+            ("text", TEXT),
+            ("writer", TEXT),
+            ("checks", TEXT),  # JSON: coverage, unsupported, contradictions, banned
+            ("attempt", pa.int16()),
+            ("model_version", TEXT),
+            ("prompt_version", TEXT),
+            ("input_hash", TEXT),
+        ]
+    ),
+    "scores": pa.schema(
+        [
+            ("family", TEXT),
+            ("candidate", TEXT),
+            ("subject", TEXT),  # base, candidate, champion, floor:majority, ceiling:linear_probe, …
+            ("attribute", TEXT),  # an attribute, or "mean"
+            ("slice", TEXT),  # "all", or "article_type=Shirts"
+            ("metric", TEXT),
+            ("value", pa.float64()),
+            ("low", pa.float64()),  # 95 % group-bootstrap interval; missing where none applies
+            ("high", pa.float64()),
+            ("support", pa.int64()),  # test rows behind the figure
+        ]
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What one asset hands to the next: where the rows are and what they must hash to."""
+
+    uri: str
+    sha256: str
+    rows: int
+    schema: str
+
+    def as_metadata(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def content_sha256(table: pa.Table) -> str:
+    """Hash of schema and rows, independent of how Parquet packs them.
+
+    Two things change on the way through a file without the rows changing: Parquet names a map's entries after its
+    column, and whatever bytes lie under a missing value are lost.
+    """
+    fields = [pa.field(field.name, _plain(field.type)) for field in table.schema]
+    digest = hashlib.sha256(str(pa.schema(fields)).encode())
+    for field, column in zip(fields, table.columns, strict=True):
+        array = column.combine_chunks().cast(field.type)
+        if array.null_count and not pa.types.is_nested(field.type):
+            digest.update(_as_bytes(array.is_null()))
+            array = array.fill_null(pa.scalar(_ZERO.get(str(field.type), 0), field.type))
+        digest.update(_as_bytes(array))
+    return digest.hexdigest()
+
+
+_ZERO = {"string": "", "large_string": "", "binary": b"", "bool": False}
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return pa.map_(kind.key_type, kind.item_type) if pa.types.is_map(kind) else kind
+
+
+def _as_bytes(array: pa.Array) -> bytes:
+    schema = pa.schema([pa.field("values", array.type)])
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, schema) as writer:
+        writer.write_table(pa.table([array], schema=schema))
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
+
+
+def as_table(rows: pa.Table | pd.DataFrame, schema_name: str) -> pa.Table:
+    """Rows cast to a contract's columns, in its order.
+
+    Raises:
+        SelvedgeError: a column is missing or holds values of another type.
+    """
+    schema = SCHEMAS[schema_name]
+    try:
+        if isinstance(rows, pd.DataFrame):
+            return pa.Table.from_pandas(rows, schema=schema, preserve_index=False).replace_schema_metadata(None)
+        return rows.select(schema.names).cast(schema).replace_schema_metadata(None)
+    except (KeyError, pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise SelvedgeError(f"table {schema_name}: rows do not fit its contract ({error}).") from error
+
+
+def write_table(rows: pa.Table | pd.DataFrame, uri: str | Path | UPath, schema_name: str) -> Reference:
+    """Publish a whole table at `uri`; a failure leaves what was there before.
+
+    Raises:
+        SelvedgeError: the rows do not fit the schema, or the disk is full or not writable.
+    """
+    table = as_table(rows, schema_name)
+    sha256 = content_sha256(table)
+    stamped = table.replace_schema_metadata({"selvedge.schema": schema_name, "selvedge.content_sha256": sha256})
+    sink = pa.BufferOutputStream()
+    pq.write_table(stamped, sink, compression="zstd")
+    publish_bytes(sink.getvalue().to_pybytes(), uri)
+    return Reference(str(uri), sha256, table.num_rows, schema_name)
+
+
+def publish_bytes(content: bytes, uri: str | Path | UPath) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        SelvedgeError: the disk is full or the place cannot be written.
+    """
+    path = UPath(uri)
+    local = path.protocol in ("", "file", "local")
+    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.part" if local else path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not local:
+            path.write_bytes(content)
+            return
+        with Path(temporary.path).open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary.path).replace(path.path)
+    except OSError as error:
+        if local:
+            temporary.unlink(missing_ok=True)
+        why = error.strerror or error
+        raise SelvedgeError(f"{path} could not be written ({why}); nothing was changed.") from error
+
+
+def read_table(source: str | Path | UPath | Reference) -> pa.Table:
+    """The rows of a published table; a `Reference` is held to its hash.
+
+    Raises:
+        SelvedgeError: the table is missing, is not Parquet, or is not the one the reference names.
+    """
+    path = UPath(source.uri if isinstance(source, Reference) else source)
+    try:
+        table = pq.read_table(pa.BufferReader(path.read_bytes()))
+    except FileNotFoundError as error:
+        raise SelvedgeError(f"table {path} does not exist; materialise what writes it first.") from error
+    except pa.ArrowInvalid as error:
+        raise SelvedgeError(f"table {path} is not readable Parquet ({error}).") from error
+    metadata = table.schema.metadata or {}
+    table = table.replace_schema_metadata(None)
+    if isinstance(source, Reference) and content_sha256(table) != source.sha256:
+        raise SelvedgeError(f"table {path} changed since it was referenced; materialise what reads it again.")
+    return table.replace_schema_metadata(metadata)
+
+
+def read_frame(source: str | Path | UPath | Reference) -> pd.DataFrame:
+    """`read_table` as a pandas frame; maps become dictionaries."""
+    frame = read_table(source).to_pandas()
+    for name in ("attributes", "descriptors"):
+        if name in frame and len(frame) and not isinstance(frame[name].iloc[0], str):
+            frame[name] = [dict(pairs) if pairs is not None else {} for pairs in frame[name]]
+    return frame
+
+
+def table_sha256(source: str | Path | UPath) -> str:
+    """The content hash a published table carries."""
+    metadata = read_table(source).schema.metadata or {}
+    return metadata.get(b"selvedge.content_sha256", b"").decode()

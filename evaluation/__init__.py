@@ -1,0 +1,1 @@
+"""Metrics, statistics and the promotion rule: evidence in, decision out. Nothing here writes to a registry."""

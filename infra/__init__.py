@@ -1,0 +1,1 @@
+"""What Selvedge runs on: local services, storage and database adapters. No business rules."""

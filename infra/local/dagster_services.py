@@ -1,0 +1,40 @@
+"""Dagster on this machine: the web server people look at and the daemon that launches what is due.
+
+Belongs here: how the two are started. Not here: the definitions they load and the instance's dagster.yaml.
+"""
+
+import sys
+from pathlib import Path
+
+from infra.local.services import Service
+
+QUIET = {"DAGSTER_DISABLE_TELEMETRY": "1"}
+
+
+def dagster_services(dagster_home: Path, logs: Path, port: int, module: str) -> tuple[Service, Service]:
+    """Declarations of the web server and the daemon, in the order to start them.
+
+    Args:
+        dagster_home: the instance's folder, with its dagster.yaml.
+        module: dotted name of the module that holds the definitions.
+    """
+    environment = {**QUIET, "DAGSTER_HOME": str(dagster_home)}
+    web_server = Service(
+        name="dagster-webserver",
+        command=(sys.executable, "-m", "dagster_webserver", "-h", "127.0.0.1", "-p", str(port), "-m", module),
+        folder=dagster_home,
+        log=logs / "dagster-webserver.log",
+        port=port,
+        health_url=f"http://127.0.0.1:{port}/server_info",
+        port_setting="SELVEDGE_DAGSTER_PORT",
+        environment=environment,
+    )
+    daemon = Service(
+        name="dagster-daemon",
+        command=(sys.executable, "-m", "dagster._daemon", "run", "-m", module),
+        folder=dagster_home,
+        log=logs / "dagster-daemon.log",
+        environment=environment,
+        settle_seconds=3.0,
+    )
+    return web_server, daemon

@@ -1,0 +1,121 @@
+"""The MLflow server of this machine: its database brought up to date once, then one small server process.
+
+Belongs here: how MLflow is started. Not here: what is logged (orchestration/tracking.py) and what a champion is
+(orchestration/registry.py).
+
+Two facts shape this file, both seen with MLflow 3.17: six processes that opened a fresh SQLite file together all failed
+and left it unusable, so the database is made whole before anything may open it; and a server starts seven helper
+processes of 235 MB unless job execution is switched off.
+"""
+
+import importlib.metadata
+import os
+import secrets
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+from infra.errors import ServiceFailure
+from infra.local.lock import exclusive
+from infra.local.services import Progress, Running, Service, ensure
+
+MIGRATION_TIMEOUT_SECONDS = 300
+QUIET = {
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+}
+SQLITE = "sqlite:///"
+
+
+def mlflow_service(home: Path, logs: Path, port: int, database_uri: str, artifact_root: str) -> Service:
+    """The declaration: one worker on the loopback address, artefacts written by the clients themselves.
+
+    `artifact_root` is a folder or an s3:// address that clients write to directly: large uploads through the server
+    time out (mlflow issues 7564, 8539).
+    """
+    command = (
+        *(sys.executable, "-m", "mlflow", "server"),
+        *("--backend-store-uri", database_uri),
+        *("--default-artifact-root", artifact_root),
+        *("--artifacts-destination", artifact_root),
+        *("--host", "127.0.0.1", "--port", str(port)),
+        *("--workers", "1"),
+    )
+    return Service(
+        name="mlflow",
+        command=command,
+        folder=home,
+        log=logs / "mlflow.log",
+        port=port,
+        health_url=f"http://127.0.0.1:{port}/health",
+        port_setting="SELVEDGE_MLFLOW_PORT",
+        environment=QUIET,
+    )
+
+
+def ensure_mlflow(
+    home: Path, logs: Path, port: int, database_uri: str, artifact_root: str, progress: Progress = lambda line: None
+) -> Running:
+    """A healthy MLflow server on an up-to-date database; the one that is already ours, or a new one.
+
+    Raises:
+        ServiceFailure: the database could not be prepared, the port is taken, or the server did not start.
+    """
+    migrate(home, database_uri, progress)
+    if "://" not in artifact_root:
+        Path(artifact_root).mkdir(parents=True, exist_ok=True)
+    return ensure(mlflow_service(home, logs, port, database_uri, artifact_root), progress)
+
+
+def migrate(home: Path, database_uri: str, progress: Progress = lambda line: None) -> None:
+    """Bring MLflow's database to the installed version, once; processes that ask together wait for the first.
+
+    A SQLite file is migrated beside its place and moved there whole, so that a kill leaves the old one or the new one.
+
+    Raises:
+        ServiceFailure: `mlflow db upgrade` failed; its last line is in the sentence.
+    """
+    version = importlib.metadata.version("mlflow")
+    stamp = home / "database-version"
+    with exclusive(home / "database.lock", MIGRATION_TIMEOUT_SECONDS, "preparing MLflow's database"):
+        file = Path(database_uri.removeprefix(SQLITE)) if database_uri.startswith(SQLITE) else None
+        done = stamp.exists() and stamp.read_text() == f"{version} {database_uri}"
+        if done and (file is None or file.exists()):
+            return
+        progress("mlflow: preparing its database")
+        if file is None:
+            _upgrade(database_uri)
+        else:
+            _upgrade_beside(file)
+        stamp.write_text(f"{version} {database_uri}")
+
+
+def _upgrade_beside(file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f".{file.name}.{secrets.token_hex(4)}.part")
+    try:
+        if file.exists():
+            _copy_database(file, part)
+        _upgrade(f"{SQLITE}{part}")
+        part.replace(file)
+    except (OSError, sqlite3.Error) as error:
+        raise ServiceFailure(f"MLflow's database {file} could not be prepared ({error}).") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _copy_database(source: Path, copy: Path) -> None:
+    # SQLite's own copy: after a kill part of the rows may still be in the journal beside the file.
+    with closing(sqlite3.connect(source)) as reader, closing(sqlite3.connect(copy)) as writer:
+        reader.backup(writer)
+
+
+def _upgrade(database_uri: str) -> None:
+    command = (sys.executable, "-m", "mlflow", "db", "upgrade", database_uri)
+    result = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **QUIET}, check=False)
+    if result.returncode != 0:
+        lines = [line for line in (result.stderr + result.stdout).splitlines() if line.strip()] or ["no message"]
+        raise ServiceFailure(f"MLflow's database could not be prepared: {lines[-1].strip()[:300]}")

@@ -1,0 +1,257 @@
+"""Services: one typed declaration, started as a child process, watched until it answers, stopped with its children.
+
+Belongs here: process, port, pid file and health, the same for every service. Not here: which services there are
+(mlflow_server.py, dagster_services.py) and the command that runs them all (up.py).
+
+Whose a running service is, is decided by its pid file together with the process's creation time: a pid alone is handed
+out again after a reboot. A service never outlives the command that started it (leash.py); should it all the same, the
+next start finds it by the pid file and ends it.
+"""
+
+import json
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from infra.errors import ServiceFailure
+from infra.local.lock import exclusive
+
+Progress = Callable[[str], None]
+HEALTH_TIMEOUT_SECONDS = 2.0
+POLL_SECONDS = 0.15
+PATIENCE_SECONDS = 15.0  # a busy machine answers late; a running service is not ended for that
+STOP_GRACE_SECONDS = 15.0
+STUCK_GRACE_SECONDS = 5.0
+LOG_LIMIT_BYTES = 20 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Service:
+    """What to start and how to know that it is up.
+
+    `port` and `health_url` are None for a process that listens nowhere: it counts as up once it has lived
+    `settle_seconds`.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    folder: Path  # holds the pid file and the lock
+    log: Path
+    port: int | None = None
+    health_url: str | None = None
+    port_setting: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    start_timeout_seconds: float = 120.0
+    settle_seconds: float = 1.0
+
+    @property
+    def pid_file(self) -> Path:
+        return self.folder / f"{self.name}.pid"
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process that cannot be mistaken for another one with the same number."""
+
+    pid: int
+    created: float  # seconds since the epoch, as the kernel has it
+    port: int | None
+
+    def find(self) -> psutil.Process | None:
+        try:
+            process = psutil.Process(self.pid)
+            same = abs(process.create_time() - self.created) < 0.02
+            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+        except psutil.NoSuchProcess:
+            return None
+
+
+class Running:
+    """A service that answers. `started_here` tells whether stopping it is this command's business."""
+
+    def __init__(self, service: Service, process: Process, child: subprocess.Popen[bytes] | None = None) -> None:
+        self.service = service
+        self.process = process
+        self._child = child  # kept, or Python warns of a child nobody waits for
+        self.started_here = child is not None
+
+    def alive(self) -> bool:
+        return self.process.find() is not None
+
+    def stop(self, grace_seconds: float = STOP_GRACE_SECONDS) -> None:
+        """End the service and everything it started; a service of another command is left alone."""
+        if self.started_here:
+            end_tree(self.process, grace_seconds)
+            if self._child is not None:
+                self._child.poll()
+            self.service.pid_file.unlink(missing_ok=True)
+
+
+def ensure(service: Service, progress: Progress = lambda line: None) -> Running:
+    """The service, healthy: the one that is already ours, or a new one.
+
+    Raises:
+        ServiceFailure: the port belongs to another program, the service ended while starting, or it never answered.
+    """
+    starting = f"starting {service.name}"
+    with exclusive(service.folder / f"{service.name}.lock", service.start_timeout_seconds + 30, starting):
+        recorded = recorded_process(service)
+        if recorded is not None and recorded.find() is not None:
+            if recorded.port != service.port:
+                raise ServiceFailure(
+                    f"{service.name} of {service.folder} already runs on port {recorded.port}; "
+                    f"set {service.port_setting} to that port, or stop it first."
+                )
+            if _answers_within(service, PATIENCE_SECONDS):
+                return Running(service, recorded)
+            progress(f"{service.name}: ending one that does not answer")
+            end_tree(recorded, STUCK_GRACE_SECONDS)
+        _refuse_taken_port(service)
+        running = _start(service)
+        try:
+            _wait_until_healthy(service, running.process, progress)
+        except BaseException:  # Ctrl-C while it starts must not leave it behind
+            running.stop(grace_seconds=3)
+            raise
+        return running
+
+
+def state(service: Service) -> str:
+    """`running` (ours and answering), `starting or stuck`, `taken` (another program has the port) or `stopped`."""
+    recorded = recorded_process(service)
+    if recorded is not None and recorded.find() is not None:
+        return "running" if answers(service) else "starting or stuck"
+    return "taken" if service.port is not None and port_taken(service.port) else "stopped"
+
+
+def recorded_process(service: Service) -> Process | None:
+    """What the pid file says; None when there is none or it was cut short."""
+    try:
+        return Process(**json.loads(service.pid_file.read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def answers(service: Service) -> bool:
+    """Does the health address answer 200? A service without one answers by being alive."""
+    if service.health_url is None:
+        return True
+    try:
+        with urllib.request.urlopen(service.health_url, timeout=HEALTH_TIMEOUT_SECONDS) as response:
+            return bool(response.status == 200)
+    except (OSError, ValueError):  # URLError, HTTPError and time-outs are OSErrors
+        return False
+
+
+def port_taken(port: int) -> bool:
+    """Does anything listen on the port of the loopback address?"""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def end_tree(process: Process, grace_seconds: float = STOP_GRACE_SECONDS) -> None:
+    """SIGTERM to a process, then to what it leaves; SIGKILL for what is still there after the grace.
+
+    The children are listed first: once the parent is gone nothing says whose they were.
+    """
+    root = process.find()
+    if root is None:
+        return
+    try:
+        family = [*root.children(recursive=True), root]
+        root.terminate()
+    except psutil.NoSuchProcess:
+        return
+    psutil.wait_procs([root], timeout=grace_seconds)
+    # A service that ends in order ends its children; those that are left get a moment of their own.
+    _, alive = psutil.wait_procs(family, timeout=0.3)
+    for survivor in alive:
+        _quietly(survivor.terminate)
+    _, alive = psutil.wait_procs(alive, timeout=2)
+    for survivor in alive:
+        _quietly(survivor.kill)
+    psutil.wait_procs(alive, timeout=2)
+
+
+def _quietly(signal_process: Callable[[], None]) -> None:
+    try:
+        signal_process()
+    except psutil.NoSuchProcess:
+        return
+
+
+def _refuse_taken_port(service: Service) -> None:
+    if service.port is not None and port_taken(service.port):
+        raise ServiceFailure(
+            f"port {service.port}, wanted by {service.name}, is in use by another program; "
+            f"stop it or set {service.port_setting} to a free port."
+        )
+
+
+def _answers_within(service: Service, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not answers(service):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_SECONDS)
+    return True
+
+
+def _start(service: Service) -> Running:
+    service.log.parent.mkdir(parents=True, exist_ok=True)
+    if service.log.exists() and service.log.stat().st_size > LOG_LIMIT_BYTES:
+        service.log.replace(service.log.with_suffix(".old.log"))
+    # The kernel's death signal follows the thread that forked: only the main thread lives as long as the command.
+    parent = os.getpid() if threading.current_thread() is threading.main_thread() else 0
+    leash = (sys.executable, "-I", "-S", str(Path(__file__).with_name("leash.py")), str(parent))
+    with service.log.open("ab") as log:
+        child = subprocess.Popen(
+            (*leash, *service.command),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **service.environment},
+            start_new_session=True,  # Ctrl-C reaches the command, which then stops its services in order
+        )
+    process = Process(child.pid, psutil.Process(child.pid).create_time(), service.port)
+    temporary = service.pid_file.with_suffix(f".{secrets.token_hex(4)}.part")
+    temporary.write_text(json.dumps(process.__dict__))
+    temporary.replace(service.pid_file)
+    return Running(service, process, child)
+
+
+def _wait_until_healthy(service: Service, process: Process, progress: Progress) -> None:
+    began = time.monotonic()
+    told = 0
+    while (seconds := time.monotonic() - began) < service.start_timeout_seconds:
+        if process.find() is None:
+            raise ServiceFailure(f"{service.name} ended while starting; {log_ending(service)}")
+        if answers(service) and (service.health_url is not None or seconds >= service.settle_seconds):
+            return
+        if int(seconds) >= told + 2:
+            told = int(seconds)
+            progress(f"{service.name}: starting, {told} s")
+        time.sleep(POLL_SECONDS)
+    raise ServiceFailure(
+        f"{service.name} did not answer within {service.start_timeout_seconds:.0f} s; {log_ending(service)}"
+    )
+
+
+def log_ending(service: Service) -> str:
+    """'its log FILE ends "…".', for the sentence of an error."""
+    try:
+        lines = [line.strip() for line in service.log.read_text(errors="replace").splitlines() if line.strip()]
+    except OSError:
+        lines = []
+    return f"its log {service.log} ends “{lines[-1][:200]}”." if lines else f"its log {service.log} is empty."

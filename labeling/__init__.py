@@ -1,0 +1,1 @@
+"""Where labels come from: people (review) and a GAN (handsoff). The rule that decides is in evaluation/."""

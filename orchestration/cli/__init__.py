@@ -1,0 +1,1 @@
+"""The `selvedge` command, one module a subject. Dagster and MLflow are imported only in commands that need them."""

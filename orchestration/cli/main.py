@@ -1,0 +1,141 @@
+"""The `selvedge` command: what the assets call, usable alone.
+
+Belongs here: assembling the commands, and what every one of them shares: errors as one sentence, exit codes, a stdout
+that carries nothing but the result. Not here: what a command does (its own file beside this one).
+
+Exit codes: 0 done, 1 a `SelvedgeError`, 2 wrong usage, 130 interrupted. Starting up imports typer and nothing heavier;
+each command imports what it needs.
+"""
+
+import contextlib
+import errno
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from types import FrameType
+
+import typer
+
+from catalog.errors import SelvedgeError
+from orchestration.cli import (
+    catalog_commands,
+    inference_commands,
+    model_commands,
+    registry_commands,
+    results,
+    running_commands,
+)
+from orchestration.cli.terminal import say
+from training.stopping import TrainingStopped
+
+app = typer.Typer(
+    name="selvedge",
+    help="From a catalogue to published descriptions: read, train, evaluate, promote, infer.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(catalog_commands.app, name="catalog", help="Draw, read and look at catalogues.")
+model_commands.add_to(app)
+inference_commands.add_to(app)
+registry_commands.add_to(app)
+running_commands.add_to(app)
+
+FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
+STOPPED = "selvedge: interrupted; nothing was left half-written, run the same command again to complete it."
+REFUSED_BY_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOMEM}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and exit with its code."""
+    sys.exit(run(sys.argv[1:] if arguments is None else list(arguments)))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; its exit code. Errors a person can act on are one sentence on stderr, others are raised."""
+    # Other people's advice to programmers is nothing that the person at this command can act on.
+    warnings.filterwarnings("ignore", module=r"(transformers|peft|mlflow|dagster)\b.*")
+    wants_help = not arguments or "--help" in arguments
+    with contextlib.nullcontext() if wants_help else _result_only_on_stdout(), _terminated_like_interrupted():
+        try:
+            outcome = app(list(arguments), prog_name="selvedge", standalone_mode=False)
+        except (SelvedgeError, typer.TyperException, typer.Abort, KeyboardInterrupt, OSError) as error:
+            outcome = _tell(error, arguments)
+            if outcome is None:
+                raise
+        else:
+            if outcome == INTERRUPTED:  # what typer makes of Ctrl-C
+                say(STOPPED)
+    return outcome if isinstance(outcome, int) else 0
+
+
+def _tell(error: BaseException, arguments: Sequence[str]) -> int | None:
+    """The sentence of an error, and the exit code; None for a fault of ours, which wants its traceback."""
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        say(STOPPED)
+        return INTERRUPTED
+    if isinstance(error, SelvedgeError):
+        say(f"selvedge: {error}")
+        return INTERRUPTED if isinstance(error, TrainingStopped) else FAILED
+    if isinstance(error, typer.TyperException):
+        message = error.format_message()
+        asked_nothing = message.startswith("Usage:")  # typer answers that with the whole help
+        hint = f"selvedge: {_one_line(message)} Try `selvedge {_command(arguments)}--help`."
+        say(message if asked_nothing else hint)
+        return WRONG_USAGE
+    if isinstance(error, BrokenPipeError):
+        # The reader of stdout left, as `| head` does; Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return FAILED
+    if isinstance(error, OSError) and error.errno in REFUSED_BY_THE_MACHINE:
+        place = f"{error.filename}: " if error.filename else ""
+        say(f"selvedge: {place}{error.strerror}; nothing was left half-written.")
+        return FAILED
+    return None
+
+
+@contextlib.contextmanager
+def _result_only_on_stdout() -> Iterator[None]:
+    """Whatever libraries and child processes print on stdout goes to stderr; only `emit` reaches the real one."""
+    try:
+        real = os.dup(sys.stdout.fileno())
+    except (OSError, ValueError):  # a test's stand-in for stdout has no file descriptor
+        yield
+        return
+    sys.stdout.flush()
+    ordinary, sys.stdout = sys.stdout, sys.stderr
+    os.dup2(2, 1)
+    try:
+        with os.fdopen(os.dup(real), "w", encoding="utf-8") as stream, results.printing_to(stream):
+            yield
+    finally:
+        os.dup2(real, 1)
+        os.close(real)
+        sys.stdout = ordinary
+
+
+@contextlib.contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """SIGTERM ends a command as Ctrl-C does: services stopped, temporary files removed."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text.split())
+    return line if line.endswith((".", "?", "!")) else f"{line}."
+
+
+def _command(arguments: Sequence[str]) -> str:
+    known = {word for command in results.RESULTS for word in command.split()}
+    return "".join(f"{word} " for word in arguments[:2] if word in known)

@@ -1,0 +1,56 @@
+"""`selvedge up` and `selvedge demo`: the services people look at, and the whole lifecycle once.
+
+Belongs here: options and results. Not here: starting services (services.py), the demo's jobs (demo.py).
+"""
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestration.cli.results import JsonFlag, emit
+from orchestration.cli.terminal import reporting, say
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("up")(up)
+    app.command("demo")(demo)
+
+
+def up(as_json: JsonFlag = False) -> None:
+    """Start Dagster and MLflow, print one link each, and keep them until Ctrl-C."""
+    from orchestration.instance import open_instance
+    from orchestration.recovery import recover
+    from orchestration.services import everything, in_our_words, links
+    from orchestration.settings import load_settings
+
+    settings = load_settings()
+    with open_instance(settings) as instance:
+        recover(instance, say)
+    with everything(settings, say) as group:
+        services = [asdict(link) for link in links(settings)]
+        emit("up", as_json, {"home": str(settings.home), "services": services})
+        say("Everything runs; Ctrl-C stops it.")
+        try:
+            with in_our_words():
+                group.watch()
+        except KeyboardInterrupt:
+            say("Stopping.")
+
+
+def demo(
+    catalog: Annotated[Path | None, typer.Option(help="A real catalogue, Kaggle layout; else drawn.")] = None,
+    faults: Annotated[bool, typer.Option("--faults", help="Plant faults in the drawn catalogue.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Run the whole lifecycle once and write its report."""
+    from orchestration.demo import run_demo
+    from orchestration.settings import load_settings
+
+    began = time.monotonic()
+    settings = load_settings()
+    with reporting() as reporter:
+        outcome = run_demo(settings, catalog=catalog, faults=faults, reporter=reporter)
+    emit("demo", as_json, {**outcome, "seconds": time.monotonic() - began})

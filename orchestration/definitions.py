@@ -1,0 +1,11 @@
+"""The code location: what `dagster dev` and the daemon load."""
+
+import dagster as dg
+
+from orchestration.build import build_defs
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """All of Selvedge."""
+    return build_defs()

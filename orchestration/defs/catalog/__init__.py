@@ -1,0 +1,1 @@
+"""catalog/: from a delivery to questions and answers."""

@@ -1,0 +1,96 @@
+"""catalog/ by drop: products, quarantine, standard images.
+
+Belongs here: the assets of one delivery. Not here: what spans deliveries (training_set.py).
+"""
+
+from collections import Counter
+
+import dagster as dg
+
+from orchestration.conditions import follows_new
+from orchestration.drops import fingerprint, remember_drop
+from orchestration.failures import told_plainly
+from orchestration.partitions import DROPS, SAME
+from orchestration.pictures import contact_sheet, counts
+from orchestration.resources import Tables
+from orchestration.settings import Settings
+
+OWNERS = ["team:catalog"]
+
+
+class DropConfig(dg.Config):
+    """Where a drop's files are. Needed once; later runs of the drop remember it."""
+
+    source: str | None = None
+
+
+@dg.multi_asset(
+    name="read_drop",
+    specs=[
+        dg.AssetSpec(
+            ["catalog", "products"],
+            description="Every readable product of the drop, cleaned and typed.",
+            group_name="catalog",
+            owners=OWNERS,
+            kinds={"parquet"},
+            code_version="1",
+        ),
+        dg.AssetSpec(
+            ["catalog", "quarantine"],
+            description="Every row that could not be used, with its reason and its raw bytes; nothing is lost.",
+            group_name="catalog",
+            owners=OWNERS,
+            kinds={"parquet"},
+            code_version="1",
+        ),
+    ],
+    partitions_def=DROPS,
+)
+@told_plainly
+def read_drop(
+    context: dg.AssetExecutionContext, config: DropConfig, settings: dg.ResourceParam[Settings], tables: Tables
+) -> tuple[dg.MaterializeResult, dg.MaterializeResult]:
+    """Read a delivery: products on one side, quarantine on the other."""
+    from catalog.reading import read_catalogue
+
+    delivery = remember_drop(settings, context.partition_key, config.source)
+    stamp = fingerprint(delivery.source)
+    read = read_catalogue(delivery.source, delivery.drop)
+    reasons = counts(read.counts["quarantine"], "reason")
+    types = Counter(read.products["article_type"].to_pylist())
+    quarantine = tables.publish(context, "quarantine", read.quarantine, {"reasons": reasons})
+    products = tables.publish(
+        context,
+        "products",
+        read.products,
+        {
+            "source": delivery.source,
+            "source_fingerprint": stamp,
+            "counts": read.counts,
+            "article types": counts(types, "article type"),
+            "pictures": contact_sheet(read.products["image_uri"].to_pylist()),
+        },
+    )
+    return products, quarantine
+
+
+@dg.asset(
+    key_prefix="catalog",
+    group_name="catalog",
+    partitions_def=DROPS,
+    deps=[dg.AssetDep(["catalog", "products"], partition_mapping=SAME)],
+    automation_condition=follows_new(),
+    owners=OWNERS,
+    kinds={"parquet", "jpeg"},
+    code_version="1",
+)
+@told_plainly
+def images(
+    context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], tables: Tables
+) -> dg.MaterializeResult:
+    """A standard copy of every product's picture: RGB, upright, long side at most 512 pixels."""
+    from catalog.images import standardise_images
+
+    products = tables.read(context.instance, "catalog/products", context.partition_key)
+    copies = standardise_images(products, settings.objects() / "images")
+    return tables.publish(context, "images", copies, {"pictures": contact_sheet(copies["uri"].to_pylist())})

@@ -1,0 +1,1 @@
+"""inference/: the champions at work on every drop."""

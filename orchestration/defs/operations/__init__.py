@@ -1,0 +1,1 @@
+"""Operations: what keeps the graph in order rather than makes anything."""

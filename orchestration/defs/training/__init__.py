@@ -1,0 +1,1 @@
+"""training/: what candidates of any family are trained from."""

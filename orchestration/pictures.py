@@ -1,0 +1,58 @@
+"""Pictures and small tables inside asset metadata, so that a person sees in Dagster's page what was made.
+
+Belongs here: contact sheets, plots and tables as Markdown that carries its picture with it. Not here: the report's
+plots.
+"""
+
+import base64
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+from PIL import Image
+
+THUMBNAIL = 96  # pixels
+COLUMNS = 6
+# Dagster keeps metadata in its event log; a sheet of twelve takes about 40 kB.
+SHEET_PICTURES = 12
+
+
+def contact_sheet(uris: Sequence[str]) -> dg.MarkdownMetadataValue:
+    """The first pictures side by side, as one JPEG inside Markdown."""
+    from upath import UPath
+
+    chosen = uris[:SHEET_PICTURES]
+    rows = -(-len(chosen) // COLUMNS)
+    sheet = Image.new("RGB", (COLUMNS * THUMBNAIL, max(rows, 1) * THUMBNAIL), "white")
+    for place, uri in enumerate(chosen):
+        picture = Image.open(io.BytesIO(UPath(uri).read_bytes())).convert("RGB")
+        picture.thumbnail((THUMBNAIL - 4, THUMBNAIL - 4))
+        row, column = divmod(place, COLUMNS)
+        sheet.paste(picture, (column * THUMBNAIL + 2, row * THUMBNAIL + 2))
+    return shown(sheet, "contact sheet")
+
+
+def shown(picture: Image.Image, label: str) -> dg.MarkdownMetadataValue:
+    """A picture inside Markdown, as a JPEG."""
+    encoded = io.BytesIO()
+    picture.convert("RGB").save(encoded, "JPEG", quality=82)
+    return image(encoded.getvalue(), label, "image/jpeg")
+
+
+def image(content: bytes, label: str, kind: str = "image/png") -> dg.MarkdownMetadataValue:
+    """An encoded picture as a data URI: Dagster's page has no other way to show one without a web server."""
+    return dg.MetadataValue.md(f"![{label}](data:{kind};base64,{base64.b64encode(content).decode()})")
+
+
+def counts(values: Mapping[Any, int], what: str) -> dg.MarkdownMetadataValue:
+    """Names with their counts, most frequent first."""
+    rows = sorted(values.items(), key=lambda item: (-item[1], str(item[0])))
+    return table([what, "rows"], ([name, f"{number:,}"] for name, number in rows))
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> dg.MarkdownMetadataValue:
+    """A Markdown table; a bar in a cell would end it."""
+    lines = [header, ["---"] * len(header), *rows]
+    cells = ([str(cell).replace("|", "\\|").replace("\n", " ") for cell in line] for line in lines)
+    return dg.MetadataValue.md("\n".join("| " + " | ".join(line) + " |" for line in cells))

@@ -1,0 +1,99 @@
+"""A catalogue directory: whole or not there, standard copies that can be trusted, and reruns that write little."""
+
+import hashlib
+import io
+import os
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from catalog import workspace
+from catalog.errors import SelvedgeError
+from catalog.images import standardise_images
+from catalog.reading import read_catalogue
+from catalog.tables import SCHEMAS, table_sha256
+from catalog.workspace import TABLES, open_catalogue, read_into
+from tests.catalog.shops import encoded, picture, shop
+
+
+def test_a_directory_holds_everything_and_says_so(tmp_path: Path) -> None:
+    built = shop(30)
+    built.images["7.jpg"] = b"junk"
+    summary = read_into(built.write(tmp_path / "shop"), "2024-05", tmp_path / "out")
+    opened = open_catalogue(tmp_path / "out")
+    assert {name: getattr(opened, name).num_rows for name in TABLES} == {
+        name: reference["rows"] for name, reference in summary["tables"].items()
+    }
+    assert (opened.products.num_rows, opened.quarantine.num_rows) == (29, 1)
+    assert opened.summary == summary
+    assert opened.schema.choose_question_set(opened.products) in opened.schema.question_sets
+    for row in opened.images.to_pylist():
+        content = Path(row["uri"]).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == row["sha256"]
+        assert Image.open(io.BytesIO(content)).size == (row["width"], row["height"])
+    names = sorted(p.name for p in (tmp_path / "out").iterdir())
+    assert names == sorted(
+        [f"{name}.parquet" for name in TABLES]
+        + ["attribute_schema.json", "catalogue.json", "images", "vqa_train.csv", "vqa_validation.csv"]
+    )
+
+
+def test_reading_again_gives_the_same_tables_and_rewrites_no_copy(tmp_path: Path) -> None:
+    folder = shop(20).write(tmp_path / "shop")
+    read_into(folder, "d1", tmp_path / "out")
+    first = {name: table_sha256(tmp_path / "out" / f"{name}.parquet") for name in TABLES}
+    copies = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "images").rglob("*.jpg")}
+    read_into(folder, "d1", tmp_path / "out")
+    assert {name: table_sha256(tmp_path / "out" / f"{name}.parquet") for name in TABLES} == first
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "images").rglob("*.jpg")} == copies
+
+
+def test_a_cut_short_reading_is_not_taken_for_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = shop(20).write(tmp_path / "shop")
+    read_into(folder, "d1", tmp_path / "out")
+
+    def full(*_: object) -> None:
+        raise SelvedgeError("the disk is full.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(workspace, "write_vqa_csv", full)
+        with pytest.raises(SelvedgeError, match="disk is full"):
+            read_into(folder, "d1", tmp_path / "out")
+    with pytest.raises(SelvedgeError, match="no complete catalogue directory"):
+        open_catalogue(tmp_path / "out")
+    read_into(folder, "d1", tmp_path / "out")
+    assert open_catalogue(tmp_path / "out").products.num_rows == 20
+
+
+def test_an_image_that_changed_after_reading_is_refused(tmp_path: Path) -> None:
+    folder = shop(3).write(tmp_path / "shop")
+    products = read_catalogue(folder, "d1").products
+    (folder / "images" / "2.jpg").write_bytes(encoded(picture(77)))
+    with pytest.raises(SelvedgeError, match=r"2\.jpg is not the one that was read"):
+        standardise_images(products, tmp_path / "copies")
+    (folder / "images" / "2.jpg").unlink()
+    with pytest.raises(SelvedgeError, match=r"2\.jpg is not the one that was read"):
+        standardise_images(products, tmp_path / "copies")
+
+
+def test_copies_are_shared_and_half_written_ones_replaced(tmp_path: Path) -> None:
+    built = shop(3)
+    built.images["2.jpg"] = built.images["1.jpg"]
+    products = read_catalogue(built.write(tmp_path / "shop"), "d1").products
+    images = standardise_images(products, tmp_path / "copies")
+    assert images.schema == SCHEMAS["images"]
+    uris = images.column("uri").to_pylist()
+    assert uris[0] == uris[1] != uris[2]
+    whole = Path(uris[0]).read_bytes()
+    Path(uris[0]).write_bytes(whole[:100])
+    standardise_images(products, tmp_path / "copies")
+    assert Path(uris[0]).read_bytes() == whole
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not Path("/dev/full").exists(), reason="needs a place that cannot be written")
+def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    products = read_catalogue(shop(1).write(tmp_path / "shop"), "d1").products
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(SelvedgeError, match="could not be written"):
+        standardise_images(products, tmp_path / "file" / "copies")

@@ -1,0 +1,27 @@
+"""Fixtures of the whole suite: the real services, each started once for a worker and only when a test asks for it."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from orchestration.settings import Settings
+from tests.ports import free_port
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Settings of a home whose MLflow server runs. Tests share it: give experiments and families names of their own."""
+    from orchestration.services import tracking_server
+
+    settings = Settings(home=tmp_path_factory.mktemp("services"), mlflow_port=free_port())
+    with tracking_server(settings):
+        yield settings
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own SELVEDGE_… variables must not decide a test; the photographs' place may."""
+    for name in [name for name in os.environ if name.startswith("SELVEDGE_")]:
+        if name not in ("SELVEDGE_PHOTOGRAPHS", "SELVEDGE_MODELS"):
+            monkeypatch.delenv(name)

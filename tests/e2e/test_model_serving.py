@@ -1,0 +1,141 @@
+"""A trained model in the registry: `mlflow models serve` answers a plain HTTP client, commands find the champion."""
+
+import base64
+import json
+import os
+import sys
+import urllib.request
+from pathlib import Path
+
+import dagster as dg
+import pandas as pd
+import pytest
+
+from catalog.tables import publish_bytes
+from evaluation.gate import Evidence
+from infra.local.services import Service, ensure
+from orchestration.families.blip2_attributes import BLIP2_ATTRIBUTES
+from orchestration.family import evidence_place
+from orchestration.instance import open_instance
+from orchestration.registry import CHAMPION, Registry
+from orchestration.resources import Tables, materialised
+from orchestration.tracking import Lineage, tracked_run
+from tests.orchestration.registering import evidence_of
+from tests.orchestration.trained_model import selvedge, train_small_model
+from tests.ports import free_port
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("mlflow")]
+
+FAMILY = "blip2-attributes"
+CANDIDATE = "blip2-attributes-20260101-abcdef"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    return train_small_model(tmp_path_factory.mktemp("served"))
+
+
+@pytest.fixture(scope="module")
+def registered(mlflow_server, trained):
+    registry = Registry(mlflow_server)
+    with tracked_run(registry.uri, FAMILY, CANDIDATE, Lineage("training/blip2_attributes_candidate", CANDIDATE)) as run:
+        return registry.register(FAMILY, CANDIDATE, trained.artefact, run)
+
+
+@pytest.fixture(scope="module")
+def served(mlflow_server, registered, tmp_path_factory):
+    """The version behind `mlflow models serve`, as an operator would start it."""
+    folder, port = tmp_path_factory.mktemp("serving"), free_port()
+    service = Service(
+        name="model",
+        command=(
+            *(sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", registered.uri),
+            *("--host", "127.0.0.1", "--port", str(port), "--env-manager", "local", "--workers", "1"),
+        ),
+        folder=folder,
+        log=folder / "model.log",
+        port=port,
+        health_url=f"http://127.0.0.1:{port}/ping",
+        port_setting="--port",
+        environment={
+            "MLFLOW_TRACKING_URI": mlflow_server.mlflow_uri,
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            # MLflow starts uvicorn by name, as an activated environment would find it.
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        },
+        start_timeout_seconds=300,
+    )
+    running = ensure(service)
+    yield f"http://127.0.0.1:{port}/invocations"
+    running.stop()
+
+
+def asked(address: str, rows: list[dict]) -> dict:
+    body = json.dumps({"dataframe_records": rows}).encode()
+    request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=120) as response:
+        return json.load(response)
+
+
+def test_a_plain_http_client_gets_answers_and_confidences(served, trained):
+    products = pd.read_parquet(trained.catalog / "products.parquet").head(2)
+    images = [base64.b64encode(Path(uri).read_bytes()).decode() for uri in products["image_uri"]]
+    rows = [{"image": image, "questions": ["Colour", "Pattern"]} for image in images]
+    predictions = asked(served, rows)["predictions"]
+    assert [set(answer) for answer in predictions] == [{"answers", "confidences", "abstained"}] * 2
+    for answer in predictions:
+        colour, pattern = answer["answers"]
+        assert colour.startswith("Colour: ") and pattern.startswith("Pattern: ")
+        assert all(0 < confidence <= 1 for confidence in answer["confidences"])
+    # A batch answers as its rows do alone.
+    alone = [asked(served, [row])["predictions"][0]["answers"] for row in rows]
+    assert alone == [answer["answers"] for answer in predictions]
+
+
+def test_infer_uses_the_champion_and_stamps_its_version(mlflow_server, registered, trained, tmp_path):
+    where = ("infer", "attributes", "--catalog", str(trained.catalog), "--out", str(tmp_path), "--json")
+    settings = {"SELVEDGE_HOME": str(mlflow_server.home), "SELVEDGE_MLFLOW_PORT": str(mlflow_server.mlflow_port)}
+    without = selvedge(*where, **settings)
+    assert without.returncode == 1 and "has no champion yet; promote a candidate" in without.stderr
+    Registry(mlflow_server).client.set_registered_model_alias(FAMILY, CHAMPION, str(registered.version))
+    ended = selvedge(*where, **settings)
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["model"] == registered.uri
+    assert set(pd.read_parquet(tmp_path / "attributes.parquet")["model_uri"]) == {registered.uri}
+
+
+def publish_evidence(settings, evidence: Evidence) -> None:
+    """What the scores asset leaves: the file beside the scores, and its hash in Dagster."""
+    with open_instance(settings) as instance:
+        place = evidence_place(BLIP2_ATTRIBUTES, Tables(root=str(settings.tables())), evidence.candidate)
+        publish_bytes(evidence.to_json().encode(), place)
+        told = {"evidence_sha256": evidence.sha256}
+        event = dg.AssetMaterialization(BLIP2_ATTRIBUTES.scores, partition=evidence.candidate, metadata=told)
+        instance.report_runless_asset_event(event)
+
+
+def test_promote_asks_the_gate_and_status_tells_who_is_champion(mlflow_server, registered):
+    environment = {"SELVEDGE_HOME": str(mlflow_server.home), "SELVEDGE_MLFLOW_PORT": str(mlflow_server.mlflow_port)}
+    Registry(mlflow_server).client.delete_registered_model_alias(FAMILY, CHAMPION)
+
+    def command(*arguments: str):
+        ended = selvedge(*arguments, "--json", **environment)
+        assert "Traceback" not in ended.stderr
+        return ended.returncode, json.loads(ended.stdout or "{}"), ended.stderr
+
+    code, values, told = command("promote", FAMILY, CANDIDATE)
+    assert (code, values) == (1, {}) and f"candidate {CANDIDATE} has no evidence" in told
+    publish_evidence(mlflow_server, evidence_of(FAMILY, CANDIDATE, None, better_by=-0.1))
+    code, values, told = command("promote", FAMILY, CANDIDATE)
+    assert (code, values["status"]) == (1, "refused") and f"{CANDIDATE} was not promoted: mean macro_f1" in told
+    publish_evidence(mlflow_server, evidence_of(FAMILY, CANDIDATE, None))
+    code, values, _ = command("promote", FAMILY, CANDIDATE)
+    assert (code, values["status"], values["champion"]) == (0, "promoted", registered.version)
+    _, values, _ = command("status")
+    assert values["families"][FAMILY]["aliases"] == {"champion": registered.version}
+    assert values["families"][FAMILY]["promotion"]["candidate"] == CANDIDATE
+    assert {service["name"]: service["state"] for service in values["services"]}["mlflow"] == "running"
+    with open_instance(mlflow_server) as instance:  # Dagster was told as well
+        assert materialised(instance, "registry/blip2_attributes_champion")["version"] == registered.version
+    code, _, told = command("rollback", FAMILY)
+    assert code == 1 and "there is nothing to go back to" in told

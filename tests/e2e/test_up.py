@@ -1,0 +1,81 @@
+"""`selvedge up`: real services with one link each, gone with the command however it ends."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.ports import free_port
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def up(tmp_path):
+    """The command, running; and what it printed once everything answered."""
+    ports = {"SELVEDGE_MLFLOW_PORT": str(free_port()), "SELVEDGE_DAGSTER_PORT": str(free_port())}
+    with (tmp_path / "told").open("w") as told:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "orchestration.cli", "up", "--json"],
+            stdout=subprocess.PIPE,
+            stderr=told,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, "SELVEDGE_HOME": str(tmp_path / "home"), **ports},
+        )
+    line = process.stdout.readline()
+    assert line, (tmp_path / "told").read_text()
+    family = psutil.Process(process.pid).children(recursive=True)
+    yield process, json.loads(line), family, tmp_path
+    if process.poll() is None:
+        process.kill()
+    for child in family:
+        if child.is_running():
+            child.kill()
+
+
+def gone(family, seconds=40):
+    _, alive = psutil.wait_procs(family, timeout=seconds)
+    return [child for child in alive if child.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_every_link_answers_and_interrupting_stops_all(up):
+    process, values, family, folder = up
+    assert {service["name"]: service["state"] for service in values["services"]} == {
+        "mlflow": "running",
+        "dagster-webserver": "running",
+        "dagster-daemon": "running",
+    }
+    for service in values["services"]:
+        if service["url"]:
+            with urllib.request.urlopen(service["url"], timeout=60) as page:
+                assert page.status == 200
+    assert (folder / "home" / "dagster" / "dagster.yaml").exists()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=90) == 0
+    assert len(family) >= 4 and gone(family, 5) == []
+    assert process.stdout.read() == "" and "Traceback" not in (folder / "told").read_text()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the death signal is Linux's")
+def test_killing_it_leaves_nothing_behind(up):
+    process, _, family, _ = up
+    process.kill()
+    assert gone(family) == []
+
+
+def test_a_service_that_ends_by_itself_is_named_and_the_others_are_stopped(up):
+    process, _, family, folder = up
+    mlflow = json.loads((folder / "home" / "mlflow" / "mlflow.pid").read_text())["pid"]
+    psutil.Process(mlflow).terminate()
+    assert process.wait(timeout=90) == 1
+    assert "selvedge: mlflow ended by itself; its log " in (folder / "told").read_text()
+    assert gone(family, 5) == []

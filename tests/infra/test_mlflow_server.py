@@ -1,0 +1,118 @@
+"""The MLflow server: a database that is whole before anything opens it, and one small server on it."""
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import psutil
+import pytest
+
+from infra.errors import ServiceFailure
+from infra.local import mlflow_server
+from infra.local.mlflow_server import ensure_mlflow, migrate, mlflow_service
+from tests.ports import free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+RACER = """
+import sys
+from pathlib import Path
+from infra.local.mlflow_server import migrate
+home = Path(sys.argv[1])
+migrate(home, f"sqlite:///{home}/mlflow.db")
+from mlflow import MlflowClient
+print(len(MlflowClient(f"sqlite:///{home}/mlflow.db").search_experiments()))
+"""
+
+
+@pytest.mark.e2e
+@pytest.mark.slow
+def test_six_processes_on_a_fresh_database_all_work(tmp_path):
+    """Without the lock all six failed and left the file unusable (MLflow 3.17)."""
+    command = [sys.executable, "-c", RACER, str(tmp_path)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": ROOT}
+    racers = [subprocess.Popen(command, **pipes) for _ in range(6)]
+    ended = [(*racer.communicate(timeout=300), racer.returncode) for racer in racers]
+    assert [(out, code) for out, _, code in ended] == [("1\n", 0)] * 6, ended
+    assert not list(tmp_path.glob(".*.part*"))
+
+
+@pytest.fixture
+def upgrades(monkeypatch):
+    """Stands in for `mlflow db upgrade` (4 s): makes a table, and counts."""
+    asked = []
+
+    def upgrade(database_uri):
+        asked.append(database_uri)
+        with closing(sqlite3.connect(database_uri.removeprefix("sqlite:///"))) as database:
+            database.execute("create table if not exists experiments (name text)")
+            database.commit()
+
+    monkeypatch.setattr(mlflow_server, "_upgrade", upgrade)
+    return asked
+
+
+def test_a_database_is_migrated_once_and_again_when_it_is_gone(tmp_path, upgrades):
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    migrate(tmp_path, uri)
+    migrate(tmp_path, uri)
+    assert len(upgrades) == 1
+    (tmp_path / "mlflow.db").unlink()
+    migrate(tmp_path, uri)
+    assert len(upgrades) == 2 and (tmp_path / "mlflow.db").exists()
+
+
+def test_a_newer_mlflow_migrates_and_keeps_what_is_there(tmp_path, upgrades, monkeypatch):
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    migrate(tmp_path, uri)
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
+        database.execute("insert into experiments values ('kept')")
+        database.commit()
+    monkeypatch.setattr(mlflow_server.importlib.metadata, "version", lambda name: "99.0")
+    migrate(tmp_path, uri)
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
+        assert database.execute("select name from experiments").fetchall() == [("kept",)]
+
+
+def test_a_failed_migration_leaves_the_old_database_and_says_why(tmp_path, monkeypatch):
+    (tmp_path / "mlflow.db").write_bytes(b"as it was")
+
+    def refuse(database_uri):
+        raise ServiceFailure("MLflow's database could not be prepared: revision unknown")
+
+    monkeypatch.setattr(mlflow_server, "_upgrade", refuse)
+    monkeypatch.setattr(mlflow_server, "_copy_database", lambda source, copy: copy.write_bytes(source.read_bytes()))
+    with pytest.raises(ServiceFailure, match="revision unknown"):
+        migrate(tmp_path, f"sqlite:///{tmp_path}/mlflow.db")
+    assert (tmp_path / "mlflow.db").read_bytes() == b"as it was"
+    assert not list(tmp_path.glob(".*.part")) and not (tmp_path / "database-version").exists()
+
+
+def test_a_file_that_is_no_database_is_one_sentence(tmp_path):
+    (tmp_path / "mlflow.db").write_bytes(b"not a database at all, but long enough to be looked at" * 100)
+    with pytest.raises(ServiceFailure, match=r"MLflow's database .*mlflow\.db could not be prepared \(file is not"):
+        migrate(tmp_path, f"sqlite:///{tmp_path}/mlflow.db")
+
+
+@pytest.mark.e2e
+@pytest.mark.slow
+def test_the_server_is_two_processes_and_listens_on_loopback_only(tmp_path):
+    """MLflow's default is seven helper processes more, and four workers."""
+    port = free_port()
+    where = (tmp_path, tmp_path / "logs", port, f"sqlite:///{tmp_path}/mlflow.db", str(tmp_path / "artifacts"))
+    running = ensure_mlflow(*where)
+    try:
+        root = psutil.Process(running.process.pid)
+        assert len(root.children(recursive=True)) == 1
+        listening = [
+            connection.laddr
+            for process in (root, *root.children(recursive=True))
+            for connection in process.net_connections("tcp")
+            if connection.status == psutil.CONN_LISTEN
+        ]
+        assert {address.ip for address in listening} == {"127.0.0.1"}
+        assert {address.port for address in listening} == {port}
+        assert mlflow_service(*where).environment["MLFLOW_DISABLE_TELEMETRY"] == "true"
+    finally:
+        running.stop()

@@ -1,0 +1,52 @@
+"""Candidates with files and evidence, registered with a real MLflow server in milliseconds of training."""
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from evaluation.gate import Evidence, GateRule, Score
+from orchestration.registry import ModelVersionInfo, Registry
+from orchestration.tracking import Lineage, tracked_run
+
+ENTRY = Path(__file__).with_name("entry_for_tests.py")
+
+
+@dataclass
+class FamilyForTests:
+    """A family of its own for one test, on the shared server."""
+
+    registry: Registry
+    folder: Path
+
+    def __post_init__(self) -> None:
+        self.name = f"family-{secrets.token_hex(4)}"
+        self.rule = GateRule(self.name)
+
+    def artefact(self, content: str) -> Path:
+        folder = self.folder / content
+        folder.mkdir(exist_ok=True)
+        (folder / "adapter.safetensors").write_text(content)
+        return folder
+
+    def candidate(self, name: str) -> ModelVersionInfo:
+        with tracked_run(self.registry.uri, self.name, name, Lineage("training/candidate", name)) as run:
+            return self.registry.register(self.name, name, self.artefact(name), run)
+
+    def evidence(self, candidate: str, champion: int | None, better_by: float = 0.1) -> Evidence:
+        return evidence_of(self.name, candidate, champion, better_by)
+
+
+def evidence_of(family: str, candidate: str, champion: int | None, better_by: float = 0.1) -> Evidence:
+    """Scores on one attribute in which the candidate is better than base and champion by so much."""
+    rivals = {"base": 0.3} | ({} if champion is None else {"champion": 0.5})
+    ours = max(rivals.values()) + better_by
+    scores = [
+        Score(subject, attribute, "macro_f1", value, value - 0.02, value + 0.02, 400)
+        for subject, value in {**rivals, "candidate": ours}.items()
+        for attribute in ("pattern", "mean")
+    ]
+    for rival, value in rivals.items():
+        gain = ours - value
+        scores.append(Score("candidate", "mean", f"macro_f1_minus_{rival}", gain, gain - 0.02, gain + 0.02, 400))
+    version = None if champion is None else str(champion)
+    return Evidence(family, candidate, version, "d" * 64, "2026-01-01T00:00:00+00:00", tuple(scores))

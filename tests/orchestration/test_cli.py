@@ -1,0 +1,250 @@
+"""The command line: stdout carries the result and nothing else, an error is one sentence, the exit code tells."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from catalog.errors import SelvedgeError
+from orchestration.cli import results
+from orchestration.cli.families import FAMILIES, known_family
+from orchestration.cli.folders import whole_folder
+from orchestration.cli.main import app, run
+from orchestration.cli.terminal import LineReporter
+
+ROOT = Path(__file__).resolve().parents[2]
+MANUAL = ROOT / "docs" / "cli.md"
+
+
+def selvedge(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command as a person runs it."""
+    command = [sys.executable, "-m", "orchestration.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env={**os.environ, **environment})
+
+
+def command_names() -> set[str]:
+    import typer
+
+    def walk(command, words):
+        children = getattr(command, "commands", None)
+        if not children:
+            yield " ".join(words)
+        else:
+            for name, child in children.items():
+                yield from walk(child, [*words, name])
+
+    return set(walk(typer.main.get_command(app), []))
+
+
+def test_every_command_declares_its_result_and_has_json():
+    assert command_names() == set(results.RESULTS)
+
+
+@pytest.mark.parametrize("command", sorted(results.RESULTS))
+def test_every_command_takes_json_and_explains_itself(command, capsys):
+    assert run([*command.split(), "--help"]) == 0
+    help_text = capsys.readouterr().out
+    assert "--json" in help_text and "Usage: selvedge " + command in help_text
+
+
+def test_the_manual_lists_every_key_and_setting_as_declared():
+    """The keys are a promise to scripts: a change here belongs into the changelog, too."""
+    from orchestration.cli.manual import written
+
+    text = MANUAL.read_text()
+    assert "| `quarantine` | rejected rows |" in text and "| `SELVEDGE_HOME` |" in text
+    assert written(text) == text, "run `python -m orchestration.cli.manual docs/cli.md`"
+
+
+def test_the_manual_names_every_command():
+    text = MANUAL.read_text()
+    assert [command for command in command_names() if f"`selvedge {command.split()[0]}" not in text] == []
+
+
+def test_a_result_with_other_keys_than_declared_is_refused():
+    with pytest.raises(ValueError, match="result of up: keys"):
+        results.emit("up", True, {"home": "x"})
+
+
+def test_missing_figures_are_null_because_nan_is_no_json(capsys):
+    results.emit("up", True, {"home": "x", "services": [{"seconds": float("nan")}]})
+    assert json.loads(capsys.readouterr().out)["services"] == [{"seconds": None}]
+
+
+def test_starting_up_imports_nothing_heavy():
+    heavy = ["torch", "transformers", "mlflow", "dagster", "great_expectations", "pandas", "pyarrow", "pydantic"]
+    script = f"import sys; import orchestration.cli.main; print([m for m in {heavy} if m in sys.modules])"
+    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert shown.stdout == "[]\n"
+
+
+def test_draw_read_and_look_print_one_object_each(tmp_path):
+    drawn = selvedge("catalog", "draw", str(tmp_path / "shop"), "--products", "60", "--seed", "3", "--json")
+    values = json.loads(drawn.stdout)
+    assert drawn.returncode == 0 and list(values) == list(results.RESULTS["catalog draw"])
+    assert (values["rows"], values["seed"]) == (60, 3) and (tmp_path / "shop" / "styles.csv").exists()
+    read = selvedge("catalog", "read", str(tmp_path / "shop"), "--out", str(tmp_path / "read"), "--json")
+    values = json.loads(read.stdout)
+    assert list(values) == list(results.RESULTS["catalog read"])
+    assert values["rows"] == values["products"] + values["quarantine"] == 60 and values["leaks"] == 0
+    for source in ("shop", "read"):
+        looked = selvedge(
+            *("catalog", "sheet", str(tmp_path / source), "--out", str(tmp_path / "sheet.png")),
+            *("--columns", "6", "--rows", "2", "--size", "64", "--json"),
+        )
+        assert json.loads(looked.stdout) == {
+            "path": str(tmp_path / "sheet.png"),
+            "products": 12,
+            "width": 384,
+            "height": 128,
+        }
+
+
+def test_planted_faults_are_found_under_their_own_reasons(tmp_path):
+    drawn = selvedge("catalog", "draw", str(tmp_path / "shop"), "--products", "60", "--faults", "--json")
+    read = selvedge("catalog", "read", str(tmp_path / "shop"), "--out", str(tmp_path / "read"), "--json")
+    assert json.loads(read.stdout)["reasons"] == json.loads(drawn.stdout)["faults"] != {}
+
+
+def test_without_json_a_person_reads_aligned_lines(tmp_path):
+    drawn = selvedge("catalog", "draw", str(tmp_path / "shop"), "--products", "20")
+    lines = dict(line.split(None, 1) for line in drawn.stdout.splitlines())
+    assert lines["products"] == "20" and lines["path"] == str(tmp_path / "shop")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["catalog", "read", "/no/such/place", "--out", "{tmp}/out"], "there is no catalogue at /no/such/place"),
+        (["catalog", "read", "{tmp}", "--out", "{tmp}/out"], "styles.csv does not exist"),
+        (["catalog", "draw", "{tmp}/new", "--style", "baroque"], "drawing style 'baroque' is unknown"),
+        (["catalog", "draw", "{tmp}/full"], "/full is already there; name another folder"),
+        (["catalog", "sheet", "{tmp}"], "has no readable picture"),
+        (["train", "blip2-atributes", "--config", "x", "--out", "y"], "did you mean blip2-attributes?"),
+        (["evaluate", "resnet", "--model", "x", "--catalog", "y"], "family 'resnet' is unknown; the families are"),
+        (["promote", "resnet", "c"], "family 'resnet' is unknown"),
+        (["rollback", "blip2-attributes"], "does not answer; start it with `selvedge up`"),
+    ],
+)
+def test_an_error_is_one_sentence_and_nothing_is_written(tmp_path, arguments, sentence, capsys, monkeypatch):
+    monkeypatch.setenv("SELVEDGE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("SELVEDGE_MLFLOW_PORT", "1")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "something").write_text("mine")
+    before = {path for path in tmp_path.rglob("*") if "home" not in path.parts}
+    assert run([part.format(tmp=tmp_path) for part in arguments]) == 1
+    shown = capsys.readouterr()
+    lines = [line for line in shown.err.splitlines() if line.startswith("selvedge: ")]
+    assert len(lines) == 1 and sentence in lines[0] and "Traceback" not in shown.err and shown.out == ""
+    assert {path for path in tmp_path.rglob("*") if "home" not in path.parts} == before
+
+
+@pytest.mark.parametrize("arguments", [["catalog", "draw"], ["nonsense"], ["status", "--jsno"], ["catalog"], []])
+def test_wrong_usage_exits_with_2_and_says_where_help_is(arguments, capsys):
+    assert run(arguments) == 2
+    assert "Usage:" in (told := capsys.readouterr().err) or "--help`" in told
+
+
+def test_a_wrong_setting_is_one_sentence(tmp_path):
+    ended = selvedge("status", SELVEDGE_HOME=str(tmp_path), SELVEDGE_MLFLOW_PROT="5000")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == ("selvedge: setting SELVEDGE_MLFLOW_PROT is unknown; did you mean SELVEDGE_MLFLOW_PORT?\n")
+
+
+def test_status_works_with_nothing_running(tmp_path):
+    shown = selvedge(
+        "status", "--json", SELVEDGE_HOME=str(tmp_path), SELVEDGE_MLFLOW_PORT="1", SELVEDGE_DAGSTER_PORT="2"
+    )
+    values = json.loads(shown.stdout)
+    assert shown.returncode == 0 and values["families"] is None and values["tables"] == {}
+    assert {service["name"]: service["state"] for service in values["services"]} == {
+        "mlflow": "stopped",
+        "dagster-webserver": "stopped",
+        "dagster-daemon": "stopped",
+    }
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def test_interrupted_drawing_leaves_nothing_and_the_rerun_completes(tmp_path, number):
+    command = [
+        sys.executable,
+        "-m",
+        "orchestration.cli",
+        "catalog",
+        "draw",
+        str(tmp_path / "shop"),
+        "--products",
+        "3000",
+    ]
+    drawing = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob(".shop.*.part/images/*.jpg")):
+        assert drawing.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    drawing.send_signal(number)
+    out, err = drawing.communicate(timeout=60)
+    assert drawing.returncode == 130 and out == "" and "Traceback" not in err
+    assert "selvedge: interrupted; nothing was left half-written" in err
+    assert list(tmp_path.iterdir()) == []
+    assert run(["catalog", "draw", str(tmp_path / "shop"), "--products", "5"]) == 0
+
+
+def test_what_a_killed_command_left_is_removed_by_the_next(tmp_path):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    (tmp_path / f".shop.{ended.pid}.part").mkdir()
+    (tmp_path / f".shop.{os.getppid()}.part").mkdir()  # of a command that still runs
+    with whole_folder(tmp_path / "shop") as part:
+        (part / "styles.csv").write_text("id\n")
+    assert {path.name for path in tmp_path.iterdir()} == {"shop", f".shop.{os.getppid()}.part"}
+
+
+def test_a_folder_that_fails_is_not_there(tmp_path):
+    with pytest.raises(RuntimeError), whole_folder(tmp_path / "shop") as part:
+        (part / "half").write_text("x")
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_one_sentence_without_a_traceback(tmp_path, monkeypatch, capsys):
+    import catalog.drawn.catalogue
+
+    def full(*arguments, **more):
+        raise OSError(28, "No space left on device", str(tmp_path / "shop" / "images"))
+
+    monkeypatch.setattr(catalog.drawn.catalogue, "draw_catalogue", full)
+    assert run(["catalog", "draw", str(tmp_path / "shop")]) == 1
+    assert "No space left on device; nothing was left half-written." in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_defect_of_ours_keeps_its_traceback(tmp_path, monkeypatch):
+    import catalog.drawn.catalogue
+
+    monkeypatch.setattr(catalog.drawn.catalogue, "draw_catalogue", lambda *a, **k: {}["a defect"])
+    with pytest.raises(KeyError, match="a defect"):
+        run(["catalog", "draw", str(tmp_path / "shop")])
+
+
+def test_families_of_the_commands_are_those_of_the_graph():
+    from orchestration.build import FAMILIES as DECLARED
+
+    assert tuple(family.name for family in DECLARED) == FAMILIES
+    with pytest.raises(SelvedgeError, match="did you mean blip2-attributes"):
+        known_family("blip2_attributes")
+
+
+def test_lines_come_now_and_then_and_once_at_the_end(capsys):
+    reporter = LineReporter(every_seconds=0.0)
+    quiet = LineReporter(every_seconds=3600)
+    for done in range(1, 4):
+        quiet.progress(done, 3, "reading")
+    assert capsys.readouterr().err == "reading: 3 of 3\n"
+    reporter.metrics(10, {"train/loss": 0.25})
+    reporter.progress(1, 2, "training")
+    assert capsys.readouterr().err == "training: 1 of 2  loss 0.25\n"

@@ -1,0 +1,174 @@
+"""The definitions as a whole: what they are (a snapshot), what they may import, what every edge must say."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from catalog.errors import SelvedgeError
+from orchestration.build import FAMILIES, build_defs
+from orchestration.family import families_by_name
+from orchestration.settings import Settings
+
+HEAVY = (
+    "torch",
+    "transformers",
+    "peft",
+    "mlflow",
+    "great_expectations",
+    "dagster_aws",
+    "boto3",
+    "skia",
+    "pandas",
+    "scipy",
+)
+# The bare import of dagster itself takes about half of it; on a busy machine both grow alike.
+IMPORT_SECONDS = 3.0
+TIMES_DAGSTER = 2.5
+
+
+@pytest.fixture(scope="module")
+def definitions(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
+    return build_defs(Settings(home=tmp_path_factory.mktemp("home")))
+
+
+def test_the_graph_is_the_one_that_was_reviewed(definitions: dg.Definitions, snapshot: SnapshotAssertion) -> None:
+    assert json.dumps(described(definitions), indent=1, sort_keys=True) == snapshot
+
+
+def test_every_edge_of_a_partitioned_asset_states_its_mapping(definitions: dg.Definitions) -> None:
+    partitioned = {spec.key: spec.partitions_def is not None for spec in definitions.resolve_all_asset_specs()}
+    edges = 0
+    for spec in definitions.resolve_all_asset_specs():
+        for dep in spec.deps:
+            if partitioned[spec.key] or partitioned[dep.asset_key]:
+                edges += 1
+                assert dep.partition_mapping is not None, f"{spec.key} → {dep.asset_key} leaves its mapping to Dagster"
+    assert edges > 10
+
+
+def test_every_dependency_is_an_asset_of_the_graph(definitions: dg.Definitions) -> None:
+    specs = list(definitions.resolve_all_asset_specs())
+    known = {spec.key for spec in specs}
+    assert {dep.asset_key for spec in specs for dep in spec.deps} <= known
+
+
+def test_checks_of_partitioned_assets_are_partitioned_and_block(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    assert graph.asset_check_keys
+    for key in graph.asset_check_keys:
+        check = graph.get_check_spec(key)
+        assert check.blocking, f"{key} does not block"
+        assert check.partitions_def == graph.get(key.asset_key).partitions_def, (
+            f"{key} is not partitioned like its asset"
+        )
+
+
+def test_inference_depends_on_the_champion_and_never_on_a_promotion(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    family = families_by_name(FAMILIES)["blip2-attributes"]
+    assert family.champion in graph.get(family.publishes).parent_keys
+    for key in graph.get(family.promotion).child_keys:
+        assert key == family.champion
+
+
+def test_each_family_has_a_partition_set_of_its_own(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    for family in FAMILIES:
+        for key in (family.candidate, family.scores, family.promotion):
+            assert graph.get(key).partitions_def == dg.DynamicPartitionsDefinition(name=f"{family.name}-candidate")
+
+
+def test_two_families_of_one_name_are_refused() -> None:
+    with pytest.raises(SelvedgeError, match="two families carry one name"):
+        families_by_name([*FAMILIES, *FAMILIES])
+
+
+def test_every_automation_sensor_runs_and_every_conditioned_asset_has_one(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    sensors = [
+        s for s in definitions.get_repository_def().sensor_defs if isinstance(s, dg.AutomationConditionSensorDefinition)
+    ]
+    assert {sensor.name for sensor in sensors} == {"cpu_automation", "gpu_automation"}
+    targets = [sensor.asset_selection.resolve(graph) for sensor in sensors]
+    assert not targets[0] & targets[1]
+    conditioned = {key for key in graph.materializable_asset_keys if graph.get(key).automation_condition is not None}
+    assert conditioned <= targets[0] | targets[1]
+    for sensor in definitions.get_repository_def().sensor_defs:
+        assert sensor.default_status == dg.DefaultSensorStatus.RUNNING, f"{sensor.name} waits for somebody to start it"
+
+
+def test_the_code_location_imports_nothing_heavy(tmp_path: Path) -> None:
+    program = f"import orchestration.definitions as d, sys; d.defs(); print([m for m in {HEAVY!r} if m in sys.modules])"
+    assert in_a_new_process(program, tmp_path) == "[]"
+
+
+def test_the_code_location_loads_quickly(tmp_path: Path) -> None:
+    location = min(seconds("import orchestration.definitions as d; d.defs()", tmp_path) for _ in range(2))
+    dagster = min(seconds("import dagster", tmp_path) for _ in range(2))
+    assert location < max(IMPORT_SECONDS, TIMES_DAGSTER * dagster)
+
+
+def test_a_wrong_setting_is_one_sentence(tmp_path: Path) -> None:
+    program = "import orchestration.definitions as d; d.defs()"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env=environment(tmp_path) | {"SELVEDGE_HOM": "x"},
+    )
+    assert done.returncode != 0
+    assert "setting SELVEDGE_HOM is unknown; did you mean SELVEDGE_HOME" in done.stderr
+
+
+def described(definitions: dg.Definitions) -> dict[str, Any]:
+    """What a reviewer wants to see change: keys, edges, mappings, partitions, checks, pools, sensors, jobs."""
+    graph = definitions.resolve_asset_graph()
+    pools = {key: graph.get(key).pools for key in graph.materializable_asset_keys}
+    assets = {
+        spec.key.to_user_string(): {
+            "after": {
+                dep.asset_key.to_user_string(): type(dep.partition_mapping).__name__
+                for dep in sorted(spec.deps, key=lambda dep: dep.asset_key)
+            },
+            "partitions": getattr(spec.partitions_def, "name", None),
+            "group": spec.group_name,
+            "owners": list(spec.owners),
+            "kinds": sorted(spec.kinds),
+            "code_version": spec.code_version,
+            "follows": spec.automation_condition.get_label() if spec.automation_condition else None,
+            "pools": sorted(pools.get(spec.key) or []),
+        }
+        for spec in definitions.resolve_all_asset_specs()
+    }
+    checks = {
+        f"{key.asset_key.to_user_string()}:{key.name}": getattr(graph.get_check_spec(key).partitions_def, "name", None)
+        for key in graph.asset_check_keys
+    }
+    repository = definitions.get_repository_def()
+    sensors = {sensor.name: str(sensor.default_status.value) for sensor in repository.sensor_defs}
+    jobs = sorted(job.name for job in repository.get_all_jobs())
+    return {"assets": assets, "checks": checks, "sensors": sensors, "jobs": jobs}
+
+
+def environment(home: Path) -> dict[str, str]:
+    import os
+
+    return {**os.environ, "SELVEDGE_HOME": str(home), "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+
+
+def in_a_new_process(program: str, home: Path) -> str:
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment(home))
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def seconds(program: str, home: Path) -> float:
+    """Processor seconds of a program: a busy machine does not count."""
+    wrapped = f"import time\nbegan = time.process_time()\n{program}\nprint(time.process_time() - began)"
+    return float(in_a_new_process(wrapped, home).splitlines()[-1])

@@ -1,0 +1,224 @@
+"""The road of a family on an instance: the gate gates, once a candidate, also against a manual materialisation."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from catalog.errors import SelvedgeError
+from orchestration.conditions import follows_new
+from orchestration.family import Family, family_definitions
+from orchestration.in_process import InProcess
+from orchestration.partitions import DROPS, EVERY, SAME
+from orchestration.resources import Tables, newest
+from tests.orchestration.toy_family import Shelf, open_toy, toy_family, toy_settings
+from training.reporting import Silent
+
+
+@dataclass
+class Road:
+    """The toy family on an instance of its own, with an inference asset that follows its champion."""
+
+    family: Family
+    shelf: Shelf
+    tables: Tables
+    graph: InProcess
+
+    def open(self, mean: float) -> str:
+        return open_toy(self.graph.instance, self.tables, mean, self.family.name)
+
+    def state(self, key: dg.AssetKey, candidate: str) -> str | None:
+        """The run that materialised a candidate's asset last."""
+        event = newest(self.graph.instance, "/".join(key.path), candidate)
+        return event.run_id if event else None
+
+
+@pytest.fixture
+def road(tmp_path: Path) -> Road:
+    settings = toy_settings(tmp_path)
+    tables = Tables(root=str(settings.tables()))
+    shelf = Shelf()
+    family = toy_family()
+
+    @dg.asset(key=["training", "toy_features"])
+    def toy_features() -> dg.MaterializeResult:
+        return dg.MaterializeResult()
+
+    @dg.asset(key=["catalog", "products"], partitions_def=DROPS)
+    def products() -> dg.MaterializeResult:
+        return dg.MaterializeResult()
+
+    @dg.asset(
+        key=family.publishes,
+        partitions_def=DROPS,
+        deps=[
+            dg.AssetDep(["catalog", "products"], partition_mapping=SAME),
+            dg.AssetDep(family.champion, partition_mapping=EVERY),
+        ],
+        automation_condition=follows_new(),
+    )
+    def toys(models: dg.ResourceParam[Shelf]) -> dg.MaterializeResult:
+        champion = models.champion(family.name)
+        assert champion is not None
+        return dg.MaterializeResult(metadata={"version": champion.version})
+
+    definitions = dg.Definitions.merge(
+        dg.Definitions(
+            assets=[toy_features, products, toys],
+            resources={"settings": settings, "tables": tables, "models": shelf, "progress": Silent()},
+            executor=dg.in_process_executor,
+        ),
+        family_definitions(family),
+    )
+    graph = InProcess(definitions, dg.DagsterInstance.ephemeral())
+    graph.run([dg.AssetKey(["training", "toy_features"])])
+    return Road(family, shelf, tables, graph)
+
+
+def test_a_winner_becomes_champion_by_itself(road: Road) -> None:
+    road.graph.settle()  # the sensor opens a candidate, because its data was prepared
+    assert [mean for _, mean in road.shelf.versions] == [0.5]
+    assert road.shelf.champions == [1]
+    champion = newest(road.graph.instance, "registry/toy_champion")
+    assert champion is not None and champion.asset_materialization is not None
+    assert champion.asset_materialization.tags["dagster/data_version"] == "1"
+    assert road.graph.settle() == 0
+
+
+def test_a_loser_is_judged_and_stays_where_it_is(road: Road) -> None:
+    road.graph.settle()
+    loser = road.open(0.45)
+    assert road.graph.settle() == 1  # candidate, scores and gate in one run, which is not a failed one
+    assert road.state(road.family.scores, loser)
+    assert road.state(road.family.promotion, loser) is None
+    assert road.shelf.champions == [1]
+
+
+def test_the_pass_of_one_candidate_does_not_release_another(road: Road) -> None:
+    road.graph.settle()
+    loser = road.open(0.45)
+    road.graph.settle()
+    winner = road.open(0.6)
+    road.graph.settle()
+    assert road.shelf.champions == [1, 3]
+    assert road.state(road.family.promotion, winner)
+    assert road.state(road.family.promotion, loser) is None
+
+
+def test_an_old_winner_is_not_promoted_again_when_it_is_scored_again(road: Road) -> None:
+    road.graph.settle()
+    first = road.shelf.versions[0][0]
+    road.open(0.6)
+    road.graph.settle()
+    assert road.shelf.champions == [1, 2]
+    promoted = road.state(road.family.promotion, first)
+    road.graph.run([road.family.scores], first)
+    assert road.graph.settle() == 0
+    assert road.state(road.family.promotion, first) == promoted
+    assert road.shelf.champions == [1, 2]
+
+
+def test_a_manual_materialisation_meets_the_same_refusal(road: Road) -> None:
+    road.graph.settle()
+    loser = road.open(0.45)
+    road.graph.settle()
+    with pytest.raises(SelvedgeError, match="not better than the champion"):
+        road.graph.run([road.family.promotion], loser)
+    assert road.shelf.champions == [1]
+
+
+def test_evidence_against_a_former_champion_is_refused(road: Road) -> None:
+    road.graph.settle()
+    late = road.open(0.6)
+    road.graph.run([road.family.candidate, road.family.scores], late)  # scored against version 1 …
+    road.shelf.register("toy-20200101-aaaaaa", 0.55)
+    road.shelf.champions.append(3)  # … and meanwhile somebody else is champion
+    with pytest.raises(SelvedgeError, match="gathered against champion version 1, but now there is champion version 3"):
+        road.graph.run([road.family.promotion], late)
+    assert road.shelf.champions == [1, 3]
+
+
+def test_a_promotion_without_evidence_is_refused(road: Road) -> None:
+    road.graph.settle()
+    bare = road.open(0.9)
+    with pytest.raises(SelvedgeError, match="has no evidence"):
+        road.graph.run([road.family.promotion], bare)
+
+
+def test_a_candidate_that_somebody_typed_is_refused(road: Road) -> None:
+    partitions = f"{road.family.name}-candidate"
+    for typed in ("../x", "toy-20200101-abcdef", "best,one", " "):
+        road.graph.instance.add_dynamic_partitions(partitions, [typed])
+        with pytest.raises(SelvedgeError, match=r"is not of the form|was never opened"):
+            road.graph.run([road.family.candidate], typed)
+    assert road.shelf.versions == []
+
+
+def test_a_new_champion_marks_old_drops_stale_and_only_new_drops_follow(road: Road) -> None:
+    toys = "inference/toys"
+    graph = road.graph
+    graph.settle()
+    deliver(graph, "first")
+    assert graph.settle() == 1 and not graph.stale(toys, "first")
+    before = newest(graph.instance, toys, "first")
+    road.open(0.6)
+    graph.settle()
+    assert road.shelf.champions == [1, 2]
+    assert graph.stale(toys, "first")
+    after = newest(graph.instance, toys, "first")
+    assert before is not None and after is not None and before.run_id == after.run_id
+    deliver(graph, "second")
+    assert graph.settle() == 1 and not graph.stale(toys, "second")
+    assert graph.stale(toys, "first")
+
+
+def test_a_drop_before_the_first_champion_waits_for_it(road: Road) -> None:
+    deliver(road.graph, "early")
+    road.graph.instance.add_dynamic_partitions(DROPS.name or "", ["never-read"])
+    road.graph.settle()
+    assert newest(road.graph.instance, "inference/toys", "early") is not None
+    assert newest(road.graph.instance, "inference/toys", "never-read") is None
+
+
+def test_the_watcher_reports_a_champion_that_was_moved_elsewhere(road: Road) -> None:
+    road.graph.settle()
+    road.open(0.6)
+    road.graph.settle()
+
+    def reports() -> int:
+        return len(road.graph.instance.fetch_materializations(road.family.champion, limit=9).records)
+
+    assert reports() == 2
+    road.shelf.champions.append(1)  # a rollback
+    road.graph.settle()
+    assert reports() == 3
+    road.graph.settle()
+    assert reports() == 3
+
+
+def test_a_failed_run_is_not_requested_again_until_something_changes(
+    road: Road, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts: list[str] = []
+
+    def broken(shelf: Shelf, candidate: str, mean: float) -> int:
+        attempts.append(candidate)
+        raise SelvedgeError("the disk is full; free some space.")
+
+    monkeypatch.setattr(Shelf, "register", broken)
+    with pytest.raises(SelvedgeError, match="the disk is full"):
+        road.graph.settle()
+    assert road.graph.settle() == 0
+    assert len(attempts) == 1
+    monkeypatch.undo()
+    # Its data prepared again is news, and the candidate of the same data is still the same one.
+    road.graph.run(road.family.prepared_by)
+    road.graph.settle()
+    assert [candidate for candidate, _ in road.shelf.versions] == attempts
+    assert road.shelf.champions == [1]
+
+
+def deliver(graph: InProcess, drop: str) -> None:
+    graph.instance.add_dynamic_partitions(DROPS.name or "", [drop])
+    graph.run([dg.AssetKey(["catalog", "products"])], drop)

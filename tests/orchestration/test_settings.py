@@ -1,0 +1,65 @@
+"""Settings: every path follows from them, and what is wrong is told in one sentence."""
+
+from pathlib import Path
+
+import pytest
+from upath import UPath
+
+from catalog.errors import SelvedgeError
+from orchestration.settings import Settings, load_settings
+
+
+def test_everything_of_a_home_lies_inside_it(tmp_path):
+    settings = Settings(home=tmp_path)
+    inside = [settings.dagster_home, settings.mlflow_home, settings.logs, settings.secrets, settings.work]
+    inside += [Path(str(place)) for place in (settings.tables(), settings.objects(), settings.features())]
+    assert all(path.is_relative_to(tmp_path) for path in inside)
+    assert settings.mlflow_database_uri == f"sqlite:///{tmp_path}/mlflow/mlflow.db"
+
+
+def test_storage_elsewhere_moves_tables_but_not_services(tmp_path):
+    settings = Settings(home=tmp_path, storage="s3://bucket/selvedge/")
+    assert settings.tables() == UPath("s3://bucket/selvedge/tables")
+    assert settings.mlflow_home == tmp_path / "mlflow"
+
+
+def test_a_relative_home_becomes_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SELVEDGE_HOME", "state")
+    assert load_settings().home == tmp_path / "state"
+
+
+def test_your_own_tracking_server_is_used(tmp_path):
+    assert Settings(home=tmp_path, tracking_uri="https://mlflow.company/").mlflow_uri == "https://mlflow.company"
+    assert Settings(home=tmp_path, mlflow_port=5999).mlflow_uri == "http://127.0.0.1:5999"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("SELVEDGE_MLFLOW_PROT", "5000", "setting SELVEDGE_MLFLOW_PROT is unknown; did you mean SELVEDGE_MLFLOW_PORT?"),
+        ("SELVEDGE_XYZ", "1", "setting SELVEDGE_XYZ is unknown; there are SELVEDGE_{BEDROCK_"),
+        (
+            "SELVEDGE_MLFLOW_PORT",
+            "many",
+            "setting SELVEDGE_MLFLOW_PORT cannot be 'many': input should be a valid",
+        ),
+        ("SELVEDGE_MLFLOW_PORT", "70000", "setting SELVEDGE_MLFLOW_PORT cannot be '70000': input should be less than"),
+        ("SELVEDGE_THREADS", "0", "setting SELVEDGE_THREADS cannot be '0': input should be greater than or equal to 1"),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence(monkeypatch, name, value, sentence):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SelvedgeError) as error:
+        load_settings()
+    assert str(error.value).startswith(sentence) and "\n" not in str(error.value)
+
+
+def test_an_unknown_field_is_refused_too():
+    with pytest.raises(SelvedgeError, match="SELVEDGE_COLOUR cannot be 'blue': extra inputs are not permitted"):
+        load_settings(colour="blue")
+
+
+def test_the_photographs_of_the_tests_are_no_setting(monkeypatch):
+    monkeypatch.setenv("SELVEDGE_PHOTOGRAPHS", "/somewhere")
+    load_settings()

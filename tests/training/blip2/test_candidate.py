@@ -1,0 +1,111 @@
+"""One candidate from tables to artefact, on a base small enough for tests."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from catalog.errors import SelvedgeError
+from tests.training.blip2.conftest import Shop
+from tests.training.blip2.test_artefact import schema
+from tests.training.blip2.test_lora import SHORT, Recorder
+from training.blip2.artefact import Question, load_artefact
+from training.blip2.base import Base, load_base
+from training.blip2.candidate import train_candidate
+from training.blip2.catalogue import CatalogueTables, gather_tables, join_images
+from training.blip2.continuation import continue_base
+from training.blip2.features import FeatureStore
+from training.blip2.settings import CandidateSettings, ContinuationSettings
+from training.reporting import Silent
+from training.stopping import TrainingStopped
+
+GENTLE = ContinuationSettings(steps=12, batch_size=8, warmup_steps=2, checkpoint_every=5, precision="fp32")
+
+
+@pytest.fixture
+def tables(shop: Shop) -> CatalogueTables:
+    """The shop as published tables."""
+    pairs = shop.pairs.drop(columns="image_sha256")
+    one_each = shop.pairs.drop_duplicates("product_id")
+    products = pd.DataFrame(
+        {"product_id": one_each["product_id"], "article_type": "Shirts", "attributes": [{"x": "y"}] * 60}
+    )
+    images = pd.DataFrame(
+        {"product_id": range(60), "sha256": [s for s, _ in shop.items], "uri": [uri for _, uri in shop.items]}
+    )
+    return gather_tables(products, images, one_each[["product_id", "group_id", "split"]], pairs, schema())
+
+
+def test_from_tables_to_a_model_that_answers(tables, base_folder: Path, shop: Shop, tmp_path: Path):
+    settings = CandidateSettings(base=str(base_folder), lora=replace(SHORT, steps=40), risk=0.2)
+    result = train_candidate(tables, settings, tmp_path / "features", tmp_path / "out", Silent())
+    assert set(result.validation_macro_f1) == {"trie", "scored"}
+    assert result.validation_macro_f1[result.decoding] == max(result.validation_macro_f1.values())
+    assert result.merge.same_answers == result.merge.questions > 0
+    assert set(result.calibration.attributes) == {"Colour", "Pattern"}
+    assert set(result.seconds) == {"base", "features", "lora", "calibration", "save"}
+    model = load_artefact(result.artefact)
+    assert model.digest == result.digest
+    store = FeatureStore(tmp_path / "features", model.base)
+    validation = tables.pairs().query("split == 'validation'")
+    frame = model.answer(
+        store.read(validation["image_sha256"].tolist()),
+        [Question(row, attribute, "Shirts") for row, attribute in enumerate(validation["attribute"])],
+    )
+    kept = ~frame["abstained"].to_numpy()
+    wrong = frame["value"].to_numpy() != validation["value"].to_numpy()
+    assert not kept.any() or wrong[kept].mean() <= 0.2 + 1e-9
+    again = Recorder()
+    assert train_candidate(tables, settings, tmp_path / "features", tmp_path / "out", again).digest == result.digest
+    assert "train/loss" not in again.values
+
+
+def test_tables_that_do_not_belong_together_are_named(tables, shop: Shop):
+    parts = (tables.products, tables.images, tables.splits)
+    with pytest.raises(SelvedgeError, match="qa_pairs is empty"):
+        gather_tables(*parts, tables.qa_pairs.iloc[:0], schema())
+    with pytest.raises(SelvedgeError, match="asks about 'Heel', which question set 'details' does not"):
+        gather_tables(*parts, tables.qa_pairs.replace({"attribute": {"Pattern": "Heel"}}), schema())
+    with pytest.raises(SelvedgeError, match="no row for product 0"):
+        join_images(tables.qa_pairs, tables.images.iloc[1:])
+    few = gather_tables(*parts, tables.qa_pairs[tables.qa_pairs["value"] != "Red"], schema())
+    assert "Red" not in few.schema.attributes["Colour"].vocabulary and len(tables.items("train")) == 40
+
+
+def continued(base_folder: Path, shop: Shop, out: Path, reporter: Silent, settings=GENTLE) -> Base:
+    return continue_base(load_base(base_folder), shop.pairs, dict(shop.items), settings, out, reporter)
+
+
+def test_continuing_changes_the_eyes_and_a_broken_run_ends_the_same(
+    base: Base, base_folder, shop: Shop, tmp_path: Path
+):
+    whole = continued(base_folder, shop, tmp_path / "whole", Silent())
+    assert whole.vision_digest != base.vision_digest and whole.recipe["continued_from"]["digest"] == base.digest
+    assert not any(parameter.requires_grad for parameter in whole.model.parameters())
+    with pytest.raises(TrainingStopped, match="stopped at step 10 of 12"):
+        continued(base_folder, shop, tmp_path / "broken", Recorder(terminate_at=10))
+    assert not (tmp_path / "broken").exists()
+    resumed = continued(base_folder, shop, tmp_path / "broken", Silent())
+    assert resumed.digest == whole.digest
+    assert not list(tmp_path.glob("*checkpoint"))
+    recorder = Recorder()
+    assert continued(base_folder, shop, tmp_path / "whole", recorder).digest == whole.digest and not recorder.values
+
+
+def test_continuing_learns(base_folder: Path, shop: Shop, tmp_path: Path):
+    recorder = Recorder()
+    settings = replace(GENTLE, steps=60, image_rate=2e-3, language_rate=5e-3, checkpoint_every=100)
+    continued(base_folder, shop, tmp_path / "base", recorder, settings)
+    losses = recorder.values["continuation/loss"]
+    assert np.mean(losses[-2:]) < 0.5 * losses[0]
+
+
+def test_nothing_to_continue_on_is_said(base_folder: Path, shop: Shop, tmp_path: Path):
+    with pytest.raises(SelvedgeError, match="no training pair on the coarse columns"):
+        continue_base(load_base(base_folder), shop.pairs.iloc[:0], dict(shop.items), GENTLE, tmp_path / "b", Silent())
+    with pytest.raises(SelvedgeError, match=r"loss became .* lower continuation.image_rate"):
+        wild = replace(GENTLE, image_rate=1e30, language_rate=1e30, clip_norm=1e30)
+        continued(base_folder, shop, tmp_path / "b", Silent(), wild)
+    assert not (tmp_path / "b").exists()

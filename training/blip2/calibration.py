@@ -1,0 +1,161 @@
+"""From what a model scores to how sure it may say it is, and when it had better say nothing.
+
+Belongs here: a temperature per attribute, the threshold below which an answer is withheld, both fitted on validation.
+Not here: the scores (answers.py), measuring calibration (evaluation/classification.py).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+from catalog.errors import SelvedgeError
+from evaluation.classification import coverage_risk, expected_calibration_error
+from training.blip2.answers import Scores
+
+FORMAT = 1
+LOWEST, HIGHEST = 0.05, 20.0  # temperatures; beyond, validation holds too little to say
+ENOUGH_ROWS = 40  # below, an attribute takes the threshold of all attributes together
+NEVER = 1.01  # a threshold no confidence reaches
+
+
+@dataclass(frozen=True)
+class AttributeCalibration:
+    """One attribute's fit.
+
+    Attributes:
+        temperature: log-probabilities are divided by it before they are normalised again.
+        threshold: answers less confident than this are withheld.
+        rows, coverage, error, calibration_error: on validation, at that threshold; error is that of the answers given.
+    """
+
+    temperature: float
+    threshold: float
+    rows: int
+    coverage: float
+    error: float
+    calibration_error: float
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """All attributes of one model, for one way of decoding.
+
+    Attributes:
+        risk: the share of given answers that may be wrong, for which thresholds were chosen.
+    """
+
+    risk: float
+    attributes: Mapping[str, AttributeCalibration]
+    format: int = FORMAT
+
+    def __post_init__(self) -> None:
+        if self.format != FORMAT:
+            raise SelvedgeError(
+                f"calibration: format {self.format} is not known to this version (it reads {FORMAT}); update selvedge."
+            )
+
+    def confidence(self, attribute: str, scores: Scores) -> float:
+        """Calibrated probability of the chosen answer, in (0, 1]."""
+        known = self.attributes.get(attribute)
+        return _confidence(scores, known.temperature if known else 1.0)
+
+    def abstains(self, attribute: str, confidence: float) -> bool:
+        known = self.attributes.get(attribute)
+        return known is not None and confidence < known.threshold
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "format": self.format,
+            "risk": self.risk,
+            "attributes": {name: asdict(one) for name, one in self.attributes.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Calibration":
+        """Raises SelvedgeError for a missing key or a format this code does not know."""
+        try:
+            attributes = {name: AttributeCalibration(**one) for name, one in values["attributes"].items()}
+            return cls(float(values["risk"]), attributes, int(values["format"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise SelvedgeError(
+                f"calibration: {error} is missing or malformed in the artefact; export it again."
+            ) from error
+
+
+def fit_calibration(
+    attributes: Sequence[str], scores: Sequence[Scores], truths: Sequence[int], risk: float
+) -> Calibration:
+    """Fit every attribute on validation answers.
+
+    Args:
+        attributes, scores, truths: one entry per question; a truth is an index into the question's allowed answers.
+        risk: in (0, 1), e.g. 0.10 for at most one wrong answer in ten given.
+
+    Raises:
+        SelvedgeError: no answers, or a risk outside (0, 1).
+    """
+    if not 0 < risk < 1:
+        raise SelvedgeError(f"setting risk is {risk}; it must lie between 0 and 1.")
+    if not scores:
+        raise SelvedgeError("calibration: there are no validation answers to fit on; read a larger catalogue.")
+    names, truth = np.asarray(attributes, dtype=object), np.asarray(truths)
+    right = np.array([one.chosen for one in scores]) == truth
+    confidence = np.zeros(len(scores))
+    temperatures: dict[str, float] = {}
+    for name in dict.fromkeys(attributes):
+        rows = np.flatnonzero(names == name)
+        temperatures[name] = fit_temperature([scores[row].log_probabilities for row in rows], truth[rows])
+        confidence[rows] = [_confidence(scores[row], temperatures[name]) for row in rows]
+    pooled = choose_threshold(confidence, right, risk)
+    fitted: dict[str, AttributeCalibration] = {}
+    for name, temperature in temperatures.items():
+        rows = np.flatnonzero(names == name)
+        threshold = choose_threshold(confidence[rows], right[rows], risk) if len(rows) >= ENOUGH_ROWS else pooled
+        given = confidence[rows] >= threshold
+        fitted[name] = AttributeCalibration(
+            temperature=temperature,
+            threshold=threshold,
+            rows=len(rows),
+            coverage=float(given.mean()),
+            error=float(1 - right[rows][given].mean()) if given.any() else 0.0,
+            calibration_error=expected_calibration_error(confidence[rows], right[rows]),
+        )
+    return Calibration(risk, fitted)
+
+
+def fit_temperature(log_probabilities: Sequence[NDArray[np.float32]], truths: NDArray[np.int64]) -> float:
+    """The temperature with the least negative log-likelihood of the truths. Source: Guo et al., ICML 2017."""
+    if len(log_probabilities[0]) < 2:
+        return 1.0
+    table = np.stack(log_probabilities).astype(np.float64)
+    if not np.isfinite(table).all():
+        raise SelvedgeError("calibration: a log-probability is not finite; the model's weights are damaged.")
+
+    def loss(log_temperature: float) -> float:
+        scaled = table / np.exp(log_temperature)
+        highest = scaled.max(axis=1)
+        total = highest + np.log(np.exp(scaled - highest[:, None]).sum(axis=1))
+        return float((total - scaled[np.arange(len(table)), truths]).mean())
+
+    found = minimize_scalar(loss, bounds=(np.log(LOWEST), np.log(HIGHEST)), method="bounded")
+    return float(np.exp(found.x))
+
+
+def choose_threshold(confidence: NDArray[np.float64], right: NDArray[np.bool_], risk: float) -> float:
+    """The threshold that gives most answers with at most `risk` of them wrong; 0 when all may be given."""
+    curve = coverage_risk(confidence, right)
+    allowed = np.flatnonzero(curve.risk <= risk)
+    if not len(allowed):
+        return NEVER
+    last = int(allowed[-1])
+    return 0.0 if last == len(curve.risk) - 1 else float(curve.threshold[last])
+
+
+def _confidence(scores: Scores, temperature: float) -> float:
+    scaled = scores.log_probabilities.astype(np.float64) / temperature
+    scaled -= scaled.max()
+    return float(np.exp(scaled[scores.chosen]) / np.exp(scaled).sum())

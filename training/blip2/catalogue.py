@@ -1,0 +1,105 @@
+"""The catalogue as training wants it: pairs joined with pictures, and the schema narrowed to what is taught.
+
+Belongs here: joining the published tables. Not here: making them (catalog/), tokenising (examples.py).
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from catalog.errors import SelvedgeError
+from catalog.qa import make_qa_pairs
+from catalog.schema import COARSE, AttributeSchema, load_schema
+from catalog.tables import read_frame
+
+
+@dataclass(frozen=True)
+class CatalogueTables:
+    """What a candidate is trained on.
+
+    Attributes:
+        products, images, splits, qa_pairs: the published tables of those names, drops one below the other.
+        schema: narrowed to what `qa_pairs` teach. question_set: its only set.
+    """
+
+    products: pd.DataFrame
+    images: pd.DataFrame
+    splits: pd.DataFrame
+    qa_pairs: pd.DataFrame
+    schema: AttributeSchema
+    question_set: str
+
+    def pairs(self) -> pd.DataFrame:
+        """`qa_pairs` with the column image_sha256."""
+        return join_images(self.qa_pairs, self.images)
+
+    def items(self, split: str) -> list[tuple[str, str]]:
+        """(sha256, uri) of every picture of a split, each once."""
+        chosen = self.splits.loc[self.splits["split"] == split, "product_id"]
+        rows = self.images[self.images["product_id"].isin(chosen)].drop_duplicates("sha256")
+        return list(zip(rows["sha256"], rows["uri"], strict=True))
+
+    def coarse_pairs(self) -> pd.DataFrame:
+        """Pairs about the coarse columns (master category, gender), with image_sha256; empty where there are none."""
+        pairs = make_qa_pairs(self.products, self.splits, load_schema(), COARSE)
+        return join_images(pairs.table.to_pandas(), self.images)
+
+
+def gather_tables(
+    products: pd.DataFrame,
+    images: pd.DataFrame,
+    splits: pd.DataFrame,
+    qa_pairs: pd.DataFrame,
+    schema: AttributeSchema | None = None,
+    question_set: str | None = None,
+) -> CatalogueTables:
+    """Tables with the schema narrowed to the values, types and attributes that the pairs hold.
+
+    Raises:
+        SelvedgeError: no pairs, or pairs about attributes the schema does not know.
+    """
+    schema = schema or load_schema()
+    if qa_pairs.empty:
+        raise SelvedgeError("table qa_pairs is empty; the catalogue holds no attribute that the schema asks about.")
+    question_set = question_set or schema.choose_question_set(products)
+    types = products.drop_duplicates("product_id").set_index("product_id")["article_type"]
+    seen: dict[str, dict[str, list[str]]] = defaultdict(dict)
+    told = qa_pairs.assign(article_type=qa_pairs["product_id"].map(types))
+    for (attribute, value), group in told.groupby(["attribute", "value"])["article_type"]:
+        seen[str(attribute)][str(value)] = sorted(str(name) for name in group.dropna().unique())
+    known = schema.question_set(question_set).attributes
+    strange = sorted(set(seen) - set(known))
+    if strange:
+        raise SelvedgeError(
+            f"table qa_pairs asks about '{strange[0]}', which question set '{question_set}' does not; "
+            "make the pairs again."
+        )
+    return CatalogueTables(products, images, splits, qa_pairs, schema.narrowed(seen, question_set), question_set)
+
+
+def read_catalogue_folder(folder: Path, question_set: str | None = None) -> CatalogueTables:
+    """The tables of a folder written by `selvedge catalog read SRC --out DIR`.
+
+    Raises:
+        SelvedgeError: a table is missing.
+    """
+    names = ("products", "images", "splits", "qa_pairs")
+    products, images, splits, qa_pairs = (read_frame(folder / f"{name}.parquet") for name in names)
+    return gather_tables(products, images, splits, qa_pairs, question_set=question_set)
+
+
+def join_images(pairs: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """Pairs with image_sha256 of the standard copy.
+
+    Raises:
+        SelvedgeError: a product of the pairs has no picture.
+    """
+    hashes = images.drop_duplicates("product_id", keep="last").set_index("product_id")["sha256"]
+    joined = pairs.assign(image_sha256=pairs["product_id"].map(hashes))
+    absent = joined["image_sha256"].isna()
+    if absent.any():
+        product = joined.loc[absent, "product_id"].iloc[0]
+        raise SelvedgeError(f"table images has no row for product {product}; standardise the images again.")
+    return joined

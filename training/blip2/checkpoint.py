@@ -1,0 +1,95 @@
+"""Checkpoints of a training loop: everything the next step depends on, in one folder that is replaced whole.
+
+Belongs here: parameters, optimiser moments, random state, counters, as safetensors and JSON (no pickle).
+Not here: when to write one (lora.py, continuation.py), finished weights (adapter.py, base.py).
+"""
+
+import json
+import secrets
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from catalog.errors import SelvedgeError
+from training.blip2.base import replace_folder
+
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+
+
+def write_checkpoint(
+    folder: Path,
+    parameters: Mapping[str, nn.Parameter],
+    optimiser: torch.optim.Optimizer,
+    counters: Mapping[str, Any],
+    extra: Mapping[str, Tensor] | None = None,
+) -> None:
+    """Save a run between two steps.
+
+    Args:
+        counters: JSON values: the step, the best so far, what the run is of.
+        extra: further tensors, e.g. the best weights.
+
+    Raises:
+        SelvedgeError: the disk is full or not writable; the checkpoint before stays.
+    """
+    tensors = {f"parameter/{name}": value.detach().cpu() for name, value in parameters.items()}
+    for name, value in parameters.items():
+        for moment in MOMENTS if value in optimiser.state else ():
+            tensors[f"{moment}/{name}"] = optimiser.state[value][moment].detach().cpu()
+    tensors["random/cpu"] = torch.get_rng_state()
+    if torch.cuda.is_available():
+        tensors["random/cuda"] = torch.cuda.get_rng_state()
+    tensors |= {f"extra/{name}": value.detach().cpu() for name, value in (extra or {}).items()}
+    part = folder.parent / f".{folder.name}.{secrets.token_hex(4)}.part"
+    try:
+        part.mkdir(parents=True)
+        save_file({name: value.contiguous().clone() for name, value in tensors.items()}, part / "state.safetensors")
+        (part / "state.json").write_text(json.dumps(dict(counters)), encoding="utf-8")
+        replace_folder(part, folder)
+    except (OSError, SafetensorError) as error:
+        shutil.rmtree(part, ignore_errors=True)
+        raise SelvedgeError(
+            f"checkpoint {folder} could not be written ({error}); free some space and run again."
+        ) from error
+
+
+def read_checkpoint(
+    folder: Path, run: str, parameters: Mapping[str, nn.Parameter], optimiser: torch.optim.Optimizer
+) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
+    """Put a saved run back: (counters, extra tensors), or None when there is none of this very run.
+
+    Args:
+        run: what `counters["run"]` must be: a digest of settings, data and base. Another run's checkpoint is ignored.
+
+    Raises:
+        SelvedgeError: the checkpoint is of this run but damaged.
+    """
+    try:
+        counters: dict[str, Any] = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if counters.get("run") != run:
+        return None
+    try:
+        tensors = load_file(folder / "state.safetensors")
+        with torch.no_grad():
+            for name, parameter in parameters.items():
+                parameter.copy_(tensors[f"parameter/{name}"])
+                if f"step/{name}" in tensors:
+                    moments = {moment: tensors[f"{moment}/{name}"] for moment in MOMENTS}
+                    optimiser.state[parameter] = {
+                        moment: value if moment == "step" else value.to(parameter.device)
+                        for moment, value in moments.items()
+                    }
+        torch.set_rng_state(tensors["random/cpu"])
+        if torch.cuda.is_available() and "random/cuda" in tensors:
+            torch.cuda.set_rng_state(tensors["random/cuda"])
+    except (OSError, KeyError, RuntimeError, SafetensorError) as error:
+        raise SelvedgeError(f"checkpoint {folder} is damaged ({error}); delete it to start over.") from error
+    return counters, {name.removeprefix("extra/"): v for name, v in tensors.items() if name.startswith("extra/")}
