@@ -88,6 +88,17 @@ def leaks(splits: Rows, products: Rows) -> list[Leak]:
     return _shared(frame, "group_id", "group") + _shared(by_image, "image_sha256", "image")
 
 
+def assigned_deliveries(rows: pa.Table, splits: pa.Table) -> pa.Table:
+    """The rows, one a product, of the drops their products were assigned with: what may be trained on and scored.
+
+    Args:
+        rows: any table with product_id and drop. splits: schema `splits`.
+    """
+    key = ["product_id", "drop"]
+    wanted, vouched = (pd.MultiIndex.from_frame(table.select(key).to_pandas()) for table in (rows, splits))
+    return rows.filter(pa.array(wanted.isin(vouched)))
+
+
 def split_summary(splits: Rows) -> dict[str, Any]:
     """Counts for metadata: products and groups by split, excluded products, the largest groups."""
     frame = _known_frame(splits)

@@ -4,8 +4,10 @@ Belongs here: reading, counting, choosing the products to show.
 Not here: HTML (render.py), the contents' types (data.py).
 """
 
+import shlex
 from collections import Counter
 from datetime import datetime
+from pathlib import Path
 
 import dagster as dg
 import numpy as np
@@ -111,7 +113,7 @@ def gather(
         colours=pictures.colours(products, where, CHOICE_SEED),
         quarantine=_reasons(quarantine),
         quarantine_samples=_samples(quarantine),
-        recovered=int(products["recovered"].sum()),
+        recovered=sum(_recovered(instance, drop) for drop in home.drops),
         missing={name: n for name, column in COLUMNS.items() if (n := int(products[column].isna().sum()))},
         splits=splits["split"].value_counts().to_dict() if len(splits) else {},
         groups=len(sizes),
@@ -136,6 +138,12 @@ def gather(
         seconds=seconds,
         peak_memory=peak_memory,
     )
+
+
+def _recovered(instance: dg.DagsterInstance, drop: str) -> int:
+    """Rows put right while reading, those among them that went to quarantine for another reason included."""
+    counts = (materialised(instance, "catalog/products", drop) or {}).get("counts", {})
+    return int(counts.get("recovered", 0))
 
 
 def _is_drawn(source: str) -> bool:
@@ -283,12 +291,16 @@ def _step(home: Home, name: str, partition: str | None) -> LineageStep | None:
 
 
 def _commands(settings: Settings, candidate: str | None) -> list[tuple[str, str]]:
+    usual = Path(Settings.model_fields["home"].default).resolve()
+    at = "" if settings.home.resolve() == usual else f"SELVEDGE_HOME={shlex.quote(str(settings.home))} "
+    inbox = shlex.quote(f"{settings.home}/inbox/2026-12-01")
     commands = [
-        ("make up", "Dagster and MLflow with one link each"),
-        (f"cp -r CATALOGUE {settings.home}/inbox/2026-12-01", "a new drop; `make up` reads and describes it"),
+        (f"{at}make up", "Dagster and MLflow with one link each"),
+        (f"cp -r CATALOGUE {inbox}", "a new drop; `make up` reads and describes it"),
         ("make demo CATALOG=DIR", "the same on a catalogue of yours"),
-        (".venv/bin/selvedge status", "drops, candidates and the champion"),
-        (".venv/bin/selvedge rollback blip2-attributes", "the previous champion again"),
-        (".venv/bin/selvedge infer descriptions --catalog DIR --out DIR --model champion", "any catalogue, no Dagster"),
+        (f"{at}.venv/bin/selvedge status", "drops, candidates and the champion"),
+        (f"{at}.venv/bin/selvedge rollback blip2-attributes", "the previous champion again"),
+        (f"{at}.venv/bin/selvedge infer attributes --catalog DIR --out DIR", "what the champion sees in any catalogue"),
+        (f"{at}.venv/bin/selvedge infer descriptions --catalog DIR --out DIR", "and what it says of it"),
     ]  # fmt: skip
     return commands if candidate else commands[:3]

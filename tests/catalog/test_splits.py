@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from catalog.errors import SelvedgeError
 from catalog.groups import assign_groups
-from catalog.splits import EXCLUDED, SPLITS, Leak, assign_splits, leaks, split_of, split_summary
+from catalog.splits import EXCLUDED, SPLITS, Leak, assign_splits, assigned_deliveries, leaks, split_of, split_summary
 from catalog.tables import SCHEMAS
 from tests.catalog.shops import products_table, spread_hash
 
@@ -135,6 +135,8 @@ def test_a_redelivered_product_counts_with_the_image_it_was_assigned_with() -> N
     splits = assign_splits(products_table(rows), before)
     assert splits.equals(before)
     assert leaks(splits, products_table(rows)) == []
+    trained_on = assigned_deliveries(products_table(rows), splits)
+    assert trained_on.column("image_sha256").to_pylist() == ["a" * 64, "b" * 64]
     rows.append({"product_id": 3, "image_sha256": "b" * 64, "drop": "d3"})  # joins both, by either picture
     assert by_product(assign_splits(products_table(rows), splits))[3] == ("g3", EXCLUDED)
 

@@ -40,16 +40,18 @@ def freeze_dataset(instance: dg.DagsterInstance, tables: Tables) -> Dataset:
     Raises:
         SelvedgeError: a table is missing, or the questions are older than the splits.
     """
+    from catalog.splits import assigned_deliveries
     from catalog.tables import content_sha256, write_table
 
     about = materialised(instance, "catalog/qa_pairs")
     if about is None:
         raise SelvedgeError("catalog/qa_pairs was never materialised; read a drop first.")
     drops = list(about["drops"])
+    splits = tables.read(instance, "catalog/splits")
     current: dict[str, pa.Table] = {
-        "products": tables.read_all(instance, "catalog/products", drops),
-        "images": tables.read_all(instance, "catalog/images", drops),
-        "splits": tables.read(instance, "catalog/splits"),
+        "products": assigned_deliveries(tables.read_all(instance, "catalog/products", drops), splits),
+        "images": assigned_deliveries(tables.read_all(instance, "catalog/images", drops), splits),
+        "splits": splits,
         "qa_pairs": tables.read(instance, "catalog/qa_pairs"),
     }
     # Where the originals lie differs from home to home; what they hold does not.
