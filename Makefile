@@ -36,7 +36,7 @@ test: $(STAMP) ## every test, real services included
 test-fast: $(STAMP) ## the tests that need seconds
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not e2e"
 
-up: $(STAMP) ## Dagster and MLflow with one link each; Ctrl-C stops all
+up: $(STAMP) ## Dagster, MLflow and Label Studio with one link each; Ctrl-C stops all
 	@$(BIN)/selvedge up
 
 check: $(STAMP) ## ruff, mypy, import rules

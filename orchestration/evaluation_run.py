@@ -127,7 +127,7 @@ def score_artefact(
     given = [column for column in model.schema.question_set(model.question_set).given if column in test]
     subjects: dict[str, pd.DataFrame] = dict(floor_predictions(parts["train"], test, given))
     subjects[NO_PICTURE] = _answers_without_picture(model, test)
-    subjects[BASE] = _answers(_untrained(artefact, model), rows, test, features, progress)
+    subjects[BASE] = _answers(base_of(artefact, model), rows, test, features, progress)
     if champion is not None:
         subjects[CHAMPION] = _answers(load_artefact(champion.folder), rows, test, features, progress)
     subjects[CANDIDATE] = _answers(model, rows, test, features, progress)
@@ -233,7 +233,7 @@ def _features(
     return store.read(list(pictures["sha256"]))
 
 
-def _untrained(artefact: Path, model: "AttributeModel") -> "AttributeModel":
+def base_of(artefact: Path, model: "AttributeModel") -> "AttributeModel":
     """The base the candidate was trained from, asked the candidate's questions."""
     from training.blip2.artefact import read_about, untrained_model
     from training.blip2.base import load_base

@@ -289,6 +289,8 @@ def _promotion(family: Family, partitions: dg.DynamicPartitionsDefinition) -> dg
     )
     @told_plainly
     def promotion(context: dg.AssetExecutionContext, tables: Tables, models: Models) -> dg.MaterializeResult:
+        from evaluation.verdict_gate import rests_on_simulation
+
         candidate = valid_candidate(family.name, context.partition_key)
         evidence = read_evidence(family, context.instance, tables, candidate)
         champion = models.promote(family.name, evidence, family.rule())
@@ -299,6 +301,7 @@ def _promotion(family: Family, partitions: dg.DynamicPartitionsDefinition) -> dg
                 "version": champion.version,
                 "evidence_sha256": evidence.sha256,
                 "instead of": evidence.champion_version or "no champion",
+                "simulated": rests_on_simulation(evidence),
             },
             data_version=dg.DataVersion(str(champion.version)),
         )

@@ -53,7 +53,10 @@ def opens_candidates(
 
 
 def champion_watcher(family: str, champion: dg.AssetKey) -> dg.SensorDefinition:
-    """Reports the champion when the alias moved outside the graph: a rollback, a person, a killed promotion."""
+    """Reports the champion when the alias moved outside the graph: a rollback, a killed promotion, or a hand.
+
+    Repairs first: what a kill left half-done is completed, and what a hand did is recorded as that.
+    """
 
     @dg.sensor(
         name=f"{slug(family)}_champion_watcher",
@@ -63,22 +66,27 @@ def champion_watcher(family: str, champion: dg.AssetKey) -> dg.SensorDefinition:
     )
     def sensor(context: dg.SensorEvaluationContext, models: Models) -> dg.SkipReason:
         try:
-            models.repair(family)
+            for sentence in models.repair(family):
+                context.log.warning(sentence)
             version = models.champion(family)
+            how = models.moved_by(family)
         except ServiceUnavailable as error:
             return dg.SkipReason(str(error))
         if version is None:
             return dg.SkipReason(f"{family} has no champion yet")
-        moved = report_champion(context.instance, champion, version)
+        moved = report_champion(context.instance, champion, version, how)
         return dg.SkipReason(f"reported version {version.version}" if moved else f"still version {version.version}")
 
     return sensor
 
 
-def report_champion(instance: dg.DagsterInstance, champion: dg.AssetKey, version: "ModelVersionInfo") -> bool:
+def report_champion(
+    instance: dg.DagsterInstance, champion: dg.AssetKey, version: "ModelVersionInfo", how: str = "promotion"
+) -> bool:
     """Tell Dagster which version is champion, if it does not know; whether it had to be told.
 
-    Only a change is reported: every report marks what was inferred before as stale.
+    `how` it became that is shown beside it: an alias moved by hand must not look like a promotion. Only a change is
+    reported: every report marks what was inferred before as stale.
     """
     event = newest(instance, "/".join(champion.path))
     known = (
@@ -98,6 +106,7 @@ def report_champion(instance: dg.DagsterInstance, champion: dg.AssetKey, version
                 "candidate": version.candidate,
                 "digest": version.digest,
                 "run": version.run_id,
+                "moved by": how,
             },
         )
     )

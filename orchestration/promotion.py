@@ -1,61 +1,30 @@
 """Promotion: moving the champion's alias, once, on evidence, with a record; and moving it back.
 
-Belongs here: the order of the writes, so that a kill between any two of them is repaired by the next command, and the
-records. Not here: whether a candidate deserves it (evaluation/gate.py).
+Belongs here: asking the gate, the order of the writes, rollback. Not here: whether a candidate deserves it
+(evaluation/gate.py), the records themselves (labeling/review/promotions.py), what a kill or a hand left behind
+(promotion_repair.py).
 
-MLflow moves aliases without memory and without compare-and-swap. So: under a lock, the champion is read again and must
-be the one the evidence names; an intent is written on the registered model before the first alias moves and removed
-after the record is written. Whoever comes next finds an intent and completes it. Two promotions on evidence against
-the same champion: the second finds another champion and is told.
-
-The lock is a file of this home: promote one family from one home only.
+MLflow moves aliases without memory and without compare-and-swap. So: alone among all who share the ledger, the champion
+is read again and must be the one that the evidence names; the ledger takes an intent before the first alias moves and
+its end after the last. Whoever comes next finds the intent and completes it. Two promotions on evidence against the
+same champion: the second finds another champion and is told.
 """
 
 import getpass
-import json
-import secrets
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
-from catalog.errors import SelvedgeError
+from catalog.errors import SelvedgeError, ServiceUnavailable
 from evaluation.gate import Evidence, GateRule, decide
-from infra.local.lock import exclusive
-from orchestration.registry import CHALLENGER, CHAMPION, PREVIOUS_CHAMPION, ModelVersionInfo, Registry
-from orchestration.services import in_our_words
-from orchestration.tracking import told_in_one_sentence
+from evaluation.verdict_gate import VERDICT, rests_on_simulation
+from orchestration.ledger import one_at_a_time, open_ledger
+from orchestration.promotion_repair import carry_out, settle_alone
+from orchestration.registry import CHAMPION, ModelVersionInfo, Registry
+from orchestration.verdict_evidence import refuse_unproved
 
-INTENT_TAG = "selvedge.promotion.intent"
-RECORD_TAG = "selvedge.promotion."  # + the record's id, on the version that became champion; never written twice
-LOCK_SECONDS = 60.0
-
-
-@dataclass(frozen=True)
-class PromotionRecord:
-    """One move of the champion's alias: append-only."""
-
-    id: str
-    kind: Literal["promotion", "rollback"]
-    family: str
-    candidate: str
-    version: int  # champion from now on
-    old_champion: int | None
-    previous_champion: int | None  # where the alias of that name points from now on
-    evidence_sha256: str  # empty for a rollback
-    reasons: tuple[str, ...]
-    by: str
-    at: str  # ISO 8601, UTC
-
-    @property
-    def tag(self) -> str:
-        return f"{RECORD_TAG}{self.id}"
-
-    @classmethod
-    def from_json(cls, text: str) -> "PromotionRecord":
-        content = json.loads(text)
-        return cls(**{**content, "reasons": tuple(content["reasons"])})
+if TYPE_CHECKING:
+    from labeling.review.records import PromotionKind, PromotionRecord
 
 
 @dataclass(frozen=True)
@@ -67,7 +36,7 @@ class PromotionOutcome:
     champion: int | None
     old_champion: int | None
     reasons: tuple[str, ...]
-    record: PromotionRecord | None = None
+    record: "PromotionRecord | None" = None
 
     @property
     def promoted(self) -> bool:
@@ -90,173 +59,200 @@ def promote(registry: Registry, rule: GateRule, evidence: Evidence, by: str | No
     Asking again after success changes nothing. A refusal is an outcome, not an error: losing is ordinary.
 
     Args:
-        evidence: names the candidate and the champion it was compared with; both are looked up again.
+        evidence: names the candidate and the champion it was compared with; both are looked up again, and so is a
+            verdict among it.
         by: who asked, for the record; the user of this process by default.
 
     Raises:
         SelvedgeError: the candidate has no model version.
-        ServiceUnavailable: MLflow does not answer; a promotion that had begun is completed by the next command.
+        ServiceUnavailable: MLflow or the ledger does not answer; a promotion that had begun is completed by the next
+            command.
     """
     family = rule.family
     candidate = registry.of_candidate(family, evidence.candidate)
     if candidate is None:
         raise SelvedgeError(f"{evidence.candidate} has no model version of {family}; register it by training it first.")
-    with _alone(registry, family):
-        repair(registry, family)
-        aliases = registry.aliases(family)
-        champion = aliases.get(CHAMPION)
-        earlier = [record for record in history(registry, family) if record.evidence_sha256 == evidence.sha256]
+    ledger = open_ledger(registry.settings)
+    with one_at_a_time(registry.settings, family):
+        found = settle_alone(registry, family)
+        champion = registry.aliases(family).get(CHAMPION)
         if champion == candidate.version:
-            reasons = earlier[-1].reasons if earlier else ("it is champion already.",)
-            return PromotionOutcome(candidate, "already_champion", champion, champion, tuple(reasons))
+            return _already(candidate, ledger.promotions.champion(family))
         decision = decide(rule, evidence, None if champion is None else str(champion))
-        refusals = (*_spent(earlier), *(() if decision.promote else decision.reasons))
-        if refusals:
-            return PromotionOutcome(candidate, "refused", champion, champion, refusals)
-        record = PromotionRecord(
-            id=_record_id(),
-            kind="promotion",
-            family=family,
-            candidate=candidate.candidate,
-            version=candidate.version,
-            old_champion=champion,
-            previous_champion=champion,
-            evidence_sha256=evidence.sha256,
-            reasons=decision.reasons,
-            by=by or _somebody(),
-            at=_now(),
-        )
-        _begin(registry, record)
-        _complete(registry, record)
-        return PromotionOutcome(candidate, "promoted", record.version, champion, decision.reasons, record)
+        ids = _evidence_ids(evidence)
+        refusals = [
+            *_spent(ids, ledger.promotions.history(family)),
+            *refuse_unproved(ledger, evidence, candidate.version),
+            *(() if decision.promote else decision.reasons),
+        ]
+        if not refusals:
+            try:
+                record = _move(
+                    registry,
+                    family,
+                    kind="promotion",
+                    to=candidate,
+                    champion=champion,
+                    previous=champion,
+                    by=by,
+                    reasons=decision.reasons,
+                    evidence=ids,
+                    simulated=rests_on_simulation(evidence),
+                )
+                return PromotionOutcome(
+                    candidate, "promoted", candidate.version, champion, tuple(decision.reasons), record
+                )
+            except ServiceUnavailable:
+                raise
+            except SelvedgeError as error:  # somebody came first: the other of two is told, and that is no failure
+                refusals = [str(error)]
+        now = registry.aliases(family).get(CHAMPION)
+        return PromotionOutcome(candidate, "refused", now, now, tuple(dict.fromkeys([*refusals, *found])))
 
 
-def rollback(registry: Registry, family: str, reason: str = "", by: str | None = None) -> PromotionRecord:
+def rollback(registry: Registry, family: str, reason: str = "", by: str | None = None) -> "PromotionRecord":
     """Make the previous champion champion again; a second rollback goes one further back.
 
+    Who that was is asked of the ledger, not of MLflow's alias: an alias moved by hand would be a way around the gate.
+
     Raises:
-        SelvedgeError: there is no champion, or none before it.
-        ServiceUnavailable: MLflow does not answer.
+        SelvedgeError: there is no champion, none before it, or its version was deleted.
+        ServiceUnavailable: MLflow or the ledger does not answer.
     """
-    with _alone(registry, family):
-        repair(registry, family)
-        aliases = registry.aliases(family)
-        champion, target = aliases.get(CHAMPION), aliases.get(PREVIOUS_CHAMPION)
-        if champion is None:
+    ledger = open_ledger(registry.settings).promotions
+    with one_at_a_time(registry.settings, family):
+        settle_alone(registry, family)
+        champion, made = registry.aliases(family).get(CHAMPION), ledger.champion(family)
+        if champion is None or made is None:
             raise SelvedgeError(f"{family} has no champion yet; promote a candidate first.")
-        if target is None:
+        if made.previous_champion is None:
             raise SelvedgeError(f"{family} has no champion before version {champion}; there is nothing to go back to.")
-        version = registry.version(family, target)
-        promotions = [record for record in history(registry, family) if record.kind == "promotion"]
-        before = [record.old_champion for record in promotions if record.version == target]
-        record = PromotionRecord(
-            id=_record_id(),
+        target = registry.version(family, int(made.previous_champion))
+        # Whom the target replaced the first time: rolling back again must lead further back, never round in a circle.
+        before = [
+            one.old_champion
+            for one in ledger.history(family)
+            if one.outcome == "completed" and one.kind != "rollback" and one.version == made.previous_champion
+        ]
+        return _move(
+            registry,
+            family,
             kind="rollback",
-            family=family,
-            candidate=version.candidate,
-            version=target,
-            old_champion=champion,
-            # Not the version that is left: rolling back twice must not bring it back.
-            previous_champion=before[-1] if before else None,
-            evidence_sha256="",
+            to=target,
+            champion=champion,
+            previous=int(before[0]) if before and before[0] is not None else None,
+            by=by,
             reasons=(reason or "rolled back by hand.",),
-            by=by or _somebody(),
-            at=_now(),
+            evidence={},
+            simulated=False,
         )
-        _begin(registry, record)
-        _complete(registry, record)
-        return record
 
 
-def repair(registry: Registry, family: str) -> PromotionRecord | None:
-    """Complete a move that was cut short; the record that was completed, or None.
+def history(registry: Registry, family: str) -> "list[PromotionRecord]":
+    """Every completed move of the champion's alias, oldest first."""
+    records = open_ledger(registry.settings).promotions.history(family)
+    return sorted((one for one in records if one.outcome == "completed"), key=lambda one: one.number)
 
-    Call it holding the lock (`promote` and `rollback` do) or through `repair_all`.
+
+def as_told(record: "PromotionRecord") -> dict[str, Any]:
+    """A record as plain data, for a command's result; versions are numbers there, as everywhere in MLflow."""
+    return {
+        "id": record.record_id,
+        "number": record.number,
+        "kind": record.kind,
+        "family": record.family,
+        "candidate": record.candidate,
+        "version": int(record.version),
+        "old_champion": _number(record.old_champion),
+        "previous_champion": _number(record.previous_champion),
+        "by": record.who,
+        "at": record.at.isoformat(timespec="seconds"),
+        "outcome": record.outcome,
+        "ended_at": record.ended_at.isoformat(timespec="seconds") if record.ended_at else None,
+        "simulated": record.simulated,
+        "evidence_sha256": record.evidence.get(f"candidate:{record.candidate}", ""),
+        "evidence": dict(record.evidence),
+        "reasons": list(record.reasons),
+    }
+
+
+def _move(
+    registry: Registry,
+    family: str,
+    *,
+    kind: "PromotionKind",
+    to: ModelVersionInfo,
+    champion: int | None,
+    previous: int | None,
+    by: str | None,
+    reasons: tuple[str, ...],
+    evidence: Mapping[str, str],
+    simulated: bool,
+) -> "PromotionRecord":
+    """Intent, aliases, end.
+
+    Raises:
+        SelvedgeError: another move is not ended, or the champion is another one than `champion`.
     """
-    intent = pending(registry, family)
-    if intent is None:
-        return None
-    current = registry.aliases(family).get(CHAMPION)
-    if current not in (intent.old_champion, intent.version):
-        # Somebody moved the alias by hand since; their word is newer.
-        with told_in_one_sentence(registry.uri):
-            registry.client.delete_registered_model_tag(family, INTENT_TAG)
-        return None
-    _complete(registry, intent)
-    return intent
+    intent = open_ledger(registry.settings).promotions.intend(
+        family=family,
+        kind=kind,
+        candidate=to.candidate,
+        version=str(to.version),
+        old_champion=_text(champion),
+        previous_champion=_text(previous),
+        who=by or _somebody(),
+        reasons=reasons,
+        evidence=evidence,
+        simulated=simulated,
+    )
+    record = carry_out(registry, intent)
+    if record.outcome != "completed":
+        raise SelvedgeError(record.detail)
+    return record
 
 
-def repair_all(registry: Registry, families: Sequence[str]) -> list[PromotionRecord]:
-    """`repair` for every family, at start-up; the records that were completed."""
-    completed = []
-    for family in families:
-        if pending(registry, family) is not None:
-            with _alone(registry, family):
-                record = repair(registry, family)
-            completed += [record] if record else []
-    return completed
+def _already(candidate: ModelVersionInfo, made: "PromotionRecord | None") -> PromotionOutcome:
+    """The candidate is champion: by a record of ours, or because a hand put it there, which is no promotion."""
+    version = candidate.version
+    if made is None or made.kind == "by_hand":
+        reason = (
+            f"version {version} is champion because the alias was moved by hand, not by a promotion; "
+            "`selvedge rollback` first, then promote it on its evidence."
+        )
+        return PromotionOutcome(candidate, "refused", version, version, (reason,))
+    return PromotionOutcome(candidate, "already_champion", version, version, made.reasons)
 
 
-def pending(registry: Registry, family: str) -> PromotionRecord | None:
-    """The move that was begun and not completed, if there is one."""
-    text = registry.model_tags(family).get(INTENT_TAG)
-    return PromotionRecord.from_json(text) if text else None
+def _evidence_ids(evidence: Evidence) -> dict[str, str]:
+    """What a promotion rests on, id -> sha256: the whole evidence, and the verdict by itself where there is one."""
+    ids = {f"candidate:{evidence.candidate}": evidence.sha256}
+    verdict = evidence.others.get(VERDICT)
+    if isinstance(verdict, Mapping):
+        ids[f"round:{verdict.get('round_id')}"] = str(verdict.get("verdict_sha256"))
+    return ids
 
 
-def history(registry: Registry, family: str) -> list[PromotionRecord]:
-    """Every move of the champion's alias, oldest first."""
-    records = [
-        PromotionRecord.from_json(text)
-        for version in registry.versions(family)
-        for tag, text in version.tags.items()
-        if tag.startswith(RECORD_TAG)
-    ]
-    return sorted(records, key=lambda record: (record.at, record.id))
-
-
-@contextmanager
-def _alone(registry: Registry, family: str) -> Iterator[None]:
-    with in_our_words(), exclusive(registry.locks / f"promotion-{family}.lock", LOCK_SECONDS, f"promoting {family}"):
-        yield
-
-
-def _spent(earlier: Sequence[PromotionRecord]) -> list[str]:
+def _spent(ids: Mapping[str, str], records: "list[PromotionRecord]") -> list[str]:
     """One piece of evidence promotes once: after a rollback the version needs new evidence to come back."""
-    if not earlier:
-        return []
-    record = earlier[-1]
-    return [
-        f"this evidence already made version {record.version} champion on {record.at}, and it was replaced since; "
-        "score the candidate again."
-    ]
+    for record in reversed(records):
+        again = [name for name, sha256 in ids.items() if record.evidence.get(name) == sha256]
+        if record.outcome == "completed" and again:
+            what = "evidence" if again[0].startswith("candidate:") else "verdict"
+            remedy = "score the candidate again" if what == "evidence" else "train another candidate"
+            return [
+                f"this {what} already made version {record.version} champion on {record.at:%d %B %Y %H:%M} UTC, and it "
+                f"was replaced since; {remedy}."
+            ]
+    return []
 
 
-def _begin(registry: Registry, record: PromotionRecord) -> None:
-    with told_in_one_sentence(registry.uri):
-        registry.client.set_registered_model_tag(record.family, INTENT_TAG, json.dumps(asdict(record)))
+def _text(version: int | None) -> str | None:
+    return None if version is None else str(version)
 
 
-def _complete(registry: Registry, record: PromotionRecord) -> None:
-    """Everything after the intent; each write may have been made already."""
-    client, family = registry.client, record.family
-    with told_in_one_sentence(registry.uri):
-        if record.previous_champion is not None:
-            client.set_registered_model_alias(family, PREVIOUS_CHAMPION, str(record.previous_champion))
-        else:
-            client.delete_registered_model_alias(family, PREVIOUS_CHAMPION)
-        client.set_registered_model_alias(family, CHAMPION, str(record.version))
-        if registry.aliases(family).get(CHALLENGER) == record.version:
-            client.delete_registered_model_alias(family, CHALLENGER)
-        client.set_model_version_tag(family, str(record.version), record.tag, json.dumps(asdict(record)))
-        client.delete_registered_model_tag(family, INTENT_TAG)
-
-
-def _record_id() -> str:
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+def _number(version: str | None) -> int | None:
+    return None if version is None else int(version)
 
 
 def _somebody() -> str:

@@ -77,7 +77,7 @@ class Registry:
         self.uri = settings.mlflow_uri
         self.client: MlflowClient = client_of(self.uri)
         self._downloads = settings.home / "models"
-        self.locks = settings.mlflow_home
+        self.settings = settings  # of the home whose ledger records what the aliases do
 
     def register(
         self, family: str, candidate: str, artefact: Path, run: TrackedRun, metadata: Mapping[str, Any] | None = None
@@ -142,11 +142,6 @@ class Registry:
         """Alias to version. Asked of the registered model: MLflow's search for versions shows no aliases."""
         model = self._model(family)
         return {} if model is None else {alias: int(version) for alias, version in model.aliases.items()}
-
-    def model_tags(self, family: str) -> Mapping[str, str]:
-        """Tags of the registered model itself."""
-        model = self._model(family)
-        return {} if model is None else dict(model.tags)
 
     def _model(self, family: str) -> "RegisteredModel | None":
         from mlflow.exceptions import MlflowException

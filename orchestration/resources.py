@@ -142,11 +142,18 @@ class Models(dg.ConfigurableResource):
 
         return promote(self.registry(), rule, evidence, by="dagster").require_champion()
 
-    def repair(self, family: str) -> None:
-        """Complete a promotion or rollback that was cut short."""
-        from orchestration.promotion import repair_all
+    def repair(self, family: str) -> Sequence[str]:
+        """Complete what was cut short, record what was moved by hand; what had to be done, one sentence each."""
+        from orchestration.promotion_repair import settle
 
-        repair_all(self.registry(), [family])
+        return settle(self.registry(), [family])
+
+    def moved_by(self, family: str) -> str:
+        """How the champion came to be: promotion, rollback or by_hand; empty where no record says."""
+        from orchestration.ledger import open_ledger
+
+        made = open_ledger(self.settings).promotions.champion(family)
+        return made.kind if made else ""
 
     def tracked(
         self, context: dg.AssetExecutionContext, family: str, dataset_sha256: str = ""

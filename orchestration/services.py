@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from catalog.errors import ServiceUnavailable
 from infra.errors import ServiceFailure
 from infra.local.dagster_services import dagster_services
+from infra.local.environments import NotInstalled
+from infra.local.label_studio import ensure_label_studio, label_studio_service
 from infra.local.mlflow_server import ensure_mlflow, mlflow_service
 from infra.local.services import Running, Service, ensure, state
 from infra.local.up import Group
-from orchestration.settings import Settings
+from orchestration.settings import LOCAL, OFF, Settings
 
 Progress = Callable[[str], None]
 DEFINITIONS = "orchestration.definitions"
@@ -58,8 +60,26 @@ def tracking_server(settings: Settings, progress: Progress = lambda line: None) 
 
 
 @contextmanager
+def review_server(settings: Settings, progress: Progress = lambda line: None) -> Iterator[str | None]:
+    """The address of a healthy Label Studio, None where it is off; one that was started here is stopped at the end.
+
+    A team's own server is not started. Enter it on the main thread, as `tracking_server`.
+
+    Raises:
+        ServiceUnavailable: it could not be installed, the port is taken, or it did not start.
+    """
+    if settings.label_studio != LOCAL:
+        yield settings.label_studio_uri
+        return
+    with Group() as group:
+        with in_our_words():
+            group.add(lambda: _label_studio(settings, progress))
+        yield settings.label_studio_uri
+
+
+@contextmanager
 def everything(settings: Settings, progress: Progress = lambda line: None) -> Iterator[Group]:
-    """MLflow, Dagster's web server and its daemon, started in this order and stopped in the other.
+    """MLflow, Label Studio, Dagster's web server and its daemon, started in this order and stopped in the other.
 
     Raises:
         ServiceUnavailable: one of them did not start; those before it are stopped again.
@@ -68,6 +88,8 @@ def everything(settings: Settings, progress: Progress = lambda line: None) -> It
         with in_our_words():
             if not settings.tracking_uri:
                 group.add(lambda: _mlflow(settings, progress))
+            if settings.label_studio == LOCAL:
+                group.add(lambda: _label_studio(settings, progress))
             for service in _dagster(settings):
                 group.add(lambda service=service: ensure(service, progress))  # type: ignore[misc]
         yield group
@@ -80,6 +102,12 @@ def links(settings: Settings) -> list[Link]:
         found.append(Link("mlflow", "elsewhere", settings.tracking_uri))
     else:
         found.append(Link("mlflow", state(_mlflow_service(settings)), settings.mlflow_uri))
+    if settings.label_studio == LOCAL:
+        with in_our_words():
+            service = _label_studio_service(settings)
+        found.append(Link("label-studio", state(service), settings.label_studio_uri))
+    elif settings.label_studio != OFF:
+        found.append(Link("label-studio", "elsewhere", settings.label_studio_uri))
     for service in _dagster(settings):
         found.append(Link(service.name, state(service), settings.dagster_uri if service.port else None))
     return found
@@ -104,6 +132,33 @@ def _mlflow(settings: Settings, progress: Progress) -> Running:
         settings.mlflow_artifact_root,
         progress,
     )
+
+
+def _label_studio_service(settings: Settings) -> Service:
+    """The declaration, to ask whether it runs; starting it needs the environment that `_label_studio` makes."""
+    return label_studio_service(
+        settings.label_studio_home,
+        settings.logs,
+        settings.secrets,
+        settings.label_studio_port,
+        settings.label_studio_home / "python",
+        settings.label_studio_database,
+    )
+
+
+def _label_studio(settings: Settings, progress: Progress) -> Running:
+    try:
+        return ensure_label_studio(
+            settings.label_studio_home,
+            settings.logs,
+            settings.secrets,
+            settings.label_studio_port,
+            settings.label_studio_database,
+            settings.label_studio_environments,
+            progress,
+        )
+    except NotInstalled as reason:
+        raise ServiceFailure(f"{str(reason).rstrip('.')}; SELVEDGE_LABEL_STUDIO=off leaves it out.") from reason
 
 
 def _dagster(settings: Settings) -> tuple[Service, Service]:

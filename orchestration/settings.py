@@ -12,13 +12,14 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from upath import UPath
 
 from catalog.errors import SelvedgeError
 
 PREFIX = "SELVEDGE_"
+LOCAL, OFF = "local", "off"  # of `label_studio`; anything else is an address
 # Read by tests and benchmarks, or by training on a machine that has no settings object.
 READ_ELSEWHERE = frozenset({"PHOTOGRAPHS"})
 
@@ -41,6 +42,20 @@ class Settings(BaseSettings):
     mlflow_artifacts: str | None = Field(None, description="where logged models are kept, e.g. s3://bucket/mlflow")
     dagster_port: Port = Field(3000, description="port of the Dagster web server")
 
+    label_studio: str = Field(LOCAL, description="local, off, or the address of your team's Label Studio")
+    label_studio_port: Port = Field(8080, description="port of the local Label Studio")
+    label_studio_database: str | None = Field(
+        None, description="PostgreSQL or SQLite URI of the local Label Studio's database; SQLite by default"
+    )
+    label_studio_environments: Path | None = Field(
+        None, description="folder of Label Studio's virtual environment, for several homes to share; in home by default"
+    )
+    label_studio_token: SecretStr | None = Field(None, description="access token for your team's Label Studio")
+    label_studio_token_file: Path | None = Field(None, description="a file that holds that token, instead")
+    ledger: SecretStr | None = Field(
+        None, description="SQLAlchemy URI of the ledger of reviews; SQLite in home by default"
+    )
+
     writer: Literal["grammar", "bedrock", "local"] = Field("grammar", description="who writes descriptions first")
     writer_folder: Path | None = Field(None, description="folder of a causal language model, for the local writer")
     bedrock_model: str | None = Field(None, description="model or inference-profile id, for the Bedrock writer")
@@ -58,11 +73,20 @@ class Settings(BaseSettings):
     )
     blip2_settings: Path | None = Field(None, description="YAML with the training settings of blip2-attributes")
 
-    @field_validator("home", "models", "blip2_settings", "writer_folder")
+    @field_validator(
+        "home", "models", "blip2_settings", "writer_folder", "label_studio_environments", "label_studio_token_file"
+    )
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         # Child processes (MLflow, Dagster) have working directories of their own.
         return None if path is None else path.expanduser().resolve()
+
+    @field_validator("label_studio")
+    @classmethod
+    def _somewhere(cls, value: str) -> str:
+        if value not in (LOCAL, OFF) and not value.startswith(("http://", "https://")):
+            raise ValueError("it is local, off, or an address that begins with http:// or https://")
+        return value.rstrip("/")
 
     @field_validator("storage", "mlflow_artifacts")
     @classmethod
@@ -129,6 +153,22 @@ class Settings(BaseSettings):
     @property
     def dagster_uri(self) -> str:
         return f"http://127.0.0.1:{self.dagster_port}"
+
+    @property
+    def label_studio_home(self) -> Path:
+        return self.home / "label-studio"
+
+    @property
+    def label_studio_uri(self) -> str | None:
+        """Where annotators find Label Studio; None when it is off."""
+        if self.label_studio == LOCAL:
+            return f"http://127.0.0.1:{self.label_studio_port}"
+        return None if self.label_studio == OFF else self.label_studio
+
+    @property
+    def ledger_uri(self) -> str:
+        """The ledger's database, with its password; never to be shown."""
+        return self.ledger.get_secret_value() if self.ledger else f"sqlite:///{self.home / 'ledger.db'}"
 
     @property
     def models_folder(self) -> Path:

@@ -25,6 +25,7 @@ from orchestration.cli import (
     model_commands,
     registry_commands,
     results,
+    review_commands,
     running_commands,
 )
 from orchestration.cli.terminal import say
@@ -32,7 +33,7 @@ from training.stopping import TrainingStopped
 
 app = typer.Typer(
     name="selvedge",
-    help="From a catalogue to published descriptions: read, train, evaluate, promote, infer.",
+    help="From a catalogue to published descriptions: read, train, evaluate, review, promote, infer.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -41,6 +42,7 @@ app = typer.Typer(
 app.add_typer(catalog_commands.app, name="catalog", help="Draw, read and look at catalogues.")
 model_commands.add_to(app)
 inference_commands.add_to(app)
+app.add_typer(review_commands.app, name="review", help="Blind rounds: people choose between two versions.")
 registry_commands.add_to(app)
 running_commands.add_to(app)
 

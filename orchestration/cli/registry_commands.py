@@ -1,4 +1,4 @@
-"""`selvedge promote`, `rollback` and `status`: who is champion, and moving it.
+"""`selvedge promote`, `rollback`, `history` and `status`: who is champion, who was, and moving it.
 
 Belongs here: options and results. Not here: the gate (evaluation/gate.py), the move (promotion.py).
 """
@@ -6,11 +6,12 @@ Belongs here: options and results. Not here: the gate (evaluation/gate.py), the 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from catalog.errors import ServiceUnavailable
+from catalog.errors import SelvedgeError, ServiceUnavailable
 from orchestration.cli.families import FAMILIES, FamilyArgument, known_family
 from orchestration.cli.results import JsonFlag, emit
 from orchestration.cli.terminal import say
@@ -18,6 +19,7 @@ from orchestration.cli.terminal import say
 if TYPE_CHECKING:
     import dagster as dg
 
+    from labeling.review.records import PromotionRecord
     from orchestration.family import Family
     from orchestration.registry import Registry
     from orchestration.settings import Settings
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 def add_to(app: typer.Typer) -> None:
     app.command("promote")(promote)
     app.command("rollback")(rollback)
+    app.command("history")(history)
     app.command("status")(status)
 
 
@@ -53,7 +56,8 @@ def promote(
         "champion": outcome.champion,
         "old_champion": outcome.old_champion,
         "reasons": list(outcome.reasons),
-        "record": outcome.record.id if outcome.record else None,
+        "record": outcome.record.record_id if outcome.record else None,
+        "simulated": outcome.record.simulated if outcome.record else None,
     }
     emit("promote", as_json, values)
     outcome.require_champion()
@@ -73,12 +77,56 @@ def rollback(
         record = move_back(registry, family, reason)
     values = {
         "family": family,
-        "champion": record.version,
-        "old_champion": record.old_champion,
+        "champion": int(record.version),
+        "old_champion": None if record.old_champion is None else int(record.old_champion),
         "candidate": record.candidate,
-        "record": record.id,
+        "record": record.record_id,
     }
     emit("rollback", as_json, values)
+
+
+def history(
+    family: FamilyArgument,
+    at: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="2026-05-03 (the end of that day, UTC), or a moment with its zone."),
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say who was champion on a date, and every move of the alias until then. Asks the ledger alone."""
+    known_family(family)
+    moment = None if at is None else _moment(at)
+    from orchestration.ledger import open_ledger
+    from orchestration.promotion import as_told
+    from orchestration.settings import load_settings
+
+    ledger = open_ledger(load_settings()).promotions
+    made = ledger.champion(family) if moment is None else ledger.champion_at(family, moment)
+    records = [one for one in ledger.history(family) if moment is None or _until(one.at, moment)]
+    told = None if made is None else as_told(made)
+    values = {
+        "family": family,
+        "at": None if moment is None else moment.isoformat(),
+        "champion": told["version"] if told else None,
+        "candidate": told["candidate"] if told else None,
+        "kind": told["kind"] if told else None,
+        "by": told["by"] if told else None,
+        "since": told["ended_at"] if told else None,
+        "simulated": told["simulated"] if told else None,
+        # A person reads lines; what a record holds besides is for programs.
+        "records": [as_told(one) if as_json else _line(one) for one in sorted(records, key=lambda one: one.number)],
+    }
+    emit("history", as_json, values)
+
+
+def _line(record: "PromotionRecord") -> str:
+    instead = f", was {record.old_champion}" if record.old_champion else ""
+    stamp = " SIMULATED" if record.simulated else ""
+    ended = record.outcome or "not ended"
+    return (
+        f"{record.at:%Y-%m-%d %H:%M} UTC  {record.kind.replace('_', ' ')}{stamp} by {record.who}, {ended}: version "
+        f"{record.version} ({record.candidate}{instead}): {' '.join(record.reasons)}"
+    )
 
 
 def status(as_json: JsonFlag = False) -> None:
@@ -87,11 +135,13 @@ def status(as_json: JsonFlag = False) -> None:
     from orchestration.settings import load_settings
 
     settings = load_settings()
+    families, warnings = _families(settings)
     values = {
         "home": str(settings.home),
         "services": [asdict(link) for link in links(settings)],
-        "families": _families(settings),
+        "families": families,
         "tables": _tables(settings),
+        "warnings": warnings,
     }
     emit("status", as_json, values)
 
@@ -103,36 +153,67 @@ def _home(settings: "Settings", family: str) -> "Iterator[tuple[dg.DagsterInstan
     from orchestration.family import families_by_name
     from orchestration.family_sensors import report_champion
     from orchestration.instance import open_instance
+    from orchestration.ledger import open_ledger
+    from orchestration.promotion_repair import settle
     from orchestration.registry import Registry
 
     registry = Registry(settings)
     declared = families_by_name(DECLARED)[family]
+    for sentence in settle(registry, [family]):
+        say(f"selvedge: {sentence}")
     with open_instance(settings) as instance:
         yield instance, declared, registry
         champion = registry.champion(family)
         if champion is not None:
-            report_champion(instance, declared.champion, champion)
+            made = open_ledger(settings).promotions.champion(family)
+            report_champion(instance, declared.champion, champion, made.kind if made else "")
 
 
-def _families(settings: "Settings") -> dict[str, Any] | None:
-    """Aliases, versions and the newest promotion by family; None when MLflow does not answer."""
-    from orchestration.promotion import history
+def _families(settings: "Settings") -> tuple[dict[str, Any] | None, list[str]]:
+    """Aliases, versions and the newest record by family, None when MLflow does not answer; and what was amiss."""
+    from orchestration.promotion import as_told, history
+    from orchestration.promotion_repair import settle
     from orchestration.registry import Registry
 
     try:
         registry = Registry(settings)
+        warnings = settle(registry, FAMILIES)
         found = {}
         for family in FAMILIES:
             records = history(registry, family)
             found[family] = {
                 "aliases": dict(registry.aliases(family)),
                 "versions": len(registry.versions(family)),
-                "promotion": asdict(records[-1]) if records else None,
+                "promotion": as_told(records[-1]) if records else None,
             }
-        return found
+        return found, warnings
     except ServiceUnavailable as error:
         say(f"selvedge: {error}")
-        return None
+        return None, []
+
+
+def _moment(text: str) -> date | datetime:
+    """A day, or a moment with its zone.
+
+    Raises:
+        SelvedgeError: neither, or one that has not come yet.
+    """
+    try:
+        moment = date.fromisoformat(text) if len(text) <= 10 else datetime.fromisoformat(text)
+    except ValueError as error:
+        raise SelvedgeError(
+            f"--at {text!r} is no date; write it like 2026-05-03, or a moment like 2026-05-03T14:00+02:00."
+        ) from error
+    if isinstance(moment, datetime) and moment.tzinfo is None:
+        raise SelvedgeError(f"--at {text} names no time zone; write it like {text}+00:00.")
+    now = datetime.now(UTC)
+    if (moment > now) if isinstance(moment, datetime) else (moment > now.date()):
+        raise SelvedgeError(f"--at {text} has not come yet; nobody knows who will be champion then.")
+    return moment
+
+
+def _until(at: datetime, moment: date | datetime) -> bool:
+    return at <= moment if isinstance(moment, datetime) else at.astimezone(UTC).date() <= moment
 
 
 def _tables(settings: "Settings") -> dict[str, int]:

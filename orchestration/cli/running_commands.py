@@ -6,12 +6,17 @@ Belongs here: options and results. Not here: starting services (services.py), th
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from catalog.errors import SelvedgeError
+from orchestration.cli.families import FAMILIES
 from orchestration.cli.results import JsonFlag, emit
 from orchestration.cli.terminal import reporting, say
+
+if TYPE_CHECKING:
+    from orchestration.settings import Settings
 
 
 def add_to(app: typer.Typer) -> None:
@@ -20,7 +25,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def up(as_json: JsonFlag = False) -> None:
-    """Start Dagster and MLflow, print one link each, and keep them until Ctrl-C."""
+    """Start Dagster, MLflow and Label Studio, print one link each, and keep them until Ctrl-C."""
     from orchestration.instance import open_instance
     from orchestration.recovery import recover
     from orchestration.services import everything, in_our_words, links
@@ -32,12 +37,25 @@ def up(as_json: JsonFlag = False) -> None:
     with everything(settings, say) as group:
         services = [asdict(link) for link in links(settings)]
         emit("up", as_json, {"home": str(settings.home), "services": services})
-        say("Everything runs; Ctrl-C stops it.")
         try:
+            _settle(settings)  # seconds: whoever interrupts it here meant the services
+            say("Everything runs; Ctrl-C stops it.")
             with in_our_words():
                 group.watch()
         except KeyboardInterrupt:
             say("Stopping.")
+
+
+def _settle(settings: "Settings") -> None:
+    """Complete promotions that a kill cut short and tell of aliases moved by hand; services keep running without it."""
+    from orchestration.promotion_repair import settle
+    from orchestration.registry import Registry
+
+    try:
+        for sentence in settle(Registry(settings), FAMILIES):
+            say(f"selvedge: {sentence}")
+    except SelvedgeError as error:
+        say(f"selvedge: {error}")
 
 
 def demo(

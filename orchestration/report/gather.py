@@ -295,7 +295,7 @@ def _commands(settings: Settings, candidate: str | None) -> list[tuple[str, str]
     at = "" if settings.home.resolve() == usual else f"SELVEDGE_HOME={shlex.quote(str(settings.home))} "
     inbox = shlex.quote(f"{settings.home}/inbox/2026-12-01")
     commands = [
-        (f"{at}make up", "Dagster and MLflow with one link each"),
+        (f"{at}make up", "Dagster, MLflow and Label Studio with one link each"),
         (f"cp -r CATALOGUE {inbox}", "a new drop; `make up` reads and describes it"),
         ("make demo CATALOG=DIR", "the same on a catalogue of yours"),
         (f"{at}.venv/bin/selvedge status", "drops, candidates and the champion"),

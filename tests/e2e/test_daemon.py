@@ -58,7 +58,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr[-3000:]
     settings = Settings(
-        home=folder / "home", mlflow_port=port, dagster_port=page, blip2_settings=folder / "settings.yaml"
+        home=folder / "home",
+        mlflow_port=port,
+        dagster_port=page,
+        label_studio="off",
+        blip2_settings=folder / "settings.yaml",
     )
     variables = {
         "SELVEDGE_HOME": str(settings.home),

@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.e2e.label_studio_home import ENVIRONMENTS
 from tests.ports import free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -21,7 +22,9 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def up(tmp_path):
     """The command, running; and what it printed once everything answered."""
-    ports = {"SELVEDGE_MLFLOW_PORT": str(free_port()), "SELVEDGE_DAGSTER_PORT": str(free_port())}
+    names = ("MLFLOW", "DAGSTER", "LABEL_STUDIO")
+    ports = {f"SELVEDGE_{name}_PORT": str(free_port()) for name in names}
+    ports["SELVEDGE_LABEL_STUDIO_ENVIRONMENTS"] = str(ENVIRONMENTS)
     with (tmp_path / "told").open("w") as told:
         process = subprocess.Popen(
             [sys.executable, "-m", "orchestration.cli", "up", "--json"],
@@ -51,6 +54,7 @@ def test_every_link_answers_and_interrupting_stops_all(up):
     process, values, family, folder = up
     assert {service["name"]: service["state"] for service in values["services"]} == {
         "mlflow": "running",
+        "label-studio": "running",
         "dagster-webserver": "running",
         "dagster-daemon": "running",
     }

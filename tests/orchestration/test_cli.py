@@ -157,13 +157,14 @@ def test_a_wrong_setting_is_one_sentence(tmp_path):
 
 
 def test_status_works_with_nothing_running(tmp_path):
-    shown = selvedge(
-        "status", "--json", SELVEDGE_HOME=str(tmp_path), SELVEDGE_MLFLOW_PORT="1", SELVEDGE_DAGSTER_PORT="2"
-    )
+    names = ("MLFLOW", "DAGSTER", "LABEL_STUDIO")
+    ports = {f"SELVEDGE_{name}_PORT": str(port) for port, name in enumerate(names, start=1)}
+    shown = selvedge("status", "--json", SELVEDGE_HOME=str(tmp_path), **ports)
     values = json.loads(shown.stdout)
     assert shown.returncode == 0 and values["families"] is None and values["tables"] == {}
     assert {service["name"]: service["state"] for service in values["services"]} == {
         "mlflow": "stopped",
+        "label-studio": "stopped",
         "dagster-webserver": "stopped",
         "dagster-daemon": "stopped",
     }

@@ -1,14 +1,18 @@
-"""The registry: a candidate becomes one version, an alias moves once and on evidence, and a kill is repaired."""
+"""The registry on a real MLflow server: a candidate becomes one version, an alias moves once and on evidence.
+
+Kills and races are in test_promotion.py, where they cost milliseconds.
+"""
 
 import json
 import threading
-from dataclasses import asdict, replace
 
 import pytest
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
-from orchestration import promotion
-from orchestration.promotion import history, pending, promote, repair_all, rollback
+from orchestration.cli import registry_commands
+from orchestration.cli.main import run
+from orchestration.promotion import history, promote, rollback
+from orchestration.promotion_repair import RECORD_TAG, settle
 from orchestration.registry import Registry, folder_sha256, pip_requirements, refuse_pickles
 from orchestration.settings import Settings
 from orchestration.tracking import Lineage, tracked_run
@@ -123,8 +127,8 @@ def test_a_first_candidate_replaces_nothing_and_the_next_one_the_champion(family
     assert second.promoted and second.require_champion().version == 2
     assert family.registry.aliases(family.name) == {"champion": 2, "previous_champion": 1}
     records = history(family.registry, family.name)
-    assert [(r.version, r.old_champion, r.by) for r in records] == [(1, None, "ada"), (2, 1, "ada")]
-    assert records[1].evidence_sha256 == family.evidence("c2", 1).sha256
+    assert [(r.version, r.old_champion, r.who) for r in records] == [("1", None, "ada"), ("2", "1", "ada")]
+    assert records[1].evidence == {"candidate:c2": family.evidence("c2", 1).sha256}
 
 
 def test_asking_again_changes_nothing(family):
@@ -179,54 +183,41 @@ def test_of_two_promotions_at_once_one_wins_and_the_other_is_told(family, mlflow
     assert f"now there is champion version {winner.model.version}" in loser.reasons[0]
 
 
-class KilledError(Exception):
-    """Stands for a kill: nothing after it runs."""
-
-
-WRITES = [
-    "set_registered_model_alias",
-    "delete_registered_model_alias",
-    "set_model_version_tag",
-    "delete_registered_model_tag",
-]
-
-
-@pytest.mark.parametrize("write", WRITES)
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_a_kill_at_any_write_is_repaired_by_the_next_command(family, monkeypatch, write, after):
+def test_an_alias_moved_on_mlflows_page_is_told_and_recorded(family):
     for name in ("c1", "c2"):
         family.candidate(name)
     promote(family.registry, family.rule, family.evidence("c1", None))
-    real = getattr(family.registry.client, write)
-
-    def killed(*arguments, **more):
-        if after:
-            real(*arguments, **more)
-        raise KilledError
-
-    with monkeypatch.context() as patch:
-        patch.setattr(family.registry.client, write, killed)
-        with pytest.raises(KilledError):
-            promote(family.registry, family.rule, family.evidence("c2", 1))
-    begun = pending(family.registry, family.name)
-    completed = repair_all(family.registry, [family.name])
-    assert completed == ([begun] if begun else [])
-    assert family.registry.aliases(family.name) == {"champion": 2, "previous_champion": 1}
-    assert [record.version for record in history(family.registry, family.name)] == [1, 2]
-    assert pending(family.registry, family.name) is None and not repair_all(family.registry, [family.name])
+    family.registry.client.set_registered_model_alias(family.name, "champion", "2")
+    (told,) = settle(family.registry, [family.name])
+    assert "found on version 2, where no promotion put it" in told and settle(family.registry, [family.name]) == []
+    assert [record.kind for record in history(family.registry, family.name)] == ["promotion", "by_hand"]
+    aliases = {"champion": 2, "previous_champion": 1, "challenger": 2}
+    assert family.registry.aliases(family.name) == aliases
+    assert rollback(family.registry, family.name).version == "1"
 
 
-def test_an_alias_moved_by_hand_after_a_kill_is_left_where_it_is(family):
-    for name in ("c1", "c2", "c3"):
+def test_status_tells_of_it_and_shows_the_record(family, mlflow_server, monkeypatch, capsys):
+    for name in ("c1", "c2"):
         family.candidate(name)
-    promote(family.registry, family.rule, family.evidence("c1", None))
-    outcome = promote(family.registry, family.rule, family.evidence("c2", 1))
-    family.registry.client.set_registered_model_tag(
-        family.name, promotion.INTENT_TAG, json.dumps(asdict(replace(outcome.record, version=2)))
-    )
-    family.registry.client.set_registered_model_alias(family.name, "champion", "3")
-    assert repair_all(family.registry, [family.name]) == []
-    assert family.registry.aliases(family.name)["champion"] == 3
+    promote(family.registry, family.rule, family.evidence("c1", None), by="ada")
+    family.registry.client.set_registered_model_alias(family.name, "champion", "2")
+    monkeypatch.setenv("SELVEDGE_HOME", str(mlflow_server.home))
+    monkeypatch.setenv("SELVEDGE_MLFLOW_PORT", str(mlflow_server.mlflow_port))
+    monkeypatch.setattr(registry_commands, "FAMILIES", (family.name,))
+    assert run(["status", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert len(told["warnings"]) == 1 and "where no promotion put it" in told["warnings"][0]
+    shown = told["families"][family.name]
+    assert (shown["aliases"]["champion"], shown["aliases"]["previous_champion"]) == (2, 1) and shown["versions"] == 2
+    assert (shown["promotion"]["kind"], shown["promotion"]["by"]) == ("by_hand", "unknown")
+
+
+def test_the_version_that_became_champion_is_tagged_with_its_record(family):
+    family.candidate("c1")
+    record = promote(family.registry, family.rule, family.evidence("c1", None), by="ada").record
+    tags = family.registry.version(family.name, 1).tags
+    told = json.loads(tags[f"{RECORD_TAG}{record.record_id}"])
+    assert (told["by"], told["kind"], told["evidence"]) == ("ada", "promotion", dict(record.evidence))
 
 
 def test_rollback_goes_back_and_further_back_but_never_returns(family):
@@ -236,9 +227,9 @@ def test_rollback_goes_back_and_further_back_but_never_returns(family):
         promote(family.registry, family.rule, family.evidence(name, champion))
         champion = number
     first = rollback(family.registry, family.name, reason="too many wrong sleeves", by="ben")
-    assert (first.version, first.old_champion, first.reasons) == (2, 3, ("too many wrong sleeves",))
+    assert (first.version, first.old_champion, first.reasons) == ("2", "3", ("too many wrong sleeves",))
     second = rollback(family.registry, family.name)
-    assert second.version == 1 and family.registry.aliases(family.name) == {"champion": 1}
+    assert second.version == "1" and family.registry.aliases(family.name) == {"champion": 1}
     with pytest.raises(SelvedgeError, match="nothing to go back to"):
         rollback(family.registry, family.name)
     assert [record.kind for record in history(family.registry, family.name)][3:] == ["rollback", "rollback"]

@@ -1,0 +1,273 @@
+"""`selvedge review`: rounds by hand, from opening one to its report.
+
+Belongs here: options and results. Not here: the steps (orchestration/review/), those who vote
+(annotator_commands.py).
+"""
+
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from catalog.errors import SelvedgeError
+from orchestration.cli import annotator_commands
+from orchestration.cli.annotator_commands import RoundArgument
+from orchestration.cli.families import FamilyArgument, known_family
+from orchestration.cli.model_commands import FEATURES_FOLDER, model_folder
+from orchestration.cli.results import JsonFlag, emit
+from orchestration.cli.terminal import reporting
+
+if TYPE_CHECKING:
+    from evaluation.preference_plan import PreferencePlan
+    from orchestration.review.contest import Contest
+    from orchestration.review.rounds import Standing
+    from orchestration.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+annotator_commands.add_to(app)
+
+
+class Kind(StrEnum):
+    """What is compared."""
+
+    attribute_cards = "attribute-cards"
+    descriptions = "descriptions"
+
+
+@app.command("open")
+def open_(
+    family: FamilyArgument,
+    candidate: Annotated[str | None, typer.Argument(metavar="CANDIDATE", help="A registered candidate.")] = None,
+    kind: Annotated[Kind, typer.Option(help="What stands on the two sides.")] = Kind.attribute_cards,
+    items: Annotated[int, typer.Option(min=1, help="Test products shown as plain pairs; controls are added.")] = 120,
+    overlap: Annotated[int, typer.Option(min=1, help="Ballots asked for a pair, each of another annotator.")] = 3,
+    gold: Annotated[float, typer.Option(min=0, max=0.5, help="Pairs with a planted error, as a share.")] = 0.10,
+    seed: Annotated[int, typer.Option(min=0, help="Of the draw of products.")] = 7,
+    name: Annotated[str | None, typer.Option("--round", help="Name of the round; made from the candidate's.")] = None,
+    plan: Annotated[Path | None, typer.Option(help="YAML that changes the rules of the verdict.")] = None,
+    model: Annotated[Path | None, typer.Option(help="Folder of a candidate, in place of a registered one.")] = None,
+    champion: Annotated[
+        Path | None, typer.Option(help="With --model: folder to compare with; its base by default.")
+    ] = None,
+    catalog: Annotated[Path | None, typer.Option(help="With --model: catalogue directory.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Open a blind round: a candidate beside the champion, or its base. Run again after a stop, it goes on."""
+    known_family(family)
+    began = time.monotonic()
+    _one_source(candidate, model, champion, catalog)
+    from orchestration.ledger import open_ledger
+    from orchestration.review.opening import RoundRequest, open_round
+    from orchestration.review.server import connect
+    from orchestration.settings import load_settings
+
+    settings = load_settings()
+    rules = _rules(plan)
+    server = connect(settings)  # before minutes of work
+    called, contest = candidate or "", lambda: _registered(settings, family, candidate or "")
+    if model is not None and catalog is not None:
+        called, contest = _by_hand(family, model, champion, catalog)
+    request = RoundRequest(family, called, kind.value, items, overlap, seed, rules, name, gold)
+    with reporting() as reporter:
+        opened = open_round(settings, open_ledger(settings), server, request, contest, reporter.progress)
+    registered = opened.round.plan
+    values = {
+        "round": registered.round_id,
+        "family": family,
+        "candidate": registered.candidate,
+        "candidate_version": registered.candidate_version,
+        "opponent": registered.opponent,
+        "opponent_version": registered.opponent_version,
+        "kind": registered.kind,
+        "pairs": opened.pairs,
+        "link": opened.link,
+        "resumed": opened.resumed,
+        "plan_sha256": registered.sha256,
+        "seconds": time.monotonic() - began,
+    }
+    emit("review open", as_json, values)
+
+
+@app.command("status")
+def status(
+    name: Annotated[str | None, typer.Argument(metavar="[ROUND]", help="One round, with its interval.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say how rounds stand at their last pull: ballots, interval, and how many ballots are still needed."""
+    from orchestration.ledger import open_ledger
+    from orchestration.review.rounds import standing
+    from orchestration.settings import load_settings
+
+    ledger = open_ledger(load_settings())
+    names = [name] if name else [one.plan.round_id for one in ledger.rounds()]
+    found = [standing(ledger, one) for one in names]
+    values: dict[str, Any] = dict.fromkeys(("ballots", "share", "e_value", "needed", "reasons", "forecast", "pulled"))
+    if name:
+        values |= _told(found[0])
+    emit("review status", as_json, {"rounds": [_row(one) for one in found], **values})
+
+
+@app.command("sync")
+def sync(name: RoundArgument, as_json: JsonFlag = False) -> None:
+    """Pull a round's ballots from Label Studio into the ledger; pulling twice adds nothing."""
+    from orchestration.ledger import open_ledger
+    from orchestration.review.rounds import sync_round
+    from orchestration.review.server import connect
+    from orchestration.settings import load_settings
+
+    began = time.monotonic()
+    settings = load_settings()
+    ledger = open_ledger(settings)
+    ledger.round(name)
+    server = connect(settings)
+    with reporting() as reporter:
+        pulled = sync_round(settings, ledger, server, name, reporter.progress)
+    values = {
+        "round": name,
+        "pull": pulled.pull,
+        "new": pulled.new,
+        "corrected": pulled.corrected,
+        "void": list(pulled.void),
+        "vanished": len(pulled.vanished),
+        "warnings": list(pulled.warnings),
+        "requests": server.requests_sent,
+        "seconds": time.monotonic() - began,
+    }
+    emit("review sync", as_json, values)
+
+
+@app.command("close")
+def close(
+    name: RoundArgument,
+    undecided: Annotated[bool, typer.Option("--undecided", help="Close it also where nothing is decided yet.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Without a last pull: Label Studio is gone.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Pull once more, close a round and record its verdict. A judged round gives its verdict again."""
+    from orchestration.ledger import open_ledger
+    from orchestration.review.rounds import close_round, standing, sync_round
+    from orchestration.review.server import connect
+    from orchestration.settings import load_settings
+
+    settings = load_settings()
+    ledger = open_ledger(settings)
+    if ledger.round(name).state == "open" and not offline:
+        with reporting() as reporter:
+            sync_round(settings, ledger, connect(settings), name, reporter.progress)
+    verdict = close_round(settings, ledger, name, undecided)
+    judged = standing(ledger, name).judgement
+    values = {
+        "round": name,
+        "outcome": verdict.outcome,
+        "reasons": list(judged.reasons),
+        "ballots": dict(judged.counts),
+        "excluded": dict(judged.excluded),
+        "simulated": verdict.simulated,
+        "evidence_sha256": verdict.evidence_sha256,
+        "ballots_sha256": verdict.ballots_sha256,
+    }
+    emit("review close", as_json, values)
+
+
+@app.command("report")
+def report(
+    name: RoundArgument,
+    out: Annotated[
+        Path | None, typer.Option(help="The page's file; SELVEDGE_HOME/reports/ROUND.html by default.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Write the page of a judged round: the only place that tells which side was which."""
+    from orchestration.ledger import open_ledger
+    from orchestration.review.report import write_report
+    from orchestration.settings import load_settings
+
+    settings = load_settings()
+    place = write_report(settings, open_ledger(settings), name, out or settings.home / "reports" / f"{name}.html")
+    emit("review report", as_json, {"round": name, "report": str(place)})
+
+
+def _one_source(candidate: str | None, model: Path | None, champion: Path | None, catalog: Path | None) -> None:
+    if (candidate is None) == (model is None):
+        raise SelvedgeError("name a registered candidate, or give --model FOLDER and --catalog DIR; one of both.")
+    if model is None and (champion is not None or catalog is not None):
+        raise SelvedgeError("--champion and --catalog go with --model; a registered candidate brings its own.")
+    if model is not None and catalog is None:
+        raise SelvedgeError("--model needs --catalog DIR: the products that both versions are asked about.")
+
+
+def _registered(settings: "Settings", family: str, candidate: str) -> "Contest":
+    from orchestration.review.contest import contest_of_registry
+
+    return contest_of_registry(settings, family, candidate)
+
+
+def _by_hand(family: str, model: Path, champion: Path | None, catalog: Path) -> Any:
+    """The name of a candidate that is a folder, and the way to its contest."""
+    from orchestration.review.contest import contest_of_folders
+    from training.blip2.artefact import read_about
+
+    folder = model_folder(str(model))
+    called = f"{family}-by-hand-{read_about(folder)['digest'][:6]}"
+    other = model_folder(str(champion)) if champion else None
+    return called, lambda: contest_of_folders(family, called, folder, other, catalog, catalog / FEATURES_FOLDER)
+
+
+def _rules(plan: Path | None) -> "PreferencePlan":
+    """The rules of the verdict: the house's, with what a file changes."""
+    from evaluation.preference_plan import PreferencePlan
+
+    if plan is None:
+        return PreferencePlan()
+    import yaml
+
+    try:
+        content = yaml.safe_load(plan.read_text(encoding="utf-8")) or {}
+        return PreferencePlan(**content)
+    except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
+        told = str(error).splitlines()[0].replace("PreferencePlan.__init__() ", "")
+        raise SelvedgeError(f"plan {plan} is not usable ({told}); see docs/cli.md for its names.") from error
+
+
+def _row(found: "Standing") -> dict[str, Any]:
+    plan = found.round.plan
+    return {
+        "round": plan.round_id,
+        "state": found.round.state,
+        "outcome": found.verdict.outcome if found.verdict else None,
+        "kind": plan.kind,
+        "ballots": found.ballots["plain"],
+        "candidate": plan.candidate,
+        "opponent": f"{plan.opponent} {plan.opponent_version}",
+        "simulated": found.simulated,
+    }
+
+
+def _told(found: "Standing") -> dict[str, Any]:
+    """One round in figures; the interval is the one after the design effect, which the verdict rests on."""
+    judged = found.judgement
+    won, lost = judged.counts["candidate"], judged.counts["champion"]
+    reasons = list(judged.reasons)
+    left = max(0, found.capacity - found.ballots["plain"])
+    ahead = judged.forecast
+    if ahead is not None and ahead.median > left:
+        reasons.append(f"its tasks give {left} more ballots; that will probably not decide it.")
+    if found.round.void:
+        reasons.insert(0, f"it is void: {found.round.void}.")
+    return {
+        "ballots": found.ballots | {"void": found.void, "still_possible": left},
+        "share": {
+            "value": won / (won + lost) if won + lost else None,
+            "low": judged.effective_low,
+            "high": judged.effective_high,
+        },
+        "e_value": judged.effective_e_value,
+        "needed": found.round.plan.preference.needed,
+        "reasons": reasons,
+        "forecast": None
+        if ahead is None
+        else {"median": ahead.median, "low": ahead.low, "high": ahead.high, "ends": dict(ahead.ends)},
+        "pulled": found.pulled,
+    }

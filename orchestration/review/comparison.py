@@ -1,0 +1,206 @@
+"""What a round compares: both versions' results on the test products, and where they are kept as they were shown.
+
+Belongs here: asking both models in the same way, the folder of a round. Not here: which models (contest.py), pairs and
+sides (labeling/review/).
+
+Both sides come from one code path with the same settings: the same pictures, the same questions, and, for
+descriptions, the same writer with the same seed, so that only the model's answers differ. The tables stay with the
+round: a resumed upload and the report read them, and need neither models nor MLflow.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from catalog.errors import SelvedgeError
+from orchestration.review.contest import Contest
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from upath import UPath
+
+    from catalog.schema import AttributeSchema
+    from labeling.review.kinds import PairKind
+    from labeling.review.tasks import Material
+    from orchestration.settings import Settings
+
+CARDS, DESCRIPTIONS = KINDS = ("attribute-cards", "descriptions")
+FORMAT = 1
+ABOUT_FILE = "round.json"  # written last: a folder with it is whole
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Everything that the pairs of a round are made of.
+
+    Attributes:
+        kind: of pair. candidate, opponent: tables `attributes` or `descriptions`.
+        products, images, splits, qa_pairs: of the test products. schema: the candidate's.
+    """
+
+    kind: str
+    schema: "AttributeSchema"
+    candidate: "pd.DataFrame"
+    opponent: "pd.DataFrame"
+    products: "pd.DataFrame"
+    images: "pd.DataFrame"
+    splits: "pd.DataFrame"
+    qa_pairs: "pd.DataFrame"
+
+    def tables(self) -> "Mapping[str, tuple[pd.DataFrame, str]]":
+        """Every table with the schema it is kept in, by file name."""
+        results = "attributes" if self.kind == CARDS else "descriptions"
+        own = {name: (getattr(self, name), name) for name in ("products", "images", "splits", "qa_pairs")}
+        return {"candidate": (self.candidate, results), "opponent": (self.opponent, results), **own}
+
+    def results(self) -> dict[str, str]:
+        """Hashes of both versions' tables, for the plan."""
+        from catalog.tables import as_table, content_sha256
+
+        tables = self.tables()
+        return {name: content_sha256(as_table(*tables[name])) for name in ("candidate", "opponent")}
+
+    def material(self, seed: int) -> "Material[Any]":
+        """As labeling/review/ takes it."""
+        from upath import UPath
+
+        from labeling.review.kinds import catalogue_labels
+        from labeling.review.rounds import gather_material
+
+        places = dict(zip(self.images["product_id"].astype(int), self.images["uri"], strict=True))
+
+        def picture(product_id: int) -> bytes:
+            if product_id not in places:
+                raise SelvedgeError(f"product {product_id} has no picture; standardise this drop's images again.")
+            try:
+                return bytes(UPath(places[product_id]).read_bytes())
+            except OSError as error:
+                raise SelvedgeError(
+                    f"the picture of product {product_id} is gone ({places[product_id]}); bring it back."
+                ) from error
+
+        labels = catalogue_labels(self.qa_pairs)
+        return gather_material(pair_kind(self.kind, self.schema), self.candidate, self.opponent, labels, picture, seed)
+
+
+def pair_kind(name: str, schema: "AttributeSchema") -> "PairKind[Any]":
+    """The kind of this name. Raises: SelvedgeError: there is none."""
+    from labeling.review.kinds import AttributeCards, Descriptions
+
+    if name not in KINDS:
+        raise SelvedgeError(f"kind of pair {name!r} is unknown; it is {' or '.join(KINDS)}.")
+    return AttributeCards(schema) if name == CARDS else Descriptions(schema)
+
+
+def compare(contest: Contest, kind: str, progress: Progress | None = None) -> Compared:
+    """Ask both versions about every product of the test split.
+
+    Raises:
+        SelvedgeError: the kind is unknown, the test split is empty, or a picture is missing.
+    """
+    from catalog.splits import TEST
+
+    rows = contest.rows
+    test = rows.splits.loc[rows.splits["split"] == TEST]
+    keys = test[["product_id", "drop"]]
+    products, images = (table.merge(keys, on=["product_id", "drop"]) for table in (rows.products, rows.images))
+    products = products.drop_duplicates("product_id").sort_values("product_id", ignore_index=True)
+    if products.empty:
+        raise SelvedgeError("the test split is empty; read more products before opening a round.")
+    pairs = rows.qa_pairs[rows.qa_pairs["product_id"].isin(products["product_id"])].reset_index(drop=True)
+    pair_kind(kind, contest.schema)
+    found = {}
+    for who, load in (("candidate", contest.load_candidate), ("opponent", contest.load_opponent)):
+        told = (lambda done, total, _, who=who: progress(done, total, f"asking the {who}")) if progress else None
+        found[who] = _attributes(load, contest, who, products, images, told)
+    if kind == DESCRIPTIONS:
+        found = {who: _described(table, products, contest.schema) for who, table in found.items()}
+    return Compared(
+        kind, contest.schema, found["candidate"], found["opponent"], products, images,
+        test.reset_index(drop=True), pairs,
+    )  # fmt: skip
+
+
+def _attributes(
+    load: Callable[[], Any],
+    contest: Contest,
+    who: str,
+    products: "pd.DataFrame",
+    images: "pd.DataFrame",
+    progress: Progress | None,
+) -> "pd.DataFrame":
+    from inference.attributes import predict_attributes
+    from training.blip2.features import FeatureStore
+
+    model = load()
+    store = FeatureStore(contest.rows.features, model.base, model.feature_precision)
+    version = contest.candidate_version if who == "candidate" else contest.opponent_version
+    uri = f"models:/{contest.family}/{version}"
+    return predict_attributes(model, images, products, store=store, model_uri=uri, progress=progress).frame
+
+
+def _described(attributes: "pd.DataFrame", products: "pd.DataFrame", schema: "AttributeSchema") -> "pd.DataFrame":
+    """The grammar writer's texts. Its seed is the model's name, so both versions are given the same one: otherwise
+    equal answers would read differently, and annotators would judge the draw of a sentence plan."""
+    from inference.descriptions.publish import describe
+
+    nameless = attributes.assign(model_uri="round", model_digest="")
+    return describe(products, nameless, None, None, schema).frame
+
+
+def round_folder(settings: "Settings", round_id: str) -> "UPath":
+    """Where a round's tables are kept, beside what else is published."""
+    return settings.objects() / "rounds" / round_id
+
+
+def keep(compared: Compared, folder: "UPath", plan: str) -> None:
+    """Write the folder of a round; what another ledger's round of this name left there goes.
+
+    Args:
+        plan: `RoundPlan.to_json()`: a second copy, which later steps hold against the ledger's.
+    """
+    from catalog.tables import publish_bytes, write_table
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / ABOUT_FILE).unlink(missing_ok=True)  # from here to the last line the folder is not whole
+    for name, (table, schema) in compared.tables().items():
+        write_table(table, folder / f"{name}.parquet", schema)
+    about = {"format": FORMAT, "kind": compared.kind, "schema": compared.schema.to_dict(), "plan": plan}
+    publish_bytes(json.dumps(about, indent=1).encode(), folder / ABOUT_FILE)
+
+
+def is_whole(folder: "UPath") -> bool:
+    """Whether everything of a round was written."""
+    return bool((folder / ABOUT_FILE).exists())
+
+
+def kept_plan(folder: "UPath") -> str | None:
+    """The second copy of the plan; None where the folder is not whole."""
+    try:
+        return str(json.loads((folder / ABOUT_FILE).read_text())["plan"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SelvedgeError(f"{folder / ABOUT_FILE} cannot be read ({error}); restore it from a backup.") from error
+
+
+def read_compared(folder: "UPath") -> Compared:
+    """What `keep` wrote, every table held to its hash.
+
+    Raises:
+        SelvedgeError: it is not there, or damaged.
+    """
+    from catalog.schema import AttributeSchema
+    from catalog.tables import read_frame
+
+    place = folder / ABOUT_FILE
+    try:
+        about = json.loads(place.read_text())
+        schema = AttributeSchema.from_dict(about["schema"], str(place))
+        kind = str(about["kind"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SelvedgeError(f"{place} is missing or damaged; run `selvedge review open` again.") from error
+    empty = Compared(kind, schema, *([None] * 6))
+    return replace(empty, **{name: read_frame(folder / f"{name}.parquet") for name in empty.tables()})

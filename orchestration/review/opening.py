@@ -1,0 +1,195 @@
+"""Opening a round: compare, register the plan, make the project, upload the tasks. Run again, it goes on.
+
+Belongs here: the order of these steps. Not here: the steps.
+
+Everything that can be refused is refused before the ledger is written; from then on the round exists, and each later
+step looks at what is there before it adds anything: the tables in the round's folder, the project by its title, the
+tasks by their keys.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from catalog.errors import SelvedgeError
+from orchestration.review.comparison import (
+    Compared,
+    Progress,
+    compare,
+    is_whole,
+    keep,
+    pair_kind,
+    read_compared,
+    round_folder,
+)
+from orchestration.review.contest import Contest
+
+if TYPE_CHECKING:
+    from evaluation.preference_plan import PreferencePlan
+    from labeling.review.label_studio import LabelStudio
+    from labeling.review.ledger import Ledger
+    from labeling.review.plan import RoundPlan
+    from labeling.review.records import Round
+    from orchestration.settings import Settings
+
+
+@dataclass(frozen=True)
+class RoundRequest:
+    """What a person chooses about a round; the rest follows from the candidate.
+
+    Attributes:
+        round_id: drawn from the candidate's name when not given. kind: of pair. items: products shown as plain pairs.
+        overlap: ballots asked for a pair. preference: the rule of the verdict. gold_share: pairs with a planted error,
+            as a share of `items`; models that are hardly ever right leave none to plant an error in.
+    """
+
+    family: str
+    candidate: str
+    kind: str
+    items: int
+    overlap: int
+    seed: int
+    preference: "PreferencePlan"
+    round_id: str | None = None
+    gold_share: float = 0.10
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A round that annotators can work on.
+
+    Attributes:
+        pairs: tasks in the project. resumed: it had been opened before.
+    """
+
+    round: "Round"
+    link: str
+    pairs: int
+    resumed: bool
+
+
+def open_round(
+    settings: "Settings",
+    ledger: "Ledger",
+    server: "LabelStudio",
+    request: RoundRequest,
+    contest: Callable[[], Contest],
+    progress: Progress | None = None,
+) -> Opened:
+    """Open a round, or complete one whose opening was cut short.
+
+    Args:
+        contest: finds the two versions; called only when there is something to compare.
+
+    Raises:
+        SelvedgeError: the candidate is unknown, judged or being judged; no opponent; too few products; the plan is
+            another one than the round was opened with.
+        ServiceUnavailable: Label Studio does not answer.
+    """
+    from labeling.review import rounds
+
+    known = _open_round_of(ledger, request)
+    kept = known is not None and is_whole(round_folder(settings, known.plan.round_id))
+    if known is not None and kept:
+        compared = read_compared(round_folder(settings, known.plan.round_id))
+        plan = _as_requested(known.plan, request)
+    else:
+        found = contest()
+        compared = compare(found, request.kind, progress)
+        plan = _plan(ledger, request, found, compared, known)
+    material = compared.material(plan.seed)
+    opened = rounds.open_round(ledger, plan, material, compared.products, compared.splits, progress)
+    if not kept:
+        keep(compared, round_folder(settings, plan.round_id), plan.to_json())
+    project = _project(ledger, server, opened, pair_kind(plan.kind, compared.schema))
+    tasks = rounds.round_tasks(ledger, plan.round_id, material)
+    told = (lambda done, total: progress(done, total, "uploading")) if progress else (lambda done, total: None)
+    ids = server.import_tasks(project, tasks, told)
+    return Opened(ledger.round(plan.round_id), server.project_url(project), len(ids), known is not None)
+
+
+def _open_round_of(ledger: "Ledger", request: RoundRequest) -> "Round | None":
+    """The round of this candidate that is not judged yet, to be gone on with.
+
+    Raises:
+        SelvedgeError: it is another one than is asked for.
+    """
+    if request.round_id is not None:
+        named = ledger.find_round(request.round_id)
+        if named is not None and named.state != "open":
+            raise SelvedgeError(f"round {request.round_id} is {named.state}; open a new one under another name.")
+    for found in ledger.rounds(request.family):
+        if found.plan.candidate != request.candidate or found.void is not None:
+            continue
+        round_id = found.plan.round_id
+        if ledger.verdict(round_id) is not None:
+            continue
+        if found.closed_at is not None:
+            raise SelvedgeError(
+                f"round {round_id} is closed without a verdict; run `selvedge review close {round_id}`."
+            )
+        if request.round_id not in (None, round_id) or found.plan.kind != request.kind:
+            raise SelvedgeError(f"{request.candidate} is being judged in round {round_id}; close that one first.")
+        return found
+    return None
+
+
+def _plan(
+    ledger: "Ledger", request: RoundRequest, contest: Contest, compared: Compared, known: "Round | None"
+) -> "RoundPlan":
+    from labeling.review.plan import RoundPlan
+
+    rounds = [one for one in ledger.rounds(request.family) if one.plan.candidate == request.candidate]
+    number = len(rounds) + (known is None)
+    return RoundPlan(
+        round_id=request.round_id or (known.plan.round_id if known else f"{request.candidate}-r{number}"),
+        family=request.family,
+        candidate=request.candidate,
+        candidate_version=contest.candidate_version,
+        opponent=contest.opponent,
+        opponent_version=contest.opponent_version,
+        kind=request.kind,
+        seed=request.seed,
+        items=request.items,
+        preference=request.preference,
+        gold_share=request.gold_share,
+        overlap=request.overlap,
+        results=compared.results(),
+    )
+
+
+def _as_requested(plan: "RoundPlan", request: RoundRequest) -> "RoundPlan":
+    """The registered plan with what is asked for now; the ledger refuses it when that differs."""
+    return replace(
+        plan,
+        items=request.items,
+        overlap=request.overlap,
+        seed=request.seed,
+        gold_share=request.gold_share,
+        preference=request.preference,
+    )
+
+
+def _project(ledger: "Ledger", server: "LabelStudio", opened: "Round", kind: Any) -> int:
+    """The project of a round: the one there is, else a new one."""
+    from labeling.review.blinding import public_title
+    from labeling.review.label_page import label_config
+    from labeling.review.label_studio import ProjectGone
+
+    round_id = opened.plan.round_id
+    if opened.project_id is not None:
+        try:
+            server.counter(opened.project_id)
+            return opened.project_id
+        except ProjectGone:
+            # A server that lost its database numbers annotations from 1 again: new ballots would be taken for
+            # corrections of those already pulled.
+            if ledger.pulls(round_id):
+                raise
+    title = public_title(opened.key, round_id)
+    project = server.find_project(title)
+    if project is None:
+        config = label_config(kind.question, kind.guidelines, kind.reasons)
+        project = server.create_project(title, config, kind.guidelines, opened.plan.overlap)
+    ledger.bind_project(round_id, project)
+    return project

@@ -1,0 +1,101 @@
+"""The report of a judged round as one self-contained HTML page; the only place that tells which side was which.
+
+Belongs here: the page. Not here: its figures (findings.py), its plots (plots.py).
+"""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestration.review.comparison import read_compared, round_folder
+from orchestration.review.findings import DisputedPair, Findings, gather
+
+if TYPE_CHECKING:
+    from labeling.review.ledger import Ledger
+    from orchestration.settings import Settings
+
+HERE = Path(__file__).parent
+HOUSE_CSS = HERE.parent / "report" / "report.css"
+OUTCOMES = {
+    "preferred": "people preferred the candidate",
+    "not_preferred": "people preferred what there is",
+    "no_difference": "people saw no difference worth a change",
+    "inconclusive": "the ballots do not decide",
+}
+KINDS = {"attribute-cards": "attribute cards", "descriptions": "descriptions"}
+CHOICES = {"candidate": "candidate", "champion": "opponent", "tie": "tie", "both_bad": "both bad"}
+
+
+def write_report(settings: "Settings", ledger: "Ledger", round_id: str, out: Path) -> Path:
+    """Publish the page of a judged round.
+
+    Raises:
+        SelvedgeError: there is no such round, it is not judged, its folder is gone, or the page cannot be written.
+    """
+    from catalog.tables import publish_bytes
+
+    ledger.round(round_id)  # an unknown round is told before a missing folder
+    findings = gather(ledger, round_id, read_compared(round_folder(settings, round_id)))
+    out = out.expanduser().resolve()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    publish_bytes(render(findings).encode(), out)
+    return out
+
+
+def render(findings: Findings) -> str:
+    """The whole page as HTML text."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    from orchestration.report.data import Picture
+    from orchestration.report.render import data_uri
+    from orchestration.review.plots import evidence_plot
+
+    environment = Environment(
+        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["data_uri"] = data_uri
+    environment.filters["percent"] = lambda share: "–" if share is None or share != share else f"{share:.0%}"
+    environment.filters["evidence"] = lambda value: _powers(f"{value:.2e}") if value >= 1e5 else f"{value:,.3g}"
+    environment.filters["sentence"] = lambda text: _powers(text[:1].upper() + text[1:])
+    environment.filters["marked"] = lambda pair, side: Markup(_marked(pair)[side])
+    environment.filters["figure"] = lambda value: "–" if value is None or value != value else f"{value:.2f}"
+    plan = findings.standing.round.plan
+    plot = None
+    if len(findings.path):
+        content = evidence_plot(findings.path, plan.preference, plan.opponent)
+        plot = Picture(content, "image/png", "share, interval and e-value with every ballot")
+    return environment.get_template("report.html.jinja").render(
+        found=findings,
+        now=findings.standing,
+        plan=plan,
+        rule=plan.preference,
+        judged=findings.standing.judgement,
+        verdict=findings.standing.verdict,
+        plot=plot,
+        outcome=OUTCOMES,
+        kind=KINDS.get(plan.kind, plan.kind),
+        choices={**CHOICES, "champion": plan.opponent},
+        votes_css={"candidate": "c", "champion": "o", "tie": "t", "both_bad": "b"},
+        css=HOUSE_CSS.read_text() + (HERE / "report.css").read_text(),
+    )
+
+
+def _powers(text: str) -> str:
+    """Large numbers as people write them: 3.4 × 10⁷ for 3.42e+07."""
+    digits = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+    def written(match: re.Match[str]) -> str:
+        return f"{float(match[1]):.1f} × 10{str(int(match[2])).translate(digits)}"
+
+    return re.sub(r"(\d(?:\.\d+)?)e\+(\d+)", written, text)
+
+
+def _marked(pair: DisputedPair) -> dict[str, str]:
+    """Both sides as annotators saw them; rows of a card that differ are marked."""
+    rows = [side.split("<tr>") for side in (pair.candidate, pair.opponent)]
+    if len(rows[0]) != len(rows[1]):
+        return {"candidate": pair.candidate, "opponent": pair.opponent}
+    marks = ["<tr>" if one == other else '<tr class="differs">' for one, other in zip(*rows, strict=True)]
+    sides = ["".join([side[0], *(mark + row for mark, row in zip(marks[1:], side[1:], strict=True))]) for side in rows]
+    return dict(zip(("candidate", "opponent"), sides, strict=True))

@@ -1,0 +1,85 @@
+"""A whole round on a ledger of its own, without a server: drawn results, votes of scripted annotators, pictures."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pandas as pd
+
+from catalog.tables import SCHEMAS
+from evaluation.preference_plan import PreferencePlan
+from labeling.review import rounds
+from labeling.review.annotators import ScriptedAnnotator
+from labeling.review.ballots import sync
+from labeling.review.ledger import Ledger
+from labeling.review.records import PulledAnnotation
+from orchestration.ledger import open_ledger
+from orchestration.review.comparison import CARDS, Compared, keep, round_folder
+from orchestration.settings import Settings
+from tests.labeling.review import rounds_for_tests as drawn
+
+NAME = "may-one"
+
+
+def columns_of(frame: pd.DataFrame, schema: str) -> pd.DataFrame:
+    """The frame with every column of a table's schema."""
+    names = SCHEMAS[schema].names
+    return frame.assign(**{name: None for name in names if name not in frame})[names]
+
+
+def compared(folder: Path, kind: str = CARDS, products: int = 80) -> Compared:
+    """Both versions' drawn results for the same products, whose pictures are files."""
+    rows, splits = drawn.catalogue(products)
+    rows = rows.assign(product_display_name=[f"Product {one}" for one in rows["product_id"]], base_colour="Blue")
+    folder.mkdir(parents=True, exist_ok=True)
+    for one in rows["product_id"]:
+        (folder / f"{one}.png").write_bytes(drawn.photo(int(one)))
+    images = rows[["drop", "product_id"]].assign(uri=[str(folder / f"{one}.png") for one in rows["product_id"]])
+    labels = drawn.true_labels(products)
+    pairs = [(one, name, value) for one, own in labels.items() for name, value in own.items()]
+    table = drawn.attribute_table if kind == CARDS else drawn.description_table
+    results = "attributes" if kind == CARDS else "descriptions"
+    return Compared(
+        kind,
+        drawn.schema(),
+        columns_of(table(1, products), results),
+        columns_of(table(2, products), results),
+        columns_of(rows, "products"),
+        columns_of(images, "images"),
+        columns_of(splits, "splits"),
+        columns_of(pd.DataFrame(pairs, columns=["product_id", "attribute", "value"]), "qa_pairs"),
+    )
+
+
+def opened(settings: Settings, kind: str = CARDS, **changes: object) -> Ledger:
+    """The round NAME, open, with project 1."""
+    ledger = open_ledger(settings)
+    content = compared(settings.home / "pictures", kind)
+    fields = {"round_id": NAME, "kind": kind, "items": 40, "results": content.results()}
+    plan = drawn.plan(**{**fields, "preference": PreferencePlan(), **changes})
+    rounds.open_round(ledger, plan, content.material(plan.seed), content.products, content.splits)
+    keep(content, round_folder(settings, plan.round_id), plan.to_json())
+    ledger.bind_project(plan.round_id, 1)
+    return ledger
+
+
+def votes(
+    ledger: Ledger, preference: float, raters: int = 4, name: str = NAME, **habits: float
+) -> list[PulledAnnotation]:
+    """What Label Studio would hold after these annotators worked through the round."""
+    people = [
+        ScriptedAnnotator(f"r{number}", 3, preference=preference, **{"consensus": 0.0, **habits})  # type: ignore[arg-type]
+        for number in range(raters)
+    ]
+    found = []
+    for pair in ledger.pairs(name).values():
+        for one in people:
+            choice, number = one.choose(pair), len(found) + 1
+            vote = drawn.annotation(number, pair.task_key, one.email, choice.side, seconds=choice.seconds)
+            found.append(vote)
+    return found
+
+
+def voted(ledger: Ledger, preference: float, raters: int = 4, name: str = NAME, **habits: float) -> None:
+    """The same, pulled."""
+    pulled = votes(ledger, preference, raters, name, **habits)
+    sync(ledger, name, pulled, now=drawn.NOON + timedelta(days=30))

@@ -1,0 +1,145 @@
+"""`selvedge review`: every command that can fail without a server says why in one sentence, and leaves nothing."""
+
+import json
+import stat
+
+import pytest
+
+from catalog.errors import SelvedgeError, ServiceUnavailable
+from orchestration.cli.main import run
+from orchestration.ledger import open_ledger
+from orchestration.review.rounds import close_round
+from orchestration.review.server import _password, connect, store_token
+from orchestration.review.simulation import simulate_rounds
+from orchestration.settings import Settings, load_settings
+from tests.orchestration.review.drawn_round import NAME, opened, voted
+from tests.ports import free_port
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("SELVEDGE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("SELVEDGE_LABEL_STUDIO_PORT", str(free_port()))
+    return load_settings()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ("status nowhere", "there is no round 'nowhere'"),
+        ("sync nowhere", "there is no round 'nowhere'"),
+        ("close nowhere", "there is no round 'nowhere'"),
+        ("report nowhere", "there is no round 'nowhere'"),
+        ("vote nowhere --simulated", "there is no round 'nowhere'"),
+        ("vote nowhere", "scripted annotators are no people"),
+        ("open blip2-attribute some", "family 'blip2-attribute' is unknown; did you mean blip2-attributes?"),
+        ("open blip2-attributes", "name a registered candidate, or give --model FOLDER"),
+        ("open blip2-attributes c --model m --catalog c", "name a registered candidate, or give --model FOLDER"),
+        ("open blip2-attributes --model m", "--model needs --catalog DIR"),
+        ("open blip2-attributes c --champion m", "--champion and --catalog go with --model"),
+        ("open blip2-attributes c --plan nowhere.yaml", "plan nowhere.yaml is not usable"),
+        ("open blip2-attributes c", "was never started; start it with `selvedge up`"),
+        ("annotator add anna@shop.example", "was never started; start it with `selvedge up`"),
+        ("login --token-file nowhere", "nowhere cannot be read"),
+        ("simulate --preference 0.7 --rounds 1 --ties 2", None),
+    ],
+)
+def test_bad_input_is_one_sentence(home, capsys, arguments, told):
+    code = run(["review", *arguments.split()])
+    captured = capsys.readouterr()
+    lines = [line for line in captured.err.splitlines() if line]
+    assert code == (1 if told else 2) and captured.out == "" and len(lines) == 1, captured.err
+    assert told is None or told in lines[0]
+
+
+@pytest.mark.parametrize("rule", ["alpha: 3", "ballots: 5", "[1, 2]", "alpha: {"])
+def test_a_plan_with_a_rule_that_is_none_is_refused(home, tmp_path, capsys, rule):
+    (tmp_path / "plan.yaml").write_text(rule)
+    assert run(["review", "open", "blip2-attributes", "c", "--plan", str(tmp_path / "plan.yaml")]) == 1
+    assert "the plan's alpha is 3" in (told := capsys.readouterr().err) or "plan.yaml is not usable" in told
+
+
+def test_label_studio_off_or_down_is_told(tmp_path):
+    with pytest.raises(SelvedgeError, match="Label Studio is off; unset SELVEDGE_LABEL_STUDIO"):
+        connect(Settings(home=tmp_path, label_studio="off"))
+    team = Settings(home=tmp_path, label_studio=f"http://127.0.0.1:{free_port()}", label_studio_token="a" * 40)
+    with pytest.raises(ServiceUnavailable, match=r"Label Studio at 127\.0\.0\.1:\d+ does not answer"):
+        connect(team, patience_seconds=0.3)
+
+
+def test_a_team_server_without_a_token_says_how_to_give_one(tmp_path):
+    settings = Settings(home=tmp_path, label_studio="http://127.0.0.1:1")
+    with pytest.raises(SelvedgeError, match="no token is stored; run `selvedge review login`, or set SELVEDGE_LABEL"):
+        connect(settings)
+    named = Settings(home=tmp_path, label_studio="http://127.0.0.1:1", label_studio_token_file=tmp_path / "nowhere")
+    with pytest.raises(SelvedgeError, match=r"SELVEDGE_LABEL_STUDIO_TOKEN_FILE names .*nowhere, which cannot be read"):
+        connect(named)
+    with pytest.raises(SelvedgeError, match="only a team's Label Studio wants a token"):
+        store_token(Settings(home=tmp_path), "a" * 40)
+
+
+def test_no_secret_is_ever_shown(tmp_path):
+    settings = Settings(home=tmp_path, label_studio_token="hush-hush", ledger="postgresql://me:hush-hush@host/db")
+    assert "hush-hush" not in repr(settings) and "hush-hush" not in str(settings.model_dump())
+
+
+@pytest.mark.parametrize("address", ["nonsense", "mysql://me:hush@host/db", "what://me:hush@host/db"])
+def test_a_ledger_that_is_no_database_is_told_without_its_password(tmp_path, address):
+    with pytest.raises(SelvedgeError, match=r"^setting SELVEDGE_LEDGER ") as told:
+        open_ledger(Settings(home=tmp_path, ledger=address))
+    assert "hush" not in str(told.value)
+
+
+@pytest.mark.parametrize("value", ["on", "127.0.0.1:8080", "ftp://x"])
+def test_an_address_that_is_none_is_refused(monkeypatch, value):
+    monkeypatch.setenv("SELVEDGE_LABEL_STUDIO", value)
+    with pytest.raises(SelvedgeError, match=r"setting SELVEDGE_LABEL_STUDIO cannot be .*: it is local, off, or an"):
+        load_settings()
+
+
+def test_a_password_is_kept_for_its_owner_alone_and_given_again(home):
+    place, password = _password(home, "Anna@Shop.example")
+    assert stat.S_IMODE(place.stat().st_mode) == 0o600 and len(password) >= 12
+    assert _password(home, "anna@shop.example") == (place, password)
+    assert _password(home, "../../anna@shop.example")[0].parent == place.parent
+
+
+def test_a_round_by_command_from_ballots_to_the_page(home, capsys):
+    ledger = opened(home)
+    voted(ledger, 0.85)
+
+    def told(*arguments: str) -> dict:
+        assert run(["review", *arguments, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    status = told("status", NAME)
+    assert status["rounds"][0]["state"] == "open" and status["ballots"]["plain"] > 100
+    assert status["share"]["low"] < status["share"]["value"] < status["share"]["high"]
+    closed = told("close", NAME, "--offline")
+    assert closed["outcome"] == "preferred" and closed["simulated"]
+    assert told("close", NAME)["evidence_sha256"] == closed["evidence_sha256"]
+    assert told("status")["rounds"][0]["outcome"] == "preferred"
+    page = told("report", NAME)["report"]
+    assert page == str(home.home / "reports" / f"{NAME}.html")
+
+
+def test_status_says_when_the_tasks_will_not_suffice(home, capsys):
+    voted(opened(home), 0.5, raters=3)
+    assert run(["review", "status", NAME]) == 0
+    assert "that will probably not decide it" in capsys.readouterr().out
+
+
+def test_simulated_rounds_find_what_is_true_and_stay_silent_where_nothing_is():
+    clear = simulate_rounds(0.85, rounds=6, most=200)
+    assert clear.outcomes == {"preferred": 6} and clear.decided_median < 120
+    worse = simulate_rounds(0.15, rounds=3, raters=4, most=200)
+    assert worse.outcomes == {"not_preferred": 3}
+    assert simulate_rounds(0.5, rounds=3, most=60).outcomes == {"inconclusive": 3}
+    assert simulate_rounds(0.85, rounds=2, most=200) == simulate_rounds(0.85, rounds=2, most=200)
+
+
+def test_a_verdict_is_not_changed_by_closing_again_with_other_words(home):
+    ledger = opened(home)
+    voted(ledger, 0.85)
+    first = close_round(home, ledger, NAME)
+    assert close_round(home, ledger, NAME, undecided=True) == first

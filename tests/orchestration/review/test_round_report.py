@@ -1,0 +1,79 @@
+"""The report of a round: it tells the sides, so only after the verdict; and it needs nothing but itself."""
+
+import re
+
+import pytest
+
+from catalog.errors import SelvedgeError
+from orchestration.review.comparison import DESCRIPTIONS, read_compared, round_folder
+from orchestration.review.findings import gather
+from orchestration.review.report import write_report
+from orchestration.review.rounds import close_round
+from orchestration.settings import Settings
+from tests.orchestration.review.drawn_round import NAME, opened, voted
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(home=tmp_path / "home")
+
+
+def test_no_report_before_the_verdict(settings, tmp_path):
+    ledger = opened(settings)
+    voted(ledger, 0.85)
+    for _ in range(2):
+        with pytest.raises(SelvedgeError, match="not judged, and its report would tell the sides"):
+            write_report(settings, ledger, NAME, tmp_path / "page.html")
+        ledger.close_round(NAME)
+    assert not (tmp_path / "page.html").exists()
+
+
+@pytest.mark.parametrize("kind", ["attribute-cards", DESCRIPTIONS])
+def test_the_page_says_everything_and_asks_the_network_for_nothing(settings, tmp_path, kind):
+    ledger = opened(settings, kind)
+    voted(ledger, 0.85)
+    verdict = close_round(settings, ledger, NAME)
+    page = write_report(settings, ledger, NAME, tmp_path / "deep" / "page.html").read_text()
+    plan = ledger.round(NAME).plan
+    said = [plan.candidate, plan.sha256, verdict.evidence_sha256, verdict.ballots_sha256, "scripted annotators"]
+    said += ["People preferred the candidate", "Krippendorff", "identical pairs", "design effect"]
+    assert [one for one in said if one not in page] == []
+    assert page.count('class="pair"') == 10 and page.count("data:image/jpeg") == 10
+    assert re.findall(r"(?:src|href)=\"(?!data:|#)[^\"]*", page) == [] and "<script" not in page
+    assert "nan" not in re.sub(r"data:image/[^\"]*", "", page).lower().replace("covenant", "")
+
+
+def test_a_round_that_nobody_voted_in_has_a_report(settings, tmp_path):
+    ledger = opened(settings)
+    close_round(settings, ledger, NAME, undecided=True)
+    page = write_report(settings, ledger, NAME, tmp_path / "page.html").read_text()
+    assert "The ballots do not decide" in page and "No ballot counts." in page
+
+
+def test_the_most_disputed_pairs_come_first_and_show_both_sides_as_they_were_seen(settings):
+    ledger = opened(settings)
+    voted(ledger, 0.6)
+    close_round(settings, ledger, NAME, undecided=True)
+    content = read_compared(round_folder(settings, NAME))
+    found = gather(ledger, NAME, content)
+    scores = [pair.disagreement for pair in found.pairs]
+    assert len(scores) == 10 and scores == sorted(scores, reverse=True) and scores[-1] > 0
+    first = found.pairs[0]
+    values = content.candidate[content.candidate["product_id"] == first.product_id]
+    shown = values.loc[~values["abstained"].astype(bool), "value"]
+    assert all(value in first.candidate for value in shown) and len(first.votes) == 3, "the plan counts three"
+    assert {row.name for row in found.slices["gender"]} == {"Men", "Women"}
+    counted = found.standing.judgement.counts
+    assert sum(row.won for row in found.slices["gender"]) == counted["candidate"]
+
+
+def test_ballots_of_an_excluded_rater_are_told_and_not_counted(settings, tmp_path):
+    ledger = opened(settings)
+    voted(ledger, 0.85, raters=3, laziness=0.9)
+    close_round(settings, ledger, NAME, undecided=True)
+    found = gather(ledger, NAME, read_compared(round_folder(settings, NAME)))
+    assert sum(rater.ballots for rater in found.raters) == len(ledger.ballots(NAME)) > 0
+    assert all(rater.excluded and rater.simulated for rater in found.raters)
+    assert found.pairs == () and found.path.empty and found.model is None
+    page = write_report(settings, ledger, NAME, tmp_path / "page.html").read_text()
+    assert "3 left out by the rules of the plan" in page and "rater excluded 120" in page
