@@ -89,7 +89,7 @@ class Settings(BaseSettings):
         return self.root / "objects"
 
     def features(self) -> Path:
-        """The feature cache: always on this machine's disk, because it is mapped into memory."""
+        """The feature cache: always on this machine's disk, as it is mapped into memory and can be computed again."""
         return self.home / "features"
 
     @property

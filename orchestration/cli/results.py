@@ -194,7 +194,7 @@ def _lines(value: Any) -> list[str]:
 
 
 def _named(name: str, value: Any) -> list[str]:
-    if isinstance(value, Mapping) and len(value) > 3:
+    if isinstance(value, Mapping) and (len(value) > 3 or any(isinstance(inner, Mapping) for inner in value.values())):
         return [f"{name}:", *(f"  {line}" for line in _lines({k: v for k, v in value.items() if v is not None}))]
     return [f"{name}: {_short(value)}"]
 
