@@ -7,7 +7,6 @@ Torch is imported inside functions: the module is named by the code location, wh
 """
 
 import hashlib
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,10 +83,18 @@ class ScoreRun:
         from catalog.tables import publish_bytes, write_table
 
         write_table(self.scores, folder / SCORES_FILE, "scores")
-        publish_bytes(_parquet(_stacked(self.predictions)), folder / PREDICTIONS_FILE)
         publish_bytes(self.evidence.to_json().encode(), folder / EVIDENCE_FILE)
-        for name, picture in self.plots.items():
-            publish_bytes(picture, folder / name)
+        for name, content in self.files.items():
+            publish_bytes(content, folder / name)
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """The plots, and everybody's answers one below the other, by file name."""
+        import pandas as pd
+
+        named = [frame.assign(subject=name) for name, frame in self.predictions.items()]
+        stacked = pd.concat(named, ignore_index=True)
+        return {**self.plots, PREDICTIONS_FILE: stacked.to_parquet(index=False, compression="zstd")}
 
 
 def score_artefact(
@@ -291,18 +298,6 @@ def _require_questions(model: "AttributeModel", test: "pd.DataFrame", artefact: 
             f"model {artefact} knows {', '.join(sorted(model.schema.attributes))}, but the catalogue asks "
             f"{', '.join(sorted(test['attribute'].unique()))}; read it with --question-set {model.question_set}."
         )
-
-
-def _stacked(predictions: "Mapping[str, pd.DataFrame]") -> "pd.DataFrame":
-    import pandas as pd
-
-    return pd.concat([frame.assign(subject=name) for name, frame in predictions.items()], ignore_index=True)
-
-
-def _parquet(frame: "pd.DataFrame") -> bytes:
-    sink = io.BytesIO()
-    frame.to_parquet(sink, index=False, compression="zstd")
-    return sink.getvalue()
 
 
 def _silent(done: int, total: int, what: str) -> None: ...

@@ -13,6 +13,7 @@ from orchestration.settings import Settings
 CONFIGURATION = """\
 # Written by Selvedge when this folder was new; yours to change from then on.
 telemetry: {enabled: false}
+nux: {enabled: false}   # no newsletter over the page
 concurrency:
   runs: {max_concurrent_runs: 2}
   pools:

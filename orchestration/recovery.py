@@ -9,14 +9,12 @@ closed only when its owner is *proved* dead: on this machine, no process has the
 
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import dagster as dg
-import psutil
+
+from orchestration.owner import Owner
 
 OWNER_TAG = "selvedge/owner"
-# A process is born before it writes its first event; clocks of kernel and Python differ by less than this.
-SLACK_SECONDS = 2.0
 UNFINISHED = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
@@ -25,34 +23,9 @@ UNFINISHED = [
 ]
 
 
-@dataclass(frozen=True)
-class Owner:
-    """The process that executes a run; `born` in seconds since the epoch, exact or an upper bound."""
-
-    host: str
-    pid: int
-    born: float
-    exact: bool = True
-
-    def proved_dead(self) -> bool:
-        if self.host != socket.gethostname():
-            return False
-        try:
-            process = psutil.Process(self.pid)
-            born = process.create_time()
-            if process.status() == psutil.STATUS_ZOMBIE:
-                return True
-        except psutil.NoSuchProcess:
-            return True
-        except psutil.AccessDenied:
-            return False
-        return abs(born - self.born) > SLACK_SECONDS if self.exact else born > self.born + SLACK_SECONDS
-
-
 def owner_tags() -> dict[str, str]:
     """Tags that say which process executes a run: this one."""
-    process = psutil.Process()
-    return {OWNER_TAG: f"{socket.gethostname()} {process.pid} {process.create_time():.2f}"}
+    return {OWNER_TAG: str(Owner.here())}
 
 
 def owner_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Owner | None:
@@ -60,9 +33,8 @@ def owner_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Owner | None:
 
     Dagster's events name a process but no machine, so they count only for an instance that is a folder of this machine.
     """
-    recorded = run.tags.get(OWNER_TAG, "").split()
-    if len(recorded) == 3:
-        return Owner(recorded[0], int(recorded[1]), float(recorded[2]))
+    if (recorded := Owner.parse(run.tags.get(OWNER_TAG, ""))) is not None:
+        return recorded
     if not _on_this_machine(instance):
         return None
     events = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT).records

@@ -65,7 +65,7 @@ class Settings(BaseSettings):
     bedrock_usd_per_1k_in: Annotated[float, Field(ge=0)] = Field(0.003, description="price of 1,000 input tokens")
     bedrock_usd_per_1k_out: Annotated[float, Field(ge=0)] = Field(0.015, description="price of 1,000 output tokens")
 
-    demo_products: Annotated[int, Field(ge=50)] = Field(2400, description="products of the demo's first drop")
+    demo_products: Annotated[int, Field(ge=50)] = Field(3600, description="products of the demo's first drop")
     demo_new_products: Annotated[int, Field(ge=1)] = Field(60, description="products of the demo's second drop")
     demo_seed: int = Field(7, description="seed of the demo's drawn catalogue")
     cnn_seconds: Annotated[int, Field(ge=0)] = Field(
@@ -113,7 +113,7 @@ class Settings(BaseSettings):
         return self.root / "objects"
 
     def features(self) -> Path:
-        """The feature cache: always on this machine's disk, because it is mapped into memory."""
+        """The feature cache: always on this machine's disk, as it is mapped into memory and can be computed again."""
         return self.home / "features"
 
     @property

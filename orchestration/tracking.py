@@ -9,7 +9,6 @@ autologging, no tracking address; two servers can be used by one process.
 """
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -20,10 +19,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
 from PIL import Image
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
+from orchestration.owner import Owner
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -202,7 +201,7 @@ def tracked_run(uri: str, experiment: str, name: str, lineage: Lineage) -> Itera
     with told_in_one_sentence(uri):
         experiment_id = _experiment(client, f"{EXPERIMENT_PREFIX}/{experiment}")
         close_dead_runs(client, experiment_id, lineage)
-        tags = {**lineage.tags(), OWNER_TAG: _owner()}
+        tags = {**lineage.tags(), OWNER_TAG: str(Owner.here())}
         run = client.create_run(experiment_id, run_name=name, tags=tags)
     tracked = TrackedRun(client, uri, experiment_id, run.info.run_id, tags)
     status = "FAILED"
@@ -224,7 +223,8 @@ def close_dead_runs(client: "MlflowClient", experiment_id: str, lineage: Lineage
     )
     closed = []
     for run in client.search_runs([experiment_id], query):
-        if _owner_is_dead(run.data.tags.get(OWNER_TAG, "")):
+        owner = Owner.parse(run.data.tags.get(OWNER_TAG, ""))
+        if owner is not None and owner.proved_dead():
             client.set_terminated(run.info.run_id, status="KILLED")
             closed.append(run.info.run_id)
     return closed
@@ -310,19 +310,3 @@ def _metric(name: str, value: float, step: int) -> "Metric":
     from mlflow.entities import Metric
 
     return Metric(key=name, value=float(value), timestamp=int(time.time() * 1000), step=step)
-
-
-def _owner() -> str:
-    return f"{socket.gethostname()}:{os.getpid()}:{psutil.Process().create_time():.2f}"
-
-
-def _owner_is_dead(owner: str) -> bool:
-    """Proved dead: it ran here, and no process has its number and birth."""
-    host, _, rest = owner.partition(":")
-    pid, _, created = rest.partition(":")
-    if host != socket.gethostname() or not pid.isdigit() or not created:
-        return False
-    try:
-        return abs(psutil.Process(int(pid)).create_time() - float(created)) > 0.05
-    except psutil.NoSuchProcess:
-        return True

@@ -274,10 +274,16 @@ def _for_people(values: Mapping[str, Any]) -> str:
 
 def _lines(value: Any) -> list[str]:
     if isinstance(value, Mapping):
-        return [f"{name}: {_short(inner)}" for name, inner in value.items()]
+        return [line for name, inner in value.items() for line in _named(str(name), inner)]
     if isinstance(value, (list, tuple)):
         return [_columns(inner) if isinstance(inner, Mapping) else _short(inner) for inner in value]
     return [_short(value)]
+
+
+def _named(name: str, value: Any) -> list[str]:
+    if isinstance(value, Mapping) and (len(value) > 3 or any(isinstance(inner, Mapping) for inner in value.values())):
+        return [f"{name}:", *(f"  {line}" for line in _lines({k: v for k, v in value.items() if v is not None}))]
+    return [f"{name}: {_short(value)}"]
 
 
 def _columns(row: Mapping[str, Any]) -> str:

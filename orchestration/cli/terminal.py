@@ -64,6 +64,8 @@ class LineReporter:
             # A finished job is told once; the far future keeps it quiet after that.
             self._told_at[what] = now if done < total else float("inf")
             say(f"{what}: {done} of {total}{'  ' + self._figures if self._figures else ''}")
+        if done >= total:
+            self._figures = ""  # they were this job's
 
 
 @contextmanager

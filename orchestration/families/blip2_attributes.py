@@ -14,7 +14,7 @@ from upath import UPath
 from catalog.errors import SelvedgeError
 from orchestration.candidates import Opening
 from orchestration.defs.training.attribute_classifier import kept_ceilings
-from orchestration.defs.training.blip2 import candidate_settings, features_folder
+from orchestration.defs.training.blip2 import candidate_settings
 from orchestration.defs.training.dataset import read_dataset
 from orchestration.family import CandidateJob, Family, Scored, Trained
 from orchestration.partitions import EVERY
@@ -68,7 +68,7 @@ def train(job: CandidateJob) -> Trained:
     with job.models.tracked(job.context, NAME, opened.dataset_sha256) as run:
         reporter = run.reporter()
         result = train_candidate(
-            frozen, settings, features_folder(job.settings), job.settings.work / job.candidate,
+            frozen, settings, job.settings.features(), job.settings.work / job.candidate,
             Reporters(reporter, job.reporter),
         )  # fmt: skip
         reporter.close()
@@ -105,7 +105,7 @@ def score(job: CandidateJob) -> Scored:
     incumbent = Incumbent(str(champion.version), registry.artefact_path(champion)) if champion else None
     with job.models.tracked(job.context, NAME, opened.dataset_sha256) as run:
         scored = score_artefact(
-            registry.artefact_path(version), rows, features_folder(job.settings),
+            registry.artefact_path(version), rows, job.settings.features(),
             family=NAME, candidate=job.candidate, champion=incumbent, reporter=job.reporter,
             ceilings=kept_ceilings(UPath(opened.dataset["dataset"])),
         )  # fmt: skip
@@ -122,7 +122,7 @@ def score(job: CandidateJob) -> Scored:
             "mean macro-F1": table(["who", "macro-F1"], [[who, f"{value:.3f}"] for who, value in means.items()]),
             **plots,
         },
-        {**scored.plots, "predictions.parquet": _parquet(scored.predictions)},
+        scored.files,
     )
 
 
@@ -159,14 +159,3 @@ def _flat(settings: Any, prefix: str = "") -> dict[str, Any]:
     for name, value in settings.items():
         flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
     return flat
-
-
-def _parquet(predictions: Any) -> bytes:
-    import io
-
-    import pandas as pd
-
-    sink = io.BytesIO()
-    stacked = pd.concat([frame.assign(subject=name) for name, frame in predictions.items()], ignore_index=True)
-    stacked.to_parquet(sink, index=False, compression="zstd")
-    return sink.getvalue()

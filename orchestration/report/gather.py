@@ -104,7 +104,7 @@ def gather(
     )
     shared = _shared(splits, products)
     return ReportData(
-        catalogue=source,
+        catalogue=_shown(source, settings),
         drop=" and ".join(home.drops[:3]) + (" …" if len(home.drops) > 3 else ""),
         drawn=_is_drawn(source),
         rows=len(products) + len(quarantine),
@@ -138,6 +138,12 @@ def gather(
         seconds=seconds,
         peak_memory=peak_memory,
     )
+
+
+def _shown(source: str, settings: Settings) -> str:
+    """Where the first drop came from; what the demo drew is named without the home it lies in."""
+    drawn = settings.home / "drawn"
+    return Path(source).name if Path(source).is_relative_to(drawn) else source
 
 
 def _recovered(instance: dg.DagsterInstance, drop: str) -> int:

@@ -79,4 +79,4 @@ def test_reading_a_metric_does_not_import_matplotlib():
     import sys
 
     code = "import sys, evaluation.plots, evaluation.gate; assert 'matplotlib' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -162,6 +162,7 @@ def test_interrupt_is_not_inherited_as_ignored(tmp_path):
         running = ensure(web_service(tmp_path, free_port()))
     finally:
         signal.signal(signal.SIGINT, before)
+    assert running.alive()
     os.kill(running.process.pid, signal.SIGINT)
     wait_until(lambda: not running.alive())
     running.stop()

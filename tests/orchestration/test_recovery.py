@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from orchestration.instance import CONFIGURATION, open_instance
-from orchestration.recovery import OWNER_TAG, Owner, owner_of, owner_tags, recover
+from orchestration.owner import Owner
+from orchestration.recovery import OWNER_TAG, owner_of, owner_tags, recover
 from orchestration.settings import Settings
 
 HOST = socket.gethostname()

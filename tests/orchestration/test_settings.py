@@ -61,5 +61,6 @@ def test_an_unknown_field_is_refused_too():
 
 
 def test_the_photographs_of_the_tests_are_no_setting(monkeypatch):
+    usual = load_settings()
     monkeypatch.setenv("SELVEDGE_PHOTOGRAPHS", "/somewhere")
-    load_settings()
+    assert load_settings() == usual

@@ -152,14 +152,15 @@ class TestRuns:
             run.params({"a name: with a colon": 1, "bad\nname": 2})
 
     def test_attempts_of_dead_processes_are_closed_and_others_left(self, mlflow_server):
+        from orchestration.owner import Owner
         from orchestration.tracking import OWNER_TAG, close_dead_runs
 
         with tracked_run(mlflow_server.mlflow_uri, "dead", "mine", self.LINEAGE) as mine:
             ended = subprocess.Popen([sys.executable, "-c", ""])
             ended.wait()
             owners = {
-                "dead": f"{socket.gethostname()}:{ended.pid}:1.00",
-                "elsewhere": f"another-machine:{ended.pid}:1.00",
+                "dead": str(Owner(socket.gethostname(), ended.pid, 1.0)),
+                "elsewhere": str(Owner("another-machine", ended.pid, 1.0)),
             }
             made = {
                 name: mine.client.create_run(

@@ -24,7 +24,8 @@ class LoraSettings:
     """How an adapter is trained.
 
     Attributes:
-        targets: layers of the language model that get an adapter; None takes the profile's (`q`, `v`).
+        targets: layers of the language model that get an adapter; None takes the profile's: all linear ones of `tiny`,
+            `q` and `v` of `flan-t5-xl`.
         steps: optimiser steps at most; the learning rate falls along a half cosine over exactly these.
         batch_size: questions per step and process.
         views: features of this many views per picture are used: the plain one and augmented ones.
@@ -43,7 +44,7 @@ class LoraSettings:
     learning_rate: float = 2e-3
     weight_decay: float = 0.0
     warmup_steps: int = 50
-    steps: int = 800
+    steps: int = 900
     batch_size: int = 64
     clip_norm: float = 1.0
     views: int = 2
@@ -77,7 +78,7 @@ class ContinuationSettings:
         pictures: at most so many are held in memory (77 KB each at `tiny`).
     """
 
-    steps: int = 500
+    steps: int = 300
     batch_size: int = 32
     image_rate: float = 3e-4
     language_rate: float = 2e-4

@@ -9,7 +9,6 @@ import dagster as dg
 
 from catalog.errors import SelvedgeError
 from orchestration.conditions import follows_new
-from orchestration.defs.training.blip2 import features_folder
 from orchestration.failures import told_plainly
 from orchestration.families.blip2_attributes import BLIP2_ATTRIBUTES
 from orchestration.partitions import DROPS, EVERY, SAME
@@ -62,7 +61,7 @@ def attributes(
         model,
         tables.read(context.instance, "catalog/images", drop).to_pandas(),
         tables.read(context.instance, "catalog/products", drop).to_pandas(),
-        store=FeatureStore(features_folder(settings), model.base, model.feature_precision),
+        store=FeatureStore(settings.features(), model.base, model.feature_precision),
         model_uri=version.uri,
         previous=None if previous is None else previous.to_pandas(),
         progress=log_and(context, progress).progress,

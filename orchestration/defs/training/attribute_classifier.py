@@ -56,7 +56,7 @@ def attribute_classifier(
     given = frozen.schema.question_set(frozen.question_set).given
     ceilings = cnn_ceiling(rows, given, work, log_and(context, progress), settings.cnn_seconds)
     for subject, answers in ceilings.items():
-        publish_bytes(_parquet(answers), ceiling_place(dataset.folder, subject))
+        publish_bytes(answers.to_parquet(index=False, compression="zstd"), ceiling_place(dataset.folder, subject))
     return dg.MaterializeResult(metadata={**told, "ceilings": list(ceilings)}, data_version=version)
 
 
@@ -80,11 +80,3 @@ def ceiling_place(folder: "UPath", subject: str) -> "UPath":
 
 def _subject(file_name: str) -> str:
     return file_name.removeprefix(PREFIX).removesuffix(".parquet").replace(".", ":")
-
-
-def _parquet(answers: "pd.DataFrame") -> bytes:
-    import io
-
-    sink = io.BytesIO()
-    answers.to_parquet(sink, compression="zstd")
-    return sink.getvalue()

@@ -94,7 +94,7 @@ def blip2_features(
     frozen = read_dataset(str(dataset.folder), question_set)
     source = (materialised(context.instance, "training/blip2_base") or {}).get("base", chosen.base)
     base = load_base(source, device="cuda" if torch.cuda.is_available() else "cpu")
-    store = FeatureStore(features_folder(settings), base, chosen.feature_precision)
+    store = FeatureStore(settings.features(), base, chosen.feature_precision)
     reporter = log_and(context, progress)
     computed = {}
     for split, views in (("train", chosen.lora.views), ("validation", 1), ("test", 1)):
@@ -125,8 +125,3 @@ def candidate_settings(settings: Settings) -> "CandidateSettings":
     from training.blip2.settings import CandidateSettings, load_settings
 
     return load_settings(CandidateSettings, settings.blip2_settings) if settings.blip2_settings else CandidateSettings()
-
-
-def features_folder(settings: Settings) -> Any:
-    """The feature cache: always on this machine's disk, because it is mapped into memory and can be computed again."""
-    return settings.home / "features"
