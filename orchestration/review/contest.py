@@ -62,7 +62,6 @@ def contest_of_registry(settings: Settings, family: str, candidate: str) -> Cont
         ServiceUnavailable: MLflow does not answer.
     """
     from orchestration.candidates import read_opening
-    from orchestration.defs.training.blip2 import features_folder
     from orchestration.defs.training.dataset import read_dataset
     from orchestration.registry import Registry
     from orchestration.resources import Tables
@@ -75,7 +74,7 @@ def contest_of_registry(settings: Settings, family: str, candidate: str) -> Cont
         raise SelvedgeError(f"candidate {candidate} of {family} is unknown to MLflow; {remedy}")
     opened = read_opening(Tables(root=str(settings.tables())), family, candidate)
     frozen = read_dataset(opened.dataset["dataset"], opened.dataset["question_set"])
-    rows = Rows(frozen.products, frozen.images, frozen.splits, frozen.qa_pairs, features_folder(settings))
+    rows = Rows(frozen.products, frozen.images, frozen.splits, frozen.qa_pairs, settings.features())
     champion = registry.champion(family)
     if champion is not None and champion.version == version.version:
         raise SelvedgeError(f"{candidate} is the champion of {family} itself; there is nothing to judge.")
