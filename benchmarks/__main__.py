@@ -8,7 +8,17 @@ import subprocess
 import sys
 import time
 
-MODULES = ("code_location", "flops", "drawing", "reading", "dhash_threshold", "attributes_speed", "lora_step")
+MODULES = (
+    "code_location",
+    "flops",
+    "drawing",
+    "reading",
+    "dhash_threshold",
+    "attributes_speed",
+    "lora_step",
+    "preference",
+    "blindness",
+)
 
 
 def main() -> None:

@@ -1,0 +1,107 @@
+"""The plan of a round: every rule that could be bent afterwards, fixed and hashed before the first ballot.
+
+Belongs here: the plan as data, its ranges, its JSON. Not here: applying it (ballots.py, preference.py).
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from catalog.errors import SelvedgeError
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class PreferencePlan:
+    """What is fixed before the first ballot; a changed plan has another hash and voids the round.
+
+    alpha: error over all looks. shape: of the Beta(shape, shape) mixture. difference: smallest of interest, as a share.
+    minimum_raters, maximum_share, minimum_ballots: the quorum, on decided ballots. rater_cap, item_cap, ballots_cap:
+    ballots that count at most, by rater, by item, in all. The rest are rules for leaving out raters, see
+    `ballots.exclude_raters`: an attentive rater who errs on 5 % of gold pairs is left out in 2 of 100 rounds with five
+    gold pairs, one who guesses in 81.
+
+    Raises:
+        SelvedgeError: a figure outside its range, or figures that contradict each other.
+    """
+
+    alpha: float = 0.05
+    shape: float = 5.0
+    difference: float = 0.05
+    minimum_raters: int = 3
+    maximum_share: float = 0.4
+    minimum_ballots: int = 20
+    rater_cap: int = 100
+    item_cap: int = 3
+    ballots_cap: int = 2000
+    gold_failures: float = 0.3
+    gold_minimum: int = 5
+    minimum_seconds: float = 1.5
+    words_per_second: float = 12.0
+    fast_share: float = 0.2
+    one_sided_share: float = 0.9
+    one_sided_minimum: int = 20
+
+    def __post_init__(self) -> None:
+        whole = ("minimum_raters", "minimum_ballots", "rater_cap", "item_cap", "ballots_cap")
+        ranges: dict[str, tuple[float, float]] = {
+            "alpha": (1e-6, 0.5), "shape": (0.1, 1e4), "difference": (0.001, 0.499), "minimum_raters": (2, 1e6),
+            "maximum_share": (0.01, 1), "minimum_ballots": (1, 1e6), "rater_cap": (1, 1e6), "item_cap": (1, 1e6),
+            "ballots_cap": (1, 1e6), "gold_failures": (0, 1), "gold_minimum": (1, 1e6), "minimum_seconds": (0, 3600),
+            "words_per_second": (0.1, 1e6), "fast_share": (0, 1), "one_sided_share": (0.51, 1),
+            "one_sided_minimum": (1, 1e6),
+        }  # fmt: skip
+        for name, (low, high) in ranges.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+                raise SelvedgeError(f"the plan's {name} is {value}; it must be a number from {low:g} to {high:g}.")
+            if (name in whole or name.endswith("minimum")) and value != int(value):
+                raise SelvedgeError(f"the plan's {name} is {value}; it must be a whole number.")
+        if self.maximum_share * self.minimum_raters < 1:
+            raise SelvedgeError(
+                f"the plan's {self.minimum_raters} raters cannot each stay below {self.maximum_share:g} of the "
+                "ballots; raise maximum_share or minimum_raters."
+            )
+        if self.minimum_ballots > self.ballots_cap:
+            raise SelvedgeError(
+                f"the plan wants at least {self.minimum_ballots} ballots and allows {self.ballots_cap}; raise the cap."
+            )
+
+    @property
+    def needed(self) -> float:
+        """The e-value from which a preference is accepted."""
+        return 1 / self.alpha
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the content: what every verdict names."""
+        return _sha256({"format": FORMAT, **asdict(self)})
+
+    def to_json(self) -> str:
+        content = {"format": FORMAT, **asdict(self)}
+        return json.dumps({"content": content, "sha256": _sha256(content)}, indent=1, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> "PreferencePlan":
+        """Read what `to_json` wrote.
+
+        Raises:
+            SelvedgeError: no plan, of a format this version does not know, or changed since it was written.
+        """
+        try:
+            document = json.loads(text)
+            content = dict(document["content"])
+            if document["sha256"] != _sha256(content):
+                raise SelvedgeError("the plan was changed after it was registered; the round is void, open another.")
+            if (found := content.pop("format")) != FORMAT:
+                raise SelvedgeError(f"the plan has format {found}, this version reads {FORMAT}; open another round.")
+            return cls(**content)
+        except (ValueError, KeyError, TypeError) as error:
+            raise SelvedgeError(f"this is no plan of a round ({error}); open another round.") from error
+
+
+def _sha256(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode()).hexdigest()

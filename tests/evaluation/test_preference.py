@@ -1,0 +1,250 @@
+"""The verdict: treats both versions alike, never comes from below the quorum, rests on no single rater."""
+
+import json
+from dataclasses import asdict, replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks.preference import Ballots, Scenario, play, simulate
+from catalog.errors import SelvedgeError
+from evaluation.ballots import check_ballots, design_effect
+from evaluation.preference import VERDICTS, evidence_path, judge_round
+from evaluation.preference_plan import PreferencePlan
+
+from .votes import answered, drawn, exchanged, table
+
+PLAN = PreferencePlan()
+MIRROR = {"preferred": "not_preferred", "not_preferred": "preferred"}
+
+
+def rounds() -> st.SearchStrategy[pd.DataFrame]:
+    return st.builds(
+        drawn,
+        ballots=st.integers(0, 160),
+        share=st.floats(0, 1),
+        raters=st.integers(1, 6),
+        ties=st.sampled_from([0.0, 0.3]),
+        seed=st.integers(0, 9),
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(rounds(), st.booleans())
+def test_exchanging_the_versions_exchanges_the_verdict(ballots, closed):
+    ours = judge_round(ballots, PLAN, closed, forecast=False)
+    theirs = judge_round(exchanged(ballots), PLAN, closed, forecast=False)
+    assert theirs.outcome == MIRROR.get(ours.outcome, ours.outcome)
+    assert theirs.e_value == pytest.approx(ours.e_value)
+    assert (theirs.low, theirs.high) == pytest.approx((1 - ours.high, 1 - ours.low), abs=1e-9)
+    assert theirs.without_rater == pytest.approx(dict(ours.without_rater))
+
+
+@settings(max_examples=40, deadline=None)
+@given(rounds(), st.randoms(use_true_random=False))
+def test_which_side_a_version_stood_on_is_without_effect(ballots, random):
+    swap = pd.Series([random.random() < 0.5 for _ in range(len(ballots))], index=ballots.index, dtype=bool)
+    sides = ballots["side"].replace({"left": "right", "right": "left"})
+    left = exchanged(ballots)["left"]
+    plan = replace(PLAN, one_sided_minimum=10**6)
+    turned = ballots.assign(side=ballots["side"].mask(swap, sides), left=ballots["left"].mask(swap, left))
+    assert judge_round(turned, plan, forecast=False) == judge_round(ballots, plan, forecast=False)
+
+
+@settings(max_examples=40, deadline=None)
+@given(rounds(), st.booleans())
+def test_no_verdict_comes_from_below_the_quorum(ballots, closed):
+    found = judge_round(ballots, PLAN, closed, forecast=False)
+    decided = sum(found.raters.values())
+    quorum = (
+        len(found.raters) >= PLAN.minimum_raters
+        and decided >= PLAN.minimum_ballots
+        and max(found.raters.values()) <= PLAN.maximum_share * decided
+    )
+    if not quorum:
+        assert found.outcome == ("inconclusive" if closed else "open")
+    if found.outcome in MIRROR:
+        assert found.effective_e_value >= 20 and min(found.without_rater.values()) >= 20
+    assert json.loads(json.dumps(asdict(found), allow_nan=False))["outcome"] in (*VERDICTS, "open")
+
+
+def test_a_clear_preference_is_found_and_says_why():
+    found = judge_round(drawn(200, 0.75, ties=0.1), PLAN)
+    assert found.outcome == "preferred" and found.forecast is None
+    assert found.plan_sha256 == PLAN.sha256
+    assert "the candidate won" in found.reasons[0] and found.low > 0.5
+    assert found.counts["tie"] > 0 and sum(found.counts.values()) == 200
+
+
+def test_one_rater_cannot_carry_the_verdict():
+    fan = ["candidate"] * 40
+    others = ["candidate", "champion"] * 30
+    ballots = pd.concat(
+        [
+            answered(fan, raters=1).assign(rater="fan"),
+            answered(others, raters=2).assign(item=lambda f: "o" + f["item"]),
+        ],
+        ignore_index=True,
+    )
+    plan = replace(PLAN, maximum_share=0.5, one_sided_share=1.0)
+    found = judge_round(ballots, plan)
+    assert found.e_value > 20 and found.without_rater["fan"] < 20
+    assert found.outcome == "open"
+    # The design effect sees the same: one rater who answers unlike the others.
+    assert found.design_effect.rater_icc > 0.2 and found.effective_e_value < 20
+
+
+def test_without_a_rater_the_others_must_reach_the_evidence_themselves():
+    found = judge_round(answered(["candidate"] * 14 + ["champion"] * 3 + ["candidate"] * 8, raters=3), PLAN)
+    assert found.effective_e_value >= 20 > min(found.without_rater.values())
+    assert found.outcome == "open"
+    assert "without r" in found.reasons[-1]
+
+
+def test_an_equal_pair_ends_as_no_difference():
+    even = answered(["candidate", "champion"] * 700, raters=21)
+    found = judge_round(even, PLAN)
+    assert found.outcome == "no_difference"
+    assert found.effective_low > 0.45 and found.effective_high < 0.55
+
+
+def test_the_cap_and_the_close_end_an_open_round():
+    even = drawn(60, 0.5)
+    assert judge_round(even, PLAN).outcome == "open"
+    assert judge_round(even, PLAN, closed=True).outcome == "inconclusive"
+    capped = judge_round(even, replace(PLAN, ballots_cap=40))
+    assert capped.outcome == "inconclusive" and capped.uncounted == {"ballots cap": 20}
+    assert "the round is at its cap of 40 ballots." in capped.reasons
+
+
+def test_a_rater_who_presses_one_key_is_left_out():
+    lazy = table([{"rater": "lazy", "item": f"z{number}"} for number in range(30)])
+    ballots = pd.concat([lazy, drawn(90, 0.5)], ignore_index=True)
+    found = judge_round(ballots, PLAN)
+    assert list(found.excluded) == ["lazy"] and found.uncounted == {"rater excluded": 30}
+    assert found.e_value == judge_round(drawn(90, 0.5), PLAN).e_value
+
+
+def test_only_plain_ballots_count():
+    ballots = drawn(60, 0.6)
+    others = pd.concat(
+        [
+            table([{"rater": "r0", "kind": "aa", "left": None, "side": "tie"}]),
+            table([{"rater": "r0", "kind": "gold", "left": None, "correct": True}]),
+            ballots[:5].assign(kind="repeat", side="left"),
+        ]
+    )
+    assert judge_round(pd.concat([others, ballots]), PLAN) == judge_round(ballots, PLAN)
+
+
+def test_no_ballots_is_an_open_round():
+    found = judge_round(table([]), PLAN)
+    assert (found.outcome, found.e_value, found.low, found.high) == ("open", 1, 0, 1)
+    assert found.forecast.median > 0
+
+
+def test_the_path_ends_where_the_verdict_stands():
+    ballots = drawn(80, 0.65, ties=0.2)
+    path, found = evidence_path(ballots, PLAN), judge_round(ballots, PLAN)
+    assert path["ballot"].tolist() == list(range(1, 81))
+    assert path["at"].is_monotonic_increasing
+    last = path.iloc[-1]
+    assert (last["e_value"], last["low"], last["high"]) == pytest.approx((found.e_value, found.low, found.high))
+    before = judge_round(ballots[:50], PLAN)
+    assert path.iloc[49]["e_value"] == pytest.approx(before.e_value)
+    assert len(evidence_path(table([]), PLAN)) == 0
+
+
+def test_the_forecast_is_honest_on_average():
+    """Rounds of a share drawn from the mixture: the end lies below the forecast's median about half of the time."""
+    plan, earlier, inside, judged = replace(PLAN, ballots_cap=400), 0, 0, 0
+    rng = np.random.default_rng(3)
+    for seed in range(20):
+        ballots = drawn(400, rng.beta(5, 5), seed=seed)
+        ahead = judge_round(ballots[:40], plan).forecast
+        if ahead is None:
+            continue
+        looks = (50, 65, 80, 100, 130, 170, 220, 290, 400)
+        end = next(n for n in looks if judge_round(ballots[:n], plan, forecast=False).outcome != "open") - 40
+        judged += 1
+        earlier += end <= ahead.median
+        inside += ahead.low <= end <= ahead.high + 20
+        assert sum(ahead.ends.values()) == pytest.approx(1)
+    assert judged > 10
+    assert 0.25 < earlier / judged < 0.75
+    assert inside / judged > 0.65
+
+
+def test_a_plan_comes_back_as_it_was_and_a_changed_one_does_not():
+    plan = PreferencePlan(alpha=0.01, rater_cap=40)
+    assert PreferencePlan.from_json(plan.to_json()) == plan
+    assert PreferencePlan.from_json(plan.to_json()).sha256 == plan.sha256 != PLAN.sha256
+    with pytest.raises(SelvedgeError, match="changed after it was registered"):
+        PreferencePlan.from_json(plan.to_json().replace('"rater_cap": 40', '"rater_cap": 400'))
+    for text in ("", "[]", '{"content": {}}', "null"):
+        with pytest.raises(SelvedgeError, match="no plan of a round"):
+            PreferencePlan.from_json(text)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("alpha", 0.0), ("alpha", float("nan")), ("shape", -1), ("difference", 0.5), ("minimum_raters", 1),
+        ("minimum_raters", 3.5), ("maximum_share", 0.2), ("minimum_ballots", 5000), ("rater_cap", 0),
+        ("item_cap", True), ("ballots_cap", "many"), ("gold_failures", 1.1), ("one_sided_share", 0.5),
+        ("words_per_second", 0),
+    ],
+)  # fmt: skip
+def test_a_plan_out_of_range_is_refused_in_one_sentence(field, value):
+    with pytest.raises(SelvedgeError, match="the plan") as refusal:
+        PreferencePlan(**{field: value})
+    assert str(refusal.value).endswith(".") and ". " not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        Scenario("", "", 0.62, 150, 4, rater_icc=0.1),
+        # So many raters that hardly anybody meets an item twice, which the table of ballots forbids.
+        Scenario("", "", 0.75, 180, 400, item_icc=0.1, per_item=5),
+        Scenario("", "", 0.3, 120, 6),
+    ],
+)
+def test_the_simulation_decides_as_the_verdict_does(scenario):
+    """The benchmark's arrays and `judge_round` on the same ballots: same end, same ballot."""
+    ends = play((scenario, 6, np.random.SeedSequence(5)))["verdict"]
+    simulated = simulate(scenario, 6, np.random.SeedSequence(5))
+    plan = replace(PLAN, one_sided_minimum=10**6)
+    codes = {"preferred": 1, "not_preferred": -1, "no_difference": 0, "open": 9}
+    compared = 0
+    for won, rater, item, (length, code) in zip(*simulated, ends, strict=True):
+        votes = zip(won, rater, item, strict=True)
+        rows = [{"rater": f"r{r}", "item": f"i{i}", "side": "left" if w else "right"} for w, r, i in votes]
+        ballots = table(rows)
+        if ballots.duplicated(["rater", "item"]).any():
+            continue
+        compared += 1
+        uncounted = judge_round(ballots, plan, forecast=False).uncounted
+        counted = (
+            np.flatnonzero(ballots.groupby("item").cumcount() < plan.item_cap) if uncounted else range(len(ballots))
+        )
+        at = counted[length - 1] + 1
+        found = judge_round(ballots[:at], plan, forecast=False)
+        assert codes[found.outcome] == code and sum(found.counts.values()) == length
+        for n in {*range(20, at, 15), at - 1}:
+            assert judge_round(ballots[:n], plan, forecast=False).outcome == "open"
+    assert compared >= 2
+
+
+def test_running_design_effect_is_that_of_the_table():
+    won, rater, item = simulate(Scenario("", "", 0.6, 60, 4, 0.3, 0, 3), 2, np.random.SeedSequence(2))
+    effect = Ballots(won, rater, item, 4, np.ones_like(won)).design_effect()
+    for n in (1, 7, 30, 60):
+        rows = [
+            {"rater": f"r{r}", "side": "left" if w else "right"} for r, w in zip(rater[0, :n], won[0, :n], strict=True)
+        ]
+        ballots = check_ballots(table(rows)).assign(item=[f"i{i}" for i in item[0, :n]])
+        assert effect[0, n - 1] == pytest.approx(design_effect(ballots).value)
