@@ -1,0 +1,108 @@
+"""Label Studio's process: what runs inside its own virtual environment.
+
+Belongs here: database, administrator, serving. Not here: making the environment (environments.py) and starting this
+(label_studio.py). It is a script, never imported: nothing of Selvedge can be imported where it runs.
+
+    python -I label_studio_server.py ACCOUNT_FILE PORT
+
+Why not the `label-studio` command: it takes another port when its own is taken, wants the password on the command line
+or in the environment, leaves a stored token as it is when the account exists, and serves with Django's development
+server.
+"""
+
+import importlib.util
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+THREADS = 8
+SQLITE_WAIT_SECONDS = 20
+
+
+def main(arguments: list[str]) -> None:
+    account, port = json.loads(Path(arguments[0]).read_text()), int(arguments[1])
+    package = importlib.util.find_spec("label_studio")
+    if package is None or package.origin is None:
+        raise SystemExit("label-studio is not installed in this environment")
+    sys.path.insert(0, str(Path(package.origin).parent))
+    os.environ["SECRET_KEY"] = account["secret_key"]
+    os.environ["DJANGO_SETTINGS_MODULE"] = "label_studio.core.settings.label_studio"
+
+    from django.core.wsgi import get_wsgi_application
+
+    application = get_wsgi_application()
+    tune_sqlite()
+    migrate()
+    keep_administrator(account)
+
+    from django.db import connections
+
+    connections.close_all()  # this thread asks nothing more; left open, it would keep the write-ahead log from ending
+
+    from waitress import serve
+
+    # In order: a ballot that is being written is written before the process ends.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+    print(f"serving on 127.0.0.1:{port}", flush=True)
+    serve(application, host="127.0.0.1", port=port, threads=THREADS, ident=None, channel_timeout=60)
+
+
+def tune_sqlite() -> None:
+    """Readers beside a writer, and a writer that waits its turn instead of failing."""
+    from django.db import connections
+
+    options = connections.settings["default"]
+    if options["ENGINE"].endswith("sqlite3"):
+        options.setdefault("OPTIONS", {}).update(
+            timeout=SQLITE_WAIT_SECONDS, transaction_mode="IMMEDIATE", init_command="PRAGMA journal_mode=WAL;"
+        )
+
+
+def migrate() -> None:
+    """Bring the database to the installed version; a migration that was killed is done again."""
+    from django.core.management import call_command
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    connection.prepare_database()
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        print("preparing the database", flush=True)
+        call_command("migrate", "--no-color", verbosity=0)
+
+
+def keep_administrator(account: dict[str, Any]) -> None:
+    """The administrator has the password and the token of the account file, also when the file is newer."""
+    from django.db import transaction
+    from organizations.models import Organization  # type: ignore[import-not-found, unused-ignore]
+    from rest_framework.authtoken.models import Token  # type: ignore[import-not-found, unused-ignore]
+    from users.models import User  # type: ignore[import-not-found, unused-ignore]
+
+    with transaction.atomic():
+        user = User.objects.filter(email=account["email"]).first()
+        if user is None:
+            user = User.objects.create_user(email=account["email"], password=account["password"])
+        elif not user.check_password(account["password"]):
+            user.set_password(account["password"])
+        user.is_staff = user.is_superuser = True
+        user.save()
+        organization = Organization.objects.first()
+        if organization is None:
+            organization = Organization.create_organization(created_by=user, title="Selvedge")
+        elif not organization.has_user(user):
+            organization.add_user(user)
+        user.active_organization = organization
+        user.save(update_fields=["active_organization"])
+        organization.jwt.api_tokens_enabled = True
+        organization.jwt.legacy_api_tokens_enabled = True
+        organization.jwt.save()
+        if not Token.objects.filter(user=user, key=account["token"]).exists():
+            Token.objects.filter(user=user).delete()
+            Token.objects.create(user=user, key=account["token"])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,97 @@
+"""What Label Studio is started with: an account only its owner reads, a database, and nothing of the caller's shell."""
+
+import json
+import re
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+
+from infra.errors import ServiceFailure
+from infra.local.label_studio import (
+    REQUIREMENTS,
+    account_file,
+    database_environment,
+    ensure_account,
+    label_studio_service,
+)
+
+
+def test_an_account_is_made_once_and_only_its_owner_reads_it(tmp_path):
+    made = []
+    threads = [threading.Thread(target=lambda: made.append(ensure_account(tmp_path / "secrets"))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 4 and len(set(made)) == 1
+    account = made[0]
+    place = account_file(tmp_path / "secrets")
+    assert stat.S_IMODE(place.stat().st_mode) == 0o600
+    assert account.password not in repr(account) and account.token not in repr(account)
+    assert re.fullmatch("[0-9a-f]{40}", account.token)
+    assert ensure_account(tmp_path / "another") != account
+    place.chmod(0o644)
+    assert ensure_account(tmp_path / "secrets") == account and stat.S_IMODE(place.stat().st_mode) == 0o600
+    assert [one.name for one in place.parent.iterdir() if one.name.endswith(".part")] == []
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"email": "a@b.example"}', '{"email": "", "password": 1}'])
+def test_an_account_that_was_cut_is_one_sentence(tmp_path, content):
+    account_file(tmp_path).write_text(content)
+    with pytest.raises(ServiceFailure, match=r"label-studio\.json is not a Label Studio account .* delete it"):
+        ensure_account(tmp_path)
+
+
+def test_the_database_is_sqlite_in_the_home_or_what_a_uri_says():
+    home = Path("/data/label-studio")
+    assert database_environment(None, home) == {
+        "LABEL_STUDIO_DJANGO_DB": "sqlite",
+        "LABEL_STUDIO_DATABASE_NAME": "/data/label-studio/data/label_studio.sqlite3",
+    }
+    assert database_environment("sqlite:////elsewhere/ls.db", home)["LABEL_STUDIO_DATABASE_NAME"] == "/elsewhere/ls.db"
+    assert database_environment("postgresql+psycopg://ann:p%40ss@db.example:6432/reviews?sslmode=require", home) == {
+        "LABEL_STUDIO_DJANGO_DB": "default",
+        "LABEL_STUDIO_POSTGRE_HOST": "db.example",
+        "LABEL_STUDIO_POSTGRE_PORT": "6432",
+        "LABEL_STUDIO_POSTGRE_USER": "ann",
+        "LABEL_STUDIO_POSTGRE_PASSWORD": "p@ss",
+        "LABEL_STUDIO_POSTGRE_NAME": "reviews",
+        "PGSSLMODE": "require",
+    }
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "mysql://ann:hush@db/reviews",
+        "postgresql://ann:hush@db",
+        "postgresql://ann:hush@db:port/reviews",
+        "postgresql://ann:hush@db/reviews?options=hush",
+        "sqlite:///relative.db",
+        "hush",
+    ],
+)
+def test_another_database_is_one_sentence_without_its_password(uri):
+    with pytest.raises(ServiceFailure, match="SELVEDGE_LABEL_STUDIO_DATABASE is no database") as told:
+        database_environment(uri, Path("/home"))
+    assert "hush" not in str(told.value)
+
+
+def test_what_the_callers_shell_holds_decides_nothing(tmp_path):
+    account = ensure_account(tmp_path / "secrets")
+    service = label_studio_service(tmp_path, tmp_path, tmp_path / "secrets", 8080, Path("/venv/bin/python"))
+    environment = service.environment
+    for name in ("HOST", "PORT", "DEBUG", "CI", "DJANGO_DB", "DATABASE_NAME", "SENTRY_DSN", "LOG_LEVEL"):
+        assert f"LABEL_STUDIO_{name}" in environment
+    assert environment["LABEL_STUDIO_DISABLE_SIGNUP_WITHOUT_LINK"] == "true"
+    assert environment["LABEL_STUDIO_COLLECT_ANALYTICS"] == "false"
+    told = json.dumps([service.command, dict(environment)])
+    assert account.password not in told and account.token not in told and account.secret_key not in told
+
+
+def test_every_package_is_pinned():
+    lines = [line for line in REQUIREMENTS.read_text().splitlines() if line and not line.startswith("#")]
+    assert len(lines) > 100 and all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+]+", line) for line in lines)
+    assert {"label-studio==1.23.2"} < set(lines)

@@ -1,0 +1,62 @@
+"""The page: well-formed whatever a kind says, and a vote that is what the page would send."""
+
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.errors import SelvedgeError
+from labeling.review.label_page import VERDICTS, ballot_result, label_config, pair_task
+
+PHOTO = "data:image/jpeg;base64,AAAA"
+words = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Cn")), min_size=1, max_size=40)
+
+
+@given(words.filter(str.strip), words, st.lists(words, max_size=10, unique=True), st.sampled_from(["html", "picture"]))
+def test_any_words_make_well_formed_xml_with_every_key_once(question, guidelines, reasons, sides):
+    root = ElementTree.fromstring(label_config(question, guidelines, reasons, sides))
+    choices = {one.get("name"): [choice.get("hotkey") for choice in one] for one in root.iter("Choices")}
+    assert choices["choice"] == ["1", "2", "3", "4"]
+    assert len(choices.get("reasons", [])) == len(reasons)
+    keys = [key for some in choices.values() for key in some]
+    assert len(keys) == len(set(keys))
+    shown = [one.get("value") for one in root.iter() if (one.get("value") or "").startswith("$")]
+    assert {"$photo", "$left", "$right"} <= set(shown)
+
+
+def test_both_sides_are_rendered_by_the_same_tag():
+    for sides in ("html", "picture"):
+        root = ElementTree.fromstring(label_config("Which?", "", (), sides))
+        left, right = (next(one for one in root.iter() if one.get("name") == name) for name in ("left", "right"))
+        assert left.tag == right.tag
+        assert {**left.attrib, "name": "", "value": ""} == {**right.attrib, "name": "", "value": ""}
+
+
+def test_a_page_that_asks_nothing_or_too_much_is_refused():
+    with pytest.raises(SelvedgeError, match="a page without a question asks nothing"):
+        label_config(" ", "")
+    with pytest.raises(SelvedgeError, match="at most 10; there are 11"):
+        label_config("Which?", "", [str(number) for number in range(11)])
+    with pytest.raises(SelvedgeError, match="must differ"):
+        label_config("Which?", "", ["a", "a"])
+
+
+def test_a_task_names_nothing_and_compares_like_with_like():
+    assert pair_task("k", PHOTO, "a", "b") == {"key": "k", "photo": PHOTO, "left": "a", "right": "b"}
+    with pytest.raises(SelvedgeError, match="the photo of task k is no data URI"):
+        pair_task("k", "https://bucket.example/blip2-v7/1.jpg", "a", "b")
+    with pytest.raises(SelvedgeError, match="compares a picture with a text"):
+        pair_task("k", PHOTO, PHOTO, "b")
+
+
+def test_a_vote_is_one_of_the_pages_choices():
+    assert [ballot_result(stored)[0]["value"]["choices"] for stored, _, _ in VERDICTS] == [
+        ["left"],
+        ["right"],
+        ["tie"],
+        ["both_bad"],
+    ]
+    assert [one["from_name"] for one in ballot_result("tie", ["too vague"])] == ["choice", "reasons"]
+    with pytest.raises(SelvedgeError, match="choice 'Left' is none of left, right, tie, both_bad"):
+        ballot_result("Left")
