@@ -26,6 +26,7 @@ import pandas as pd
 
 from catalog.errors import SelvedgeError
 from evaluation.scores import ALL, BASE, CANDIDATE, CHAMPION, MEAN
+from evaluation.verdict_gate import VERDICT, judge_verdict, verdict_of, why_preferred
 
 FORMAT = 1
 METRICS = "metrics"
@@ -38,7 +39,8 @@ class GateRule:
     required: kinds of evidence. metric: of the scores that decides. delta: the largest loss against the champion on any
     attribute; deltas: other limits for single attributes. minimum_gain: the mean must be better by more than this.
     clear_gain: the lower end of the paired interval must be, not just the point. beats: subjects that the candidate's
-    mean must exceed whether or not there is a champion.
+    mean must exceed whether or not there is a champion. plan_sha256: of the preference plan that a verdict must have
+    been reached by, None for any registered one. simulated_ballots: a verdict may rest on scripted annotators (demo).
     """
 
     family: str
@@ -49,6 +51,8 @@ class GateRule:
     minimum_gain: float = 0.0
     clear_gain: bool = True
     beats: tuple[str, ...] = (BASE,)
+    plan_sha256: str | None = None
+    simulated_ballots: bool = False
 
     def __post_init__(self) -> None:
         if not self.required:
@@ -186,6 +190,9 @@ def decide(rule: GateRule, evidence: Evidence, champion_version: str | None) -> 
             refusals.append(f"this version cannot judge evidence of kind {kind}; take it from the rule or upgrade.")
         else:
             refusals += JUDGES[kind](rule, evidence)
+    if VERDICT in evidence.kinds and VERDICT not in rule.required:
+        # Nobody had to ask people, but somebody did: their no is not overlooked.
+        refusals += judge_verdict(rule, evidence)
     if refusals:
         return Decision(False, tuple(refusals))
     return Decision(True, tuple(_why(rule, evidence)))
@@ -217,7 +224,7 @@ def judge_metrics(rule: GateRule, evidence: Evidence) -> list[str]:
     return refusals
 
 
-JUDGES: dict[str, Callable[[GateRule, Evidence], list[str]]] = {METRICS: judge_metrics}
+JUDGES: dict[str, Callable[[GateRule, Evidence], list[str]]] = {METRICS: judge_metrics, VERDICT: judge_verdict}
 
 
 def _refuse_unfit(rule: GateRule, evidence: Evidence, champion_version: str | None) -> list[str]:
@@ -271,14 +278,16 @@ def _gain(rule: GateRule, evidence: Evidence, rival: str) -> tuple[float, float]
 
 
 def _why(rule: GateRule, evidence: Evidence) -> list[str]:
+    verdict = verdict_of(evidence)
+    preferred = [] if verdict is None else [why_preferred(verdict)]
     if METRICS not in rule.required:
-        return [f"all required evidence ({', '.join(rule.required)}) speaks for the candidate."]
+        return [f"all required evidence ({', '.join(rule.required)}) speaks for the candidate.", *preferred]
     rival = _incumbent(evidence)
     gain, low = _gain(rule, evidence, rival)
     reasons = [f"mean {rule.metric} is {gain:+.3f} against the {rival} (95 % interval from {low:+.3f})."]
     if rival == CHAMPION:
         reasons.append(f"no attribute is worse than the champion's by more than its limit ({rule.delta:g} by default).")
-    return reasons
+    return reasons + preferred
 
 
 def _incumbent(evidence: Evidence) -> str:

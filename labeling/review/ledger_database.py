@@ -1,0 +1,112 @@
+"""The ledger's database: how writers take turns on it, and how its tables come about.
+
+Belongs here: locks, transactions, migrations, on SQLite and PostgreSQL. Not here: what is written (ledger.py,
+promotions.py).
+
+All writers take turns (SQLite: BEGIN IMMEDIATE; PostgreSQL: one advisory lock for the transaction). Writes are few and
+short, and a check before a write (is the round still open, is this still the champion) then holds until it commits.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from catalog.errors import SelvedgeError, ServiceUnavailable
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+WAIT_SECONDS = 30
+ADVISORY_LOCK = 0x5E1F_ED6E  # any number that no other program uses on this database
+_READS = "ledger_reads"
+
+
+class Database:
+    """Transactions on one ledger, whose tables exist and are of this version."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Make or update the tables, once, whoever else is starting.
+
+        Raises:
+            SelvedgeError: another database than SQLite or PostgreSQL, or one that a newer Selvedge wrote.
+            ServiceUnavailable: it does not answer.
+        """
+        if engine.dialect.name not in ("sqlite", "postgresql"):
+            raise SelvedgeError(f"the ledger cannot live in {engine.dialect.name}; use SQLite or PostgreSQL.")
+        self.engine = engine
+        if engine.dialect.name == "sqlite" and not event.contains(engine, "connect", _set_up_sqlite):
+            event.listen(engine, "connect", _set_up_sqlite)
+            event.listen(engine, "begin", _begin_sqlite)
+            engine.dispose()  # connections made before would not take turns
+        with self.writing() as connection:
+            _migrate(connection)
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that no other writer runs beside; rolled back on any exception.
+
+        Raises:
+            ServiceUnavailable: the database does not answer, or stayed locked.
+        """
+        with self._told(), self.engine.begin() as connection:
+            if self.engine.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One consistent view, which waits for no writer.
+
+        Raises:
+            ServiceUnavailable: the database does not answer.
+        """
+        options: dict[str, Any] = {_READS: True}
+        if self.engine.dialect.name == "postgresql":
+            options["isolation_level"] = "REPEATABLE READ"
+        with self._told(), self.engine.execution_options(**options).begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OperationalError as error:
+            where = self.engine.url.render_as_string(hide_password=True)
+            raise ServiceUnavailable(
+                f"the ledger at {where} does not answer ({error.orig}); start it again."
+            ) from error
+
+
+def _set_up_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver would begin transactions by its own rules
+    connection.execute(f"PRAGMA busy_timeout = {WAIT_SECONDS * 1000}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")  # a promotion's intent must survive a power cut
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reads = connection.get_execution_options().get(_READS)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _migrate(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise SelvedgeError(f"the ledger was written by a newer Selvedge ({error}); upgrade this one.") from error
+    except DBAPIError as error:
+        if isinstance(error, OperationalError) and "already exists" not in str(error.orig):
+            raise
+        raise SelvedgeError(
+            f"the ledger's tables could not be made ({error.orig}); give the ledger a database of its own."
+        ) from error

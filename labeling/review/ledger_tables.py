@@ -1,0 +1,178 @@
+"""The ledger's tables: what a round, its ballots and every promotion leave behind.
+
+Belongs here: columns and keys. Not here: who may write what (ledger.py, promotions.py), how an existing database comes
+to have these tables (migrations/, held to this page by a test).
+
+Every table is append-only: a trigger of the database refuses UPDATE and DELETE, so a state that changes (a round
+closes, a promotion completes) is a further row.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment with its zone; SQLite drops the zone, so all are written in UTC."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+METADATA = MetaData()
+
+
+def _round_id(**options: Any) -> Column[str]:
+    return Column("round_id", String(64), ForeignKey("rounds.round_id"), nullable=False, **options)
+
+
+def _moment(name: str) -> Column[datetime]:
+    return Column(name, UtcDateTime, nullable=False)
+
+
+ROUNDS = Table(
+    "rounds",
+    METADATA,
+    Column("round_id", String(64), primary_key=True),
+    Column("family", String(64), nullable=False),
+    Column("candidate", String(128), nullable=False),
+    Column("plan", Text, nullable=False),  # JSON as it was registered
+    Column("plan_sha256", String(64), nullable=False),
+    Column("blinding_key", LargeBinary, nullable=False),  # never leaves this database
+    _moment("opened_at"),
+)
+
+# What happened to a round since: closed and void happen once, a project may have to be made again.
+ROUND_EVENTS = Table(
+    "round_events",
+    METADATA,
+    _round_id(primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("event", String(16), nullable=False),  # project, closed, void
+    Column("detail", Text, nullable=False),
+    _moment("at"),
+)
+
+PAIRS = Table(
+    "pairs",
+    METADATA,
+    _round_id(primary_key=True),
+    Column("task_key", String(32), primary_key=True),
+    Column("item", BigInteger, nullable=False),
+    Column("slot", String(8), nullable=False),  # plain, gold, aa, repeat
+    Column("left", String(16), nullable=False),  # candidate or champion
+    Column("sound", String(8)),  # gold alone: left or right
+    Column("words", Integer, nullable=False),  # that the pair shows, for the rule on reading speed
+    Column("shown_sha256", String(64), nullable=False),
+    UniqueConstraint("round_id", "item", "slot"),
+)
+
+PULLS = Table(
+    "pulls",
+    METADATA,
+    _round_id(primary_key=True),
+    Column("number", Integer, primary_key=True),
+    _moment("at"),
+    Column("sha256", String(64), nullable=False),  # of everything that was pulled
+    Column("annotations", Integer, nullable=False),
+    Column("change", LargeBinary, nullable=False),  # against the pull before: compressed JSON
+)
+
+BALLOTS = Table(
+    "ballots",
+    METADATA,
+    _round_id(primary_key=True),
+    Column("annotation_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("content_sha256", String(64), nullable=False),
+    Column("pull", Integer, nullable=False),
+    Column("task_id", BigInteger, nullable=False),
+    Column("task_key", String(128), nullable=False),  # as pulled: it may be none of ours
+    Column("rater", String(254), nullable=False),
+    Column("updated_by", String(254)),
+    Column("side", String(16), nullable=False),
+    Column("reasons", JSON, nullable=False),
+    Column("seconds", Float),
+    _moment("created_at"),
+    _moment("updated_at"),
+    Column("cancelled", Boolean, nullable=False),
+    Column("simulated", Boolean, nullable=False),
+    Column("void", String(254)),  # why it may never count
+    UniqueConstraint("round_id", "annotation_id", "content_sha256"),
+)
+
+EXCLUSIONS = Table(
+    "exclusions",
+    METADATA,
+    _round_id(primary_key=True),
+    Column("rater", String(254), primary_key=True),
+    Column("rule", String(64), primary_key=True),
+    Column("detail", Text, nullable=False),
+    _moment("at"),
+)
+
+VERDICTS = Table(
+    "verdicts",
+    METADATA,
+    _round_id(primary_key=True),
+    Column("outcome", String(32), nullable=False),
+    Column("evidence", Text, nullable=False),  # JSON
+    Column("evidence_sha256", String(64), nullable=False),
+    Column("ballots_sha256", String(64), nullable=False),
+    Column("simulated", Boolean, nullable=False),
+    _moment("at"),
+)
+
+PROMOTIONS = Table(
+    "promotions",
+    METADATA,
+    Column("record_id", String(64), primary_key=True),
+    Column("family", String(64), nullable=False),
+    Column("number", Integer, nullable=False),  # the family's next: of two writers one gets it
+    Column("kind", String(16), nullable=False),  # promotion, rollback, by_hand
+    Column("candidate", String(128), nullable=False),
+    Column("version", String(64), nullable=False),
+    Column("old_champion", String(64)),
+    Column("previous_champion", String(64)),
+    Column("who", String(254), nullable=False),
+    Column("reasons", JSON, nullable=False),
+    Column("evidence", JSON, nullable=False),  # id -> sha256
+    Column("simulated", Boolean, nullable=False),
+    _moment("at"),
+    UniqueConstraint("family", "number"),
+)
+
+PROMOTION_ENDS = Table(
+    "promotion_ends",
+    METADATA,
+    Column("record_id", String(64), ForeignKey("promotions.record_id"), primary_key=True),
+    Column("outcome", String(16), nullable=False),  # completed, abandoned
+    Column("detail", Text, nullable=False),
+    _moment("at"),
+)

@@ -1,0 +1,43 @@
+"""A PostgreSQL server of a test session's own, where the machine has one."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+from tests.ports import free_port
+
+USER = "nobody" if os.getuid() == 0 else None  # the server refuses to run as root
+
+
+def missing() -> str | None:
+    """Why there can be no server, or None."""
+    for program in ("initdb", "pg_ctl", "postgres"):
+        if shutil.which(program) is None:
+            return f"no `{program}` on the PATH: PostgreSQL is not installed here"
+    return None if find_spec("psycopg") else "psycopg is not installed; the extra `postgres` brings it"
+
+
+@contextmanager
+def server(folder: Path) -> Iterator[str]:
+    """The address of an empty server, stopped at the end."""
+    data, port = folder / "data", free_port()
+    for place in (folder, *folder.parents[:2]):
+        place.chmod(0o755)  # pytest keeps its folders to its own user
+    data.mkdir()
+    if USER is not None:
+        shutil.chown(data, USER)
+
+    def call(*command: str) -> None:
+        subprocess.run(command, check=True, user=USER, cwd="/", stdout=subprocess.DEVNULL, timeout=60)
+
+    call("initdb", "-D", str(data), "-U", "selvedge", "-A", "trust", "-E", "UTF8", "--no-sync")
+    options = f"-p {port} -h 127.0.0.1 -k {data} -c fsync=off"
+    call("pg_ctl", "-D", str(data), "-l", str(data / "log"), "-w", "-o", options, "start")
+    try:
+        yield f"postgresql+psycopg://selvedge@127.0.0.1:{port}/postgres"
+    finally:
+        call("pg_ctl", "-D", str(data), "-m", "immediate", "-w", "stop")

@@ -1,0 +1,142 @@
+"""Small rounds for tests: drawn results of two versions, pictures, a ledger, annotations as a server gives them."""
+
+import io
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from sqlalchemy import create_engine
+
+from catalog.schema import AttributeSchema, load_schema
+from evaluation.preference_plan import PreferencePlan
+from labeling.review.blinding import Side, Version
+from labeling.review.items import SlotKind
+from labeling.review.kinds import AttributeCards, Descriptions
+from labeling.review.ledger import Ledger
+from labeling.review.plan import RoundPlan
+from labeling.review.records import Pair, PulledAnnotation
+from labeling.review.rounds import gather_material
+from labeling.review.tasks import Material
+
+NOON = datetime(2026, 5, 3, 12, tzinfo=UTC)
+COLOURS = ("Black", "White", "Blue", "Green", "Red", "Yellow")
+TYPES = ("Shirts", "Dresses", "Casual Shoes", "Handbags")
+GENDERS = ("Men", "Women")
+
+
+@cache
+def schema() -> AttributeSchema:
+    return load_schema()
+
+
+def plan(**changes: object) -> RoundPlan:
+    fields: dict[str, object] = {
+        "round_id": "may-one",
+        "family": "blip2-attributes",
+        "candidate": "blip2-attributes-20260503-a1b2c3",
+        "candidate_version": "4",
+        "opponent": "champion",
+        "opponent_version": "3",
+        "kind": "attribute-cards",
+        "seed": 7,
+        "items": 20,
+        "preference": PreferencePlan(),
+    }
+    return RoundPlan(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def catalogue(products: int = 60) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Tables products and splits, every product in the test split."""
+    ids = np.arange(1, products + 1)
+    rows = pd.DataFrame(
+        {
+            "product_id": ids,
+            "drop": "d1",
+            "article_type": [TYPES[i % len(TYPES)] for i in ids],
+            "gender": [GENDERS[i % 3 == 0] for i in ids],
+        }
+    )
+    return rows, rows[["product_id", "drop"]].assign(group_id="g", split="test")
+
+
+def true_labels(products: int = 60) -> dict[int, dict[str, str]]:
+    return {
+        i: {"Colour": COLOURS[i % len(COLOURS)], "Article Type": TYPES[i % len(TYPES)], "Pattern": "Solid"}
+        for i in range(1, products + 1)
+    }
+
+
+def attribute_table(seed: int, products: int = 60, wrong: float = 0.2) -> pd.DataFrame:
+    """Answers of a model that errs at random; two seeds are two draws of one model."""
+    draw = np.random.default_rng(seed)
+    rows = []
+    for product_id, labels in true_labels(products).items():
+        for name, label in labels.items():
+            other = draw.choice([one for one in schema().attributes[name].vocabulary if one != label])
+            value = str(other) if draw.random() < wrong else label
+            rows.append((product_id, name, value, float(draw.random()), bool(draw.random() < 0.1)))
+    return pd.DataFrame(rows, columns=["product_id", "attribute", "value", "confidence", "abstained"])
+
+
+def description_table(seed: int, products: int = 60) -> pd.DataFrame:
+    draw = np.random.default_rng(seed)
+    openings = ("This is", "Here comes", "Meet")
+    ends = ("It goes with everything.", "Made for long days.", "A quiet favourite, and easy to care for.")
+    rows = []
+    for product_id, labels in true_labels(products).items():
+        noun = schema().article_types[labels["Article Type"]]
+        text = f"{draw.choice(openings)} a {labels['Colour'].lower()} {noun}. {draw.choice(ends)}"
+        rows.append((product_id, text))
+    return pd.DataFrame(rows, columns=["product_id", "text"])
+
+
+@cache
+def photo(product_id: int) -> bytes:
+    """A small picture file of the product."""
+    pixels = np.random.default_rng(product_id).integers(0, 255, (6, 5, 3), dtype=np.uint8)
+    sink = io.BytesIO()
+    Image.fromarray(pixels).save(sink, "PNG")
+    return sink.getvalue()
+
+
+def card_material(seed: int = 7, products: int = 60, read: Callable[[int], bytes] = photo) -> Material:
+    tables = attribute_table(1, products), attribute_table(2, products)
+    return gather_material(AttributeCards(schema()), *tables, true_labels(products), read, seed)
+
+
+def text_material(seed: int = 7, products: int = 60) -> Material:
+    tables = description_table(1, products), description_table(2, products)
+    return gather_material(Descriptions(schema()), *tables, true_labels(products), photo, seed)
+
+
+def new_ledger(folder: Path, name: str = "ledger.db") -> Ledger:
+    return Ledger(create_engine(f"sqlite:///{folder / name}"))
+
+
+def pair(
+    item: int, slot: SlotKind = "plain", left: Version = "candidate", sound: Side | None = None, key: str = ""
+) -> Pair:
+    return Pair(key or f"{slot}-{item}", item, slot, left, sound, 20, "0" * 64)
+
+
+def annotation(number: int, task_key: str, rater: str = "ann@shop.example", side: str = "left", **changes: object):
+    """A vote, `number` minutes after noon."""
+    at = NOON + timedelta(minutes=number)
+    fields: dict[str, object] = {
+        "annotation_id": number,
+        "task_id": 100 + number,
+        "task_key": task_key,
+        "rater": rater,
+        "updated_by": None,
+        "side": side,
+        "reasons": (),
+        "seconds": 9.0,
+        "created_at": at,
+        "updated_at": at,
+        "cancelled": False,
+    }
+    return PulledAnnotation(**{**fields, **changes})  # type: ignore[arg-type]

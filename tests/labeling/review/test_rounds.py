@@ -1,0 +1,116 @@
+"""Rounds: opened whole or not at all, the same when opened again, and nothing goes out that tells a side."""
+
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from catalog.errors import SelvedgeError
+from labeling.review.kinds import AttributeCards
+from labeling.review.ledger import Ledger
+from labeling.review.rounds import gather_material, open_round, round_tasks
+from labeling.review.tasks import Material
+from tests.labeling.review.rounds_for_tests import (
+    attribute_table,
+    card_material,
+    catalogue,
+    new_ledger,
+    photo,
+    plan,
+    schema,
+    text_material,
+    true_labels,
+)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return new_ledger(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "material"), [("attribute-cards", card_material()), ("descriptions", text_material())]
+)
+def test_what_goes_out(ledger: Ledger, kind: str, material: Material) -> None:
+    round_ = open_round(ledger, plan(kind=kind), material, *catalogue())
+    tasks = list(round_tasks(ledger, round_.plan.round_id, material))
+    pairs = ledger.pairs(round_.plan.round_id)
+    assert len(tasks) == len(pairs) == 20 + 2 + 1 + 1
+    assert [task["key"] for task in tasks] == sorted(pairs)
+    for task in tasks:
+        assert set(task) == {"key", "photo", "left", "right"}
+        sent, pair = json.dumps(task), pairs[task["key"]]
+        secrets = ["candidate", "champion", "blip2", "may-one", "gold", "repeat", round_.key.hex(), pair.left]
+        assert not [one for one in secrets if one in sent]
+        assert (task["left"] == task["right"]) >= (pair.slot == "aa")
+        assert pair.slot != "gold" or task["left"] != task["right"]
+        assert pair.words == len(re.sub("<[^>]*>", " ", task["left"] + task["right"]).split())
+    by_slot = {(pair.item, pair.slot): task for task, pair in zip(tasks, pairs.values(), strict=True)}
+    for (item, slot), task in by_slot.items():
+        if slot == "repeat":
+            plain = by_slot[item, "plain"]
+            assert (task["left"], task["right"]) == (plain["right"], plain["left"])
+            assert task["photo"] == plain["photo"] and task["key"] != plain["key"]
+
+
+def test_sides_are_what_the_map_says(ledger: Ledger) -> None:
+    material = card_material()
+    open_round(ledger, plan(), material, *catalogue())
+    for task in round_tasks(ledger, "may-one", material):
+        pair = ledger.pairs("may-one")[task["key"]]
+        left, right = material.of(pair.left)[pair.item], material.of(pair.left)[pair.item]
+        if pair.slot in ("plain", "repeat"):
+            right = material.of("champion" if pair.left == "candidate" else "candidate")[pair.item]
+        shown = [material.kind.render(side) for side in material.kind.level(left, right)]
+        if pair.slot == "gold":
+            assert task[str(pair.sound)] == shown[0] != task["right" if pair.sound == "left" else "left"]
+        else:
+            assert [task["left"], task["right"]] == shown
+
+
+def test_opening_again_gives_the_round_there_is(ledger: Ledger, tmp_path: Path) -> None:
+    material = card_material()
+    first = open_round(ledger, plan(), material, *catalogue())
+    tasks = list(round_tasks(ledger, "may-one", material))
+    again = new_ledger(tmp_path)
+    assert open_round(again, plan(), card_material(), *catalogue()) == first
+    assert list(round_tasks(again, "may-one", card_material())) == tasks
+    with pytest.raises(SelvedgeError, match=r"another plan \(different: items\)"):
+        open_round(ledger, plan(items=21), material, *catalogue())
+
+
+def test_results_that_changed_since_are_not_shown(ledger: Ledger) -> None:
+    open_round(ledger, plan(), card_material(), *catalogue())
+    tables = attribute_table(1), attribute_table(3)
+    changed = gather_material(AttributeCards(schema()), *tables, true_labels(), photo, 7)
+    with pytest.raises(SelvedgeError, match="not what was registered"):
+        list(round_tasks(ledger, "may-one", changed))
+
+
+def test_a_failure_registers_nothing(ledger: Ledger) -> None:
+    def read(product_id: int) -> bytes:
+        return photo(product_id) if product_id % 3 else b"broken"
+
+    with pytest.raises(SelvedgeError, match="cannot be shown"):
+        open_round(ledger, plan(), card_material(read=read), *catalogue())
+    with pytest.raises(SelvedgeError, match="planned for descriptions"):
+        open_round(ledger, plan(kind="descriptions"), card_material(), *catalogue())
+    with pytest.raises(SelvedgeError, match="needs 115 test products"):
+        open_round(ledger, plan(items=100), card_material(), *catalogue())
+    assert ledger.rounds() == []
+
+
+def test_only_products_with_both_results_are_drawn(ledger: Ledger) -> None:
+    short = attribute_table(2)
+    tables = attribute_table(1), short[short["product_id"] <= 30]
+    material = gather_material(AttributeCards(schema()), *tables, true_labels(), photo, 7)
+    open_round(ledger, plan(), material, *catalogue())
+    assert max(pair.item for pair in ledger.pairs("may-one").values()) <= 30
+
+
+def test_a_version_without_results_is_told() -> None:
+    nothing = pd.DataFrame(columns=["product_id", "attribute", "value", "abstained"])
+    with pytest.raises(SelvedgeError, match="the champion has no results"):
+        gather_material(AttributeCards(schema()), attribute_table(1), nothing, {}, photo, 7)
