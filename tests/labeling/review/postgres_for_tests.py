@@ -25,8 +25,9 @@ def missing() -> str | None:
 def server(folder: Path) -> Iterator[str]:
     """The address of an empty server, stopped at the end."""
     data, port = folder / "data", free_port()
-    for place in (folder, *folder.parents[:2]):
-        place.chmod(0o755)  # pytest keeps its folders to its own user
+    for place in (folder, *folder.parents):  # pytest keeps its folders to its own user
+        if not place.stat().st_mode & 0o001:
+            place.chmod(0o755)
     data.mkdir()
     if USER is not None:
         shutil.chown(data, USER)
