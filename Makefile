@@ -29,7 +29,7 @@ demo: $(STAMP) ## the whole lifecycle once; CATALOG=DIR takes a real catalogue i
 	@$(BIN)/selvedge demo $(if $(CATALOG),--catalog "$(CATALOG)")
 
 test: $(STAMP) ## every test, real services included
-	@sh .ci/system-packages browser
+	@sh .ci/system-packages tests
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 

@@ -45,7 +45,7 @@ METRICS = ("accuracy", "macro_f1_min20")
 VALIDATION_SHARE = 0.1
 # Shorter than the defaults, so that five candidates fit into 25 minutes of two cores.
 SHORT = CandidateSettings(
-    continuation=ContinuationSettings(steps=200), lora=LoraSettings(steps=480, validate_every=160)
+    continuation=ContinuationSettings(steps=180), lora=LoraSettings(steps=440, validate_every=220)
 )
 
 

@@ -14,14 +14,15 @@ from orchestration.defs.inference import attributes, descriptions
 from orchestration.defs.operations import dead_runs
 from orchestration.defs.training import attribute_classifier, blip2
 from orchestration.families.blip2_attributes import BLIP2_ATTRIBUTES
-from orchestration.family import Family, families_by_name, family_definitions
-from orchestration.resources import Models, Tables
+from orchestration.family import Family, families_by_name
+from orchestration.family_road import family_definitions
+from orchestration.resources import Models, Reviews, Tables
 from orchestration.settings import Settings, load_settings
 from training.reporting import Silent
 
 FAMILIES: Sequence[Family] = (BLIP2_ATTRIBUTES,)
 # Two sensors, so that a slow evaluation on one side cannot hold up the other.
-GPU_STAGES = ("training", "evaluation", "registry", "inference")
+GPU_STAGES = ("training", "evaluation", "review", "registry", "inference")
 AUTOMATION_SECONDS = 20
 
 
@@ -35,7 +36,7 @@ def build_defs(
     Args:
         settings: read from the environment by default.
         families: the declarations to build; the installed ones by default.
-        overrides: resources by name (`settings`, `tables`, `models`, `progress`) to use instead.
+        overrides: resources by name (`settings`, `tables`, `models`, `reviews`, `progress`) to use instead.
 
     Raises:
         SelvedgeError: a setting is wrong, or two families share a name.
@@ -45,6 +46,7 @@ def build_defs(
         "settings": settings,
         "tables": Tables(root=str(settings.tables())),
         "models": Models(settings=settings),
+        "reviews": Reviews(settings=settings),
         "progress": Silent(),  # who waits at a terminal; a command puts its own here
         **(overrides or {}),
     }

@@ -4,8 +4,9 @@ Belongs here: the order of the jobs, and what a rerun may leave out. Not here: a
 daemon runs, too), services (services.py), the page (report/).
 
 It is the same graph on the same SQLite instance as `selvedge up` shows. A first drop is read and trained on, what
-follows follows by itself, then a second, smaller drop arrives and is published by the champion without anybody asking.
-Run again, it finds everything up to date; run again after a kill, it goes on where it was.
+follows follows by itself up to a blind round, in which scripted annotators vote on a real Label Studio; then a second,
+smaller drop arrives and is published by the champion without anybody asking. Run again, it finds everything up to date;
+run again after a kill, it goes on where it was.
 """
 
 import re
@@ -32,7 +33,7 @@ from orchestration.instance import open_instance
 from orchestration.partitions import candidate_partitions, valid_key
 from orchestration.recovery import recover
 from orchestration.resources import Tables, materialised
-from orchestration.settings import Settings
+from orchestration.settings import LOCAL, OFF, Settings
 
 if TYPE_CHECKING:
     from training.reporting import Reporter
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 FAMILY = BLIP2_ATTRIBUTES
 READ = keys("catalog/products", "catalog/quarantine")
 FIRST_ID, NEW_FIRST_ID = 10001, 60001
+PRODUCTS_A_PAIR = 30  # a tenth of the products are test products; a round shows a third of those
 FRESH_SEED = 1000  # added to the seed of the second drop: other garments, not more of the same draw
 
 
@@ -67,17 +69,18 @@ def run_demo(
         families: the declarations to build; tests put other gate rules here.
 
     Returns:
-        report, home, champion (None when no candidate passed its gate), products, peak_rss_bytes.
+        report, round_report (None when no round was judged), home, champion (None when no candidate passed its gates),
+        products, peak_rss_bytes.
 
     Raises:
         SelvedgeError: a step failed; run again after mending what the sentence names.
     """
     from infra.local.lock import exclusive
     from orchestration.report import write_report
-    from orchestration.services import in_our_words, tracking_server
+    from orchestration.services import in_our_words, review_server, tracking_server
     from training.reporting import Silent
 
-    settings = home_of(settings, catalog)
+    settings = profile_of(home_of(settings, catalog), catalog)
     with (
         in_our_words(),
         exclusive(settings.home / "demo.lock", 1.0, "running the demo"),
@@ -86,9 +89,11 @@ def run_demo(
         recover(instance, say)
         drops = deliveries(settings, catalog, faults, reporter)
         definitions = build_defs(settings, families, {"progress": reporter or Silent()})
-        with tracking_server(settings, say):
+        reviewed = settings if families[0].review else settings.model_copy(update={"label_studio": OFF})
+        with tracking_server(settings, say), review_server(reviewed, say):
             graph = InProcess(definitions, instance, say)
             learn(graph, settings, drops[0], families[0])
+            let_annotators_vote(graph, settings, families[0], reporter)
             for drop in drops[1:]:
                 if materialised(instance, "catalog/products", drop.drop) is None:
                     say(f"a new drop arrives: {drop.drop}")
@@ -102,6 +107,7 @@ def run_demo(
             say(f"no candidate of {families[0].name} passed its gate; the report says why, and nothing was published.")
         return {
             "report": str(report),
+            "round_report": _round_report(instance, families[0]),
             "home": str(settings.home),
             "champion": champion["model"] if champion else None,
             "products": sum(_described(instance, drop.drop) for drop in drops),
@@ -118,6 +124,14 @@ def home_of(settings: Settings, catalog: Path | None) -> Settings:
         return settings
     home = settings.home.with_name(f"{settings.home.name}-{drop_name(catalog)}")
     return settings.model_copy(update={"home": home.resolve()})
+
+
+def profile_of(settings: Settings, catalog: Path | None) -> Settings:
+    """The demo's own rules: scripted annotators' ballots may promote, and a small drawn catalogue has a small round."""
+    changed: dict[str, Any] = {"simulated_ballots": True}
+    if catalog is None and "review_items" not in settings.model_fields_set:
+        changed["review_items"] = max(1, min(settings.review_items, settings.demo_products // PRODUCTS_A_PAIR))
+    return settings.model_copy(update=changed)
 
 
 def deliveries(settings: Settings, catalog: Path | None, faults: bool, reporter: "Reporter | None") -> list[DemoDrop]:
@@ -152,6 +166,33 @@ def learn(graph: InProcess, settings: Settings, drop: DemoDrop, family: Family) 
     read(graph, settings, drop)
     if not _known(graph, settings, drop.drop, family):
         graph.run(family.prepared_by)
+    graph.settle()
+
+
+def let_annotators_vote(
+    graph: InProcess, settings: Settings, family: Family, reporter: "Reporter | None" = None
+) -> None:
+    """Scripted annotators work through every open round of the family's candidates; then whatever follows.
+
+    With a Label Studio of a team nobody is simulated there: the round stays open for its people.
+    """
+    if family.review is None:
+        return
+    if settings.label_studio != LOCAL:
+        say("the round is open; nobody is simulated in a Label Studio of yours: vote, and run again.")
+        return
+    from orchestration.ledger import open_ledger
+    from orchestration.review.scripted import demo_annotators, vote
+    from orchestration.review.server import connect
+
+    ledger = open_ledger(settings)
+    known = graph.instance.get_dynamic_partitions(candidate_partitions(family.name).name or "")
+    for found in ledger.rounds(family.name):
+        if found.state == "open" and found.project_id is not None and found.plan.candidate in known:
+            annotators = demo_annotators(settings.demo_seed)
+            say(f"{len(annotators)} scripted annotators vote in round {found.plan.round_id}")
+            progress = reporter.progress if reporter else None
+            vote(settings, ledger, connect(settings), found.plan.round_id, annotators, progress=progress)
     graph.settle()
 
 
@@ -224,6 +265,11 @@ def _drawn(
         with whole_folder(folder) as part:
             draw_catalogue(part, products, seed, first_id=first_id, faults=faults, progress=progress)
     return DemoDrop(drop, folder)
+
+
+def _round_report(instance: dg.DagsterInstance, family: Family) -> str | None:
+    told = materialised(instance, "/".join(family.verdict.path))
+    return str(told["report"]) if told else None
 
 
 def _described(instance: dg.DagsterInstance, drop: str) -> int:

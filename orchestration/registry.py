@@ -40,6 +40,7 @@ PREVIOUS_CHAMPION = "previous_champion"
 CANDIDATE_TAG = "selvedge.candidate"
 DIGEST_TAG = "selvedge.digest"
 RUN_TAG = "selvedge.run_id"
+GATE_TAG = "selvedge.gate"  # what the last gate said of a version
 ARTEFACT_KEY = "model"  # what inference/mlflow_entry.py finds in context.artifacts
 ENTRY_FILE = Path(__file__).resolve().parent.parent / "inference" / "mlflow_entry.py"
 # What a serving environment needs. Given, never guessed: MLflow's guess imports the model and lists what it saw.
@@ -157,6 +158,22 @@ class Registry:
     def aliased(self, family: str, alias: str) -> ModelVersionInfo | None:
         version = self.aliases(family).get(alias)
         return None if version is None else self.version(family, version)
+
+    def note_decision(self, family: str, candidate: str, passed: bool, reasons: Sequence[str]) -> None:
+        """Tag a candidate's version with what a gate said of it; a refused one loses the alias `challenger`.
+
+        Raises:
+            ServiceUnavailable: MLflow does not answer.
+        """
+        version = self.of_candidate(family, candidate)
+        if version is None:
+            return  # the promotion says so, in its own sentence
+        number = str(version.version)
+        with told_in_one_sentence(self.uri):
+            word = "passed" if passed else "refused"
+            self.client.set_model_version_tag(family, number, GATE_TAG, f"{word}: {' '.join(reasons)}")
+            if not passed and self.aliases(family).get(CHALLENGER) == version.version:
+                self.client.delete_registered_model_alias(family, CHALLENGER)
 
     def champion(self, family: str) -> ModelVersionInfo | None:
         """The version that inference uses; None until one was promoted."""

@@ -23,8 +23,14 @@ if TYPE_CHECKING:
     from upath import UPath
 
     from catalog.tables import Reference
-    from evaluation.gate import Evidence, GateRule
+    from evaluation.gate import Decision, Evidence, GateRule
+    from labeling.review.label_studio_records import Counter
+    from labeling.review.ledger import Ledger
+    from orchestration.family import Review
     from orchestration.registry import ModelVersionInfo, Registry
+    from orchestration.review.comparison import Progress
+    from orchestration.review.opening import Opened
+    from orchestration.review.rounds import Standing
     from orchestration.tracking import TrackedRun
 
 REFERENCE_FIELDS = ("uri", "sha256", "rows", "schema")
@@ -142,6 +148,10 @@ class Models(dg.ConfigurableResource):
 
         return promote(self.registry(), rule, evidence, by="dagster").require_champion()
 
+    def note_decision(self, family: str, candidate: str, decision: "Decision") -> None:
+        """Keep a gate's reasons with the candidate's version; a refused one is no challenger any more."""
+        self.registry().note_decision(family, candidate, decision.promote, decision.reasons)
+
     def repair(self, family: str) -> Sequence[str]:
         """Complete what was cut short, record what was moved by hand; what had to be done, one sentence each."""
         from orchestration.promotion_repair import settle
@@ -165,6 +175,50 @@ class Models(dg.ConfigurableResource):
         asset = "/".join(context.asset_key.path)
         lineage = Lineage(asset, partition, context.run.run_id, dataset_sha256)
         return tracked_run(self.settings.mlflow_uri, family, partition or asset, lineage)
+
+
+class Reviews(dg.ConfigurableResource):
+    """Blind rounds: the ledger, and the Label Studio that people vote in, connected to when it is needed."""
+
+    settings: dg.ResourceDependency[Settings]
+
+    def ledger(self) -> "Ledger":
+        """Raises: ServiceUnavailable: its database does not answer."""
+        from orchestration.ledger import open_ledger
+
+        return open_ledger(self.settings)
+
+    def open(self, family: str, candidate: str, review: "Review", progress: "Progress") -> "Opened":
+        """Open a candidate's round, or complete one whose opening was cut short; see review/opening.py."""
+        from evaluation.preference_plan import PreferencePlan
+        from orchestration.review.opening import RoundRequest, open_round
+        from orchestration.review.server import connect
+
+        of = self.settings
+        request = RoundRequest(
+            family, candidate, review.kind, of.review_items, of.review_overlap, review.seed, PreferencePlan()
+        )
+        server = connect(of)  # before minutes of work
+        return open_round(of, self.ledger(), server, request, lambda: review.contest(of, family, candidate), progress)
+
+    def counter(self, project: int) -> "Counter":
+        """How many votes a project holds; a sensor asks, so a server that is away is told at once."""
+        from orchestration.review.server import connect
+
+        return connect(self.settings, patience_seconds=2.0).counter(project)
+
+    def judge(self, round_id: str, progress: "Progress") -> "Standing":
+        """Pull a round's ballots, and judge it if they decide; see review/rounds.py."""
+        from orchestration.review.rounds import judge_if_decided
+        from orchestration.review.server import connect
+
+        return judge_if_decided(self.settings, self.ledger(), lambda: connect(self.settings), round_id, progress)
+
+    def report(self, round_id: str) -> str:
+        """Write the page of a judged round; where it is."""
+        from orchestration.review.report import report_place, write_report
+
+        return str(write_report(self.settings, self.ledger(), round_id, report_place(self.settings, round_id)))
 
 
 def materialised(instance: dg.DagsterInstance, name: str, partition: str | None = None) -> dict[str, Any] | None:

@@ -56,6 +56,14 @@ class Settings(BaseSettings):
         None, description="SQLAlchemy URI of the ledger of reviews; SQLite in home by default"
     )
 
+    review_items: Annotated[int, Field(ge=1)] = Field(
+        120, description="test products in a blind round; controls are added"
+    )
+    review_overlap: Annotated[int, Field(ge=1)] = Field(3, description="ballots asked for each pair of a round")
+    simulated_ballots: bool = Field(
+        False, description="let scripted annotators' ballots promote a model, stamped as such; the demo sets it"
+    )
+
     writer: Literal["grammar", "bedrock", "local"] = Field("grammar", description="who writes descriptions first")
     writer_folder: Path | None = Field(None, description="folder of a causal language model, for the local writer")
     bedrock_model: str | None = Field(None, description="model or inference-profile id, for the Bedrock writer")

@@ -25,9 +25,10 @@ VERDICTS = (
     ("both_bad", "Both bad", "4"),
 )
 REASON_KEYS = "qwertyuiop"
-KEYS = "Press <b>1</b>, <b>2</b>, <b>3</b> or <b>4</b>, then <b>Enter</b>."
+KEYS = "Press 1, 2, 3 or 4, then Enter."
+REASONS_KEYS = "Press 1, 2, 3 or 4, letters for your reasons if you like, then Enter."
 # No ">" in it: Label Studio escapes one. The colours are its own, so that its dark theme works. The panels at the side
-# are for regions, which a vote does not have.
+# are for regions, which a vote does not have. The keys stay in sight where a card is longer than the window.
 STYLE = """
 .lsf-sidepanels { padding: 0 !important; }
 .lsf-sidepanels__wrapper { display: none; }
@@ -46,10 +47,10 @@ STYLE = """
 .sv-side p.text { font-size: 17px; line-height: 1.55; margin: 0; }
 .sv-side table.card { width: 100%; border-collapse: collapse; font-size: 16px; }
 .sv-side table.card th { text-align: left; font-weight: 400; color: var(--color-neutral-content-subtler);
-  padding: 7px 12px 7px 0; width: 42%; border-top: 1px solid var(--color-neutral-border-subtler); }
-.sv-side table.card td { padding: 7px 0; font-weight: 600; border-top: 1px solid var(--color-neutral-border-subtler); }
+  padding: 5px 12px 5px 0; width: 42%; border-top: 1px solid var(--color-neutral-border-subtler); }
+.sv-side table.card td { padding: 5px 0; font-weight: 600; border-top: 1px solid var(--color-neutral-border-subtler); }
 .sv-side table.card tr:first-child th, .sv-side table.card tr:first-child td { border-top: 0; }
-.sv-verdict .lsf-choices { display: grid; grid-template-columns: repeat(4, 1fr); gap: 12px; margin: 18px 0 0; }
+.sv-verdict .lsf-choices { display: grid; grid-template-columns: repeat(4, 1fr); gap: 12px; margin: 12px 0 0; }
 .sv-verdict .lsf-choice, .sv-verdict .lsf-choice__item { margin: 0; padding: 0; width: 100%; }
 .sv-verdict label { display: flex; align-items: center; justify-content: center; width: 100%; margin: 0;
   padding: 13px 10px; font-size: 16px; border: 1px solid var(--color-neutral-border); border-radius: 12px;
@@ -57,7 +58,11 @@ STYLE = """
 .sv-verdict label.ant-radio-wrapper-checked { border-color: #4c5fa9; box-shadow: 0 0 0 1px #4c5fa9; }
 .sv-verdict .lsf-hint, .sv-reasons .lsf-hint { color: var(--color-neutral-content-subtler); margin-left: 4px; }
 .sv-reasons .lsf-choices { display: flex; gap: 18px; justify-content: center; margin: 12px 0 0; }
-.sv-guide { margin-top: 18px; padding: 12px 20px; border-radius: 12px; background: var(--color-neutral-emphasis-subtle);
+.sv-vote { position: sticky; bottom: -12px; z-index: 1; padding: 2px 0 14px;
+  background: var(--color-neutral-background); }
+.sv-keys h4 { margin: 8px 0 0 !important; text-align: center; font-size: 14px; font-weight: 400;
+  color: var(--color-neutral-content-subtler); }
+.sv-guide { margin-top: 4px; padding: 12px 20px; border-radius: 12px; background: var(--color-neutral-emphasis-subtle);
   color: var(--color-neutral-content); font-size: 14px; }
 .sv-guide p { margin: 4px 0; }
 """
@@ -87,7 +92,7 @@ def label_config(question: str, guidelines: str, reasons: Sequence[str] = (), si
         for reason, key in zip(reasons, REASON_KEYS, strict=False)
     )
     why = f'<Choices name="reasons" toName="left" choice="multiple" showInline="true">{tags}</Choices>' if tags else ""
-    guide = f"{guidelines}<p>{KEYS}</p>"
+    guide = f'<HyperText name="guide" value={quoteattr(guidelines)} inline="true"/>' if guidelines.strip() else ""
     return f"""<View className="sv">
   <Style>{STYLE}</Style>
   <View className="sv-question"><Header value={quoteattr(question.strip())} size="4"/></View>
@@ -96,12 +101,15 @@ def label_config(question: str, guidelines: str, reasons: Sequence[str] = (), si
     <View className="sv-side"><Header value="Left" size="5"/>{_side("left", sides)}</View>
     <View className="sv-side"><Header value="Right" size="5"/>{_side("right", sides)}</View>
   </View>
-  <View className="sv-verdict">
-    <Choices name="choice" toName="left" choice="single-radio" showInline="true" required="true"
-      requiredMessage="Press 1, 2, 3 or 4 first.">{verdicts}</Choices>
+  <View className="sv-vote">
+    <View className="sv-verdict">
+      <Choices name="choice" toName="left" choice="single-radio" showInline="true" required="true"
+        requiredMessage="Press 1, 2, 3 or 4 first.">{verdicts}</Choices>
+    </View>
+    <View className="sv-reasons">{why}</View>
+    <View className="sv-keys"><Header value={quoteattr(REASONS_KEYS if tags else KEYS)} size="5"/></View>
   </View>
-  <View className="sv-reasons">{why}</View>
-  <View className="sv-guide"><HyperText name="guide" value={quoteattr(guide)} inline="true"/></View>
+  <View className="sv-guide">{guide}</View>
 </View>"""
 
 

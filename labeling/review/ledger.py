@@ -63,7 +63,7 @@ class Ledger:
                         "open a new round."
                     )
                 return known
-            _refuse_second_round(connection, plan)
+            _refuse_second_round(connection, plan.family, plan.candidate, plan.opponent_version)
             row = {
                 "round_id": plan.round_id,
                 "family": plan.family,
@@ -76,6 +76,15 @@ class Ledger:
             connection.execute(insert(ROUNDS), row)
             connection.execute(insert(PAIRS), [{"round_id": plan.round_id, **pair.__dict__} for pair in pairs])
             return _round(connection, plan.round_id)
+
+    def refuse_second_round(self, family: str, candidate: str, opponent_version: str) -> None:
+        """What `open_round` would say of a further round, before there is a plan for one.
+
+        Raises:
+            SelvedgeError: the candidate is being judged, or was, against this opponent.
+        """
+        with self._database.reading() as connection:
+            _refuse_second_round(connection, family, candidate, opponent_version)
 
     def round(self, round_id: str) -> Round:
         """Raises: SelvedgeError: there is no such round, or its stored plan was tampered with."""
@@ -237,18 +246,18 @@ class Ledger:
             return _verdict(connection, round_id)
 
 
-def _refuse_second_round(connection: Connection, plan: RoundPlan) -> None:
-    same = (ROUNDS.c.family == plan.family) & (ROUNDS.c.candidate == plan.candidate)
+def _refuse_second_round(connection: Connection, family: str, candidate: str, opponent_version: str) -> None:
+    same = (ROUNDS.c.family == family) & (ROUNDS.c.candidate == candidate)
     for round_id in connection.scalars(select(ROUNDS.c.round_id).where(same)).all():
         earlier = _round(connection, round_id)
         if earlier.void is not None:
             continue
         verdict = _verdict(connection, round_id)
         if verdict is None:
-            raise SelvedgeError(f"{plan.candidate} is being judged in round {round_id}; close that one first.")
-        if earlier.plan.opponent_version == plan.opponent_version and verdict.outcome != "inconclusive":
+            raise SelvedgeError(f"{candidate} is being judged in round {round_id}; close that one first.")
+        if earlier.plan.opponent_version == opponent_version and verdict.outcome != "inconclusive":
             raise SelvedgeError(
-                f"{plan.candidate} was judged {verdict.outcome} against {plan.opponent_version} in round {round_id}; "
+                f"{candidate} was judged {verdict.outcome} against {opponent_version} in round {round_id}; "
                 "asking again until it wins is not allowed."
             )
 

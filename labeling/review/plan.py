@@ -49,11 +49,7 @@ class RoundPlan:
     results: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.round_id, str) and SLUG.fullmatch(self.round_id)):
-            raise SelvedgeError(
-                f"round id {self.round_id!r} must be 3 to 63 of a-z, 0-9 and hyphens, with no hyphen at its ends; "
-                "choose another."
-            )
+        check_round_id(self.round_id)
         where = f"the plan of round {self.round_id}"
         for name in ("family", "candidate", "candidate_version", "opponent_version", "kind"):
             if not (isinstance(getattr(self, name), str) and getattr(self, name).strip()):
@@ -117,6 +113,15 @@ class RoundPlan:
             return cls(**content | {"preference": PreferencePlan(**content["preference"])})
         except (KeyError, TypeError) as error:
             raise SelvedgeError(f"the plan of round {content.get('round_id')} is incomplete ({error}).") from error
+
+
+def check_round_id(round_id: object) -> None:
+    """Raises: SelvedgeError: no round can have this name."""
+    if not (isinstance(round_id, str) and SLUG.fullmatch(round_id)):
+        raise SelvedgeError(
+            f"round id {round_id!r} must be 3 to 63 of a-z, 0-9 and hyphens, with no hyphen at its ends; "
+            "choose another."
+        )
 
 
 def plan_changes(registered: RoundPlan, now: RoundPlan) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from labeling.review.kinds import PairKind, Product
 from labeling.review.ledger import Ledger
 from labeling.review.plan import RoundPlan
 from labeling.review.records import Round
-from labeling.review.tasks import Material, Tasks, make_pair
+from labeling.review.tasks import Material, Tasks, can_be_planted, make_pair
 
 Result = TypeVar("Result")
 Progress = Callable[[int, int, str], None]
@@ -65,7 +65,12 @@ def draw_slots(
         )
     test = products_of_test_split(products, splits)
     shown = test[test["product_id"].isin(material.products.keys())]
-    return plan_slots(plan, shown, {item for item in shown["product_id"].tolist() if _plantable(material, int(item))})
+    plantable = {
+        int(item)
+        for item in shown["product_id"]
+        if can_be_planted(material, "candidate", int(item)) or can_be_planted(material, "champion", int(item))
+    }
+    return plan_slots(plan, shown, plantable)
 
 
 def open_round(
@@ -106,13 +111,6 @@ def round_tasks(ledger: Ledger, round_id: str, material: Material[Result]) -> Ta
     """
     found = ledger.round(round_id)
     return Tasks(material, found.key, round_id, ledger.pairs(round_id))
-
-
-def _plantable(material: Material[Result], item: int) -> bool:
-    """Whether an error can be planted whichever version the key will choose; the key is not known to the draw."""
-    product = material.products[item]
-    plant, seed = material.kind.plant, material.seed
-    return all(plant(results[item], product, seed) is not None for results in (material.candidate, material.champion))
 
 
 def _reader(read_picture: Callable[[int], bytes], product_id: int) -> Callable[[], bytes]:

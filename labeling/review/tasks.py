@@ -47,6 +47,8 @@ def make_pair(material: Material[Result], key: bytes, round_id: str, slot: Slot)
         SelvedgeError: a result, a product or a picture is missing, or no error can be planted in a gold pair.
     """
     left = left_version(key, round_id, slot.item, slot.kind)
+    if slot.kind == "gold" and not can_be_planted(material, left, slot.item):
+        left = other(left)  # both sides of a gold pair are of one version, so this tells nobody anything
     sound = sound_side(key, round_id, slot.item) if slot.kind == "gold" else None
     sides = _sides(material, slot, left, sound)
     product = material.products.get(slot.item)
@@ -60,6 +62,12 @@ def make_pair(material: Material[Result], key: bytes, round_id: str, slot: Slot)
     sha256 = hashlib.sha256(json.dumps(page).encode()).hexdigest()
     words = sum(len(_TAG.sub(" ", side).split()) for side in html)
     return Pair(name, slot.item, slot.kind, left, sound, words, sha256), payload
+
+
+def can_be_planted(material: Material[Result], version: Version, item: int) -> bool:
+    """Whether an error can be planted in what a version says of a product."""
+    found = material.of(version).get(item)
+    return found is not None and material.kind.plant(found, material.products[item], material.seed) is not None
 
 
 class Tasks(Collection[dict[str, str]]):

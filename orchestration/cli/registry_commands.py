@@ -39,15 +39,17 @@ def promote(
 ) -> None:
     """Make a candidate champion, if its evidence says so. A refusal is told and exits with 1."""
     known_family(family)
-    from orchestration.family import read_evidence
+    from orchestration.family_evidence import whole_evidence
+    from orchestration.ledger import open_ledger
     from orchestration.promotion import promote as move
     from orchestration.resources import Tables
     from orchestration.settings import load_settings
 
     settings = load_settings()
     with _home(settings, family) as (instance, declared, registry):
-        evidence = read_evidence(declared, instance, Tables(root=str(settings.tables())), candidate)
-        outcome = move(registry, declared.rule(), evidence)
+        tables = Tables(root=str(settings.tables()))
+        evidence = whole_evidence(declared, instance, tables, open_ledger(settings), candidate)
+        outcome = move(registry, declared.rule(settings), evidence)
     values = {
         "family": family,
         "status": outcome.status,

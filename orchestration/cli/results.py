@@ -203,6 +203,7 @@ RESULTS: dict[str, dict[str, str]] = {
     },
     "demo": {
         "report": "the HTML report",
+        "round_report": "the page of the blind round; null when none was judged",
         "home": "folder of local state",
         "champion": "address of the champion",
         "products": "products described",

@@ -17,7 +17,7 @@ from orchestration.cli.annotator_commands import RoundArgument
 from orchestration.cli.families import FamilyArgument, known_family
 from orchestration.cli.model_commands import FEATURES_FOLDER, model_folder
 from orchestration.cli.results import JsonFlag, emit
-from orchestration.cli.terminal import reporting
+from orchestration.cli.terminal import reporting, say
 
 if TYPE_CHECKING:
     from evaluation.preference_plan import PreferencePlan
@@ -41,8 +41,12 @@ def open_(
     family: FamilyArgument,
     candidate: Annotated[str | None, typer.Argument(metavar="CANDIDATE", help="A registered candidate.")] = None,
     kind: Annotated[Kind, typer.Option(help="What stands on the two sides.")] = Kind.attribute_cards,
-    items: Annotated[int, typer.Option(min=1, help="Test products shown as plain pairs; controls are added.")] = 120,
-    overlap: Annotated[int, typer.Option(min=1, help="Ballots asked for a pair, each of another annotator.")] = 3,
+    items: Annotated[
+        int | None, typer.Option(min=1, help="Test products shown as plain pairs, SELVEDGE_REVIEW_ITEMS by default.")
+    ] = None,
+    overlap: Annotated[
+        int | None, typer.Option(min=1, help="Ballots asked for a pair, SELVEDGE_REVIEW_OVERLAP by default.")
+    ] = None,
     gold: Annotated[float, typer.Option(min=0, max=0.5, help="Pairs with a planted error, as a share.")] = 0.10,
     seed: Annotated[int, typer.Option(min=0, help="Of the draw of products.")] = 7,
     name: Annotated[str | None, typer.Option("--round", help="Name of the round; made from the candidate's.")] = None,
@@ -65,10 +69,13 @@ def open_(
 
     settings = load_settings()
     rules = _rules(plan)
+    if plan is not None:
+        say(f"a round by other rules than {family} demands is judged and reported, but promotes nothing.")
     server = connect(settings)  # before minutes of work
     called, contest = candidate or "", lambda: _registered(settings, family, candidate or "")
     if model is not None and catalog is not None:
         called, contest = _by_hand(family, model, champion, catalog)
+    items, overlap = items or settings.review_items, overlap or settings.review_overlap
     request = RoundRequest(family, called, kind.value, items, overlap, seed, rules, name, gold)
     with reporting() as reporter:
         opened = open_round(settings, open_ledger(settings), server, request, contest, reporter.progress)
@@ -181,11 +188,11 @@ def report(
 ) -> None:
     """Write the page of a judged round: the only place that tells which side was which."""
     from orchestration.ledger import open_ledger
-    from orchestration.review.report import write_report
+    from orchestration.review.report import report_place, write_report
     from orchestration.settings import load_settings
 
     settings = load_settings()
-    place = write_report(settings, open_ledger(settings), name, out or settings.home / "reports" / f"{name}.html")
+    place = write_report(settings, open_ledger(settings), name, out or report_place(settings, name))
     emit("review report", as_json, {"round": name, "report": str(place)})
 
 

@@ -16,10 +16,11 @@ from orchestration.candidates import Opening
 from orchestration.defs.training.attribute_classifier import kept_ceilings
 from orchestration.defs.training.blip2 import candidate_settings
 from orchestration.defs.training.dataset import read_dataset
-from orchestration.family import CandidateJob, Family, Scored, Trained
+from orchestration.family import CandidateJob, Family, Review, Scored, Trained
 from orchestration.partitions import EVERY
 from orchestration.pictures import image, table
 from orchestration.resources import Tables, materialised
+from orchestration.review.contest import contest_of_registry
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
@@ -126,11 +127,19 @@ def score(job: CandidateJob) -> Scored:
     )
 
 
-def rule() -> "GateRule":
-    """At most delta worse than the champion on any attribute, better on the mean; a first one must beat the base."""
-    from evaluation.gate import GateRule
+def rule(settings: Settings) -> "GateRule":
+    """At most delta worse than the champion on any attribute, better on the mean; a first one must beat the base. And
+    preferred by people, in a round held by the house's own plan: one opened by an easier plan promotes nothing."""
+    from evaluation.gate import METRICS, GateRule
+    from evaluation.preference_plan import PreferencePlan
+    from evaluation.verdict_gate import VERDICT
 
-    return GateRule(NAME)
+    return GateRule(
+        NAME,
+        required=(METRICS, VERDICT),
+        plan_sha256=PreferencePlan().sha256,
+        simulated_ballots=settings.simulated_ballots,
+    )
 
 
 BLIP2_ATTRIBUTES = Family(
@@ -144,6 +153,7 @@ BLIP2_ATTRIBUTES = Family(
     score=score,
     rule=rule,
     publishes=dg.AssetKey(["inference", "attributes"]),
+    review=Review("attribute-cards", contest_of_registry),
 )
 
 

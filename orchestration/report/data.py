@@ -73,6 +73,28 @@ class Promotion:
     promoted: bool
     reasons: list[str]
     against: str  # the version the evidence was gathered against, or "the base"
+    simulated: bool  # scripted annotators voted
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The blind round of the newest candidate, as far as it is."""
+
+    round_id: str
+    kind: str
+    opponent: str
+    pairs: int
+    outcome: str  # a verdict's, or `open`
+    reasons: list[str]
+    counts: dict[str, int]  # choice → counted ballots
+    share: float | None  # of decided ballots, the candidate's
+    low: float
+    high: float
+    annotators: int
+    excluded: dict[str, str]  # annotator → why
+    simulated: bool
+    plot: Picture | None
+    page: str  # address of the round's own report, seen from this one; empty where there is none
 
 
 @dataclass(frozen=True)
@@ -102,6 +124,7 @@ class ReportData:
     score_plot: Picture | None
     risk_plot: Picture | None
     domain: list[str]
+    judged: Judged | None
     promotion: Promotion | None
     cards: list[ProductCard]
     descriptions: int

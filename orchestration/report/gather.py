@@ -15,11 +15,12 @@ import pandas as pd
 
 from catalog.errors import SelvedgeError
 from orchestration.families.blip2_attributes import BLIP2_ATTRIBUTES
-from orchestration.family import EVIDENCE_FILE
+from orchestration.family_evidence import evidence_place, newest_round, whole_evidence
 from orchestration.partitions import DROPS, candidate_partitions
 from orchestration.report import pictures
 from orchestration.report.data import (
     Answer,
+    Judged,
     LineageStep,
     ProductCard,
     Promotion,
@@ -129,6 +130,7 @@ def gather(
         score_plot=_evidence_picture(home, candidate, "confusion.png", "what the candidate confuses"),
         risk_plot=_evidence_picture(home, candidate, "coverage_risk.png", "share answered against share wrong"),
         domain=sorted(pairs["attribute"].unique()) if len(pairs) else [],
+        judged=_judged(home, candidate),
         promotion=_promotion(home, candidate),
         cards=_cards(products, splits, where, attributes, descriptions, pairs),
         descriptions=len(descriptions),
@@ -195,7 +197,7 @@ def _unmapped(home: Home) -> list[tuple[str, str, int]]:
 def _evidence_picture(home: Home, candidate: str | None, name: str, label: str) -> pictures.Picture | None:
     if candidate is None:
         return None
-    place = home.tables.path("/".join(BLIP2_ATTRIBUTES.scores.path), candidate).with_suffix("") / name
+    place = evidence_place(BLIP2_ATTRIBUTES, home.tables, candidate).with_name(name)
     return pictures.Picture(place.read_bytes(), "image/png", label) if place.exists() else None
 
 
@@ -203,13 +205,14 @@ def _promotion(home: Home, candidate: str | None) -> Promotion | None:
     """What became of the newest candidate: the promotion's own record, or the gate's reasons against it."""
     if candidate is None:
         return None
-    from evaluation.gate import Evidence, decide
+    from evaluation.gate import decide
+    from evaluation.verdict_gate import rests_on_simulation
+    from orchestration.ledger import open_ledger
 
     scores = materialised(home.instance, "/".join(BLIP2_ATTRIBUTES.scores.path), candidate) or {}
     promoted = materialised(home.instance, "/".join(BLIP2_ATTRIBUTES.promotion.path), candidate)
-    place = home.tables.path("/".join(BLIP2_ATTRIBUTES.scores.path), candidate).with_suffix("") / EVIDENCE_FILE
-    evidence = Evidence.from_json(place.read_text())
-    reasons = list(decide(BLIP2_ATTRIBUTES.rule(), evidence, evidence.champion_version).reasons)
+    evidence = whole_evidence(BLIP2_ATTRIBUTES, home.instance, home.tables, open_ledger(home.settings), candidate)
+    reasons = list(decide(BLIP2_ATTRIBUTES.rule(home.settings), evidence, evidence.champion_version).reasons)
     against = scores.get("against", "no champion")
     return Promotion(
         candidate,
@@ -217,6 +220,42 @@ def _promotion(home: Home, candidate: str | None) -> Promotion | None:
         promoted is not None,
         reasons,
         "the base (there was no champion)" if against == "no champion" else f"champion version {against}",
+        rests_on_simulation(evidence),
+    )
+
+
+def _judged(home: Home, candidate: str | None) -> Judged | None:
+    """How the newest candidate's round stands; None where it has none."""
+    from orchestration.ledger import open_ledger
+    from orchestration.review.report import report_place
+    from orchestration.review.rounds import evidence_picture, standing
+
+    ledger = open_ledger(home.settings)
+    found = None if candidate is None else newest_round(ledger, BLIP2_ATTRIBUTES.name, candidate)
+    if found is None:
+        return None
+    plan = found.plan
+    now = standing(ledger, plan.round_id)
+    judgement = now.judgement
+    plot = evidence_picture(ledger, found)
+    page = report_place(home.settings, plan.round_id)
+    won, lost = judgement.counts["candidate"], judgement.counts["champion"]
+    return Judged(
+        round_id=plan.round_id,
+        kind=plan.kind.replace("-", " "),
+        opponent="the base" if plan.opponent == "base" else f"champion version {plan.opponent_version}",
+        pairs=len(ledger.pairs(plan.round_id)),
+        outcome=now.verdict.outcome if now.verdict else "open",
+        reasons=list(judgement.reasons),
+        counts=dict(judgement.counts),
+        share=won / (won + lost) if won + lost else None,
+        low=judgement.effective_low,
+        high=judgement.effective_high,
+        annotators=len(judgement.raters) + len(judgement.excluded),
+        excluded=dict(judgement.excluded),
+        simulated=now.simulated,
+        plot=pictures.Picture(plot, "image/png", "evidence by ballot") if plot else None,
+        page=f"{page.parent.name}/{page.name}" if now.verdict and page.exists() else "",
     )
 
 
@@ -270,7 +309,8 @@ def _lineage(home: Home, candidate: str | None) -> list[LineageStep]:
         for name in ("catalog/splits", "catalog/qa_pairs", "training/blip2_base", "training/blip2_features")
     ]
     if candidate:
-        road = (BLIP2_ATTRIBUTES.candidate, BLIP2_ATTRIBUTES.scores, BLIP2_ATTRIBUTES.promotion)
+        family = BLIP2_ATTRIBUTES
+        road = (family.candidate, family.scores, family.round, family.verdict, family.promotion)
         steps += [_step(home, "/".join(key.path), candidate) for key in road]
     steps.append(_step(home, "/".join(BLIP2_ATTRIBUTES.champion.path), None))
     steps += [_step(home, name, drop) for drop in home.drops for name in BY_DROP[3:]]
@@ -305,6 +345,8 @@ def _commands(settings: Settings, candidate: str | None) -> list[tuple[str, str]
         (f"cp -r CATALOGUE {inbox}", "a new drop; `make up` reads and describes it"),
         ("make demo CATALOG=DIR", "the same on a catalogue of yours"),
         (f"{at}.venv/bin/selvedge status", "drops, candidates and the champion"),
+        (f"{at}.venv/bin/selvedge review status", "rounds, their ballots and verdicts"),
+        (f"{at}.venv/bin/selvedge history blip2-attributes", "who was champion when, and why"),
         (f"{at}.venv/bin/selvedge rollback blip2-attributes", "the previous champion again"),
         (f"{at}.venv/bin/selvedge infer attributes --catalog DIR --out DIR", "what the champion sees in any catalogue"),
         (f"{at}.venv/bin/selvedge infer descriptions --catalog DIR --out DIR", "and what it says of it"),

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
     from evaluation.agreement import Agreement, Consistency
     from evaluation.ballots import SideBias
+    from evaluation.intervals import Interval
     from evaluation.paired_models import Strengths
     from labeling.review.ledger import Ledger
+    from labeling.review.records import Round
     from labeling.review.tasks import Material
     from orchestration.review.comparison import Compared
 
@@ -71,11 +73,17 @@ class DisputedPair:
 
 @dataclass(frozen=True)
 class Findings:
-    """Everything on the page."""
+    """Everything on the page.
+
+    Attributes:
+        model: of this round's two versions. family: strengths of all versions of the family that rounds of this kind
+            connect with them; None where there are only the two.
+    """
 
     standing: Standing
     path: "pd.DataFrame"
     model: "Strengths | None"
+    family: "Strengths | None"
     agreement: "Agreement"
     consistency: "Consistency"
     side_bias: "SideBias"
@@ -85,6 +93,15 @@ class Findings:
     reasons: Mapping[str, int]
     shown: Mapping[str, int]  # tasks by kind of pair
 
+    @property
+    def family_rows(self) -> "list[tuple[str, float, Interval]]":
+        """Version, strength and its interval, strongest first."""
+        found = self.family
+        if found is None or found.intervals is None:
+            return []
+        rows = zip(found.versions, found.strength, found.intervals, strict=True)
+        return sorted(rows, key=lambda row: -row[1])
+
 
 def gather(ledger: "Ledger", round_id: str, compared: "Compared") -> Findings:
     """Un-blind a round.
@@ -93,7 +110,7 @@ def gather(ledger: "Ledger", round_id: str, compared: "Compared") -> Findings:
         SelvedgeError: there is no such round, or it is not judged: the report tells the sides.
     """
     from evaluation.agreement import rater_agreement, self_consistency
-    from evaluation.ballots import COUNTED, count_ballots, side_bias
+    from evaluation.ballots import side_bias
     from evaluation.paired_models import fit_strengths, round_comparisons
     from evaluation.preference import evidence_path
     from labeling.review.ballots import last_ballots
@@ -107,8 +124,7 @@ def gather(ledger: "Ledger", round_id: str, compared: "Compared") -> Findings:
     table = table_of(ledger, round_id)
     excluded = {one.rater: one.detail for one in ledger.exclusions(round_id)}
     kept = table[~table["rater"].isin(excluded)]
-    fates = count_ballots(table, excluded, now.round.plan.preference)
-    counted = table.drop(index=fates.index[fates != COUNTED])  # plain ballots as the verdict has them
+    counted = _counted(ledger, now.round, table)
     comparisons = round_comparisons(counted, "candidate", "opponent")
     reasons: dict[str, int] = {}
     for ballot in last_ballots(ledger.ballots(round_id)):
@@ -119,6 +135,7 @@ def gather(ledger: "Ledger", round_id: str, compared: "Compared") -> Findings:
         standing=now,
         path=evidence_path(table, now.round.plan.preference),
         model=fit_strengths(comparisons, resamples=RESAMPLES) if len(comparisons) else None,
+        family=_family(ledger, now.round),
         agreement=rater_agreement(counted),
         consistency=self_consistency(kept),
         side_bias=side_bias(kept),
@@ -128,6 +145,40 @@ def gather(ledger: "Ledger", round_id: str, compared: "Compared") -> Findings:
         reasons=dict(sorted(reasons.items(), key=lambda item: -item[1])),
         shown={kind: tasks.count(kind) for kind in ("plain", "gold", "aa", "repeat")},
     )
+
+
+def _counted(ledger: "Ledger", found: "Round", table: "pd.DataFrame") -> "pd.DataFrame":
+    """A round's ballots less the plain ones that its plan leaves out: what the verdict rests on."""
+    from evaluation.ballots import COUNTED, count_ballots
+
+    excluded = {one.rater: one.detail for one in ledger.exclusions(found.plan.round_id)}
+    fates = count_ballots(table, excluded, found.plan.preference)
+    return table.drop(index=fates.index[fates != COUNTED])
+
+
+def _family(ledger: "Ledger", found: "Round") -> "Strengths | None":
+    """Bradley-Terry strengths over every judged round of this kind whose versions a chain of rounds joins to these."""
+    import pandas as pd
+
+    from evaluation.paired_models import fit_strengths, round_comparisons
+
+    judged = []
+    for one in ledger.rounds(found.plan.family):
+        name, plan = one.plan.round_id, one.plan
+        if one.void is None and plan.kind == found.plan.kind and ledger.verdict(name) is not None:
+            counted = _counted(ledger, one, table_of(ledger, name))
+            rows = round_comparisons(counted, plan.candidate_version, plan.opponent_version)
+            if len(rows):
+                judged.append(({plan.candidate_version, plan.opponent_version}, rows))
+    versions = {found.plan.candidate_version, found.plan.opponent_version}
+    joined: list[pd.DataFrame] = []
+    while near := [one for one in judged if one[0] & versions]:
+        judged = [one for one in judged if not one[0] & versions]
+        versions |= set().union(*(names for names, _ in near))
+        joined += [rows for _, rows in near]
+    if len(versions) < 3:
+        return None
+    return fit_strengths(pd.concat(joined, ignore_index=True), resamples=RESAMPLES)
 
 
 def _raters(table: "pd.DataFrame", excluded: Mapping[str, str]) -> tuple[Rater, ...]:

@@ -5,6 +5,17 @@ Belongs here: the order of these steps. Not here: the steps.
 Everything that can be refused is refused before the ledger is written; from then on the round exists, and each later
 step looks at what is there before it adds anything: the tables in the round's folder, the project by its title, the
 tasks by their keys.
+
+Where an opening can be killed, and what the next one does:
+
+    before plan and pairs are registered     nothing happened; it compares and registers
+    while they are registered                one transaction: nothing happened
+    registered, the folder not whole         it compares again and keeps the tables; if they are other ones by now, the
+                                             round, which nobody has seen, becomes void, and a new one is opened
+    folder whole, no project asked for       it reads the folder, and makes the project
+    project asked for or made, not bound     it finds the project by its title, and binds it
+    bound, some tasks uploaded               it uploads the tasks whose keys are not there
+    all uploaded, nobody told                it finds everything, adds nothing, and tells the link
 """
 
 from collections.abc import Callable
@@ -87,7 +98,10 @@ def open_round(
         ServiceUnavailable: Label Studio does not answer.
     """
     from labeling.review import rounds
+    from labeling.review.plan import check_round_id
 
+    if request.round_id is not None:
+        check_round_id(request.round_id)
     known = _open_round_of(ledger, request)
     kept = known is not None and is_whole(round_folder(settings, known.plan.round_id))
     if known is not None and kept:
@@ -95,8 +109,15 @@ def open_round(
         plan = _as_requested(known.plan, request)
     else:
         found = contest()
+        if known is None:  # told before minutes of work, and once more when the plan is registered
+            ledger.refuse_second_round(request.family, request.candidate, found.opponent_version)
         compared = compare(found, request.kind, progress)
         plan = _plan(ledger, request, found, compared, known)
+        if known is not None and _cannot_be_completed(settings, ledger, known, plan):
+            # It would stand in the way of every other round of this candidate.
+            ledger.void_round(known.plan.round_id, "its opening was cut short, and what it was to show changed since")
+            known = _open_round_of(ledger, request)
+            plan = _plan(ledger, request, found, compared, known)
     material = compared.material(plan.seed)
     opened = rounds.open_round(ledger, plan, material, compared.products, compared.splits, progress)
     if not kept:
@@ -132,6 +153,17 @@ def _open_round_of(ledger: "Ledger", request: RoundRequest) -> "Round | None":
             raise SelvedgeError(f"{request.candidate} is being judged in round {round_id}; close that one first.")
         return found
     return None
+
+
+def _cannot_be_completed(settings: "Settings", ledger: "Ledger", known: "Round", plan: "RoundPlan") -> bool:
+    """Whether a round was registered with another plan than can be kept now, and is in nobody's hands."""
+    from labeling.review.plan import plan_changes
+
+    if not plan_changes(known.plan, plan):
+        return False
+    # Looked at again: comparing takes minutes, in which the opening of another process may have come to its end.
+    now = ledger.round(known.plan.round_id)
+    return now.state == "open" and now.project_id is None and not is_whole(round_folder(settings, now.plan.round_id))
 
 
 def _plan(
@@ -190,6 +222,11 @@ def _project(ledger: "Ledger", server: "LabelStudio", opened: "Round", kind: Any
     project = server.find_project(title)
     if project is None:
         config = label_config(kind.question, kind.guidelines, kind.reasons)
-        project = server.create_project(title, config, kind.guidelines, opened.plan.overlap)
+        made = server.create_project(title, config, kind.guidelines, opened.plan.overlap)
+        # Another opening, or one that was killed while the server worked on its request, may have been faster: both
+        # take the older one, or ballots would go where nobody pulls them.
+        project = server.find_project(title) or made
+        if project != made:
+            server.delete_project(made)
     ledger.bind_project(round_id, project)
     return project

@@ -26,6 +26,11 @@ KINDS = {"attribute-cards": "attribute cards", "descriptions": "descriptions"}
 CHOICES = {"candidate": "candidate", "champion": "opponent", "tie": "tie", "both_bad": "both bad"}
 
 
+def report_place(settings: "Settings", round_id: str) -> Path:
+    """Where the page of a round is kept when nobody names a place."""
+    return settings.home / "reports" / f"{round_id}.html"
+
+
 def write_report(settings: "Settings", ledger: "Ledger", round_id: str, out: Path) -> Path:
     """Publish the page of a judged round.
 

@@ -4,6 +4,16 @@ Belongs here: the order of these steps. Not here: what a ballot is worth (labeli
 
 A round is closed before it is judged and its raters are excluded on the final ballots, without a look at which version
 won: between those steps a kill costs nothing, because each finds what was done already.
+
+Where pulling and closing can be killed, and what the next call does:
+
+    while pages are fetched                  nothing is stored; it pulls everything again
+    while the pull is stored                 one transaction: nothing is stored
+    pull stored, nobody told                 it pulls the same again, which adds no row; `status` has the ballots
+    before the round is closed               it is open: it is pulled again and closed
+    closed, raters not excluded              it excludes them, on the ballots that were pulled before the close
+    excluded, not judged                     it finds the exclusions and judges
+    judged, no report                        it gives the verdict there is; the report is written from the ledger
 """
 
 from collections.abc import Callable
@@ -75,6 +85,15 @@ def table_of(ledger: "Ledger", round_id: str) -> "pd.DataFrame":
     from labeling.review.ballots import counted_ballots
 
     return counted_ballots(ledger.ballots(round_id), ledger.pairs(round_id))
+
+
+def evidence_picture(ledger: "Ledger", found: "Round") -> bytes | None:
+    """How the evidence moved with every ballot, as a PNG; None before the first that counts."""
+    from evaluation.preference import evidence_path
+    from orchestration.review.plots import evidence_plot
+
+    path = evidence_path(table_of(ledger, found.plan.round_id), found.plan.preference)
+    return evidence_plot(path, found.plan.preference, found.plan.opponent) if len(path) else None
 
 
 @dataclass(frozen=True)
@@ -160,6 +179,45 @@ def close_round(settings: "Settings", ledger: "Ledger", round_id: str, undecided
         ballots_sha256(everything),
         rests_on_simulation(everything),
     )
+
+
+def judge_if_decided(
+    settings: "Settings",
+    ledger: "Ledger",
+    server: "Callable[[], LabelStudio]",
+    round_id: str,
+    progress: PullProgress | None = None,
+) -> Standing:
+    """Pull, then close and judge a round whose ballots decide it, or which no further ballot can reach.
+
+    Args:
+        server: connects to Label Studio; called only where there is something to pull.
+
+    Returns:
+        how it stands; its verdict is None while it is undecided.
+
+    Raises:
+        SelvedgeError: as `sync_round`.
+        ServiceUnavailable: Label Studio does not answer.
+    """
+    from evaluation.preference import OPEN
+
+    if ledger.verdict(round_id) is None:
+        if ledger.round(round_id).state != "closed":
+            sync_round(settings, ledger, server(), round_id, progress)
+            now = standing(ledger, round_id)
+            if now.judgement.outcome == OPEN and not _is_exhausted(ledger, now.round):
+                return now
+        close_round(settings, ledger, round_id, undecided=True)
+    return standing(ledger, round_id)
+
+
+def _is_exhausted(ledger: "Ledger", found: "Round") -> bool:
+    """Whether every task has all the ballots it was shown for; void ones are used up, too."""
+    pairs = ledger.pairs(found.plan.round_id)
+    ballots = ledger.ballots(found.plan.round_id)
+    given = {one.annotation.annotation_id for one in ballots if one.annotation.task_key in pairs}
+    return len(given) >= len(pairs) * found.plan.overlap
 
 
 def _exclusions(excluded: dict[str, str]) -> "list[Exclusion]":

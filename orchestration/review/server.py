@@ -83,13 +83,13 @@ def add_annotator(settings: Settings, email: str) -> tuple["Credentials", Path]:
         SelvedgeError: the e-mail has an account already, or is none. ServiceUnavailable: no Label Studio.
     """
     server = connect(settings)
+    stored = _stored_password(settings, email) is not None
     place, password = _password(settings, email)
     try:
         made = server.create_annotator(email, password)
     except SelvedgeError as error:
-        known = _told_to_exist(error)
-        if not known and not isinstance(error, ServiceUnavailable):
-            place.unlink(missing_ok=True)  # no account, no password
+        if not stored and not isinstance(error, ServiceUnavailable):
+            place.unlink(missing_ok=True)  # no account has this password, though one may have this e-mail
         raise
     return made, place
 
@@ -105,12 +105,6 @@ def account_of(settings: Settings, server: "LabelStudio", email: str) -> "LabelS
     except AnnotatorExists:
         account = server.sign_in(email, password)
     return LabelStudio(server.url, account.token)
-
-
-def _told_to_exist(error: SelvedgeError) -> bool:
-    from labeling.review.label_studio_accounts import AnnotatorExists
-
-    return isinstance(error, AnnotatorExists)
 
 
 def _token(settings: Settings) -> str:
@@ -146,16 +140,25 @@ def _token_file(settings: Settings) -> Path:
     return settings.secrets / "label-studio-token"
 
 
+def _password_file(settings: Settings, email: str) -> Path:
+    name = re.sub(r"[^a-z0-9@._+-]", "_", email.strip().lower())[:120]
+    return settings.secrets / "annotators" / f"{name}.json"
+
+
+def _stored_password(settings: Settings, email: str) -> str | None:
+    """What an earlier call stored for this annotator of this server."""
+    try:
+        known: Mapping[str, Any] = json.loads(_password_file(settings, email).read_text())
+        return str(known["password"]) if known["server"] == settings.label_studio_uri else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def _password(settings: Settings, email: str) -> tuple[Path, str]:
     """The file of an annotator's password, and the password: what is stored, else a new one."""
-    name = re.sub(r"[^a-z0-9@._+-]", "_", email.strip().lower())[:120]
-    place = settings.secrets / "annotators" / f"{name}.json"
-    try:
-        known: Mapping[str, Any] = json.loads(place.read_text())
-        if known["server"] == settings.label_studio_uri:
-            return place, str(known["password"])
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
+    place, stored = _password_file(settings, email), _stored_password(settings, email)
+    if stored is not None:
+        return place, stored
     password = secrets.token_urlsafe(12)
     content = {"server": settings.label_studio_uri, "email": email.strip().lower(), "password": password}
     _write_secret(place, json.dumps(content, indent=1))

@@ -3,15 +3,11 @@
 The page's own requests are sent to the real web server; the real daemon evaluates the conditions and launches runs.
 """
 
-import json
 import os
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,32 +15,15 @@ from catalog.drawn import draw_catalogue
 from orchestration.in_process import keys
 from orchestration.instance import open_instance
 from orchestration.partitions import DROPS
-from orchestration.resources import materialised
 from orchestration.services import everything
 from orchestration.settings import Settings
+from tests.e2e.dagster_page import Page, wait_for
 from tests.orchestration.micro_base import save_micro_base, save_micro_settings
 from tests.ports import free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_SECONDS = 480
-LAUNCH = """
-mutation Launch($parameters: ExecutionParams!) {
-  launchPipelineExecution(executionParams: $parameters) {
-    __typename
-    ... on LaunchRunSuccess { run { runId } }
-    ... on PythonError { message }
-    ... on RunConfigValidationInvalid { errors { message } }
-  }
-}
-"""
-ADD = """
-mutation Add($repository: RepositorySelector!, $drop: String!) {
-  addDynamicPartition(repositorySelector: $repository, partitionsDefName: "drop", partitionKey: $drop) { __typename }
-}
-"""
-REPOSITORY = {"repositoryName": "__repository__", "repositoryLocationName": "orchestration.definitions"}
 
 
 @pytest.fixture(scope="module")
@@ -80,18 +59,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 
 def test_a_drop_materialised_in_the_page_is_published(home: Settings, tmp_path: Path) -> None:
     draw_catalogue(tmp_path / "delivery", 20, 5, size=64, workers=1, first_id=80001)
-    assert ask(home, ADD, repository=REPOSITORY, drop="from-the-page")
-    parameters = {
-        "selector": {
-            **REPOSITORY,
-            "pipelineName": "__ASSET_JOB",
-            "assetSelection": [{"path": list(key.path)} for key in keys("catalog/products", "catalog/quarantine")],
-        },
-        "runConfigData": json.dumps({"ops": {"read_drop": {"config": {"source": str(tmp_path / "delivery")}}}}),
-        "executionMetadata": {"tags": [{"key": "dagster/partition", "value": "from-the-page"}]},
-    }
-    launched = ask(home, LAUNCH, parameters=parameters)["launchPipelineExecution"]
-    assert launched["__typename"] == "LaunchRunSuccess", launched
+    page = Page(home, "orchestration.definitions")
+    page.add_drop("from-the-page")
+    config = {"ops": {"read_drop": {"config": {"source": str(tmp_path / "delivery")}}}}
+    page.materialise(keys("catalog/products", "catalog/quarantine"), "from-the-page", config)
     published = wait_for(home, "inference/descriptions", "from-the-page")
     assert published["rows"] == 20
     attributes = wait_for(home, "inference/attributes", "from-the-page")
@@ -105,27 +76,3 @@ def test_a_folder_in_the_inbox_is_published(home: Settings) -> None:
     assert wait_for(home, "inference/descriptions", "from-the-inbox")["rows"] == 12
     with open_instance(home) as instance:
         assert instance.get_dynamic_partitions(DROPS.name or "")[-1] == "from-the-inbox"
-
-
-def ask(home: Settings, query: str, **variables: Any) -> dict[str, Any]:
-    """One request to the page's own interface."""
-    body = json.dumps({"query": query, "variables": variables}).encode()
-    request = urllib.request.Request(f"{home.dagster_uri}/graphql", body, headers={"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=60) as response:
-        answer = json.load(response)
-    assert "errors" not in answer, answer
-    return dict(answer["data"])
-
-
-def wait_for(home: Settings, name: str, partition: str | None, good: Any = lambda told: True) -> dict[str, Any]:
-    """The asset's metadata as soon as it is there; fails with the sentence of a failed run at once."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    with open_instance(home) as instance:
-        while time.monotonic() < deadline:
-            told = materialised(instance, name, partition)
-            if told is not None and good(told):
-                return told
-            failed = [run.tags for run in instance.get_runs(limit=20) if run.is_failure]
-            assert not failed, failed
-            time.sleep(1.0)
-    raise AssertionError(f"{name} of {partition} was not published within {PATIENCE_SECONDS} s")

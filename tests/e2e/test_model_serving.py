@@ -15,7 +15,7 @@ from catalog.tables import publish_bytes
 from evaluation.gate import Evidence
 from infra.local.services import Service, ensure
 from orchestration.families.blip2_attributes import BLIP2_ATTRIBUTES
-from orchestration.family import evidence_place
+from orchestration.family_evidence import evidence_place
 from orchestration.instance import open_instance
 from orchestration.registry import CHAMPION, Registry
 from orchestration.resources import Tables, materialised

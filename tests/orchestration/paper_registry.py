@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from catalog.errors import SelvedgeError
-from orchestration.registry import CHALLENGER, ModelVersionInfo
+from orchestration.registry import CHALLENGER, ModelVersionInfo, Registry
 from orchestration.settings import Settings
 
 
@@ -88,6 +88,9 @@ class PaperRegistry:
 
     def of_candidate(self, family: str, candidate: str) -> ModelVersionInfo | None:
         return next((one for one in self.versions(family) if one.candidate == candidate), None)
+
+    def note_decision(self, family: str, candidate: str, passed: bool, reasons: Sequence[str]) -> None:
+        Registry.note_decision(self, family, candidate, passed, reasons)  # type: ignore[arg-type]
 
     def aliases(self, family: str) -> Mapping[str, int]:
         return dict(self.client.read()["aliases"].get(family, {}))

@@ -8,10 +8,11 @@ import pytest
 
 from catalog.errors import SelvedgeError
 from orchestration.conditions import follows_new
-from orchestration.family import Family, family_definitions
+from orchestration.family import Family
+from orchestration.family_road import family_definitions
 from orchestration.in_process import InProcess
 from orchestration.partitions import DROPS, EVERY, SAME
-from orchestration.resources import Tables, newest
+from orchestration.resources import Reviews, Tables, newest
 from tests.orchestration.toy_family import Shelf, open_toy, toy_family, toy_settings
 from training.reporting import Silent
 
@@ -66,7 +67,13 @@ def road(tmp_path: Path) -> Road:
     definitions = dg.Definitions.merge(
         dg.Definitions(
             assets=[toy_features, products, toys],
-            resources={"settings": settings, "tables": tables, "models": shelf, "progress": Silent()},
+            resources={
+                "settings": settings,
+                "tables": tables,
+                "models": shelf,
+                "reviews": Reviews(settings=settings),
+                "progress": Silent(),
+            },
             executor=dg.in_process_executor,
         ),
         family_definitions(family),

@@ -9,15 +9,16 @@ import dagster as dg
 import pytest
 
 from catalog.errors import SelvedgeError
-from evaluation.gate import Evidence, GateRule
-from orchestration import family as road_of
-from orchestration.family import Family, family_definitions
+from evaluation.gate import Decision, Evidence, GateRule
+from orchestration import family_road as road_of
+from orchestration.family import Family
+from orchestration.family_road import family_definitions
 from orchestration.in_process import InProcess
 from orchestration.ledger import open_ledger
 from orchestration.promotion import history, promote, rollback
 from orchestration.promotion_repair import settle
 from orchestration.registry import ModelVersionInfo
-from orchestration.resources import Tables, newest
+from orchestration.resources import Reviews, Tables, newest
 from tests.orchestration.paper_registry import PaperRegistry
 from tests.orchestration.registering import evidence_of
 from tests.orchestration.toy_family import open_toy, toy_family, toy_settings
@@ -44,6 +45,9 @@ class PaperModels:
 
     def promote(self, family: str, evidence: Evidence, rule: GateRule) -> ModelVersionInfo:
         return promote(self.registry, rule, evidence, by="dagster").require_champion()
+
+    def note_decision(self, family: str, candidate: str, decision: Decision) -> None:
+        self.registry.note_decision(family, candidate, decision.promote, decision.reasons)
 
     def repair(self, family: str) -> Sequence[str]:
         return settle(self.registry, [family])
@@ -86,7 +90,13 @@ def road(tmp_path: Path) -> Road:
     def toy_features() -> dg.MaterializeResult:
         return dg.MaterializeResult()
 
-    resources = {"settings": settings, "tables": tables, "models": PaperModels(registry), "progress": Silent()}
+    resources = {
+        "settings": settings,
+        "tables": tables,
+        "models": PaperModels(registry),
+        "reviews": Reviews(settings=settings),
+        "progress": Silent(),
+    }
     definitions = dg.Definitions.merge(
         dg.Definitions(assets=[toy_features], resources=resources, executor=dg.in_process_executor),
         family_definitions(family),

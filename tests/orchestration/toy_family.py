@@ -11,7 +11,7 @@ import dagster as dg
 import pandas as pd
 
 from catalog.errors import SelvedgeError
-from evaluation.gate import Evidence, GateRule, decide, metrics_evidence
+from evaluation.gate import Decision, Evidence, GateRule, decide, metrics_evidence
 from orchestration.candidates import Opening, name_candidate, record_opening
 from orchestration.family import CandidateJob, Family, Scored, Trained
 from orchestration.partitions import EVERY, candidate_partitions
@@ -29,6 +29,7 @@ class Shelf:
 
     versions: list[tuple[str, float]] = field(default_factory=list)  # candidate, mean; version = place + 1
     champions: list[int] = field(default_factory=list)
+    decisions: dict[str, Decision] = field(default_factory=dict)
 
     def champion(self, family: str) -> ModelVersionInfo | None:
         return self.version(family, self.champions[-1]) if self.champions else None
@@ -54,6 +55,9 @@ class Shelf:
             self.champions.append(number)
         return self.version(family, number)
 
+    def note_decision(self, family: str, candidate: str, decision: Decision) -> None:
+        self.decisions[candidate] = decision
+
     def repair(self, family: str) -> list[str]:
         """Nothing is ever cut short in a dictionary."""
         return []
@@ -76,7 +80,7 @@ def toy_family(name: str = "toy", mean: float = 0.5) -> Family:
         open=lambda instance, settings, tables: Opening(name, {"mean": mean}, "dataset", {}),
         train=train_toy,
         score=score_toy,
-        rule=lambda: GateRule(name, delta=0.05),
+        rule=lambda settings: GateRule(name, delta=0.05),
         publishes=dg.AssetKey(["inference", "toys"]),
     )
 

@@ -33,6 +33,13 @@ def test_both_sides_are_rendered_by_the_same_tag():
         assert {**left.attrib, "name": "", "value": ""} == {**right.attrib, "name": "", "value": ""}
 
 
+def test_the_page_says_its_keys_and_offers_letters_only_where_there_are_reasons():
+    plain, reasoned = label_config("Which?", "<p>Look.</p>"), label_config("Which?", "", ["a", "b"])
+    assert "Press 1, 2, 3 or 4, then Enter." in plain and "letters" not in plain and 'name="guide"' in plain
+    assert "Press 1, 2, 3 or 4, letters for your reasons if you like, then Enter." in reasoned
+    assert 'name="guide"' not in reasoned  # Label Studio shows nothing for an empty text
+
+
 def test_a_page_that_asks_nothing_or_too_much_is_refused():
     with pytest.raises(SelvedgeError, match="a page without a question asks nothing"):
         label_config(" ", "")

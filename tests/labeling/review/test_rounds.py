@@ -11,7 +11,7 @@ from catalog.errors import SelvedgeError
 from labeling.review.kinds import AttributeCards
 from labeling.review.ledger import Ledger
 from labeling.review.rounds import gather_material, open_round, round_tasks
-from labeling.review.tasks import Material
+from labeling.review.tasks import Material, can_be_planted
 from tests.labeling.review.rounds_for_tests import (
     attribute_table,
     card_material,
@@ -108,6 +108,41 @@ def test_only_products_with_both_results_are_drawn(ledger: Ledger) -> None:
     material = gather_material(AttributeCards(schema()), *tables, true_labels(), photo, 7)
     open_round(ledger, plan(), material, *catalogue())
     assert max(pair.item for pair in ledger.pairs("may-one").values()) <= 30
+
+
+def gold_material(candidate_wrong: float, champion_wrong: float) -> Material:
+    tables = attribute_table(1, wrong=candidate_wrong), attribute_table(2, wrong=champion_wrong)
+    return gather_material(AttributeCards(schema()), *tables, true_labels(), photo, 7)
+
+
+@pytest.mark.parametrize(
+    ("candidate_wrong", "champion_wrong", "planted_in"),
+    [(0.0, 1.0, {"candidate"}), (1.0, 0.0, {"champion"}), (0.5, 0.5, {"candidate", "champion"})],
+)
+def test_an_error_is_planted_in_whichever_version_is_right(
+    ledger: Ledger, tmp_path: Path, candidate_wrong: float, champion_wrong: float, planted_in: set[str]
+) -> None:
+    material = gold_material(candidate_wrong, champion_wrong)
+    open_round(ledger, plan(gold_share=0.5), material, *catalogue())
+    golden = [pair for pair in ledger.pairs("may-one").values() if pair.slot == "gold"]
+    assert len(golden) == 10 and {pair.left for pair in golden} == planted_in
+    tasks = list(round_tasks(ledger, "may-one", material))
+    shown = {task["key"]: task for task in tasks}
+    for pair in golden:
+        assert can_be_planted(material, pair.left, pair.item)
+        own = material.of(pair.left)[pair.item]
+        planted = material.kind.plant(own, material.products[pair.item], material.seed)
+        sides = [material.kind.render(one) for one in (own, planted)]
+        task = shown[pair.task_key]
+        assert [task["left"], task["right"]] == (sides if pair.sound == "left" else sides[::-1])
+    again = round_tasks(new_ledger(tmp_path), "may-one", gold_material(candidate_wrong, champion_wrong))
+    assert json.dumps(list(again)).encode() == json.dumps(tasks).encode()
+
+
+def test_two_versions_that_are_never_right_leave_nothing_to_plant_an_error_in(ledger: Ledger) -> None:
+    with pytest.raises(SelvedgeError, match=r"needs 2 gold pairs, but an error can be planted in 0 test products only"):
+        open_round(ledger, plan(), gold_material(1.0, 1.0), *catalogue())
+    assert ledger.rounds() == []
 
 
 def test_a_version_without_results_is_told() -> None:

@@ -77,3 +77,17 @@ def test_ballots_of_an_excluded_rater_are_told_and_not_counted(settings, tmp_pat
     assert found.pairs == () and found.path.empty and found.model is None
     page = write_report(settings, ledger, NAME, tmp_path / "page.html").read_text()
     assert "3 left out by the rules of the plan" in page and "rater excluded 120" in page
+
+
+def test_versions_are_ranked_over_all_rounds_that_a_chain_joins(settings, tmp_path):
+    rounds = (("first-one", "3", "base-1", 0.7), (NAME, "4", "3", 0.9), ("elsewhere", "9", "8", 0.6))
+    for number, (name, candidate, opponent, preference) in enumerate(rounds):
+        names = {"round_id": name, "candidate": f"c{candidate}", "candidate_version": candidate}
+        ledger = opened(settings, project=number + 1, opponent_version=opponent, **names)
+        voted(ledger, preference, name=name)
+        close_round(settings, ledger, name, undecided=True)
+        found = gather(ledger, name, read_compared(round_folder(settings, name)))
+        assert [row[0] for row in found.family_rows] == (["4", "3", "base-1"] if name == NAME else [])
+    page = write_report(settings, ledger, NAME, tmp_path / "page.html").read_text()
+    assert "All versions of blip2-attributes" in page
+    assert "All versions of" not in write_report(settings, ledger, "elsewhere", tmp_path / "other.html").read_text()

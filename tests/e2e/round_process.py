@@ -1,0 +1,180 @@
+"""One step of a round's life as a process of its own, which ends itself with SIGKILL at a chosen moment.
+
+    python -m tests.e2e.round_process HOME PORT STEP [MOMENT]
+
+Belongs here: the steps, and the moments at which they can end. Not here: what must be true afterwards
+(test_round_killed.py).
+
+Steps: `open`, `sync` and `close` are the commands of these names, `close` with the report behind it; `judge` is what
+the graph does when votes arrive. Only the two models are made up: what they say of the products is drawn.
+"""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import requests
+from sqlalchemy import Engine, event
+
+from catalog import tables
+from labeling.review import label_studio, rounds
+from labeling.review.label_studio import LabelStudio
+from labeling.review.label_studio_connection import Connection
+from labeling.review.ledger import Ledger
+from orchestration.cli import review_commands
+from orchestration.cli.main import run
+from orchestration.ledger import open_ledger
+from orchestration.review import opening
+from orchestration.review.contest import Contest
+from orchestration.review.report import report_place, write_report
+from orchestration.review.rounds import judge_if_decided
+from orchestration.review.server import connect
+from orchestration.settings import load_settings
+from tests.labeling.review import rounds_for_tests as drawn
+from tests.orchestration.review.drawn_round import compared
+
+FAMILY, CANDIDATE = drawn.plan().family, drawn.plan().candidate
+ROUND = f"{CANDIDATE}-r1"
+ITEMS, OVERLAP, PRODUCTS = 12, 5, 30
+TASKS = ITEMS + 1 + 1 + 1  # a gold pair, an identical one and a repeat
+BATCH = PAGE = 6  # three batches up, three pages down
+
+# Where a step ends: (what is wrapped, its name, before or after the call, the how manieth call).
+CALLS: dict[str, tuple[Any, str, bool, int]] = {
+    "compared": (rounds, "open_round", True, 1),
+    "registered": (Ledger, "open_round", False, 1),
+    "keeping": (tables, "write_table", False, 3),
+    "kept": (opening, "keep", False, 1),
+    "project made": (LabelStudio, "create_project", False, 1),
+    "bound": (Ledger, "bind_project", False, 1),
+    "uploading": (LabelStudio, "_import_batch", False, 1),
+    "uploaded": (LabelStudio, "import_tasks", False, 1),
+    "fetching": (LabelStudio, "_tasks_page", False, 2),
+    "fetched": (LabelStudio, "pull_annotations", False, 1),
+    "stored": (Ledger, "store_pull", False, 1),
+    "decided": (Ledger, "close_round", True, 1),
+    "closed": (Ledger, "close_round", False, 1),
+    "excluded": (Ledger, "exclude", False, 1),
+    "judged": (Ledger, "record_verdict", False, 1),
+    "reporting": (tables, "publish_bytes", True, 1),
+}
+# Inside a transaction: after this statement, before the commit.
+STATEMENTS = {
+    "making the ledger": "CREATE TABLE pairs",
+    "registering": "INSERT INTO pairs",
+    "storing the pull": "INSERT INTO pulls",
+    "storing its ballots": "INSERT INTO ballots",
+    "closing": "INSERT INTO round_events",
+    "excluding": "INSERT INTO exclusions",
+    "judging": "INSERT INTO verdicts",
+}
+# A request is sent, and its answer never read.
+REQUESTS = {"project asked for": "/api/projects/", "batch sent": "/import"}
+
+
+def main() -> None:
+    """Take the step; its result is one line of JSON on stdout."""
+    home, port, step, *moment = sys.argv[1:]
+    os.environ |= {"SELVEDGE_HOME": home, "SELVEDGE_LABEL_STUDIO_PORT": port}
+    label_studio.BATCH_TASKS, label_studio.PAGE_TASKS = BATCH, PAGE
+    opening.compare = lambda *_: compared(Path(home) / "pictures", products=PRODUCTS)
+    review_commands._registered = lambda *_: contest()
+    if moment:
+        arm(moment[0])
+    sys.exit(STEPS[step]())
+
+
+def contest() -> Contest:
+    """Two versions whose answers nobody asks for."""
+    versions = ("4", "champion", "3")
+    return Contest(FAMILY, CANDIDATE, *versions, None, drawn.schema(), none_needed, none_needed)  # type: ignore[arg-type]
+
+
+def none_needed() -> NoReturn:
+    raise AssertionError("what the models say is drawn")
+
+
+def open_() -> int:
+    numbers = ("--items", str(ITEMS), "--overlap", str(OVERLAP))
+    return run(["review", "open", FAMILY, CANDIDATE, *numbers, "--json"])
+
+
+def sync() -> int:
+    return run(["review", "sync", ROUND, "--json"])
+
+
+def close() -> int:
+    return run(["review", "close", ROUND, "--undecided", "--json"]) or run(["review", "report", ROUND, "--json"])
+
+
+def judge() -> int:
+    settings = load_settings()
+    ledger = open_ledger(settings)
+    found = judge_if_decided(settings, ledger, lambda: connect(settings), ROUND)
+    assert found.verdict is not None
+    write_report(settings, ledger, ROUND, report_place(settings, ROUND))
+    print(json.dumps({"outcome": found.verdict.outcome}))
+    return 0
+
+
+STEPS: dict[str, Callable[[], int]] = {"open": open_, "sync": sync, "close": close, "judge": judge}
+
+
+def arm(moment: str) -> None:
+    """Let the process end at this moment, by a signal that nothing in it can see coming."""
+    if moment in STATEMENTS:
+        event.listen(Engine, "after_cursor_execute", _ending_after(STATEMENTS[moment]))
+    elif moment in REQUESTS:
+        Connection._send = _ending_when_sent(Connection._send, REQUESTS[moment])  # type: ignore[method-assign]
+    else:
+        owner, name, before, number = CALLS[moment]
+        setattr(owner, name, _ending(getattr(owner, name), before, number))
+
+
+def end() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _ending(function: Callable[..., Any], before: bool, number: int) -> Callable[..., Any]:
+    calls = 0
+
+    def wrapped(*arguments: Any, **named: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if before and calls == number:
+            end()
+        result = function(*arguments, **named)
+        if not before and calls == number:
+            end()
+        return result
+
+    return wrapped
+
+
+def _ending_after(statement: str) -> Callable[..., None]:
+    def executed(connection: Any, cursor: Any, text: str, *_: Any) -> None:
+        if " ".join(text.split()).startswith(statement):
+            end()
+
+    return executed
+
+
+def _ending_when_sent(send: Callable[..., Any], ending: str) -> Callable[..., Any]:
+    def sent(self: Connection, method: str, path: str, params: Any, content: Any, seconds: float, token: Any) -> Any:
+        if method != "POST" or not path.endswith(ending):
+            return send(self, method, path, params, content, seconds, token)
+        try:
+            send(self, method, path, params, content, 0.001, token)  # the request goes out whole before this is up
+        except requests.ReadTimeout:
+            end()
+        raise AssertionError("the server answered within a millisecond")
+
+    return sent
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""The annotator's page: a round voted in by keyboard in a real browser, which is told nothing that names a side.
+
+Belongs here: rounds as `selvedge review open` makes them, as people meet them. Not here: what Label Studio does with
+votes (test_label_studio.py), guessing sides from the tasks' own words (tests/labeling/review/test_blindness.py).
+"""
+
+import base64
+import json
+import secrets
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from labeling.review.kinds import AttributeCards, Descriptions
+from labeling.review.label_page import label_config
+from labeling.review.rendering import picture_uri
+from orchestration.cli.main import run
+from orchestration.ledger import open_ledger
+from orchestration.review.rounds import sync_round
+from orchestration.review.server import add_annotator, connect
+from orchestration.settings import load_settings
+from tests.e2e.annotator_browser import IN_SIGHT, SIDES, Visit, leaks, tasks_in
+from tests.e2e.label_studio_home import ENVIRONMENTS
+from tests.labeling.review.rounds_for_tests import photo
+from tests.orchestration.trained_model import train_small_model
+from training.blip2.artefact import read_about
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("label-studio"),
+    pytest.mark.timeout(900),
+]
+
+CHOICES = {"1": "left", "2": "right", "3": "tie", "4": "both_bad"}
+REASONS = "qwe"
+PRESSED = ("1", "2q", "3", "4we", "1", "2", "3", "4", "1", "2")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A candidate that answers at random, and the catalogue it was trained on."""
+    return train_small_model(tmp_path_factory.mktemp("trained"), products=160)
+
+
+@pytest.fixture
+def home(label_studio, tmp_path, monkeypatch):
+    """Settings of a home whose Label Studio is the session's."""
+    monkeypatch.setenv("SELVEDGE_HOME", str(label_studio.folder))
+    monkeypatch.setenv("SELVEDGE_LABEL_STUDIO_PORT", str(label_studio.port))
+    monkeypatch.setenv("SELVEDGE_LABEL_STUDIO_ENVIRONMENTS", str(ENVIRONMENTS))
+    monkeypatch.setenv("SELVEDGE_LEDGER", f"sqlite:///{tmp_path / 'ledger.db'}")
+    return load_settings()
+
+
+@pytest.fixture
+def annotator(home):
+    """E-mail and password of a new account, as its file holds them."""
+    _, place = add_annotator(home, f"anna-{secrets.token_hex(4)}@shop.example")
+    account = json.loads(place.read_text())
+    return account["email"], account["password"]
+
+
+def names_behind(home, name: str, trained) -> set[str]:
+    """Everything that would name a side of a round, or let one compute it."""
+    found = open_ledger(home).round(name)
+    plan, about = found.plan, read_about(trained.artefact)
+    versions = {plan.family, plan.candidate, plan.candidate_version, plan.opponent_version, plan.round_id}
+    digests = {about["digest"], about["base"]["digest"], plan.sha256, *plan.results.values()}
+    key = {found.key.hex(), base64.b64encode(found.key).decode(), base64.urlsafe_b64encode(found.key).decode()}
+    return versions | digests | key
+
+
+@pytest.mark.parametrize("kind", [AttributeCards, Descriptions])
+def test_ten_pairs_are_voted_by_keyboard_and_nothing_received_tells_a_side(
+    kind, home, trained, annotator, browser, capsys, tmp_path
+):
+    # A random model is never right, so there is nothing to plant an error in.
+    models = ("--model", str(trained.folder), "--catalog", str(trained.catalog), "--items", "8", "--gold", "0")
+    assert run(["review", "open", "blip2-attributes", *models, "--kind", kind.name, "--json"]) == 0
+    opened = json.loads(capsys.readouterr().out)
+    name = opened["round"]
+    assert opened["pairs"] == len(PRESSED)
+    began, pressed = time.monotonic(), {}
+    visit = Visit(browser, tmp_path)
+    visit.open(opened["link"], *annotator)
+    for number, keys in enumerate(PRESSED):
+        if number:
+            visit.wait_for_pair()
+        left, right = visit.page.evaluate(SIDES)
+        assert left == right
+        assert visit.page.evaluate(IN_SIGHT)
+        if number == 0:
+            visit.look("first-pair")
+            visit.look_at_guidelines("Look at the picture first.")
+        visit.choose(keys)
+        if number == 3:
+            visit.look("chosen")
+        pressed[visit.submit()] = CHOICES[keys[0]], tuple(kind.reasons[REASONS.index(key)] for key in keys[1:])
+    visit.page.get_by_text("All tasks in the queue have been completed").wait_for()
+    visit.look("last-page")
+    took = time.monotonic() - began
+    received = visit.leave()
+    ledger = open_ledger(home)
+    searched = {task["key"] for piece in received for task in tasks_in(piece.text)}
+    assert searched == ledger.pairs(name).keys()
+    assert leaks(received, names_behind(home, name, trained)) == {}
+
+    pulled = sync_round(home, ledger, connect(home), name)
+    assert (pulled.new, pulled.corrected, pulled.void) == (10, 0, ())
+    votes = [ballot.annotation for ballot in ledger.ballots(name)]
+    assert {one.task_id: (one.side, one.reasons) for one in votes} == pressed
+    assert {one.task_key for one in votes} == ledger.pairs(name).keys()
+    assert {(one.rater, one.updated_by) for one in votes} == {(annotator[0], None)}
+    assert min(one.seconds for one in votes) > 0 and sum(one.seconds for one in votes) < took
+
+
+def test_the_search_finds_every_name_that_is_planted(home, annotator, browser, tmp_path):
+    candidate, digest, run_id = "blip2-attributes-20260401-5eaf0d", secrets.token_hex(32), secrets.token_hex(16)
+    server = connect(home)
+    picture = base64.b64decode(picture_uri(photo(1), "product 1").partition(",")[2])
+    marked = picture[:2] + b"\xff\xfe\x00\x0e" + digest[:12].encode() + picture[2:]  # a comment in the file
+    task = {"key": secrets.token_hex(16), "photo": f"data:image/jpeg;base64,{base64.b64encode(marked).decode()}"}
+    task |= {"left": "<p>A blue shirt.</p>", "right": f"<p>A <b>blue</b> shirt.</p><i class='{run_id}'></i>"}
+    config = label_config("Which is better?", "<p>The challenger may be better.</p>")
+    project = server.create_project(f"Review {candidate}", config, "", overlap=1)
+    server.import_tasks(project, [task | {"source": "base"}])
+    visit = Visit(browser, tmp_path)
+    visit.open(server.project_url(project), *annotator)
+    found = leaks(visit.leave(), {candidate, digest})
+    server.delete_project(project)
+    planted = {candidate, digest[:12], run_id, "challenger", "field source", "sides differ in kind"}
+    assert found.keys() == planted
+    assert any("/api/" in where for where in found[candidate])

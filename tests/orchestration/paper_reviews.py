@@ -1,0 +1,95 @@
+"""Rounds on paper: the ledger, the round's folder and the judgement are the real ones; only Label Studio is a list.
+
+tests/e2e/test_review_road.py drives the same road through a real server.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from catalog.errors import ServiceUnavailable
+from labeling.review.label_studio_records import Annotation, Counter
+from labeling.review.ledger import Ledger
+from labeling.review.records import PulledAnnotation
+from orchestration.ledger import open_ledger
+from orchestration.review.opening import Opened
+from orchestration.review.report import report_place, write_report
+from orchestration.review.rounds import Standing, judge_if_decided
+from orchestration.settings import Settings
+from tests.orchestration.review.drawn_round import opened, votes
+
+ITEMS = 40
+
+
+@dataclass
+class PaperReviews:
+    """The methods of `orchestration.resources.Reviews`.
+
+    Attributes:
+        registry: tells candidate's and champion's versions.
+        held: what Label Studio holds, by project. down: it does not answer.
+    """
+
+    settings: Settings
+    registry: Any
+    held: dict[int, list[Annotation]] = field(default_factory=dict)
+    down: bool = False
+    pulls: int = 0
+
+    def ledger(self) -> Ledger:
+        return open_ledger(self.settings)
+
+    def open(self, family: str, candidate: str, review: Any, progress: Any) -> Opened:
+        champion = self.registry.champion(family)
+        version = str(self.registry.of_candidate(family, candidate).version)
+        project = len(self.ledger().rounds()) + 1
+        ledger = opened(
+            self.settings,
+            project=project,
+            round_id=f"{candidate}-r1",
+            family=family,
+            candidate=candidate,
+            candidate_version=version,
+            opponent="base" if champion is None else "champion",
+            opponent_version="base" if champion is None else str(champion.version),
+            items=ITEMS,
+        )
+        found = ledger.round(f"{candidate}-r1")
+        return Opened(found, "http://paper", len(ledger.pairs(found.plan.round_id)), False)
+
+    def counter(self, project: int) -> Counter:
+        if self.down:
+            raise ServiceUnavailable("Label Studio at 127.0.0.1:1 does not answer.")
+        held = self.held.get(project, [])
+        return Counter(60, 0, len(held), max((one.updated_at for one in held), default=None))
+
+    def judge(self, round_id: str, progress: Any) -> Standing:
+        return judge_if_decided(self.settings, self.ledger(), lambda: self, round_id)  # type: ignore[arg-type,return-value]
+
+    def pull_annotations(self, project: int, progress: Any) -> list[Annotation]:
+        self.pulls += 1
+        return list(self.held.get(project, []))
+
+    def report(self, round_id: str) -> str:
+        place: Path = write_report(self.settings, self.ledger(), round_id, report_place(self.settings, round_id))
+        return str(place)
+
+    def vote(self, candidate: str, preference: float, raters: int = 6) -> None:
+        """Scripted annotators work through the candidate's round in turns, as many on a pair as the plan asks for."""
+        found = next(one for one in self.ledger().rounds() if one.plan.candidate == candidate)
+        cast = votes(self.ledger(), preference, raters, found.plan.round_id)
+        turns = [cast[start : start + raters] for start in range(0, len(cast), raters)]
+        shown = [
+            turn[(number + place) % raters]
+            for number, turn in enumerate(turns)
+            for place in range(min(raters, found.plan.overlap))
+        ]
+        self.held[found.project_id or 0] = [as_held(one) for one in shown]
+
+
+def as_held(one: PulledAnnotation, changed_by: int | None = None) -> Annotation:
+    """A vote as Label Studio has it; changed_by: the account that changed it, None for its author."""
+    return Annotation(
+        one.annotation_id, one.task_id, one.task_key, 1, one.rater, changed_by, (one.side,), (), one.seconds,
+        one.created_at, one.updated_at, False,
+    )  # fmt: skip

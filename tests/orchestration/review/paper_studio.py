@@ -1,0 +1,78 @@
+"""Label Studio on paper: projects, tasks and annotations in dictionaries, for tests of what a round asks of it.
+
+Belongs here: the methods that opening and pulling call. Not here: HTTP and accounts, which only the real one shows
+(tests/e2e/test_label_studio.py, tests/e2e/test_round_killed.py).
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from labeling.review.label_studio import ProjectGone
+from labeling.review.label_studio_records import Annotation, Counter
+from orchestration.review.contest import Contest
+from tests.labeling.review import rounds_for_tests as drawn
+
+
+@dataclass
+class PaperStudio:
+    """One server.
+
+    Attributes:
+        projects: titles by id. tasks: keys by project. held: annotations by project.
+        rival: called when a project is asked for, before it is made.
+    """
+
+    projects: dict[int, str] = field(default_factory=dict)
+    tasks: dict[int, list[str]] = field(default_factory=dict)
+    held: dict[int, list[Annotation]] = field(default_factory=dict)
+    rival: Callable[[str], None] = lambda title: None
+    made: int = 0
+
+    def counter(self, project: int) -> Counter:
+        self._refuse_unknown(project)
+        return Counter(len(self.tasks[project]), 0, len(self.held.get(project, [])), None)
+
+    def create_project(self, title: str, config: str, instructions: str, overlap: int) -> int:
+        self.rival(title)
+        return self.new_project(title)
+
+    def new_project(self, title: str) -> int:
+        self.made += 1
+        self.projects[self.made], self.tasks[self.made] = title, []
+        return self.made
+
+    def find_project(self, title: str) -> int | None:
+        return min((number for number, known in self.projects.items() if known == title), default=None)
+
+    def delete_project(self, project: int) -> None:
+        self.projects.pop(project, None)
+        self.tasks.pop(project, None)
+
+    def project_url(self, project: int) -> str:
+        return f"http://paper/{project}"
+
+    def import_tasks(self, project: int, tasks: Collection[Mapping[str, Any]], progress: Any) -> dict[str, int]:
+        self._refuse_unknown(project)
+        there = self.tasks[project]
+        there += [task["key"] for task in tasks if task["key"] not in there]
+        return {key: number for number, key in enumerate(there, 1)}
+
+    def pull_annotations(self, project: int, progress: Any) -> list[Annotation]:
+        self._refuse_unknown(project)
+        return list(self.held.get(project, []))
+
+    def _refuse_unknown(self, project: int) -> None:
+        if project not in self.projects:
+            raise ProjectGone(f"project {project} is not in Label Studio at paper; ballots already pulled are kept.")
+
+
+def paper_contest(opponent_version: str = "3") -> Contest:
+    """The versions that `rounds_for_tests.plan` names; nobody asks them anything."""
+    plan = drawn.plan()
+    versions = (plan.candidate, plan.candidate_version, "champion", opponent_version)
+    return Contest(plan.family, *versions, None, drawn.schema(), refuse_to_answer, refuse_to_answer)  # type: ignore[arg-type]
+
+
+def refuse_to_answer() -> Any:
+    raise AssertionError("what both versions say is drawn")
