@@ -1,6 +1,5 @@
 """A PostgreSQL server of a test session's own, where the machine has one."""
 
-import glob
 import os
 import shutil
 import subprocess
@@ -12,20 +11,20 @@ from pathlib import Path
 from tests.ports import free_port
 
 USER = "nobody" if os.getuid() == 0 else None  # the server refuses to run as root
-DEBIAN = "/usr/lib/postgresql/*/bin"  # off the PATH, one folder a version
+DEBIAN = Path("/usr/lib/postgresql")  # off the PATH, one folder a version
 
 
 def missing() -> str | None:
     """Why there can be no server, or None."""
     for program in ("initdb", "pg_ctl", "postgres"):
         if program_file(program) is None:
-            return f"no `{program}` on the PATH or in {DEBIAN}: PostgreSQL is not installed here"
+            return f"no `{program}` on the PATH or below {DEBIAN}: PostgreSQL is not installed here"
     return None if find_spec("psycopg") else "psycopg is not installed; the extra `postgres` brings it"
 
 
 def program_file(name: str) -> str | None:
     """A program of PostgreSQL's, the newest version's where Debian keeps several."""
-    folders = sorted(glob.glob(DEBIAN), key=lambda folder: float(Path(folder).parent.name), reverse=True)
+    folders = sorted(DEBIAN.glob("*/bin"), key=lambda folder: float(folder.parent.name), reverse=True)
     return shutil.which(name) or next(filter(None, (shutil.which(name, path=one) for one in folders)), None)
 
 
