@@ -4,6 +4,7 @@ Belongs here: turning ReportData into HTML. Not here: where the data comes from 
 """
 
 import base64
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -30,6 +31,21 @@ MODELS = {"base": "base", "champion": "champion", "candidate": "candidate"}
 def data_uri(picture: Picture) -> str:
     """The picture as an address that needs no network."""
     return f"data:{picture.kind};base64,{base64.b64encode(picture.content).decode()}"
+
+
+def powers(text: str) -> str:
+    """Large numbers as people write them: 3.4 × 10⁷ for 3.42e+07."""
+    digits = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+    def written(match: re.Match[str]) -> str:
+        return f"{float(match[1]):.1f} × 10{str(int(match[2])).translate(digits)}"
+
+    return re.sub(r"(\d(?:\.\d+)?)e\+(\d+)", written, text)
+
+
+def sentence(text: str) -> str:
+    """A reason as a sentence of the page: a capital, and numbers as people write them."""
+    return powers(text[:1].upper() + text[1:])
 
 
 def score_rows(scores: pd.DataFrame, metric: str = "macro_f1") -> list[dict]:
@@ -89,6 +105,7 @@ def render_report(data: ReportData) -> str:
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["data_uri"] = data_uri
+    environment.filters["sentence"] = sentence
     environment.filters["thousands"] = lambda number: f"{number:,}"
     environment.filters["percent"] = lambda share: f"{100 * share:.0f} %"
     environment.filters["score"] = lambda value: "–" if value is None or value != value else f"{value:.2f}"

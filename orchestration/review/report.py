@@ -3,7 +3,6 @@
 Belongs here: the page. Not here: its figures (findings.py), its plots (plots.py).
 """
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,7 +52,7 @@ def render(findings: Findings) -> str:
     from markupsafe import Markup
 
     from orchestration.report.data import Picture
-    from orchestration.report.render import data_uri
+    from orchestration.report.render import data_uri, powers, sentence
     from orchestration.review.plots import evidence_plot
 
     environment = Environment(
@@ -61,8 +60,8 @@ def render(findings: Findings) -> str:
     )
     environment.filters["data_uri"] = data_uri
     environment.filters["percent"] = lambda share: "–" if share is None or share != share else f"{share:.0%}"
-    environment.filters["evidence"] = lambda value: _powers(f"{value:.2e}") if value >= 1e5 else f"{value:,.3g}"
-    environment.filters["sentence"] = lambda text: _powers(text[:1].upper() + text[1:])
+    environment.filters["evidence"] = lambda value: powers(f"{value:.2e}") if value >= 1e5 else f"{value:,.3g}"
+    environment.filters["sentence"] = sentence
     environment.filters["marked"] = lambda pair, side: Markup(_marked(pair)[side])
     environment.filters["figure"] = lambda value: "–" if value is None or value != value else f"{value:.2f}"
     plan = findings.standing.round.plan
@@ -84,16 +83,6 @@ def render(findings: Findings) -> str:
         votes_css={"candidate": "c", "champion": "o", "tie": "t", "both_bad": "b"},
         css=HOUSE_CSS.read_text() + (HERE / "report.css").read_text(),
     )
-
-
-def _powers(text: str) -> str:
-    """Large numbers as people write them: 3.4 × 10⁷ for 3.42e+07."""
-    digits = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-    def written(match: re.Match[str]) -> str:
-        return f"{float(match[1]):.1f} × 10{str(int(match[2])).translate(digits)}"
-
-    return re.sub(r"(\d(?:\.\d+)?)e\+(\d+)", written, text)
 
 
 def _marked(pair: DisputedPair) -> dict[str, str]:
