@@ -1,12 +1,17 @@
 """Fixtures of the whole suite: the real services, each started once for a worker and only when a test asks for it."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
 
 from orchestration.settings import Settings
 from tests.ports import free_port
+
+# A job that a shell runs in the background ignores Ctrl-C, and so would every command that a test interrupts.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,7 @@ from orchestration.review.comparison import (
     compare,
     is_whole,
     keep,
+    kept_plan,
     pair_kind,
     read_compared,
     round_folder,
@@ -103,7 +104,7 @@ def open_round(
     if request.round_id is not None:
         check_round_id(request.round_id)
     known = _open_round_of(ledger, request)
-    kept = known is not None and is_whole(round_folder(settings, known.plan.round_id))
+    kept = known is not None and _is_kept(settings, known)
     if known is not None and kept:
         compared = read_compared(round_folder(settings, known.plan.round_id))
         plan = _as_requested(known.plan, request)
@@ -163,7 +164,16 @@ def _cannot_be_completed(settings: "Settings", ledger: "Ledger", known: "Round",
         return False
     # Looked at again: comparing takes minutes, in which the opening of another process may have come to its end.
     now = ledger.round(known.plan.round_id)
-    return now.state == "open" and now.project_id is None and not is_whole(round_folder(settings, now.plan.round_id))
+    return now.state == "open" and now.project_id is None and not _is_kept(settings, now)
+
+
+def _is_kept(settings: "Settings", found: "Round") -> bool:
+    """Whether the round's folder is whole, and this round's: a ledger that was lost leaves folders of the same names.
+
+    Once a project is bound the folder is taken as it is, so that a plan changed in it is noticed (rounds.py).
+    """
+    folder = round_folder(settings, found.plan.round_id)
+    return is_whole(folder) and (found.project_id is not None or kept_plan(folder) == found.plan.to_json())
 
 
 def _plan(

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from catalog.drawn import draw_catalogue
+from orchestration import services
 from orchestration.in_process import keys
 from orchestration.instance import open_instance
 from orchestration.partitions import DROPS
-from orchestration.services import everything
 from orchestration.settings import Settings
 from tests.e2e.dagster_page import Page, wait_for
 from tests.orchestration.micro_base import save_micro_base, save_micro_settings
@@ -24,6 +24,7 @@ from tests.ports import free_port
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 ROOT = Path(__file__).resolve().parents[2]
+DEFINITIONS = "tests.e2e.unreviewed_definitions"
 
 
 @pytest.fixture(scope="module")
@@ -53,13 +54,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
         for name, value in variables.items():
             patch.setenv(name, value)
         patch.chdir(ROOT)
-        with everything(settings, lambda line: None):
+        patch.setattr(services, "DEFINITIONS", DEFINITIONS)
+        with services.everything(settings, lambda line: None):
             yield settings
 
 
 def test_a_drop_materialised_in_the_page_is_published(home: Settings, tmp_path: Path) -> None:
     draw_catalogue(tmp_path / "delivery", 20, 5, size=64, workers=1, first_id=80001)
-    page = Page(home, "orchestration.definitions")
+    page = Page(home, DEFINITIONS)
     page.add_drop("from-the-page")
     config = {"ops": {"read_drop": {"config": {"source": str(tmp_path / "delivery")}}}}
     page.materialise(keys("catalog/products", "catalog/quarantine"), "from-the-page", config)

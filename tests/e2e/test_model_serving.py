@@ -19,8 +19,10 @@ from orchestration.family_evidence import evidence_place
 from orchestration.instance import open_instance
 from orchestration.registry import CHAMPION, Registry
 from orchestration.resources import Tables, materialised
+from orchestration.review.rounds import close_round
 from orchestration.tracking import Lineage, tracked_run
 from tests.orchestration.registering import evidence_of
+from tests.orchestration.review.drawn_round import opened, voted
 from tests.orchestration.trained_model import selvedge, train_small_model
 from tests.ports import free_port
 
@@ -114,6 +116,14 @@ def publish_evidence(settings, evidence: Evidence) -> None:
         instance.report_runless_asset_event(event)
 
 
+def hold_a_round(settings, version: str) -> None:
+    """A judged round in which scripted annotators preferred this version to the base."""
+    names = {"round_id": "served-one", "family": FAMILY, "candidate": CANDIDATE, "candidate_version": version}
+    ledger = opened(settings, opponent="base", opponent_version="base", **names)
+    voted(ledger, 0.97, name="served-one")
+    assert close_round(settings, ledger, "served-one").outcome == "preferred"
+
+
 def test_promote_asks_the_gate_and_status_tells_who_is_champion(mlflow_server, registered):
     environment = {"SELVEDGE_HOME": str(mlflow_server.home), "SELVEDGE_MLFLOW_PORT": str(mlflow_server.mlflow_port)}
     Registry(mlflow_server).client.delete_registered_model_alias(FAMILY, CHAMPION)
@@ -129,8 +139,14 @@ def test_promote_asks_the_gate_and_status_tells_who_is_champion(mlflow_server, r
     code, values, told = command("promote", FAMILY, CANDIDATE)
     assert (code, values["status"]) == (1, "refused") and f"{CANDIDATE} was not promoted: mean macro_f1" in told
     publish_evidence(mlflow_server, evidence_of(FAMILY, CANDIDATE, None))
+    code, values, told = command("promote", FAMILY, CANDIDATE)
+    assert (code, values["status"]) == (1, "refused") and "evidence of kind verdict is missing" in told
+    hold_a_round(mlflow_server, str(registered.version))
+    code, values, told = command("promote", FAMILY, CANDIDATE)
+    assert (code, values["status"]) == (1, "refused") and "rests on simulated ballots" in told
+    environment["SELVEDGE_SIMULATED_BALLOTS"] = "true"
     code, values, _ = command("promote", FAMILY, CANDIDATE)
-    assert (code, values["status"], values["champion"]) == (0, "promoted", registered.version)
+    assert (code, values["status"], values["champion"]) == (0, "promoted", registered.version) and values["simulated"]
     _, values, _ = command("status")
     assert values["families"][FAMILY]["aliases"] == {"champion": registered.version}
     assert values["families"][FAMILY]["promotion"]["candidate"] == CANDIDATE

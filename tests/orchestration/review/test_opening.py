@@ -14,7 +14,7 @@ from labeling.review import rounds
 from labeling.review.label_studio import ProjectGone
 from orchestration.ledger import open_ledger
 from orchestration.review import opening
-from orchestration.review.comparison import Compared, is_whole, keep, round_folder
+from orchestration.review.comparison import Compared, is_whole, keep, read_compared, round_folder
 from orchestration.review.opening import RoundRequest, open_round
 from orchestration.review.rounds import hold_to_plan, sync_round
 from orchestration.settings import Settings
@@ -60,16 +60,24 @@ def cut_before_keeping(settings, monkeypatch) -> None:
         with pytest.raises(Cut):
             open_one(settings, PaperStudio())
     assert open_ledger(settings).round(FIRST).project_id is None
-    assert not is_whole(round_folder(settings, FIRST))
 
 
 def other_results(content: Compared) -> Compared:
     return replace(content, opponent=columns_of(drawn.attribute_table(9, 12), "attributes"))
 
 
+def test_an_opening_that_was_cut_short_takes_no_folder_of_another_ledgers_round(settings, content, monkeypatch):
+    keep(other_results(content), round_folder(settings, FIRST), drawn.plan(round_id=FIRST).to_json())
+    cut_before_keeping(settings, monkeypatch)
+    opened = open_one(settings, PaperStudio())
+    kept = read_compared(round_folder(settings, FIRST))
+    assert opened.resumed and kept.results() == content.results() == dict(opened.round.plan.results)
+
+
 def test_the_same_results_complete_the_round_that_was_registered(settings, content, monkeypatch):
     cut_before_keeping(settings, monkeypatch)
     registered, server = open_ledger(settings).round(FIRST), PaperStudio()
+    assert not is_whole(round_folder(settings, FIRST))
     opened = open_one(settings, server)
     assert opened.resumed and opened.round == replace(registered, project_id=1)
     assert sorted(server.tasks[1]) == sorted(open_ledger(settings).pairs(FIRST))
