@@ -1,0 +1,246 @@
+"""Training the judge: its slices, its loop, its temperatures, its examination.
+
+Belongs here: from the bottoms to a finished judge. Not here: what a judge can be asked and its file (judge.py), its
+layers (training/attribute_network.py).
+
+The loop of training/attribute_classifier.py does not fit: it re-lights, turns and mirrors the pictures and spends rows
+on choosing among epochs. Network, loss and optimiser are the same.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from catalog.errors import SelvedgeError
+from evaluation.classification import expected_calibration_error
+from evaluation.intervals import GroupResamples, interval, resampled_mean
+from training.attribute_classifier import MISSING, masked_loss
+from training.attribute_network import AttributeClassifier, choose_precision
+from training.blip2.calibration import fit_temperature
+from training.muon import Muon
+from training.reporting import Reporter, Silent
+from training.restgan.dataset import ATTRIBUTES, GENDERS, TYPES, Bottoms
+from training.restgan.judge import Exam, Judge, resized
+
+ARCHITECTURE = "separable"
+MINIMUM_PICTURES = 100  # of part judge: below, an accuracy on new pictures is luck
+MINIMUM_TEST = 20
+WHITE = 255.0
+LEAST = 1e-12  # a probability; its logarithm is still a number
+
+
+@dataclass(frozen=True)
+class JudgeSettings:
+    """How a judge is trained.
+
+    Attributes:
+        size: side of the pictures it sees, pixels; others are resized, with anti-aliasing. None: the data set's.
+        width: channels after the stem; 8 times as many features (8: 64, 16: 128).
+        epochs: passes over its part, less the calibration slice.
+        shift: pictures are moved by up to this share of the side. mirror: and mirrored, unless left and right differ.
+        label_smoothing: keeps its logits from growing once its own part is known by heart.
+        calibration_share: of the groups of part judge, on which the temperatures are fitted and nothing else.
+        precision: of the training's convolutions; the same seed gives the same weights on one machine in `fp32`.
+    """
+
+    size: int | None = None
+    width: int = 8
+    epochs: int = 40
+    batch_size: int = 32
+    learning_rate: float = 0.02
+    weight_decay: float = 0.05
+    label_smoothing: float = 0.1
+    shift: float = 0.0625
+    mirror: bool = False
+    calibration_share: float = 0.15
+    precision: str = "fp32"
+    device: str = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("width", "epochs", "batch_size", "learning_rate"):
+            if getattr(self, name) <= 0:
+                raise SelvedgeError(f"setting judge.{name} is {getattr(self, name)}; it must be above 0.")
+        if not 0 < self.calibration_share < 1 or not 0 <= self.shift < 0.5:
+            raise SelvedgeError(
+                f"settings judge.calibration_share ({self.calibration_share}) and judge.shift ({self.shift}) lie "
+                "between 0 and 1 and between 0 and 0.5; correct them."
+            )
+
+
+def train_judge(bottoms: Bottoms, settings: JudgeSettings | None = None, reporter: Reporter | None = None) -> Judge:
+    """Train on part judge, calibrate on a slice of it, examine on part test.
+
+    Args:
+        bottoms: the whole data set; part train is not looked at.
+
+    Raises:
+        SelvedgeError: too few pictures in part judge or test, an attribute of which part judge shows fewer than two
+            classes or the calibration slice or part test none, or a loss that is not finite.
+    """
+    settings = settings or JudgeSettings()
+    own, held_out = bottoms.of("judge"), bottoms.of("test")
+    classes = {"type": TYPES, "colour": tuple(map(str, range(len(bottoms.colours)))), "gender": GENDERS}
+    fit, calibration = _slices(own, settings)
+    _check(own, held_out, fit, calibration, settings)
+    size = settings.size or bottoms.size
+    device = torch.device(settings.device if settings.device != "auto" else _best_device())
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        network = AttributeClassifier(classes, {}, size, settings.width, ARCHITECTURE)
+    network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    learn = own.take(fit)
+    _fit(network, resized(learn.pictures, size), _targets(learn.labels), settings, reporter or Silent())
+    judge = Judge(network, dict.fromkeys(ATTRIBUTES, 1.0), {}, bottoms.digest)
+    raw = torch.from_numpy(judge.features(learn.pictures))
+    judge.centre, judge.scale = raw.mean(dim=0), raw.var(dim=0).mean().sqrt()
+    judge.temperatures = _temperatures(judge, own.take(calibration))
+    judge.exam = examine(judge, held_out, own)
+    return judge
+
+
+def examine(judge: Judge, bottoms: Bottoms, learnt: Bottoms) -> dict[str, Exam]:
+    """The judge's figures on labelled bottoms.
+
+    Args:
+        bottoms: those it is examined on. learnt: those that say which class is the commonest.
+    """
+    found, figures = judge.probabilities(bottoms.pictures), {}
+    for column, name in enumerate(ATTRIBUTES):
+        rows = np.flatnonzero(bottoms.labels[:, column] >= 0)
+        truth, table = bottoms.labels[rows, column], found[name][rows]
+        right = table.argmax(axis=1) == truth
+        groups = bottoms.rows["group_id"].iloc[rows]
+        bounds = interval(float(right.mean()), resampled_mean(right, GroupResamples(groups).row_weights(groups)))
+        known = learnt.labels[:, column]
+        commonest = np.bincount(known[known >= 0]).argmax()
+        error = expected_calibration_error(np.clip(table.max(axis=1), 0.0, 1.0), right)
+        figures[name] = Exam(
+            accuracy=float(right.mean()),
+            low=bounds.low,
+            high=bounds.high,
+            majority=float((truth == commonest).mean()),
+            calibration_error=error,
+            rows=len(rows),
+            temperature=judge.temperatures[name],
+        )
+    return figures
+
+
+def moved(pictures: Tensor, shift: float, mirror: bool, generator: torch.Generator) -> Tensor:
+    """Copies moved by whole pixels over white, each its own way: (n, 3, s, s) from the same."""
+    count, _, side, _ = pictures.shape
+    reach = round(shift * side)
+    padded = functional.pad(pictures, (reach,) * 4, value=WHITE)
+    start = torch.randint(0, 2 * reach + 1, (2, count, 1), generator=generator)
+    rows, columns = start[0] + torch.arange(side), start[1] + torch.arange(side)
+    turned = torch.rand((count, 1), generator=generator) < (0.5 if mirror else 0.0)
+    columns = torch.where(turned, columns.flip(1), columns)
+    picture, plane = torch.arange(count)[:, None, None, None], torch.arange(3)[None, :, None, None]
+    return padded[picture, plane, rows[:, None, :, None], columns[:, None, None, :]]
+
+
+def _fit(
+    network: AttributeClassifier, pictures: Tensor, targets: Tensor, settings: JudgeSettings, reporter: Reporter
+) -> None:
+    """One cycle of the learning rate, the last weights kept: no picture is spent on choosing among epochs."""
+    device = next(network.parameters()).device
+    precision = choose_precision(settings.precision, device)
+    generator = torch.Generator().manual_seed(settings.seed)
+    per_epoch = max(1, len(pictures) // settings.batch_size)
+    total = settings.epochs * per_epoch
+    groups = [
+        {"params": [p for p in network.parameters() if p.ndim > 1], "weight_decay": settings.weight_decay},
+        {"params": [p for p in network.parameters() if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    optimiser = Muon(groups, settings.learning_rate)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, settings.learning_rate, max(2, total), pct_start=0.15, cycle_momentum=False, div_factor=10
+    )
+    network.train()
+    for step in range(total):
+        if step % per_epoch == 0:
+            order = torch.randperm(len(pictures), generator=generator)
+        place = step % per_epoch * settings.batch_size
+        chosen = order[place : place + settings.batch_size]
+        views = moved(pictures[chosen], settings.shift, settings.mirror, generator).to(device)
+        with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+            logits = network(views, torch.zeros((len(chosen), 0), dtype=torch.int64, device=device)).float()
+        loss = masked_loss(network, logits, targets[chosen].to(device), settings.label_smoothing)
+        if not math.isfinite(value := float(loss.detach())):
+            raise SelvedgeError(
+                f"the loss of the judge is {value} at step {step}; lower judge.learning_rate {settings.learning_rate}."
+            )
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+        reporter.progress(step + 1, total, "judge")
+        if (step + 1) % per_epoch == 0:
+            reporter.metrics(step + 1, {"judge/loss": value})
+    network.eval()
+
+
+def _targets(labels: NDArray[np.int64]) -> Tensor:
+    return torch.from_numpy(np.where(labels < 0, MISSING, labels))
+
+
+def _temperatures(judge: Judge, slice_: Bottoms) -> dict[str, float]:
+    """Temperatures with the least negative log-likelihood of the slice; the judge's own are still 1.
+
+    A slice without a mistake would be fitted best by certainty of everything, of generated pictures too; there the
+    least sure answer is counted once more, as if it had been wrong.
+    """
+    found, fitted = judge.probabilities(slice_.pictures), {}
+    for column, name in enumerate(ATTRIBUTES):
+        rows = np.flatnonzero(slice_.labels[:, column] >= 0)
+        logs = np.log(np.maximum(found[name][rows], LEAST))
+        truth = slice_.labels[rows, column]
+        if (logs.argmax(axis=1) == truth).all():
+            unsure = logs[logs.max(axis=1).argmin()]
+            logs, truth = np.vstack([logs, unsure]), np.append(truth, unsure.argsort()[-2])
+        fitted[name] = fit_temperature(list(logs), truth)
+    return fitted
+
+
+def _slices(own: Bottoms, settings: JudgeSettings) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows to learn from and rows to calibrate on; no group is in both."""
+    groups, number = np.unique(own.rows["group_id"].to_numpy(dtype=object).astype(str), return_inverse=True)
+    order = np.random.default_rng(settings.seed).permutation(len(groups))
+    chosen = order[: round(settings.calibration_share * len(groups))]
+    in_slice = np.isin(number, chosen)
+    return np.flatnonzero(~in_slice), np.flatnonzero(in_slice)
+
+
+def _check(
+    own: Bottoms,
+    held_out: Bottoms,
+    fit: NDArray[np.int64],
+    calibration: NDArray[np.int64],
+    settings: JudgeSettings,
+) -> None:
+    if len(own) < MINIMUM_PICTURES or len(held_out) < MINIMUM_TEST or len(fit) < settings.batch_size:
+        raise SelvedgeError(
+            f"the judge needs {MINIMUM_PICTURES} pictures in part judge and {MINIMUM_TEST} in part test, and there are "
+            f"{len(own)} and {len(held_out)}; read a larger catalogue."
+        )
+    for column, name in enumerate(ATTRIBUTES):
+        shown = set(own.labels[fit, column].tolist()) - {-1}
+        if len(shown) < 2:
+            raise SelvedgeError(
+                f"part judge shows {len(shown)} {name} classes to learn from, and there is nothing to tell apart; "
+                "read a catalogue with more."
+            )
+        for rows, what in ((own.labels[calibration, column], "the judge's calibration slice"),
+                           (held_out.labels[:, column], "part test")):  # fmt: skip
+            if not (rows >= 0).any():
+                raise SelvedgeError(f"{what} has no picture whose {name} is known; read a catalogue with more labels.")
+
+
+def _best_device() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,0 +1,276 @@
+"""Training a ReStGAN: text encoder, generator and discriminators, one step after the other until the images are seen.
+
+Belongs here: the order of a step, what is reported, stopping and resuming. Not here: the losses (objective.py,
+losses.py), batches (batches.py), what a checkpoint holds (checkpoints.py), the networks (text.py, generator.py,
+discriminator.py).
+
+One step: read the prefixes once; draw once; the discriminators learn from real, drawn and wrong pairs; the generator
+learns from the same drawings under the new discriminators. The text encoder learns from both: from the discriminators
+which pictures its words fit (they see real pairs), from the generator what it needs to draw. In the generator's step
+the discriminators take the text as given: otherwise words could drift to where the discriminators are fooled.
+"""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from catalog.errors import SelvedgeError
+from training.attribute_network import choose_precision
+from training.reporting import Reporter
+from training.restgan.augment import draw_augmentation
+from training.restgan.averaging import Average, decay_at
+from training.restgan.batches import Batches
+from training.restgan.checkpoints import Networks, identify, restore_checkpoint, save_checkpoint
+from training.restgan.dataset import GENDERS, TYPES, Bottoms
+from training.restgan.discriminator import Discriminator
+from training.restgan.generator import draw_noise
+from training.restgan.grids import chosen_rows, word_grid
+from training.restgan.objective import Objective, discriminators_of
+from training.restgan.sampling import RestganModel, build_networks, load_artefact, read_about, save_artefact
+from training.restgan.settings import RestganSettings
+from training.stopping import StopRequest, TrainingStopped, stop_requests
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished run.
+
+    Attributes:
+        artefact: the folder for `load_artefact`. digest: of it.
+        steps: optimiser steps in all. history: one entry per report, means since the one before: step and losses.
+        seconds: of training, those before a stop included.
+    """
+
+    artefact: Path
+    digest: str
+    steps: int
+    history: list[dict[str, float]]
+    seconds: float
+
+    def load(self) -> RestganModel:
+        """The model, ready to draw."""
+        return load_artefact(self.artefact)
+
+
+def train_restgan(bottoms: Bottoms, settings: RestganSettings, out: Path, reporter: Reporter) -> Result:
+    """Train on the part `train` and leave the model in `out/model`; after a stop the same call goes on.
+
+    `out/checkpoint` stays when it is finished, so that the same settings with more `images` go on from there.
+
+    Raises:
+        TrainingStopped: SIGTERM or Ctrl-C; a checkpoint was written.
+        SelvedgeError: a loss became NaN or infinite (no model is left), `out` holds other work, or the bottoms cannot
+            be trained on.
+    """
+    finished = _finished(bottoms, settings, out)
+    if finished is not None:
+        return finished
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    with torch.random.fork_rng(devices=[]), stop_requests() as stop:
+        torch.manual_seed(settings.seed)
+        return _Run(bottoms, settings, out, reporter).train(stop)
+
+
+def _finished(bottoms: Bottoms, settings: RestganSettings, out: Path) -> Result | None:
+    """The result of this very run, if it finished before."""
+    folder = out / "model"
+    if not (folder / "selvedge.json").is_file():
+        return None
+    about = read_about(folder)
+    notes = about["notes"]
+    if notes.get("run") != identify(bottoms, settings).run or notes["steps"] != settings.steps:
+        return None
+    return Result(folder, about["digest"], notes["steps"], notes["history"], notes["seconds"])
+
+
+class _Run:
+    """One training run: what it needs, and where it is. Everything random follows from (seed, step)."""
+
+    def __init__(self, bottoms: Bottoms, settings: RestganSettings, out: Path, reporter: Reporter) -> None:
+        self.settings, self.out, self.reporter = settings, out, reporter
+        self.device = _device(settings.device)
+        self.precision = choose_precision(settings.precision, self.device)
+        training = bottoms.of("train")
+        self.batches = Batches(training, settings.sides, settings.batch_size, settings.seed)
+        self.identity = identify(bottoms, settings)
+        text, generator = build_networks(settings, bottoms.vocabulary, bottoms.colours)
+        judges = discriminators_of(settings, (len(TYPES), len(bottoms.colours), len(GENDERS)))
+        self.text, self.generator = text.to(self.device), _channels_last(generator.to(self.device))
+        self.discriminators = _channels_last(judges.to(self.device))
+        self.objective = Objective(settings, cast(list[Discriminator], list(judges)), self.precision)
+        self.mean_text, self.mean_generator = Average(text), Average(generator)
+        modules = {"text": self.text, "generator": self.generator, "discriminators": self.discriminators}
+        rates = {
+            "text": settings.text_rate,
+            "generator": settings.generator_rate,
+            "discriminators": settings.discriminator_rate,
+        }
+        # One Adam over all: a step moves only what has gradients, and a checkpoint has one optimiser to keep.
+        self.optimiser = torch.optim.Adam(
+            [{"params": list(module.parameters()), "lr": rates[name]} for name, module in modules.items()],
+            betas=(settings.beta1, settings.beta2),
+        )
+        means = self.mean_text.module, self.mean_generator.module
+        self.networks = Networks(modules, {"text": means[0], "generator": means[1]}, self.optimiser)
+        self.model = RestganModel(settings, *means, bottoms.vocabulary, bottoms.colours)
+        shown = bottoms.of("test") if len(bottoms.of("test").pictures) else training
+        self.shown = shown.take(chosen_rows(shown, settings.sample_queries))
+        self.step, self.seconds = 0, 0.0
+        self.history: list[dict[str, float]] = []
+        self.sums: dict[str, float] = {}
+
+    def train(self, stop: StopRequest) -> Result:
+        self._resume()
+        settings, total = self.settings, self.settings.steps
+        before, started = self.seconds, time.monotonic()
+        while self.step < total:
+            self._check(self._advance())
+            self.step += 1
+            self.seconds = before + time.monotonic() - started
+            if self.step % settings.report_every == 0 or self.step == total:
+                self._report()
+            if self.step == total or (settings.sample_every and self.step % settings.sample_every == 0):
+                self.reporter.picture(self.step, "samples", self.grid())
+            if stop and self.step < total:
+                self._save()
+                raise TrainingStopped(
+                    f"training was stopped at step {self.step} of {total}; run it again to go on from there."
+                )
+            if self.step % settings.checkpoint_every == 0 or self.step == total:
+                self._save()
+        return self._finish()
+
+    def grid(self) -> Any:
+        """The sample grid as it is now: the same queries and noise every time."""
+        some, words = self.shown, self.model.vocabulary.words
+        noise = self.model.noise(len(some.pictures), self.settings.seed)
+        pictures = self.model.draw_encoded(some.words, some.colour_words, some.lengths, noise)
+        said = [[words[i] for i in row[:n]] for row, n in zip(some.words, some.lengths, strict=True)]
+        return word_grid(pictures, said)
+
+    def _advance(self) -> dict[str, float]:
+        """One step: its losses, and how many attributes of the drawn pictures the discriminators recognised."""
+        settings = self.settings
+        batch = self.batches.at(self.step, settings.shuffled, settings.unknown, self.device)
+        generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + self.step)
+        noise = draw_noise(settings.batch_size, settings, generator).to(self.device)
+        changes = draw_augmentation(settings.batch_size, settings.translation, settings.cutout, generator)
+        changes = changes.to(self.device)
+        penalised = bool(settings.r1_every) and self.step % settings.r1_every == 0
+        state = self.text(batch.words, batch.colour_words, batch.lengths)
+        # Two leaves in place of the state: each half of the step leaves its gradient, the text is gone through once.
+        asked, used = state.detach().requires_grad_(), state.detach().requires_grad_()
+        with self.objective.autocast(self.device):
+            drawn = self.generator(used, noise)
+
+        self.optimiser.zero_grad(set_to_none=True)
+        loss, told = self.objective.of_discriminators(batch, drawn, asked, changes, generator, penalised)
+        loss.backward()
+        told["norm/discriminators"] = self._clip(self.discriminators)
+        self.optimiser.step()
+
+        self.optimiser.zero_grad(set_to_none=True)
+        self.discriminators.requires_grad_(False)
+        loss, more = self.objective.of_generator(batch, drawn, state.detach(), changes)
+        loss.backward()
+        self.discriminators.requires_grad_(True)
+        state.backward(_gradient(asked) + _gradient(used))
+        told |= more | {"norm/generator": self._clip(self.generator), "norm/text": self._clip(self.text)}
+        self.optimiser.step()
+        self._follow()
+        return {name: float(value) for name, value in told.items()}
+
+    def _follow(self) -> None:
+        settings = self.settings
+        seen = (self.step + 1) * settings.batch_size
+        decay = decay_at(seen, settings.batch_size, settings.average_half_life, settings.average_ramp)
+        self.mean_text.follow(self.text, decay)
+        self.mean_generator.follow(self.generator, decay)
+
+    def _clip(self, module: nn.Module) -> Tensor:
+        return nn.utils.clip_grad_norm_(module.parameters(), self.settings.clip_norm)
+
+    def _check(self, told: Mapping[str, float]) -> None:
+        """Stop at the first value that is not finite; otherwise add them to the sums of the next report."""
+        for name, value in told.items():
+            if not math.isfinite(value):
+                raise SelvedgeError(
+                    f"training: {name} became {value} at step {self.step + 1}; nothing was saved; lower "
+                    "restgan.generator_rate and restgan.discriminator_rate, or use restgan.precision fp32."
+                )
+            self.sums[name] = self.sums.get(name, 0.0) + value
+        self.sums["steps"] = self.sums.get("steps", 0.0) + 1
+
+    def _report(self) -> None:
+        entry = summarise(self.sums)
+        self.sums = {}
+        self.history.append({"step": float(self.step), **entry})
+        self.reporter.metrics(self.step, {f"train/{name}": value for name, value in entry.items()})
+        self.reporter.progress(self.step, self.settings.steps, "ReStGAN")
+
+    def _save(self) -> None:
+        names = ("step", "seconds", "history", "sums")
+        counters = {name: getattr(self, name) for name in names}
+        save_checkpoint(self.out / "checkpoint", self.identity, self.networks, counters)
+
+    def _resume(self) -> None:
+        counters = restore_checkpoint(self.out / "checkpoint", self.identity, self.networks)
+        if counters is None:
+            return
+        if counters["step"] > self.settings.steps:
+            raise SelvedgeError(
+                f"checkpoint {self.out / 'checkpoint'} has seen {counters['step'] * self.settings.batch_size} images, "
+                f"more than restgan.images {self.settings.images}; raise it or train into another folder."
+            )
+        self.step, self.seconds = counters["step"], counters["seconds"]
+        self.history, self.sums = counters["history"], counters["sums"]
+
+    def _finish(self) -> Result:
+        seconds = round(self.seconds, 2)
+        notes = {
+            "run": self.identity.run,
+            "data": self.identity.data,
+            "steps": self.step,
+            "images": self.step * self.settings.batch_size,
+            "seconds": seconds,
+            "history": self.history,
+        }
+        digest = save_artefact(self.out / "model", self.model, notes)
+        return Result(self.out / "model", digest, self.step, self.history, seconds)
+
+
+def summarise(sums: Mapping[str, float]) -> dict[str, float]:
+    """Means of the losses since the last report, and the share of attributes recognised in drawn pictures.
+
+    Args:
+        sums: by name, `steps` of them; of names `right/…` and `of/…` the quotient is taken.
+    """
+    entry: dict[str, float] = {}
+    for name, value in sums.items():
+        kind, _, attribute = name.partition("/")
+        if kind == "right" and sums[f"of/{attribute}"]:
+            entry[f"recognised/{attribute}"] = value / sums[f"of/{attribute}"]
+        elif kind not in ("right", "of", "steps") and name != "discriminator/r1":
+            entry[name] = value / sums["steps"]
+    return entry
+
+
+def _gradient(leaf: Tensor) -> Tensor:
+    return torch.zeros_like(leaf) if leaf.grad is None else leaf.grad
+
+
+def _channels_last(module: nn.Module) -> Any:
+    return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def _device(name: str) -> torch.device:
+    if name != "auto":
+        return torch.device(name)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
