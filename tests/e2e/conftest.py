@@ -1,11 +1,14 @@
 """Fixtures of the tests that start real services."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from infra.local.environments import NotInstalled
-from tests.e2e.label_studio_home import LabelStudioHome
+from orchestration.settings import Settings, load_settings
+from tests.e2e.label_studio_home import ENVIRONMENTS, LabelStudioHome
+from tests.orchestration.trained_model import TrainedModel, train_small_model
 from tests.ports import free_port
 
 
@@ -19,3 +22,19 @@ def label_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabelStud
         pytest.skip(str(reason))
     yield home
     home.stop()
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> TrainedModel:
+    """A candidate that answers at random, and the catalogue it was trained on."""
+    return train_small_model(tmp_path_factory.mktemp("trained"), products=160)
+
+
+@pytest.fixture
+def home(label_studio: LabelStudioHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings of a home whose Label Studio is the session's, with a ledger of its own."""
+    monkeypatch.setenv("SELVEDGE_HOME", str(label_studio.folder))
+    monkeypatch.setenv("SELVEDGE_LABEL_STUDIO_PORT", str(label_studio.port))
+    monkeypatch.setenv("SELVEDGE_LABEL_STUDIO_ENVIRONMENTS", str(ENVIRONMENTS))
+    monkeypatch.setenv("SELVEDGE_LEDGER", f"sqlite:///{tmp_path / 'ledger.db'}")
+    return load_settings()

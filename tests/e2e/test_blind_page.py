@@ -20,11 +20,8 @@ from orchestration.cli.main import run
 from orchestration.ledger import open_ledger
 from orchestration.review.rounds import sync_round
 from orchestration.review.server import add_annotator, connect
-from orchestration.settings import load_settings
 from tests.e2e.annotator_browser import IN_SIGHT, SIDES, Visit, leaks, tasks_in
-from tests.e2e.label_studio_home import ENVIRONMENTS
 from tests.labeling.review.rounds_for_tests import photo
-from tests.orchestration.trained_model import train_small_model
 from training.blip2.artefact import read_about
 
 pytestmark = [
@@ -47,22 +44,6 @@ def browser() -> Iterator[Any]:
         started = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         yield started
         started.close()
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A candidate that answers at random, and the catalogue it was trained on."""
-    return train_small_model(tmp_path_factory.mktemp("trained"), products=160)
-
-
-@pytest.fixture
-def home(label_studio, tmp_path, monkeypatch):
-    """Settings of a home whose Label Studio is the session's."""
-    monkeypatch.setenv("SELVEDGE_HOME", str(label_studio.folder))
-    monkeypatch.setenv("SELVEDGE_LABEL_STUDIO_PORT", str(label_studio.port))
-    monkeypatch.setenv("SELVEDGE_LABEL_STUDIO_ENVIRONMENTS", str(ENVIRONMENTS))
-    monkeypatch.setenv("SELVEDGE_LEDGER", f"sqlite:///{tmp_path / 'ledger.db'}")
-    return load_settings()
 
 
 @pytest.fixture

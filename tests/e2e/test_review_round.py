@@ -15,9 +15,7 @@ from orchestration.ledger import open_ledger
 from orchestration.review import opening
 from orchestration.review.server import add_annotator, connect, store_token
 from orchestration.services import links
-from orchestration.settings import Settings, load_settings
-from tests.e2e.label_studio_home import ENVIRONMENTS
-from tests.orchestration.trained_model import train_small_model
+from orchestration.settings import Settings
 
 pytestmark = [
     pytest.mark.e2e,
@@ -25,22 +23,6 @@ pytestmark = [
     pytest.mark.xdist_group("label-studio"),
     pytest.mark.timeout(900),
 ]
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A candidate that answers at random, and the catalogue it was trained on."""
-    return train_small_model(tmp_path_factory.mktemp("trained"), products=160)
-
-
-@pytest.fixture
-def home(label_studio, tmp_path, monkeypatch):
-    """Settings of a home whose Label Studio is the session's."""
-    monkeypatch.setenv("SELVEDGE_HOME", str(label_studio.folder))
-    monkeypatch.setenv("SELVEDGE_LABEL_STUDIO_PORT", str(label_studio.port))
-    monkeypatch.setenv("SELVEDGE_LABEL_STUDIO_ENVIRONMENTS", str(ENVIRONMENTS))
-    monkeypatch.setenv("SELVEDGE_LEDGER", f"sqlite:///{tmp_path / 'ledger.db'}")
-    return load_settings()
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from catalog.errors import SelvedgeError
 from catalog.schema import AttributeSchema
+from training.artefact_file import read_artefact_file
 from training.blip2.adapter import attach_saved
 from training.blip2.answers import AnswerTrie, Asked, Decoding, answer_all
 from training.blip2.base import Base, load_base, models_folder, replace_folder
@@ -225,27 +226,8 @@ def save_artefact(
 
 
 def read_about(folder: Path) -> dict[str, Any]:
-    """`selvedge.json` of an artefact, its format and family checked; loads no weights.
-
-    Raises:
-        SelvedgeError: missing, unreadable, another family, or a format this code does not know.
-    """
-    file = folder / "selvedge.json"
-    try:
-        about: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SelvedgeError(
-            f"model {file} is missing or not JSON ({error}); give a folder written by `selvedge train`."
-        ) from error
-    if about.get("family") != FAMILY:
-        raise SelvedgeError(
-            f"model {folder} is of the family {about.get('family')}, not {FAMILY}; give another folder."
-        )
-    if about.get("format") != FORMAT:
-        raise SelvedgeError(
-            f"model {folder} has format {about.get('format')}, this version reads {FORMAT}; update selvedge."
-        )
-    return about
+    """`selvedge.json` of an artefact of this family; raises as `read_artefact_file`."""
+    return read_artefact_file(folder, FAMILY, FORMAT)
 
 
 def load_artefact(

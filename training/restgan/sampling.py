@@ -22,6 +22,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from catalog.errors import SelvedgeError
+from training.artefact_file import read_artefact_file
 from training.blip2.settings import settings_from
 from training.blip2.weights import digests, read_tensors
 from training.restgan.colours import ColourTable
@@ -225,26 +226,8 @@ def save_artefact(folder: Path, model: RestganModel, notes: Mapping[str, Any] | 
 
 
 def read_about(folder: Path) -> dict[str, Any]:
-    """`selvedge.json` of an artefact, its family and format checked; loads no weights.
-
-    Raises:
-        SelvedgeError: missing, unreadable, another family, or a format this code does not know.
-    """
-    file = folder / "selvedge.json"
-    try:
-        about: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SelvedgeError(
-            f"model {file} is missing or not JSON ({error}); give a folder written by `selvedge train`."
-        ) from error
-    if not isinstance(about, dict) or about.get("family") != FAMILY:
-        family = about.get("family") if isinstance(about, dict) else None
-        raise SelvedgeError(f"model {folder} is of the family {family}, not {FAMILY}; give another folder.")
-    if about.get("format") != FORMAT:
-        raise SelvedgeError(
-            f"model {folder} has format {about.get('format')}, this version reads {FORMAT}; update selvedge."
-        )
-    return about
+    """`selvedge.json` of an artefact of this family; raises as `read_artefact_file`."""
+    return read_artefact_file(folder, FAMILY, FORMAT)
 
 
 def load_artefact(folder: Path, *, device: str | torch.device = "cpu") -> RestganModel:

@@ -129,6 +129,8 @@ def test_an_inconclusive_or_void_round_may_be_followed(ledger: Ledger) -> None:
     ledger.close_round("may-two")
     ledger.record_verdict("may-two", "inconclusive", {}, "", False)
     opened(ledger, round_id="may-three")
+    states = {one.plan.round_id: one.state for one in ledger.rounds()}
+    assert states == {"may-one": "void", "may-two": "closed", "may-three": "open"}
 
 
 def test_a_verdict_is_given_once(ledger: Ledger) -> None:
