@@ -9,8 +9,9 @@ no catalogue, so a run that was killed leaves nothing that looks whole.
 """
 
 import io
+import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from catalog.drawn import VERSION, parts
+from catalog.drawn import VERSION, parts, vocabulary
 from catalog.drawn.faults import Fault, Plan, Row, plan_faults
 from catalog.drawn.garments import draw_garment
 from catalog.drawn.labels import labels_of, product_json
@@ -65,33 +66,35 @@ def draw_catalogue(
     faults: bool = False,
     size: int = 256,
     first_id: int = 10001,
+    articles: Collection[str] = (),
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> DrawnCatalogue:
     """Draw a catalogue of `products` products into the folder `out`.
 
-    A product depends on (seed, id, style) alone: a catalogue with more products, other workers or another first id
-    shows the same product under the same id.
+    A product depends on (seed, id, style) alone: a catalogue with more products, other workers, another first id or
+    fewer article types shows the same product under the same id.
 
     Args:
         out: folder; made if it is missing, files of the same name are replaced.
-        products: how many products, with consecutive ids from `first_id`.
+        products: how many products, with ids from `first_id`: consecutive ones where all article types are drawn.
         seed: the catalogue's seed.
         style: "studio", or "atelier" (other outlines, folds, light and backdrop; for tests).
         label_noise: probability that a label (colour or attribute) in styles.csv and JSON is wrong.
         faults: plant every fault that reading must find.
         size: side of the pictures, in pixels.
-        first_id: id of the first product.
+        first_id: least id of a product.
+        articles: article types to draw; empty draws all. Products of other types are passed over, not renamed.
         workers: processes; None for one a core.
         progress: called with (done, total, "drawing").
 
     Raises:
-        SelvedgeError: no products, a seed kept for pre-training, an unknown style, noise outside [0, 1], a picture
-            too small or large, too few products for the faults, or a folder that cannot be written.
+        SelvedgeError: no products, a seed kept for pre-training, an unknown style or article type, noise outside
+            [0, 1], a picture too small or large, too few products for the faults, or a folder that cannot be written.
     """
-    _check(products, seed, style, label_noise, size, first_id)
+    _check(products, seed, style, label_noise, size, first_id, articles)
     folder = Path(out)
-    ids = range(first_id, first_id + products)
+    ids = _ids(products, seed, style, first_id, articles)
     plan = plan_faults(ids, seed) if faults else Plan()
     for name in ("images", "styles", "truth/masks"):
         _make_folder(folder / name)
@@ -118,6 +121,7 @@ def draw_catalogue(
         "size": size,
         "products": products,
         "first_id": first_id,
+        "articles": sorted(articles),
         "label_noise": label_noise,
         "parts": {str(number): name for number, name in parts.NAMES.items()},
         "planted_faults": planted,
@@ -129,7 +133,16 @@ def draw_catalogue(
     return DrawnCatalogue(folder, products, len(lines), seed, style, VERSION, planted, handled)
 
 
-def _check(products: int, seed: int, style: str, label_noise: float, size: int, first_id: int) -> None:
+def _ids(products: int, seed: int, style: str, first_id: int, articles: Collection[str]) -> Sequence[int]:
+    if not articles:
+        return range(first_id, first_id + products)
+    fit = (one for one in itertools.count(first_id) if sample_spec(seed, one, style).article_type in articles)
+    return tuple(itertools.islice(fit, products))
+
+
+def _check(
+    products: int, seed: int, style: str, label_noise: float, size: int, first_id: int, articles: Collection[str]
+) -> None:
     if products < 1:
         raise SelvedgeError(f"cannot draw a catalogue of {products} products; ask for at least 1.")
     if seed in RESERVED_SEEDS:
@@ -142,6 +155,10 @@ def _check(products: int, seed: int, style: str, label_noise: float, size: int, 
         raise SelvedgeError(f"size {size} is out of range; pictures are 32 to 4096 pixels wide.")
     if first_id < 0:
         raise SelvedgeError(f"first_id {first_id} is negative; ids are whole numbers from 0.")
+    if strange := sorted(set(articles) - set(vocabulary.ARTICLES)):
+        raise SelvedgeError(
+            f"article type '{strange[0]}' is not drawn; choose from {', '.join(sorted(vocabulary.ARTICLES))}."
+        )
 
 
 def _make_folder(folder: Path) -> None:

@@ -26,7 +26,10 @@ def draw(
     faults: Annotated[bool, typer.Option("--faults", help="Plant every fault that reading must find.")] = False,
     no_label_noise: Annotated[bool, typer.Option("--no-label-noise", help="Plant no wrong labels.")] = False,
     size: Annotated[int, typer.Option(help="Side of a picture, pixels.")] = 256,
-    first_id: Annotated[int, typer.Option(help="Product id of the first product.")] = 10001,
+    first_id: Annotated[int, typer.Option(help="Least product id.")] = 10001,
+    article: Annotated[
+        list[str] | None, typer.Option(help="Draw this article type only, like Jeans; may be given again.")
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Draw a catalogue of garments whose truth is known, in the Kaggle layout."""
@@ -34,7 +37,7 @@ def draw(
 
     began = time.monotonic()
     noise = {"label_noise": 0.0} if no_label_noise else {}
-    shape = {"style": style, "size": size, "first_id": first_id, "faults": faults}
+    shape = {"style": style, "size": size, "first_id": first_id, "faults": faults, "articles": article or ()}
     with whole_folder(out) as part, reporting() as reporter:
         drawn = draw_catalogue(part, products, seed, progress=reporter.progress, **shape, **noise)  # type: ignore[arg-type]
     emit(

@@ -38,6 +38,7 @@ from training.blip2.profiles import PROFILES, TINY, Profile, find_profile
 from training.blip2.prompt import Prompt
 from training.blip2.tokenizer import load_tokenizer
 from training.blip2.weights import digests, fill_model, read_tensors, stored_tensors
+from training.folders import replace_folder
 
 FORMAT = 1
 WEIGHTS_FILE = "model.safetensors"
@@ -256,17 +257,6 @@ def load_base(source: str | Path, *, device: str | torch.device = "cpu", dtype: 
 def models_folder() -> Path:
     """SELVEDGE_MODELS, else the models folder that ships with the project."""
     return Path(os.environ.get("SELVEDGE_MODELS") or Path(__file__).resolve().parents[2] / "models")
-
-
-def replace_folder(part: Path, folder: Path) -> None:
-    """Put a finished folder in place of another; a kill leaves the old one, the new one, or the old one set aside."""
-    if folder.exists():
-        aside = folder.parent / f".{folder.name}.{secrets.token_hex(4)}.old"
-        folder.rename(aside)
-        part.rename(folder)
-        shutil.rmtree(aside)
-    else:
-        part.rename(folder)
 
 
 def _load_own(folder: Path, device: str | torch.device, dtype: torch.dtype | None) -> Base:

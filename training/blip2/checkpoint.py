@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from catalog.errors import SelvedgeError
-from training.blip2.base import replace_folder
+from training.folders import replace_folder
 
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 

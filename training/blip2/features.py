@@ -12,7 +12,6 @@ shards.
 """
 
 import hashlib
-import io
 import itertools
 import json
 import os
@@ -24,7 +23,6 @@ from typing import Literal, TypeVar
 
 import numpy as np
 import torch
-from PIL import Image
 from safetensors.torch import save
 from torch import Tensor
 from transformers import Blip2ForConditionalGeneration
@@ -34,6 +32,7 @@ from training.blip2 import augmentation
 from training.blip2.augmentation import view_square
 from training.blip2.base import Base
 from training.blip2.preprocessing import Preprocessing
+from training.pictures import read_picture
 
 Item = TypeVar("Item")
 Precision = Literal["fp32", "bf16"]
@@ -226,27 +225,6 @@ def _load_views(
 
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         return dict(itertools.chain.from_iterable(pool.map(load, chunk)))
-
-
-def read_picture(uri: str, sha256: str | None = None) -> Image.Image:
-    """A decoded picture, held to its hash when one is given.
-
-    Raises:
-        SelvedgeError: missing, undecodable, or not the file the hash names.
-    """
-    from upath import UPath  # here, because a bare GPU machine that only measures has no need of it
-
-    try:
-        content = UPath(uri).read_bytes()
-        if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
-            raise SelvedgeError(f"picture {uri} changed since it was catalogued; read the catalogue again.")
-        picture = Image.open(io.BytesIO(content))
-        picture.load()
-    except (OSError, Image.DecompressionBombError) as error:
-        raise SelvedgeError(
-            f"picture {uri} is missing or does not decode ({error}); read the catalogue again."
-        ) from error
-    return picture
 
 
 def _chunks(values: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:

@@ -28,6 +28,7 @@ from safetensors.numpy import load, save
 
 from catalog.errors import SelvedgeError
 from catalog.tables import content_sha256
+from training.folders import replace_folder
 from training.reporting import Reporter
 from training.restgan.colours import THRESHOLD, ColourTable, build_colour_table
 from training.restgan.garments import MINIMUM_BOTTOMS, Cut, choose_bottoms, cut_garments
@@ -231,8 +232,6 @@ def write_bottoms(bottoms: Bottoms, folder: Path | str) -> None:
     Raises:
         SelvedgeError: the disk is full or not writable; what was there before stays.
     """
-    from training.blip2.base import replace_folder  # here: it brings transformers, which reading has no need of
-
     folder = Path(folder)
     part = folder.parent / f".{folder.name}.{secrets.token_hex(4)}.part"
     about = {

@@ -23,6 +23,7 @@ from upath import UPath
 
 from catalog.errors import SelvedgeError
 from catalog.splits import EXCLUDED
+from training.pictures import read_picture
 from training.reporting import Reporter, Silent
 
 MINIMUM_BOTTOMS = 200  # below that a generator repeats its pictures and a judge has a dozen to learn from
@@ -133,8 +134,6 @@ def _files(chosen: pd.DataFrame) -> Iterator[tuple[str, str, str, tuple[float, f
 
 
 def _cut_one(files: tuple[str, str, str, tuple[float, float]], size: int) -> tuple[np.ndarray, np.ndarray, bool]:
-    from training.blip2.features import read_picture  # here: it brings transformers
-
     uri, sha256, delivered, band = files
     picture = np.asarray(read_picture(uri, sha256).convert("RGB"))
     mask = part_mask(delivered, (picture.shape[0], picture.shape[1]))

@@ -25,6 +25,7 @@ from catalog.errors import SelvedgeError
 from training.artefact_file import read_artefact_file
 from training.blip2.settings import settings_from
 from training.blip2.weights import digests, read_tensors
+from training.folders import replace_folder
 from training.restgan.colours import ColourTable
 from training.restgan.generator import Generator, Noise, draw_noise
 from training.restgan.settings import RestganSettings
@@ -196,8 +197,6 @@ def save_artefact(folder: Path, model: RestganModel, notes: Mapping[str, Any] | 
     Raises:
         SelvedgeError: a weight is not finite, or the disk is full or not writable; nothing is left then.
     """
-    from training.blip2.base import replace_folder  # here: it brings transformers, which drawing has no need of
-
     weights = _weights(model.text, model.generator)
     for name, tensor in weights.items():
         if not bool(torch.isfinite(tensor).all()):

@@ -1,0 +1,32 @@
+"""Pictures of a catalogue as training reads them: by address, held to a hash.
+
+Belongs here: reading one. Not here: standard copies (catalog/standard_copies.py), what a network makes of it.
+"""
+
+import hashlib
+import io
+
+from PIL import Image
+
+from catalog.errors import SelvedgeError
+
+
+def read_picture(uri: str, sha256: str | None = None) -> Image.Image:
+    """A decoded picture, held to its hash when one is given.
+
+    Raises:
+        SelvedgeError: missing, undecodable, or not the file the hash names.
+    """
+    from upath import UPath  # here, because a bare GPU machine that only measures has no need of it
+
+    try:
+        content = UPath(uri).read_bytes()
+        if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+            raise SelvedgeError(f"picture {uri} changed since it was catalogued; read the catalogue again.")
+        picture = Image.open(io.BytesIO(content))
+        picture.load()
+    except (OSError, Image.DecompressionBombError) as error:
+        raise SelvedgeError(
+            f"picture {uri} is missing or does not decode ({error}); read the catalogue again."
+        ) from error
+    return picture
