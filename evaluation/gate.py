@@ -25,7 +25,7 @@ from typing import Any
 import pandas as pd
 
 from catalog.errors import SelvedgeError
-from evaluation.scores import ALL, BASE, CANDIDATE, CHAMPION, MEAN
+from evaluation.scores import ALL, BASE, CANDIDATE, CHAMPION, FLOOR, MEAN
 from evaluation.verdict_gate import VERDICT, judge_verdict, verdict_of, why_preferred
 
 FORMAT = 1
@@ -38,9 +38,10 @@ class GateRule:
 
     required: kinds of evidence. metric: of the scores that decides. delta: the largest loss against the champion on any
     attribute; deltas: other limits for single attributes. minimum_gain: the mean must be better by more than this.
-    clear_gain: the lower end of the paired interval must be, not just the point. beats: subjects that the candidate's
-    mean must exceed whether or not there is a champion. plan_sha256: of the preference plan that a verdict must have
-    been reached by, None for any registered one. simulated_ballots: a verdict may rest on scripted annotators (demo).
+    clear_gain: the lower end of the paired interval must be, not just the point. tolerance: what the mean may be worse
+    by than the incumbent's, where other evidence decides who is better. beats: subjects that the candidate's mean must
+    exceed whether or not there is a champion; a floor clearly. plan_sha256: of the preference plan that a verdict must
+    have been reached by, None for any registered one. simulated_ballots: a verdict may rest on scripted annotators.
     """
 
     family: str
@@ -50,6 +51,7 @@ class GateRule:
     deltas: Mapping[str, float] = field(default_factory=dict)
     minimum_gain: float = 0.0
     clear_gain: bool = True
+    tolerance: float = 0.0
     beats: tuple[str, ...] = (BASE,)
     plan_sha256: str | None = None
     simulated_ballots: bool = False
@@ -218,7 +220,7 @@ def judge_metrics(rule: GateRule, evidence: Evidence) -> list[str]:
     if refusals:
         return refusals
     for rival in rivals:
-        refusals += _refuse_mean(rule, evidence, rival, clear=rule.clear_gain and rival == incumbent)
+        refusals += _refuse_mean(rule, evidence, rival, needed=_needed(rule, rival, incumbent))
     if evidence.champion_version is not None:
         refusals += _refuse_losses(rule, evidence, attributes)
     return refusals
@@ -240,17 +242,24 @@ def _refuse_unfit(rule: GateRule, evidence: Evidence, champion_version: str | No
     return refusals
 
 
-def _refuse_mean(rule: GateRule, evidence: Evidence, rival: str, clear: bool) -> list[str]:
+def _needed(rule: GateRule, rival: str, incumbent: str) -> float:
+    """The gain on the mean that a candidate must show."""
+    return rule.minimum_gain - (rule.tolerance if rival == incumbent else 0.0)
+
+
+def _refuse_mean(rule: GateRule, evidence: Evidence, rival: str, needed: float) -> list[str]:
     gain, low = _gain(rule, evidence, rival)
-    if not gain > rule.minimum_gain:
-        needed = f" by more than {rule.minimum_gain:g}" if rule.minimum_gain else ""
-        return [f"mean {rule.metric} is not better than the {rival}'s{needed} (difference {gain:+.3f})."]
-    if clear and not low > rule.minimum_gain:
+    clear = rule.clear_gain and (rival == _incumbent(evidence) or rival.startswith(FLOOR))
+    allowed = f" (at most {-needed:g} worse is allowed)" if needed < 0 else ""
+    if not gain > needed:
+        by = f" by more than {needed:g}" if needed > 0 else ""
+        return [f"mean {rule.metric} is not better than the {rival}'s{by} (difference {gain:+.3f}){allowed}."]
+    if clear and not low > needed:
         if math.isnan(low):
             return [f"the interval of the difference to the {rival} on the mean is missing; score with resamples."]
         return [
             f"mean {rule.metric} is not clearly better than the {rival}'s: difference {gain:+.3f}, 95 % interval from "
-            f"{low:+.3f}; train better or test on more products."
+            f"{low:+.3f}{allowed}; train better or test on more products."
         ]
     return []
 
@@ -272,7 +281,9 @@ def _refuse_losses(rule: GateRule, evidence: Evidence, attributes: set[str]) -> 
 def _gain(rule: GateRule, evidence: Evidence, rival: str) -> tuple[float, float]:
     """The difference on the mean and the lower end of its paired interval (NaN where it was not made)."""
     ours, theirs = (evidence.figure(subject, MEAN, rule.metric) for subject in (CANDIDATE, rival))
-    paired = evidence.figure(CANDIDATE, MEAN, f"{rule.metric}_minus_{rival}")
+    # Of floors there is one difference, to each attribute's best: the harder one.
+    name = FLOOR.removesuffix(":") if rival.startswith(FLOOR) else rival
+    paired = evidence.figure(CANDIDATE, MEAN, f"{rule.metric}_minus_{name}")
     gain = ours.value - theirs.value if ours and theirs else math.nan
     return gain, paired.low if paired else math.nan
 

@@ -1,11 +1,17 @@
-"""Folders that are whole: putting a finished one in the place of another.
+"""Folders: putting a finished one in the place of another, and where the models that ship lie.
 
-Belongs here: the swap. Not here: what a folder holds (its writer).
+Not here: what a folder holds (its writer).
 """
 
+import os
 import secrets
 import shutil
 from pathlib import Path
+
+
+def models_folder() -> Path:
+    """SELVEDGE_MODELS, else the models folder that ships with the project."""
+    return Path(os.environ.get("SELVEDGE_MODELS") or Path(__file__).resolve().parents[1] / "models")
 
 
 def replace_folder(part: Path, folder: Path) -> None:

@@ -75,6 +75,31 @@ def test_a_gain_within_the_noise_is_refused_unless_the_rule_takes_the_point():
     assert decide(GateRule(FAMILY, clear_gain=False), noisy, "3").promote
 
 
+def test_a_rule_may_tolerate_a_loss_to_the_incumbent_but_never_an_unclear_one():
+    tolerant = GateRule(FAMILY, tolerance=0.05, delta=0.1, beats=())
+    assert decide(tolerant, evidence(shifted(CHAMPION, -0.02), CHAMPION), "3").promote
+    noisy = evidence(shifted(CHAMPION, -0.02), CHAMPION, half_width=0.04)
+    assert "95 % interval from -0.060 (at most 0.05 worse is allowed)" in only_refusal(tolerant, noisy, "3")
+    worse = evidence(shifted(CHAMPION, -0.06), CHAMPION)
+    assert "(difference -0.060) (at most 0.05 worse is allowed)" in only_refusal(tolerant, worse, "3")
+
+
+def test_a_floor_is_beaten_clearly_and_without_tolerance():
+    """What a model that ignores its words reaches by luck is no gain."""
+    rule = GateRule(FAMILY, tolerance=0.05, delta=0.1, beats=("floor:majority",))
+    floor = shifted(CHAMPION, -0.02)
+
+    def beside_floor(low: float) -> Evidence:
+        found = evidence(CHAMPION, CHAMPION)
+        rows = [Score("floor:majority", name, "macro_f1", v, v, v, 100) for name, v in floor.items()]
+        rows.append(Score("floor:majority", "mean", "macro_f1", 0.68, 0.68, 0.68, 100))
+        rows.append(Score("candidate", "mean", "macro_f1_minus_floor", 0.02, low, 0.04, 100))
+        return replace(found, scores=(*found.scores, *rows))
+
+    assert decide(rule, beside_floor(0.005), "3").promote
+    assert "not clearly better than the floor:majority's" in only_refusal(rule, beside_floor(-0.005), "3")
+
+
 def test_no_attribute_may_lose_more_than_delta_however_good_the_mean():
     rule = GateRule(FAMILY, delta=0.05)
     allowed = {"fit": 0.55, "neck": 0.90, "pattern": 0.90}

@@ -26,12 +26,12 @@ from catalog.schema import AttributeSchema
 from training.artefact_file import read_artefact_file
 from training.blip2.adapter import attach_saved
 from training.blip2.answers import AnswerTrie, Asked, Decoding, answer_all
-from training.blip2.base import Base, load_base, models_folder
+from training.blip2.base import Base, load_base
 from training.blip2.calibration import Calibration
 from training.blip2.features import Precision, image_features, images_at_once
 from training.blip2.preprocessing import Picture, Preprocessing
 from training.blip2.prompt import Prompt
-from training.folders import replace_folder
+from training.folders import models_folder, replace_folder
 
 FORMAT = 1
 FAMILY = "blip2-attributes"

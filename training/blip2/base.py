@@ -38,7 +38,7 @@ from training.blip2.profiles import PROFILES, TINY, Profile, find_profile
 from training.blip2.prompt import Prompt
 from training.blip2.tokenizer import load_tokenizer
 from training.blip2.weights import digests, fill_model, read_tensors, stored_tensors
-from training.folders import replace_folder
+from training.folders import models_folder, replace_folder
 
 FORMAT = 1
 WEIGHTS_FILE = "model.safetensors"
@@ -252,11 +252,6 @@ def load_base(source: str | Path, *, device: str | torch.device = "cpu", dtype: 
     if not profile.weights_id:
         raise SelvedgeError(f"{profile.name} needs its weights in {folder}; run `make base`, or set SELVEDGE_MODELS.")
     return _load_published(profile, folder, device, dtype)
-
-
-def models_folder() -> Path:
-    """SELVEDGE_MODELS, else the models folder that ships with the project."""
-    return Path(os.environ.get("SELVEDGE_MODELS") or Path(__file__).resolve().parents[2] / "models")
 
 
 def _load_own(folder: Path, device: str | torch.device, dtype: torch.dtype | None) -> Base:

@@ -6,7 +6,7 @@ Not here: the scores (answers.py), measuring calibration (evaluation/classificat
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,9 @@ from scipy.optimize import minimize_scalar
 
 from catalog.errors import SelvedgeError
 from evaluation.classification import coverage_risk, expected_calibration_error
-from training.blip2.answers import Scores
+
+if TYPE_CHECKING:  # the judge of ReStGAN fits its temperatures here, and needs no transformers
+    from training.blip2.answers import Scores
 
 FORMAT = 1
 LOWEST, HIGHEST = 0.05, 20.0  # temperatures; beyond, validation holds too little to say
@@ -58,7 +60,7 @@ class Calibration:
                 f"calibration: format {self.format} is not known to this version (it reads {FORMAT}); update selvedge."
             )
 
-    def confidence(self, attribute: str, scores: Scores) -> float:
+    def confidence(self, attribute: str, scores: "Scores") -> float:
         """Calibrated probability of the chosen answer, in (0, 1]."""
         known = self.attributes.get(attribute)
         return _confidence(scores, known.temperature if known else 1.0)
@@ -87,7 +89,7 @@ class Calibration:
 
 
 def fit_calibration(
-    attributes: Sequence[str], scores: Sequence[Scores], truths: Sequence[int], risk: float
+    attributes: Sequence[str], scores: "Sequence[Scores]", truths: Sequence[int], risk: float
 ) -> Calibration:
     """Fit every attribute on validation answers.
 
@@ -155,7 +157,7 @@ def choose_threshold(confidence: NDArray[np.float64], right: NDArray[np.bool_], 
     return 0.0 if last == len(curve.risk) - 1 else float(curve.threshold[last])
 
 
-def _confidence(scores: Scores, temperature: float) -> float:
+def _confidence(scores: "Scores", temperature: float) -> float:
     scaled = scores.log_probabilities.astype(np.float64) / temperature
     scaled -= scaled.max()
     return float(np.exp(scaled[scores.chosen]) / np.exp(scaled).sum())

@@ -139,6 +139,8 @@ def load_settings(kind: type[Settings], file: Path) -> Settings:
 def settings_from(kind: type[Settings], values: Mapping[str, Any], where: str) -> Settings:
     """A settings dataclass from a plain mapping; nested mappings become nested settings.
 
+    What a nested mapping leaves out keeps the value that it has where the whole mapping is left out.
+
     Raises:
         SelvedgeError: naming the key in `where` that is unknown or of another type.
     """
@@ -148,6 +150,9 @@ def settings_from(kind: type[Settings], values: Mapping[str, Any], where: str) -
     for name, value in values.items():
         if name not in fields:
             raise SelvedgeError(f"{where}: setting '{name}' is unknown; known are {sorted(fields)}.")
+        nested = fields[name].default_factory
+        if dataclasses.is_dataclass(hints[name]) and nested is not dataclasses.MISSING and isinstance(value, Mapping):
+            value = dataclasses.asdict(nested()) | dict(value)
         given[name] = _fit(hints[name], value, f"{where}: setting '{name}'")
     return kind(**given)
 

@@ -49,9 +49,11 @@ class Identity:
         }
 
 
-def identify(bottoms: Bottoms, settings: RestganSettings) -> Identity:
-    """The identity of training with these settings on these bottoms."""
+def identify(bottoms: Bottoms, settings: RestganSettings, start: str = "") -> Identity:
+    """The identity of training with these settings on these bottoms, from random weights or from the base `start`."""
     fixed = json.loads(json.dumps(settings.fixed()))
+    if start:
+        fixed["start"] = start
     return Identity(bottoms.vocabulary.digest, bottoms.colours.digest, bottoms.digest, fixed)
 
 

@@ -235,6 +235,11 @@ def pairwise(colours: np.ndarray) -> np.ndarray:
     return distance
 
 
+def nearest_clusters(mine: ColourTable, theirs: ColourTable) -> np.ndarray:
+    """(K,) int64: for every cluster of one table the cluster of another whose centre is nearest by CIEDE2000."""
+    return difference(mine.centres[:, None], theirs.centres[None]).argmin(axis=1).astype(np.int64)
+
+
 def _clusters(words: Sequence[str], centroids: np.ndarray, threshold: float) -> list[int]:
     if len(words) < 2:
         return [1] * len(words)

@@ -47,7 +47,7 @@ __all__ = ["ATTRIBUTES", "GENDERS", "PARTS", "TYPES", "Bottoms", "build_bottoms"
 
 FORMAT = 1
 PARTS = ("train", "judge", "test")
-SHARES = (0.8, 0.1, 0.1)  # of groups
+SHARES = (0.4, 0.35, 0.25)  # of groups: a generator without a judge that can be believed is not worth more pictures
 ARRAYS = ("pictures", "labels", "words", "lengths", "colour_words", "mentioned")
 LAB = ("lab_l", "lab_a", "lab_b")
 ROWS = pa.schema(
@@ -111,6 +111,21 @@ class Bottoms:
         return freeze(replace(self, **chosen, rows=rows))
 
 
+@dataclass(frozen=True)
+class Coloured:
+    """The bottoms of a catalogue up to their colour table: what words are put to.
+
+    Attributes:
+        chosen: rows of `choose_bottoms`. part: (N,) names of PARTS. cut: their pictures. titles: what they are called.
+    """
+
+    chosen: pd.DataFrame
+    part: np.ndarray
+    cut: Cut
+    titles: Titles
+    colours: ColourTable
+
+
 class Tables(Protocol):
     """The published tables of a catalogue, drops one below the other (`training.blip2.catalogue.CatalogueTables`)."""
 
@@ -144,6 +159,22 @@ def build_bottoms(
     Raises:
         SelvedgeError: no bottoms, too few, one colour only, or a picture that cannot be read.
     """
+    coloured = colour_bottoms(
+        tables, size, threshold=threshold, minimum_products=minimum_products, shares=shares, reporter=reporter
+    )
+    return say_bottoms(coloured, minimum_count)
+
+
+def colour_bottoms(
+    tables: Tables,
+    size: int = 64,
+    *,
+    threshold: float = THRESHOLD,
+    minimum_products: int = MINIMUM_BOTTOMS,
+    shares: Sequence[float] = SHARES,
+    reporter: Reporter | None = None,
+) -> Coloured:
+    """The first half of `build_bottoms`: pictures cut, colours clustered."""
     chosen = choose_bottoms(tables.products, tables.images, tables.splits, minimum_products)
     cut = cut_garments(chosen, size, reporter)
     part = np.array([part_of(group, shares) for group in chosen["group_id"]])
@@ -151,19 +182,16 @@ def build_bottoms(
     titles = word_sequences(chosen, learn)
     colours = build_colour_table([n for n, t in zip(titles.colours, learn, strict=True) if t], cut.colours[learn],
                                  threshold)  # fmt: skip
-    vocabulary = build_vocabulary((s for s, t in zip(titles.sequences, learn, strict=True) if t), colours,
-                                  minimum_count)  # fmt: skip
-    return _assemble(chosen, part, cut, titles, vocabulary, colours)
+    return Coloured(chosen, part, cut, titles, colours)
 
 
-def _assemble(
-    chosen: pd.DataFrame,
-    part: np.ndarray,
-    cut: Cut,
-    titles: Titles,
-    vocabulary: Vocabulary,
-    colours: ColourTable,
-) -> Bottoms:
+def say_bottoms(coloured: Coloured, minimum_count: int = 5) -> Bottoms:
+    """The second half of `build_bottoms`: words put to the pictures."""
+    chosen, part, cut, titles, colours = (
+        coloured.chosen, coloured.part, coloured.cut, coloured.titles, coloured.colours
+    )  # fmt: skip
+    known = (words for words, name in zip(titles.sequences, part, strict=True) if name == "train")
+    vocabulary = build_vocabulary(known, colours, minimum_count)
     count, longest = len(chosen), max(len(sequence) for sequence in titles.sequences)
     words = np.full((count, longest), PAD, np.int64)
     clusters = np.full((count, longest), -1, np.int64)
@@ -201,7 +229,7 @@ def _assemble(
 def part_of(group_id: str, shares: Sequence[float] = SHARES) -> str:
     """The part of a group: a hash of its id, so that nothing else in the catalogue can move it.
 
-    With the usual shares these are the groups of the catalogue's own train, validation and test.
+    It is the hash by which the catalogue's own splits are made, so the groups of its test split are in part test.
     """
     draw = int.from_bytes(hashlib.sha256(group_id.encode()).digest()[:8]) / 2**64
     return PARTS[min(int(np.searchsorted(np.cumsum(shares), draw, side="right")), len(PARTS) - 1)]

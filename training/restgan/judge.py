@@ -31,6 +31,7 @@ from training.attribute_network import AttributeClassifier
 from training.blip2.weights import digests
 
 FORMAT = 1
+JUDGE_FILE = "judge.safetensors"  # its name inside an artefact
 CENTRE, SCALE = "features/centre", "features/scale"
 
 

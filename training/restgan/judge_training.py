@@ -24,11 +24,12 @@ from training.attribute_network import AttributeClassifier, choose_precision
 from training.blip2.calibration import fit_temperature
 from training.muon import Muon
 from training.reporting import Reporter, Silent
+from training.restgan.colours import ColourTable, nearest_clusters
 from training.restgan.dataset import ATTRIBUTES, GENDERS, TYPES, Bottoms
 from training.restgan.judge import Exam, Judge, resized
 
 ARCHITECTURE = "separable"
-MINIMUM_PICTURES = 100  # of part judge: below, an accuracy on new pictures is luck
+MINIMUM_PICTURES = 50  # of part judge: fewer show most colours once or never
 MINIMUM_TEST = 20
 WHITE = 255.0
 LEAST = 1e-12  # a probability; its logarithm is still a number
@@ -73,11 +74,19 @@ class JudgeSettings:
             )
 
 
-def train_judge(bottoms: Bottoms, settings: JudgeSettings | None = None, reporter: Reporter | None = None) -> Judge:
+def train_judge(
+    bottoms: Bottoms,
+    settings: JudgeSettings | None = None,
+    reporter: Reporter | None = None,
+    start: Judge | None = None,
+    start_colours: ColourTable | None = None,
+) -> Judge:
     """Train on part judge, calibrate on a slice of it, examine on part test.
 
     Args:
         bottoms: the whole data set; part train is not looked at.
+        start: a judge of other bottoms to begin from, and the colour table of those; no generator may have learnt from
+            its part judge either.
 
     Raises:
         SelvedgeError: too few pictures in part judge or test, an attribute of which part judge shows fewer than two
@@ -93,6 +102,8 @@ def train_judge(bottoms: Bottoms, settings: JudgeSettings | None = None, reporte
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         network = AttributeClassifier(classes, {}, size, settings.width, ARCHITECTURE)
+        if start is not None and start_colours is not None:
+            _begin_from(network, start, nearest_clusters(bottoms.colours, start_colours))
     network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     learn = own.take(fit)
     _fit(network, resized(learn.pictures, size), _targets(learn.labels), settings, reporter or Silent())
@@ -102,6 +113,21 @@ def train_judge(bottoms: Bottoms, settings: JudgeSettings | None = None, reporte
     judge.temperatures = _temperatures(judge, own.take(calibration))
     judge.exam = examine(judge, held_out, own)
     return judge
+
+
+def _begin_from(network: AttributeClassifier, start: Judge, colour_of: NDArray[np.int64]) -> None:
+    """Copy all layers; a colour's logit begins as that of the nearest colour that the other judge knows."""
+    if (network.width, network.architecture) != (start.network.width, start.network.architecture):
+        raise SelvedgeError(
+            f"the judge to begin from has width {start.network.width}, and judge.width is {network.width}; set it so."
+        )
+    theirs = dict(start.network.state_dict())
+    sizes = [len(start.classes[name]) for name in ATTRIBUTES]
+    first_colour = sizes[0]
+    rows = [*range(first_colour), *(first_colour + colour_of), *range(sum(sizes[:2]), sum(sizes))]
+    for name in ("head.weight", "head.bias"):
+        theirs[name] = theirs[name][torch.as_tensor(rows)]
+    network.load_state_dict(theirs)
 
 
 def examine(judge: Judge, bottoms: Bottoms, learnt: Bottoms) -> dict[str, Exam]:

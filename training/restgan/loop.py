@@ -34,6 +34,7 @@ from training.restgan.grids import chosen_rows, word_grid
 from training.restgan.objective import Objective, discriminators_of
 from training.restgan.sampling import RestganModel, build_networks, load_artefact, read_about, save_artefact
 from training.restgan.settings import RestganSettings
+from training.restgan.start import Start
 from training.stopping import StopRequest, TrainingStopped, stop_requests
 
 
@@ -58,34 +59,40 @@ class Result:
         return load_artefact(self.artefact)
 
 
-def train_restgan(bottoms: Bottoms, settings: RestganSettings, out: Path, reporter: Reporter) -> Result:
+def train_restgan(
+    bottoms: Bottoms, settings: RestganSettings, out: Path, reporter: Reporter, start: Start | None = None
+) -> Result:
     """Train on the part `train` and leave the model in `out/model`; after a stop the same call goes on.
 
     `out/checkpoint` stays when it is finished, so that the same settings with more `images` go on from there.
+
+    Args:
+        start: networks to begin from (start.py); random weights otherwise.
 
     Raises:
         TrainingStopped: SIGTERM or Ctrl-C; a checkpoint was written.
         SelvedgeError: a loss became NaN or infinite (no model is left), `out` holds other work, or the bottoms cannot
             be trained on.
     """
-    finished = _finished(bottoms, settings, out)
+    finished = _finished(bottoms, settings, out, start)
     if finished is not None:
         return finished
     if settings.threads:
         torch.set_num_threads(settings.threads)
     with torch.random.fork_rng(devices=[]), stop_requests() as stop:
         torch.manual_seed(settings.seed)
-        return _Run(bottoms, settings, out, reporter).train(stop)
+        return _Run(bottoms, settings, out, reporter, start).train(stop)
 
 
-def _finished(bottoms: Bottoms, settings: RestganSettings, out: Path) -> Result | None:
+def _finished(bottoms: Bottoms, settings: RestganSettings, out: Path, start: Start | None) -> Result | None:
     """The result of this very run, if it finished before."""
     folder = out / "model"
     if not (folder / "selvedge.json").is_file():
         return None
     about = read_about(folder)
     notes = about["notes"]
-    if notes.get("run") != identify(bottoms, settings).run or notes["steps"] != settings.steps:
+    run = identify(bottoms, settings, start.digest if start else "").run
+    if notes.get("run") != run or notes["steps"] != settings.steps:
         return None
     return Result(folder, about["digest"], notes["steps"], notes["history"], notes["seconds"])
 
@@ -93,15 +100,19 @@ def _finished(bottoms: Bottoms, settings: RestganSettings, out: Path) -> Result 
 class _Run:
     """One training run: what it needs, and where it is. Everything random follows from (seed, step)."""
 
-    def __init__(self, bottoms: Bottoms, settings: RestganSettings, out: Path, reporter: Reporter) -> None:
+    def __init__(
+        self, bottoms: Bottoms, settings: RestganSettings, out: Path, reporter: Reporter, start: Start | None
+    ) -> None:
         self.settings, self.out, self.reporter = settings, out, reporter
         self.device = _device(settings.device)
         self.precision = choose_precision(settings.precision, self.device)
         training = bottoms.of("train")
         self.batches = Batches(training, settings.sides, settings.batch_size, settings.seed)
-        self.identity = identify(bottoms, settings)
+        self.identity = identify(bottoms, settings, start.digest if start else "")
         text, generator = build_networks(settings, bottoms.vocabulary, bottoms.colours)
         judges = discriminators_of(settings, (len(TYPES), len(bottoms.colours), len(GENDERS)))
+        if start is not None:
+            start.fill(text, generator, judges)
         self.text, self.generator = text.to(self.device), _channels_last(generator.to(self.device))
         self.discriminators = _channels_last(judges.to(self.device))
         self.objective = Objective(settings, cast(list[Discriminator], list(judges)), self.precision)

@@ -91,8 +91,35 @@ def choose_queries(held_out: Bottoms, growing: int = 300, longest: int = 8, seed
     return Queries(held_out, some, changed)
 
 
-def draw_samples(model: RestganModel, judge: Judge, queries: Queries, seed: int = 0) -> Arrays:
+def put_to_model(queries: Queries, model: RestganModel) -> Queries:
+    """The same queries in a model's own ids and clusters: it may know other words and other colours.
+
+    What the judge is asked stays: `wanted` and `mentioned` go by the data set's classes.
+    """
+
+    def reworded(some: Bottoms) -> Bottoms:
+        return replace(some, words=ids[some.words], colour_words=_clusters(some.words, some.colour_words))
+
+    def _clusters(words: NDArray[np.int64], before: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.where(before >= 0, clusters[words], -1)
+
+    own = queries.held_out.vocabulary.words
+    ids = np.array([PAD, UNKNOWN, *(model.vocabulary.id_of(word) for word in own[2:])], np.int64)
+    clusters = np.array([model.colours.cluster(word) for word in own], np.int64)
+    changed = {
+        name: replace(one, words=ids[one.words], colour_words=_clusters(one.words, one.colour_words))
+        for name, one in queries.changed.items()
+    }
+    return Queries(reworded(queries.held_out), reworded(queries.growing), changed)
+
+
+def draw_samples(
+    model: RestganModel, judge: Judge, queries: Queries, seed: int = 0, with_changes: bool = True
+) -> Arrays:
     """The judge's view of what a model draws.
+
+    Args:
+        with_changes: also after every one of `CHANGES`; half as many pictures without.
 
     Returns:
         For N whole queries: features (N, d) float32, `probabilities/<attribute>` (N, K) float32, lab (N, 3) float32,
@@ -112,7 +139,7 @@ def draw_samples(model: RestganModel, judge: Judge, queries: Queries, seed: int 
     upto = np.minimum(np.arange(1, longest + 1)[None], some.lengths[:, None]).ravel()
     for name, noise in (("steps", kept), ("fresh", anew)):
         found |= _seen(judge, model.draw_last(*repeated, upto, noise), name, (n, longest), with_colour=True)
-    for name, words in queries.changed.items():
+    for name, words in queries.changed.items() if with_changes else ():
         for kind, noise in ((name, model.noise(n, seed)), (f"{name}-fresh", model.noise(n, seed + FRESH_NOISE))):
             drawn = model.draw_last(words.words, words.colour_words, words.lengths, noise)
             found |= _seen(judge, drawn, kind, (n,), with_colour=False)

@@ -1,5 +1,6 @@
 """Settings from YAML: unknown keys and wrong types are refused by name."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,15 @@ def test_yaml_becomes_settings(tmp_path: Path):
     )
     file.write_text("")
     assert load_settings(CandidateSettings, file) == CandidateSettings()
+
+
+def test_what_a_nested_mapping_leaves_out_keeps_the_default_of_the_whole():
+    """Not the nested dataclass's own: a family may choose other defaults for its parts."""
+    from training.restgan.candidate import CandidateSettings as Restgan
+
+    whole = Restgan()
+    read = settings_from(Restgan, {"restgan": {"images": 96}}, "restgan.yaml")
+    assert read.restgan == replace(whole.restgan, images=96) and read.restgan.stages == whole.restgan.stages == 2
 
 
 @pytest.mark.parametrize(

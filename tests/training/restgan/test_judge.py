@@ -168,7 +168,7 @@ def test_what_is_no_picture_is_refused(judge, wrong):
 
 
 def test_too_few_pictures_or_one_class_only_are_refused_with_a_sentence(bottoms, monkeypatch):
-    with pytest.raises(SelvedgeError, match="needs 100 pictures in part judge and 20 in part test, and there are"):
+    with pytest.raises(SelvedgeError, match="needs 50 pictures in part judge and 20 in part test, and there are"):
         train_judge(synthetic_bottoms(120, size=16), QUICK)
     labels = bottoms.labels.copy()
     labels[:, 1] = 2

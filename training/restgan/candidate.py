@@ -1,0 +1,199 @@
+"""One candidate from a catalogue to an artefact: the data set, the judge, the training, the folder that is registered.
+
+Belongs here: what a person can choose about a candidate, and the order of the steps. Not here: the steps.
+
+An artefact is what sampling.py writes, and beside it the judge (it measures the candidate, and search embeds pictures
+with it) and `base/`, the weights that the candidate began with: whoever compares the two needs nothing else.
+"""
+
+import secrets
+import shutil
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from catalog.errors import SelvedgeError
+from training.folders import models_folder, replace_folder
+from training.reporting import Reporter, Silent
+from training.restgan.colours import THRESHOLD
+from training.restgan.dataset import SHARES, Bottoms, Tables, build_bottoms, read_bottoms, write_bottoms
+from training.restgan.judge import JUDGE_FILE, Judge, load_judge, save_judge
+from training.restgan.judge_training import JudgeSettings, train_judge
+from training.restgan.loop import Result, train_restgan
+from training.restgan.sampling import load_artefact, read_about, save_artefact
+from training.restgan.settings import RestganSettings
+from training.restgan.start import Start, random_start, read_start
+
+NO_BASE = "none"
+BASE_FOLDER = "base"
+PREPARED_BOTTOMS = "bottoms"
+
+
+@dataclass(frozen=True)
+class CandidateSettings:
+    """One candidate.
+
+    Attributes:
+        base: what it begins from: a name of `models/`, a folder, or `none` for random weights.
+        threshold: CIEDE2000 up to which two colour words share a cluster. minimum_count: of a word in part train.
+        shares: of groups in train, judge and test.
+        restgan: the training; the defaults continue the base that ships for two minutes of two cores.
+        judge: the judge's; it begins from the base's judge where there is a base.
+    """
+
+    base: str = "restgan-tiny"
+    threshold: float = THRESHOLD
+    minimum_count: int = 5
+    shares: tuple[float, ...] = SHARES
+    restgan: RestganSettings = field(
+        default_factory=lambda: RestganSettings(
+            stages=2, images=8_000, precision="bf16", generator_rate=1e-4, discriminator_rate=2e-4, text_rate=5e-5,
+            checkpoint_every=100, report_every=10, sample_every=100,
+        )
+    )  # fmt: skip
+    judge: JudgeSettings = field(default_factory=lambda: JudgeSettings(epochs=15, learning_rate=0.004))
+
+    def __post_init__(self) -> None:
+        if len(self.shares) != 3 or min(self.shares) <= 0 or abs(sum(self.shares) - 1) > 1e-6:
+            raise SelvedgeError(f"setting shares is {list(self.shares)}; give three positive shares that sum to 1.")
+        if self.threshold < 0 or self.minimum_count < 1:
+            raise SelvedgeError("settings threshold and minimum_count must be at least 0 and 1; correct them.")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What training and measuring stand on."""
+
+    bottoms: Bottoms
+    judge: Judge
+
+
+@dataclass(frozen=True)
+class CandidateResult:
+    """A finished candidate.
+
+    Attributes:
+        artefact: folder for the registry. digest: of its model. training: history, steps, seconds.
+        base_digest: of what it began with.
+    """
+
+    artefact: Path
+    digest: str
+    training: Result
+    base_digest: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for metadata and `--json`."""
+        steps, last = self.training.steps, self.training.history[-1] if self.training.history else {}
+        return {
+            "digest": self.digest, "base_digest": self.base_digest, "steps": steps,
+            "seconds": self.training.seconds, "last": dict(last),
+        }  # fmt: skip
+
+
+def prepare(tables: Tables, settings: CandidateSettings, folder: Path, reporter: Reporter | None = None) -> Prepared:
+    """The data set and its judge, kept in `folder`; what is there and still holds is not made again.
+
+    Raises:
+        SelvedgeError: the catalogue holds too few bottoms or one colour, a picture cannot be read, or the base is
+            missing.
+    """
+    bottoms = build_bottoms(
+        tables, settings.restgan.sides[-1], threshold=settings.threshold, minimum_count=settings.minimum_count,
+        shares=settings.shares, reporter=reporter,
+    )  # fmt: skip
+    place = folder / PREPARED_BOTTOMS
+    if not place.exists() or read_bottoms(place).digest != bottoms.digest:
+        write_bottoms(bottoms, place)
+    return Prepared(bottoms, prepare_judge(bottoms, settings, folder / JUDGE_FILE, reporter))
+
+
+def prepare_judge(
+    bottoms: Bottoms, settings: CandidateSettings, place: Path, reporter: Reporter | None = None
+) -> Judge:
+    """The judge of these bottoms: the one in the file `place`, else a new one.
+
+    Raises:
+        SelvedgeError: as for `train_judge`, or the base is missing.
+    """
+    if place.exists() and (kept := load_judge(place)).data == bottoms.digest:
+        return kept
+    start, colours = None, None
+    if settings.base != NO_BASE:
+        folder = base_folder(settings.base)
+        start, colours = load_judge(folder / JUDGE_FILE), load_artefact(folder).colours
+    judge = train_judge(bottoms, settings.judge, reporter, start, colours)
+    save_judge(judge, place)
+    return judge
+
+
+def train_candidate(
+    prepared: Prepared,
+    settings: CandidateSettings,
+    out: Path,
+    reporter: Reporter | None = None,
+) -> CandidateResult:
+    """Train in `out` and leave the artefact in `out/artefact`; after a stop the same call goes on.
+
+    Raises:
+        TrainingStopped: SIGTERM or Ctrl-C; a checkpoint was written.
+        SelvedgeError: see `train_restgan` and `read_start`.
+    """
+    bottoms, start = prepared.bottoms, None
+    if settings.base != NO_BASE:
+        start = read_start(base_folder(settings.base), bottoms, settings.restgan)
+    result = train_restgan(bottoms, settings.restgan, out, reporter or Silent(), start)
+    artefact = out / "artefact"
+    base_digest = _assemble(artefact, result, prepared, settings.restgan, start)
+    return CandidateResult(artefact, result.digest, result, base_digest)
+
+
+def base_folder(base: str) -> Path:
+    """Where a base lies: a folder of that path, or of that name in `models/` (SELVEDGE_MODELS names another place).
+
+    Raises:
+        SelvedgeError: neither exists.
+    """
+    models = models_folder()
+    for folder in (Path(base).expanduser(), models / base):
+        if (folder / "selvedge.json").is_file():
+            return folder
+    raise SelvedgeError(f"base {base} is neither a folder with a model nor in {models}; give one, or `base: none`.")
+
+
+def at_device(settings: CandidateSettings, threads: int | None) -> CandidateSettings:
+    """The same candidate computed with so many threads: no part of what it is."""
+    return replace(settings, restgan=replace(settings.restgan, threads=threads))
+
+
+def _assemble(
+    artefact: Path, result: Result, prepared: Prepared, settings: RestganSettings, start: Start | None
+) -> str:
+    """The model, the judge and what it began with, in one folder, whole or not at all; the base's digest."""
+    base = start.untrained(settings) if start else random_start(prepared.bottoms, settings)
+    part = artefact.with_name(f".{artefact.name}.{secrets.token_hex(4)}.part")
+    try:
+        shutil.copytree(result.artefact, part)
+        save_judge(prepared.judge, part / JUDGE_FILE)
+        digest = save_artefact(part / BASE_FOLDER, base)
+        replace_folder(part, artefact)
+    except OSError as error:
+        raise SelvedgeError(
+            f"artefact {artefact} could not be written ({error}); free some space and run again."
+        ) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return digest
+
+
+def whole_artefact(folder: Path) -> dict[str, Any]:
+    """What an artefact of this family says of itself, with its judge and base looked for.
+
+    Raises:
+        SelvedgeError: a part is missing.
+    """
+    about = read_about(folder)
+    for name in (JUDGE_FILE, f"{BASE_FOLDER}/selvedge.json"):
+        if not (folder / name).is_file():
+            raise SelvedgeError(f"model {folder} lacks {name}; give a folder written by `selvedge train restgan`.")
+    return about
