@@ -1,6 +1,7 @@
 """Kinds of pair: what the two sides of a comparison are, and what is asked about them.
 
-Belongs here: the protocol and the kinds. Not here: which products and slots (items.py), layout (rendering.py).
+Belongs here: the protocol and the kinds that show texts. Not here: pictures (strips.py), which products and slots
+(items.py), layout (rendering.py).
 
 A kind turns a version's table into results, levels two results in what must not tell them apart, renders one as HTML,
 and plants an error for a gold pair. Nothing it is given carries a version's name, so nothing it renders can.
@@ -14,6 +15,7 @@ import pandas as pd
 
 from catalog.errors import SelvedgeError
 from catalog.schema import AttributeSchema
+from labeling.review.label_page import Sides
 from labeling.review.planting import VISIBLE, contradict_text, contradicting_value
 from labeling.review.rendering import escaped
 
@@ -25,7 +27,8 @@ NOT_STATED = "–"
 class Product:
     """What is known of a product besides the results.
 
-    labels: the catalogue's own values by attribute, in the vocabulary. picture: reads the product's picture file.
+    labels: the catalogue's own values by attribute, in the vocabulary. picture: reads what both sides are held against,
+    the product's picture file or a card that says what was asked.
     """
 
     product_id: int
@@ -40,7 +43,7 @@ class PairKind(Protocol, Generic[Result]):
 
     Attributes:
         name: as plans name it. question: one sentence over the pair. guidelines: HTML, the same for every pair.
-        reasons: optional tags an annotator may add.
+        reasons: optional tags an annotator may add. sides: what `render` gives.
     """
 
     @property
@@ -51,6 +54,8 @@ class PairKind(Protocol, Generic[Result]):
     def guidelines(self) -> str: ...
     @property
     def reasons(self) -> tuple[str, ...]: ...
+    @property
+    def sides(self) -> Sides: ...
 
     def read(self, table: pd.DataFrame) -> dict[int, Result]:
         """Results by product id. Raises SelvedgeError for a table that is not of this kind."""
@@ -86,9 +91,10 @@ class AttributeCards:
         "when you see no difference, and <b>both bad</b> when neither card should be published.</p>"
     )
     reasons: tuple[str, ...] = ("wrong value", "value missing", "too vague")
+    sides: Sides = "html"
 
     def read(self, table: pd.DataFrame) -> dict[int, Card]:
-        _need(table, "attributes", ("product_id", "attribute", "value", "abstained"))
+        need_columns(table, "attributes", ("product_id", "attribute", "value", "abstained"))
         cards: dict[int, dict[str, str | None]] = {}
         columns = (table[name] for name in ("product_id", "attribute", "value", "abstained"))
         for product_id, attribute, value, abstained in zip(*columns, strict=True):
@@ -138,9 +144,10 @@ class Descriptions:
         "published.</p>"
     )
     reasons: tuple[str, ...] = ("says something wrong", "leaves something out", "reads badly")
+    sides: Sides = "html"
 
     def read(self, table: pd.DataFrame) -> dict[int, str]:
-        _need(table, "descriptions", ("product_id", "text"))
+        need_columns(table, "descriptions", ("product_id", "text"))
         texts: dict[int, str] = {}
         for product_id, text in zip(table["product_id"], table["text"], strict=True):
             if int(product_id) in texts:
@@ -163,7 +170,8 @@ class Descriptions:
         return None
 
 
-def _need(table: pd.DataFrame, name: str, columns: Sequence[str]) -> None:
+def need_columns(table: pd.DataFrame, name: str, columns: Sequence[str]) -> None:
+    """Raises: SelvedgeError: a table lacks a column that its kind shows."""
     missing = [column for column in columns if column not in table]
     if missing:
         raise SelvedgeError(f"table {name} has no column {missing[0]}; a round cannot show it.")

@@ -8,7 +8,7 @@ file name or upload order exists that could tell a side. Every word of the page 
 the same for both sides of every task.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 from xml.sax.saxutils import quoteattr
 
@@ -16,7 +16,8 @@ from catalog.errors import SelvedgeError
 
 Sides = Literal["html", "picture"]
 PICTURE = "data:image/"
-PHOTO_PIXELS, SIDE_PIXELS = 340, 400
+PHOTO_PIXELS: Mapping[Sides, int] = {"html": 340, "picture": 236}  # two pictures leave less room for a third
+SIDE_PIXELS = 428
 # As a result stores them, as the page says them, and their keys.
 VERDICTS = (
     ("left", "Left is better", "1"),
@@ -93,11 +94,13 @@ def label_config(question: str, guidelines: str, reasons: Sequence[str] = (), si
     )
     why = f'<Choices name="reasons" toName="left" choice="multiple" showInline="true">{tags}</Choices>' if tags else ""
     guide = f'<HyperText name="guide" value={quoteattr(guidelines)} inline="true"/>' if guidelines.strip() else ""
+    photo = PHOTO_PIXELS[sides]
+    style = STYLE if sides == "html" else f"{STYLE}.sv-photo {{ flex-basis: {photo}px; }}\n"
     return f"""<View className="sv">
-  <Style>{STYLE}</Style>
+  <Style>{style}</Style>
   <View className="sv-question"><Header value={quoteattr(question.strip())} size="4"/></View>
   <View className="sv-row">
-    <View className="sv-photo">{_picture("photo", PHOTO_PIXELS)}</View>
+    <View className="sv-photo">{_picture("photo", photo)}</View>
     <View className="sv-side"><Header value="Left" size="5"/>{_side("left", sides)}</View>
     <View className="sv-side"><Header value="Right" size="5"/>{_side("right", sides)}</View>
   </View>

@@ -35,7 +35,7 @@ def contradicting_value(schema: AttributeSchema, attribute: str, label: str, see
     if label not in vocabulary:
         return None
     others = [value for value in vocabulary if value != label and _contradicts(schema, attribute, label, value)]
-    return _pick(others, f"{seed}/{attribute}/{label}") if others else None
+    return pick(others, f"{seed}/{attribute}/{label}") if others else None
 
 
 def contradict_text(schema: AttributeSchema, attribute: str, label: str, text: str, seed: str) -> str | None:
@@ -87,5 +87,6 @@ def _plain(words: str) -> str:
     return " ".join(re.split(r"[\s-]+", words.lower()))
 
 
-def _pick(values: Sequence[str], seed: str) -> str:
+def pick(values: Sequence[str], seed: str) -> str:
+    """One of the values, the same for the same seed."""
     return values[int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8]) % len(values)]

@@ -66,6 +66,11 @@ def picture_uri(content: bytes, what: str) -> str:
     canvas = Image.new("RGB", (PICTURE_SIDE, PICTURE_SIDE), "white")
     fitted = picture.convert("RGB").resize(size, Image.Resampling.LANCZOS)
     canvas.paste(fitted, ((PICTURE_SIDE - size[0]) // 2, (PICTURE_SIDE - size[1]) // 2))
+    return drawn_uri(canvas)
+
+
+def drawn_uri(picture: Image.Image) -> str:
+    """An RGB picture that was laid out here, in its own pixels, encoded like any other that is shown."""
     sink = io.BytesIO()
-    canvas.save(sink, "JPEG", quality=PICTURE_QUALITY, subsampling=0)
+    picture.save(sink, "JPEG", quality=PICTURE_QUALITY, subsampling=0)
     return "data:image/jpeg;base64," + base64.b64encode(sink.getvalue()).decode()

@@ -14,8 +14,9 @@ import typer
 from catalog.errors import SelvedgeError
 from orchestration.cli import annotator_commands
 from orchestration.cli.annotator_commands import RoundArgument
+from orchestration.cli.by_hand.blip2_attributes import FEATURES_FOLDER
 from orchestration.cli.families import FamilyArgument, known_family
-from orchestration.cli.model_commands import FEATURES_FOLDER, model_folder
+from orchestration.cli.model_commands import model_folder
 from orchestration.cli.results import JsonFlag, emit
 from orchestration.cli.terminal import reporting, say
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from orchestration.review.contest import Contest
     from orchestration.review.rounds import Standing
     from orchestration.settings import Settings
+
+RESTGAN = "restgan"  # its versions draw; all others answer
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 annotator_commands.add_to(app)
@@ -34,13 +37,16 @@ class Kind(StrEnum):
 
     attribute_cards = "attribute-cards"
     descriptions = "descriptions"
+    picture_strips = "picture-strips"
 
 
 @app.command("open")
 def open_(
     family: FamilyArgument,
     candidate: Annotated[str | None, typer.Argument(metavar="CANDIDATE", help="A registered candidate.")] = None,
-    kind: Annotated[Kind, typer.Option(help="What stands on the two sides.")] = Kind.attribute_cards,
+    kind: Annotated[
+        Kind | None, typer.Option(help="What stands on the two sides; the family's own by default.")
+    ] = None,
     items: Annotated[
         int | None, typer.Option(min=1, help="Test products shown as plain pairs, SELVEDGE_REVIEW_ITEMS by default.")
     ] = None,
@@ -71,6 +77,7 @@ def open_(
     rules = _rules(plan)
     if plan is not None:
         say(f"a round by other rules than {family} demands is judged and reported, but promotes nothing.")
+    kind = kind or (Kind.picture_strips if family == RESTGAN else Kind.attribute_cards)
     server = connect(settings)  # before minutes of work
     called, contest = candidate or "", lambda: _registered(settings, family, candidate or "")
     if model is not None and catalog is not None:
@@ -206,20 +213,33 @@ def _one_source(candidate: str | None, model: Path | None, champion: Path | None
 
 
 def _registered(settings: "Settings", family: str, candidate: str) -> "Contest":
-    from orchestration.review.contest import contest_of_registry
+    from orchestration.review import contest, strips
 
-    return contest_of_registry(settings, family, candidate)
+    found = strips.contest_of_registry if family == RESTGAN else contest.contest_of_registry
+    return found(settings, family, candidate)
 
 
 def _by_hand(family: str, model: Path, champion: Path | None, catalog: Path) -> Any:
     """The name of a candidate that is a folder, and the way to its contest."""
-    from orchestration.review.contest import contest_of_folders
+    from orchestration.review import contest, strips
+
+    if family == RESTGAN:
+        from training.restgan.sampling import read_about as read_restgan
+
+        folder, other = _drawing_folder(model), _drawing_folder(champion) if champion else None
+        called = f"{family}-by-hand-{read_restgan(folder)['digest'][:6]}"
+        return called, lambda: strips.contest_of_folders(family, called, folder, other, catalog)
     from training.blip2.artefact import read_about
 
-    folder = model_folder(str(model))
+    folder, other = model_folder(str(model)), model_folder(str(champion)) if champion else None
     called = f"{family}-by-hand-{read_about(folder)['digest'][:6]}"
-    other = model_folder(str(champion)) if champion else None
-    return called, lambda: contest_of_folders(family, called, folder, other, catalog, catalog / FEATURES_FOLDER)
+    return called, lambda: contest.contest_of_folders(family, called, folder, other, catalog, catalog / FEATURES_FOLDER)
+
+
+def _drawing_folder(model: Path) -> Path:
+    """The artefact's folder: as given, or the whole one, with its base, inside what training wrote."""
+    whole = model.expanduser().resolve() / "artefact"
+    return whole if (whole / "selvedge.json").is_file() else model_folder(str(model))
 
 
 def _rules(plan: Path | None) -> "PreferencePlan":

@@ -1,7 +1,7 @@
 """What a round compares: both versions' results on the test products, and where they are kept as they were shown.
 
-Belongs here: asking both models in the same way, the folder of a round. Not here: which models (contest.py), pairs and
-sides (labeling/review/).
+Belongs here: what is compared and where it is kept, asking two models that read pictures in the same way. Not here:
+which models (contest.py), asking models that draw (strips.py), pairs and sides (labeling/review/).
 
 Both sides come from one code path with the same settings: the same pictures, the same questions, and, for
 descriptions, the same writer with the same seed, so that only the model's answers differ. The tables stay with the
@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from catalog.errors import SelvedgeError
-from orchestration.review.contest import Contest
+from orchestration.review.contest import AnswerContest, Contest, Progress
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,10 +25,16 @@ if TYPE_CHECKING:
     from labeling.review.tasks import Material
     from orchestration.settings import Settings
 
-CARDS, DESCRIPTIONS = KINDS = ("attribute-cards", "descriptions")
+CARDS, DESCRIPTIONS, STRIPS = KINDS = ("attribute-cards", "descriptions", "picture-strips")
+_PHOTOGRAPHED = ("products", "images", "splits", "qa_pairs")
+TABLES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    CARDS: ("attributes", _PHOTOGRAPHED),
+    DESCRIPTIONS: ("descriptions", _PHOTOGRAPHED),
+    STRIPS: ("strips", ("products", "splits")),
+}
+"""Kind of pair -> the schema of both versions' tables, and the further tables that its pairs are made of."""
 FORMAT = 1
 ABOUT_FILE = "round.json"  # written last: a folder with it is whole
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -36,23 +42,24 @@ class Compared:
     """Everything that the pairs of a round are made of.
 
     Attributes:
-        kind: of pair. candidate, opponent: tables `attributes` or `descriptions`.
-        products, images, splits, qa_pairs: of the test products. schema: the candidate's.
+        kind: of pair. candidate, opponent: tables of the schema that `TABLES` names for it.
+        products, images, splits, qa_pairs: of the test products; None where the kind shows no photo.
+        schema: the candidate's vocabulary of attributes; None where the kind has none.
     """
 
     kind: str
-    schema: "AttributeSchema"
+    schema: "AttributeSchema | None"
     candidate: "pd.DataFrame"
     opponent: "pd.DataFrame"
     products: "pd.DataFrame"
-    images: "pd.DataFrame"
+    images: "pd.DataFrame | None"
     splits: "pd.DataFrame"
-    qa_pairs: "pd.DataFrame"
+    qa_pairs: "pd.DataFrame | None"
 
     def tables(self) -> "Mapping[str, tuple[pd.DataFrame, str]]":
         """Every table with the schema it is kept in, by file name."""
-        results = "attributes" if self.kind == CARDS else "descriptions"
-        own = {name: (getattr(self, name), name) for name in ("products", "images", "splits", "qa_pairs")}
+        results, further = TABLES[self.kind]
+        own = {name: (getattr(self, name), name) for name in further}
         return {"candidate": (self.candidate, results), "opponent": (self.opponent, results), **own}
 
     def results(self) -> dict[str, str]:
@@ -64,41 +71,62 @@ class Compared:
 
     def material(self, seed: int) -> "Material[Any]":
         """As labeling/review/ takes it."""
-        from upath import UPath
-
         from labeling.review.kinds import catalogue_labels
         from labeling.review.rounds import gather_material
+        from labeling.review.strips import word_cards
 
-        places = dict(zip(self.images["product_id"].astype(int), self.images["uri"], strict=True))
-
-        def picture(product_id: int) -> bytes:
-            if product_id not in places:
-                raise SelvedgeError(f"product {product_id} has no picture; standardise this drop's images again.")
-            try:
-                return bytes(UPath(places[product_id]).read_bytes())
-            except OSError as error:
-                raise SelvedgeError(
-                    f"the picture of product {product_id} is gone ({places[product_id]}); bring it back."
-                ) from error
-
-        labels = catalogue_labels(self.qa_pairs)
+        labels = {} if self.qa_pairs is None else catalogue_labels(self.qa_pairs)
+        picture = word_cards(self.candidate) if self.images is None else _photos(self.images)
         return gather_material(pair_kind(self.kind, self.schema), self.candidate, self.opponent, labels, picture, seed)
 
 
-def pair_kind(name: str, schema: "AttributeSchema") -> "PairKind[Any]":
-    """The kind of this name. Raises: SelvedgeError: there is none."""
-    from labeling.review.kinds import AttributeCards, Descriptions
+def _photos(images: "pd.DataFrame") -> Callable[[int], bytes]:
+    """A reader of products' picture files."""
+    from upath import UPath
 
-    if name not in KINDS:
+    places = dict(zip(images["product_id"].astype(int), images["uri"], strict=True))
+
+    def picture(product_id: int) -> bytes:
+        if product_id not in places:
+            raise SelvedgeError(f"product {product_id} has no picture; standardise this drop's images again.")
+        try:
+            return bytes(UPath(places[product_id]).read_bytes())
+        except OSError as error:
+            raise SelvedgeError(
+                f"the picture of product {product_id} is gone ({places[product_id]}); bring it back."
+            ) from error
+
+    return picture
+
+
+def pair_kind(name: str, schema: "AttributeSchema | None") -> "PairKind[Any]":
+    """The kind of this name. Raises: SelvedgeError: there is none, or not without a vocabulary."""
+    from labeling.review.kinds import AttributeCards, Descriptions
+    from labeling.review.strips import PictureStrips
+
+    if name == STRIPS:
+        return PictureStrips()
+    if name not in KINDS or schema is None:
         raise SelvedgeError(f"kind of pair {name!r} is unknown; it is {' or '.join(KINDS)}.")
     return AttributeCards(schema) if name == CARDS else Descriptions(schema)
 
 
 def compare(contest: Contest, kind: str, progress: Progress | None = None) -> Compared:
-    """Ask both versions about every product of the test split.
+    """What both versions give for the test products.
 
     Raises:
-        SelvedgeError: the kind is unknown, the test split is empty, or a picture is missing.
+        SelvedgeError: these versions cannot be shown in this kind of pair; or as the contest's own comparison.
+    """
+    if kind not in contest.kinds:
+        raise SelvedgeError(f"{contest.family} is compared in {' or '.join(contest.kinds)}, not in {kind}; choose one.")
+    return contest.compare(kind, progress)
+
+
+def compare_answers(contest: AnswerContest, kind: str, progress: Progress | None = None) -> Compared:
+    """Ask both models about every product of the test split.
+
+    Raises:
+        SelvedgeError: the test split is empty, or a picture is missing.
     """
     from catalog.splits import TEST
 
@@ -110,7 +138,6 @@ def compare(contest: Contest, kind: str, progress: Progress | None = None) -> Co
     if products.empty:
         raise SelvedgeError("the test split is empty; read more products before opening a round.")
     pairs = rows.qa_pairs[rows.qa_pairs["product_id"].isin(products["product_id"])].reset_index(drop=True)
-    pair_kind(kind, contest.schema)
     found = {}
     for who, load in (("candidate", contest.load_candidate), ("opponent", contest.load_opponent)):
         told = (lambda done, total, _, who=who: progress(done, total, f"asking the {who}")) if progress else None
@@ -125,7 +152,7 @@ def compare(contest: Contest, kind: str, progress: Progress | None = None) -> Co
 
 def _attributes(
     load: Callable[[], Any],
-    contest: Contest,
+    contest: AnswerContest,
     who: str,
     products: "pd.DataFrame",
     images: "pd.DataFrame",
@@ -167,7 +194,8 @@ def keep(compared: Compared, folder: "UPath", plan: str) -> None:
     (folder / ABOUT_FILE).unlink(missing_ok=True)  # from here to the last line the folder is not whole
     for name, (table, schema) in compared.tables().items():
         write_table(table, folder / f"{name}.parquet", schema)
-    about = {"format": FORMAT, "kind": compared.kind, "schema": compared.schema.to_dict(), "plan": plan}
+    vocabulary = None if compared.schema is None else compared.schema.to_dict()
+    about = {"format": FORMAT, "kind": compared.kind, "schema": vocabulary, "plan": plan}
     publish_bytes(json.dumps(about, indent=1).encode(), folder / ABOUT_FILE)
 
 
@@ -198,8 +226,8 @@ def read_compared(folder: "UPath") -> Compared:
     place = folder / ABOUT_FILE
     try:
         about = json.loads(place.read_text())
-        schema = AttributeSchema.from_dict(about["schema"], str(place))
-        kind = str(about["kind"])
+        schema = None if about["schema"] is None else AttributeSchema.from_dict(about["schema"], str(place))
+        kind = KINDS[KINDS.index(about["kind"])]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SelvedgeError(f"{place} is missing or damaged; run `selvedge review open` again.") from error
     empty = Compared(kind, schema, *([None] * 6))

@@ -60,7 +60,7 @@ class SliceRow:
 
 @dataclass(frozen=True)
 class DisputedPair:
-    """A pair on which raters disagreed; sides are HTML as annotators saw them."""
+    """A pair on which raters disagreed; sides are HTML or data URIs as annotators saw them. photo: beside them."""
 
     product_id: int
     name: str
@@ -242,14 +242,14 @@ def _disputed(table: "pd.DataFrame", compared: "Compared", seed: int) -> tuple[D
 def _shown(
     compared: "Compared", material: "Material[Any]", item: int, rows: "pd.DataFrame", score: float
 ) -> DisputedPair:
-    from orchestration.report.pictures import thumbnail
+    from orchestration.report.pictures import small
 
     kind = material.kind
     candidate, opponent = kind.level(material.candidate[item], material.champion[item])
     product = compared.products.set_index("product_id").loc[item]
     name = str(product.get("product_display_name") or f"product {item}")
-    uri = dict(zip(compared.images["product_id"], compared.images["uri"], strict=True))[item]
+    beside = material.products[item].picture()
     votes = tuple((str(rater), str(choice)) for rater, choice in zip(rows["rater"], rows["choice"], strict=True))
     return DisputedPair(
-        item, name, thumbnail(uri, PHOTO_SIDE, name), kind.render(candidate), kind.render(opponent), votes, score
+        item, name, small(beside, PHOTO_SIDE, name), kind.render(candidate), kind.render(opponent), votes, score
     )

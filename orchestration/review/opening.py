@@ -231,7 +231,7 @@ def _project(ledger: "Ledger", server: "LabelStudio", opened: "Round", kind: Any
     title = public_title(opened.key, round_id)
     project = server.find_project(title)
     if project is None:
-        config = label_config(kind.question, kind.guidelines, kind.reasons)
+        config = label_config(kind.question, kind.guidelines, kind.reasons, kind.sides)
         made = server.create_project(title, config, kind.guidelines, opened.plan.overlap)
         # Another opening, or one that was killed while the server worked on its request, may have been faster: both
         # take the older one, or ballots would go where nobody pulls them.

@@ -6,7 +6,7 @@ Belongs here: the page. Not here: its figures (findings.py), its plots (plots.py
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestration.review.comparison import read_compared, round_folder
+from orchestration.review.comparison import STRIPS, read_compared, round_folder
 from orchestration.review.findings import DisputedPair, Findings, gather
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ OUTCOMES = {
     "no_difference": "people saw no difference worth a change",
     "inconclusive": "the ballots do not decide",
 }
-KINDS = {"attribute-cards": "attribute cards", "descriptions": "descriptions"}
+KINDS = {"attribute-cards": "attribute cards", "descriptions": "descriptions", "picture-strips": "picture strips"}
+BEGINNING = "the weights it began with"  # what the base of a model that draws is
 CHOICES = {"candidate": "candidate", "champion": "opponent", "tie": "tie", "both_bad": "both bad"}
 
 
@@ -63,11 +64,14 @@ def render(findings: Findings) -> str:
     environment.filters["evidence"] = lambda value: powers(f"{value:.2e}") if value >= 1e5 else f"{value:,.3g}"
     environment.filters["sentence"] = sentence
     environment.filters["marked"] = lambda pair, side: Markup(_marked(pair)[side])
+    environment.filters["initial"] = lambda text: text[:1].upper() + text[1:]
     environment.filters["figure"] = lambda value: "–" if value is None or value != value else f"{value:.2f}"
     plan = findings.standing.round.plan
+    began = plan.kind == STRIPS and plan.opponent == "base"
+    opponent = BEGINNING if began else plan.opponent
     plot = None
     if len(findings.path):
-        content = evidence_plot(findings.path, plan.preference, plan.opponent)
+        content = evidence_plot(findings.path, plan.preference, opponent)
         plot = Picture(content, "image/png", "share, interval and e-value with every ballot")
     return environment.get_template("report.html.jinja").render(
         found=findings,
@@ -79,7 +83,11 @@ def render(findings: Findings) -> str:
         plot=plot,
         outcome=OUTCOMES,
         kind=KINDS.get(plan.kind, plan.kind),
-        choices={**CHOICES, "champion": plan.opponent},
+        opponent=opponent,
+        beside=opponent if began else f"the {opponent} of {plan.family}",
+        began=began,
+        pictures=plan.kind == STRIPS,
+        choices={**CHOICES, "champion": opponent},
         votes_css={"candidate": "c", "champion": "o", "tie": "t", "both_bad": "b"},
         css=HOUSE_CSS.read_text() + (HERE / "report.css").read_text(),
     )
@@ -87,6 +95,9 @@ def render(findings: Findings) -> str:
 
 def _marked(pair: DisputedPair) -> dict[str, str]:
     """Both sides as annotators saw them; rows of a card that differ are marked."""
+    if pair.candidate.startswith("data:image/"):
+        shown = (("candidate", pair.candidate), ("opponent", pair.opponent))
+        return {name: f'<img class="strip" src="{uri}" alt="pictures of the {name}">' for name, uri in shown}
     rows = [side.split("<tr>") for side in (pair.candidate, pair.opponent)]
     if len(rows[0]) != len(rows[1]):
         return {"candidate": pair.candidate, "opponent": pair.opponent}

@@ -22,7 +22,9 @@ PICTURE = re.compile(r"data:image/\w+;base64,([\w+/=]+)")
 # The keys are bound as soon as a task is selected; the pictures come later.
 READY = """before => window.Htx?.task && window.Htx.task.id !== before && window.Htx.annotationStore?.selected
     && document.querySelectorAll(".sv-side").length === 2 && document.querySelectorAll(".sv-verdict label").length === 4
-    && document.querySelector(".sv-photo img[src^='blob:']")"""
+    && document.querySelector(".sv-photo img[src^='blob:']")
+    && ["left", "right"].filter(side => String(window.Htx.task.dataObj?.[side]).startsWith("data:image/")).length
+        <= document.querySelectorAll(".sv-side img[src^='blob:']").length"""
 # Tags and classes, without names, below each side.
 SIDES = """[...document.querySelectorAll(".sv-side")].map(
     side => [...side.querySelectorAll("*")].map(one => `${one.tagName} ${one.className}`).join("\\n"))"""

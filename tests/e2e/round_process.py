@@ -29,7 +29,7 @@ from orchestration.cli import review_commands
 from orchestration.cli.main import run
 from orchestration.ledger import open_ledger
 from orchestration.review import opening
-from orchestration.review.contest import Contest
+from orchestration.review.contest import AnswerContest
 from orchestration.review.report import report_place, write_report
 from orchestration.review.rounds import judge_if_decided
 from orchestration.review.server import connect
@@ -88,10 +88,10 @@ def main() -> None:
     sys.exit(STEPS[step]())
 
 
-def contest() -> Contest:
+def contest() -> AnswerContest:
     """Two versions whose answers nobody asks for."""
     versions = ("4", "champion", "3")
-    return Contest(FAMILY, CANDIDATE, *versions, None, drawn.schema(), none_needed, none_needed)  # type: ignore[arg-type]
+    return AnswerContest(FAMILY, CANDIDATE, *versions, None, drawn.schema(), none_needed, none_needed)  # type: ignore[arg-type]
 
 
 def none_needed() -> NoReturn:

@@ -9,20 +9,24 @@ import json
 import secrets
 import time
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
 from labeling.review.kinds import AttributeCards, Descriptions
 from labeling.review.label_page import label_config
 from labeling.review.rendering import picture_uri
+from labeling.review.strips import PictureStrips
 from orchestration.cli.main import run
 from orchestration.ledger import open_ledger
 from orchestration.review.rounds import sync_round
 from orchestration.review.server import add_annotator, connect
 from tests.e2e.annotator_browser import IN_SIGHT, SIDES, Visit, leaks, tasks_in
 from tests.labeling.review.rounds_for_tests import photo
+from tests.orchestration.review.drawn_strips import artefact_with_base, bottoms_catalogue
 from training.blip2.artefact import read_about
+from training.restgan.sampling import read_about as read_restgan
 
 pytestmark = [
     pytest.mark.e2e,
@@ -34,6 +38,28 @@ pytestmark = [
 CHOICES = {"1": "left", "2": "right", "3": "tie", "4": "both_bad"}
 REASONS = "qwe"
 PRESSED = ("1", "2q", "3", "4we", "1", "2", "3", "4", "1", "2")
+
+
+class Compared(NamedTuple):
+    """A candidate's folder, the catalogue it is asked about, and every hash that would name a version."""
+
+    family: str
+    folder: Path
+    catalog: Path
+    digests: set[str]
+
+
+@pytest.fixture
+def answering(trained) -> Compared:
+    about = read_about(trained.artefact)
+    return Compared("blip2-attributes", trained.folder, trained.catalog, {about["digest"], about["base"]["digest"]})
+
+
+@pytest.fixture
+def drawing(tmp_path) -> Compared:
+    folder = artefact_with_base(tmp_path / "model")
+    digests = {read_restgan(one)["digest"] for one in (folder, folder / "base")}
+    return Compared("restgan", folder, bottoms_catalogue(tmp_path / "shop"), digests)
 
 
 @pytest.fixture(scope="module")
@@ -54,23 +80,31 @@ def annotator(home):
     return account["email"], account["password"]
 
 
-def names_behind(home, name: str, trained) -> set[str]:
+def names_behind(home, name: str, digests: set[str]) -> set[str]:
     """Everything that would name a side of a round, or let one compute it."""
     found = open_ledger(home).round(name)
-    plan, about = found.plan, read_about(trained.artefact)
+    plan = found.plan
     versions = {plan.family, plan.candidate, plan.candidate_version, plan.opponent_version, plan.round_id}
-    digests = {about["digest"], about["base"]["digest"], plan.sha256, *plan.results.values()}
+    digests = {*digests, plan.sha256, *plan.results.values()}
     key = {found.key.hex(), base64.b64encode(found.key).decode(), base64.urlsafe_b64encode(found.key).decode()}
     return versions | digests | key
 
 
-@pytest.mark.parametrize("kind", [AttributeCards, Descriptions])
+@pytest.mark.parametrize(
+    ("kind", "models", "first"),
+    [
+        (AttributeCards, "answering", "Look at the picture first."),
+        (Descriptions, "answering", "Look at the picture first."),
+        (PictureStrips, "drawing", "Read the words first"),
+    ],
+)
 def test_ten_pairs_are_voted_by_keyboard_and_nothing_received_tells_a_side(
-    kind, home, trained, annotator, browser, capsys, tmp_path
+    kind, models, first, home, annotator, browser, capsys, tmp_path, request
 ):
+    compared: Compared = request.getfixturevalue(models)
     # A random model is never right, so there is nothing to plant an error in.
-    models = ("--model", str(trained.folder), "--catalog", str(trained.catalog), "--items", "8", "--gold", "0")
-    assert run(["review", "open", "blip2-attributes", *models, "--kind", kind.name, "--json"]) == 0
+    given = ("--model", str(compared.folder), "--catalog", str(compared.catalog), "--items", "8", "--gold", "0")
+    assert run(["review", "open", compared.family, *given, "--kind", kind.name, "--json"]) == 0
     opened = json.loads(capsys.readouterr().out)
     name = opened["round"]
     assert opened["pairs"] == len(PRESSED)
@@ -85,7 +119,7 @@ def test_ten_pairs_are_voted_by_keyboard_and_nothing_received_tells_a_side(
         assert visit.page.evaluate(IN_SIGHT)
         if number == 0:
             visit.look("first-pair")
-            visit.look_at_guidelines("Look at the picture first.")
+            visit.look_at_guidelines(first)
         visit.choose(keys)
         if number == 3:
             visit.look("chosen")
@@ -97,7 +131,7 @@ def test_ten_pairs_are_voted_by_keyboard_and_nothing_received_tells_a_side(
     ledger = open_ledger(home)
     searched = {task["key"] for piece in received for task in tasks_in(piece.text)}
     assert searched == ledger.pairs(name).keys()
-    assert leaks(received, names_behind(home, name, trained)) == {}
+    assert leaks(received, names_behind(home, name, compared.digests)) == {}
 
     pulled = sync_round(home, ledger, connect(home), name)
     assert (pulled.new, pulled.corrected, pulled.void) == (10, 0, ())

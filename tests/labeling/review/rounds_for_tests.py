@@ -12,6 +12,7 @@ from PIL import Image
 from sqlalchemy import create_engine
 
 from catalog.schema import AttributeSchema, load_schema
+from catalog.tables import SCHEMAS
 from evaluation.preference_plan import PreferencePlan
 from labeling.review.blinding import Side, Version
 from labeling.review.items import SlotKind
@@ -20,12 +21,15 @@ from labeling.review.ledger import Ledger
 from labeling.review.plan import RoundPlan
 from labeling.review.records import Pair, PulledAnnotation
 from labeling.review.rounds import gather_material
+from labeling.review.strips import PictureStrips, pack_frames, word_cards
 from labeling.review.tasks import Material
+from training.restgan.colours import lab_to_rgb
 
 NOON = datetime(2026, 5, 3, 12, tzinfo=UTC)
 COLOURS = ("Black", "White", "Blue", "Green", "Red", "Yellow")
 TYPES = ("Shirts", "Dresses", "Casual Shoes", "Handbags")
 GENDERS = ("Men", "Women")
+STRIP_COLOURS = {"black": (16, 0, -1), "navy blue": (21, 9, -32), "red": (45, 60, 40), "khaki": (66, 2, 24)}  # CIELAB
 
 
 @cache
@@ -140,3 +144,36 @@ def annotation(number: int, task_key: str, rater: str = "ann@shop.example", side
         "cancelled": False,
     }
     return PulledAnnotation(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def strip_table(seed: int, products: int = 60, side: int = 24) -> pd.DataFrame:
+    """Strips of a model that draws a pair of trousers, in the colour asked from the colour word on.
+
+    Two seeds shade it differently; every third product asks no colour.
+    """
+    draw, rows = np.random.default_rng(seed), []
+    for product_id in range(1, products + 1):
+        name, asked = list(STRIP_COLOURS.items())[product_id % len(STRIP_COLOURS)]
+        gender = "women" if product_id % 2 else "men"
+        words = [gender, name, "pants", f"detail{product_id}"]
+        if product_id % 3 == 0:
+            words = [gender, "pants"]
+        colours = [np.array(asked if name in words[: at + 1] else (60, 8, 20)) for at in range(len(words))]
+        shades = [colour + draw.normal(0, 1, 3) for colour in colours]
+        frames = np.stack([trousers(lab_to_rgb(shade), side) for shade in shades])
+        lab, at = (asked, 1) if name in words else ((None,) * 3, -1)
+        rows.append((product_id, " ".join(words), words, pack_frames(frames), *lab, at))
+    return pd.DataFrame(rows, columns=SCHEMAS["strips"].names)
+
+
+def trousers(rgb: np.ndarray, side: int) -> np.ndarray:
+    """(side, side, 3) uint8: a waist and two legs on white."""
+    picture, unit = np.full((side, side, 3), 255, np.uint8), side / 12
+    for left, right, top, bottom in ((3, 9, 1, 4), (3, 5.5, 4, 11), (6.5, 9, 4, 11)):
+        picture[round(top * unit) : round(bottom * unit), round(left * unit) : round(right * unit)] = rgb
+    return picture
+
+
+def strip_material(seed: int = 7, products: int = 60) -> Material:
+    tables = strip_table(1, products), strip_table(2, products, side=48)
+    return gather_material(PictureStrips(), *tables, {}, word_cards(tables[0]), seed)

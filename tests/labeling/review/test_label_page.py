@@ -33,6 +33,14 @@ def test_both_sides_are_rendered_by_the_same_tag():
         assert {**left.attrib, "name": "", "value": ""} == {**right.attrib, "name": "", "value": ""}
 
 
+def test_two_pictures_and_what_they_are_held_against_stand_side_by_side():
+    config = label_config("Which?", "", (), "picture")
+    widths = [int(one.get("width").removesuffix("px")) for one in ElementTree.fromstring(config).iter("Image")]
+    borders = 2 * 18 + 2 * 2 * 21
+    assert len(widths) == 3 and sum(widths) + borders <= 1240 and f"flex-basis: {widths[0]}px" in config
+    assert "flex-basis" not in label_config("Which?", "")
+
+
 def test_the_page_says_its_keys_and_offers_letters_only_where_there_are_reasons():
     plain, reasoned = label_config("Which?", "<p>Look.</p>"), label_config("Which?", "", ["a", "b"])
     assert "Press 1, 2, 3 or 4, then Enter." in plain and "letters" not in plain and 'name="guide"' in plain

@@ -10,7 +10,7 @@ from typing import Any
 
 from labeling.review.label_studio import ProjectGone
 from labeling.review.label_studio_records import Annotation, Counter
-from orchestration.review.contest import Contest
+from orchestration.review.contest import AnswerContest
 from tests.labeling.review import rounds_for_tests as drawn
 
 
@@ -67,11 +67,11 @@ class PaperStudio:
             raise ProjectGone(f"project {project} is not in Label Studio at paper; ballots already pulled are kept.")
 
 
-def paper_contest(opponent_version: str = "3") -> Contest:
+def paper_contest(opponent_version: str = "3") -> AnswerContest:
     """The versions that `rounds_for_tests.plan` names; nobody asks them anything."""
     plan = drawn.plan()
     versions = (plan.candidate, plan.candidate_version, "champion", opponent_version)
-    return Contest(plan.family, *versions, None, drawn.schema(), refuse_to_answer, refuse_to_answer)  # type: ignore[arg-type]
+    return AnswerContest(plan.family, *versions, None, drawn.schema(), refuse_to_answer, refuse_to_answer)  # type: ignore[arg-type]
 
 
 def refuse_to_answer() -> Any:

@@ -8,7 +8,7 @@ from orchestration.registry import CHAMPION, Registry
 from orchestration.resources import Tables
 from orchestration.review.contest import contest_of_folders, contest_of_registry
 from orchestration.tracking import Lineage, tracked_run
-from tests.orchestration.registering import ENTRY, FamilyForTests
+from tests.orchestration.registering import SERVED, FamilyForTests
 from tests.orchestration.trained_model import train_small_model
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("mlflow")]
@@ -22,7 +22,7 @@ def trained(tmp_path_factory):
 
 @pytest.fixture
 def family(mlflow_server, tmp_path):
-    return FamilyForTests(Registry(mlflow_server, entry=ENTRY), tmp_path)
+    return FamilyForTests(Registry(mlflow_server), tmp_path)
 
 
 def register(family, settings, trained, name):
@@ -30,7 +30,7 @@ def register(family, settings, trained, name):
     dataset = {"dataset": str(trained.catalog), "question_set": "details"}
     record_opening(Tables(root=str(settings.tables())), name, Opening(family.name, {}, "d" * 64, dataset))
     with tracked_run(family.registry.uri, family.name, name, Lineage("training/candidate", name)) as run:
-        return family.registry.register(family.name, name, trained.artefact, run)
+        return family.registry.register(family.name, name, trained.artefact, run, served=SERVED)
 
 
 def test_the_champion_is_the_opponent_and_the_base_where_there_is_none(family, mlflow_server, trained, tmp_path):

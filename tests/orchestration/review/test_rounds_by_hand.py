@@ -16,7 +16,7 @@ from orchestration.review.comparison import (
     read_compared,
     round_folder,
 )
-from orchestration.review.contest import Contest, Rows
+from orchestration.review.contest import AnswerContest, Contest, Rows
 from orchestration.review.opening import RoundRequest, open_round
 from orchestration.review.rounds import close_round, hold_to_plan, standing
 from orchestration.settings import Settings
@@ -159,7 +159,7 @@ def contest(tmp_path_factory):
     pairs = products[["drop", "product_id"]].assign(attribute="Colour", value="Blue", split="test")
     rows = Rows(products, images, splits, columns_of(pairs, "qa_pairs"), folder / "features")
     names = ("blip2-attributes", drawn.plan().candidate, "4", "champion", "3")
-    return Contest(*names, rows, one.schema, lambda: one, lambda: other)
+    return AnswerContest(*names, rows, one.schema, lambda: one, lambda: other)
 
 
 @pytest.mark.parametrize("kind", ["attribute-cards", "descriptions"])

@@ -1,0 +1,46 @@
+"""Two tiny models that draw, rectangles whose words they know, and a shop of bottoms: what a contest is made of."""
+
+import json
+from pathlib import Path
+
+from catalog.schema import load_schema
+from catalog.tables import write_table
+from catalog.workspace import SCHEMA_FILE, SUMMARY_FILE
+from orchestration.review.strips import StripContest, _contest
+from tests.inference.tiny_restgan import save_tiny_restgan
+from tests.orchestration.review.drawn_round import columns_of
+from tests.training.restgan.shop import open_shop
+from tests.training.restgan.synthetic import synthetic_bottoms
+from training.restgan.dataset import Bottoms
+
+FAMILY, CANDIDATE = "restgan", "restgan-20260503-a1b2c3"
+
+
+def artefact_with_base(folder: Path, seed: int = 1) -> Path:
+    """A candidate's folder as training leaves it, less the judge."""
+    save_tiny_restgan(folder, seed)
+    save_tiny_restgan(folder / "base", seed + 100)
+    return folder
+
+
+def held_out(count: int = 1500) -> Bottoms:
+    """Part test of the rectangles: about a tenth of them, in the words that the tiny models know."""
+    return synthetic_bottoms(count, size=16).of("test")
+
+
+def strip_contest(folder: Path, champion: bool = False, count: int = 1500) -> StripContest:
+    """The candidate against another model of its family, or against what it began with."""
+    other = ("3", save_tiny_restgan(folder / "champion", 2)) if champion else None
+    return _contest(FAMILY, CANDIDATE, "4", artefact_with_base(folder / "candidate"), other, held_out(count))
+
+
+def bottoms_catalogue(folder: Path, products: int = 320) -> Path:
+    """A catalogue directory of bottoms, as reading one leaves it."""
+    shop = open_shop(folder, products)
+    pairs = shop.products[["drop", "product_id"]].assign(attribute="Colour", value="Blue", split="test")
+    tables = {"products": shop.products, "images": shop.images, "splits": shop.splits, "qa_pairs": pairs}
+    for name, rows in {**tables, "quarantine": pairs.head(0)}.items():
+        write_table(columns_of(rows, name), folder / f"{name}.parquet", name)
+    (folder / SCHEMA_FILE).write_text(json.dumps(load_schema().to_dict()))
+    (folder / SUMMARY_FILE).write_text(json.dumps({"qa_pairs": {"question_set": "details"}}))
+    return folder

@@ -1,0 +1,213 @@
+"""Picture strips from two models to the report: both draw the same words, and a kept round needs no model."""
+
+import json
+import re
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+from upath import UPath
+
+from catalog.errors import SelvedgeError
+from evaluation.preference_plan import PreferencePlan
+from labeling.review.ballots import sync
+from labeling.review.strips import unpack_frames
+from orchestration.candidates import Opening
+from orchestration.cli import families
+from orchestration.cli.main import run
+from orchestration.ledger import open_ledger
+from orchestration.review import server, strips
+from orchestration.review.comparison import ABOUT_FILE, STRIPS, compare, keep, read_compared, round_folder
+from orchestration.review.contest import Registered
+from orchestration.review.findings import gather
+from orchestration.review.opening import RoundRequest, open_round
+from orchestration.review.report import write_report
+from orchestration.review.rounds import close_round
+from orchestration.review.strips import SEED, contest_of_folders, contest_of_registry
+from orchestration.settings import Settings
+from tests.inference.tiny_restgan import save_tiny_restgan
+from tests.labeling.review.rounds_for_tests import NOON
+from tests.orchestration.review.drawn_round import votes
+from tests.orchestration.review.drawn_strips import (
+    CANDIDATE,
+    FAMILY,
+    artefact_with_base,
+    bottoms_catalogue,
+    held_out,
+    strip_contest,
+)
+from tests.orchestration.review.paper_studio import PaperStudio
+from tests.training.restgan.synthetic import synthetic_bottoms
+from training.restgan.dataset import TYPES, write_bottoms
+from training.restgan.sampling import load_artefact
+
+REQUEST = RoundRequest(FAMILY, CANDIDATE, STRIPS, 10, 3, 7, PreferencePlan(), gold_share=0.0)
+
+
+@pytest.fixture(scope="module")
+def contest(tmp_path_factory):
+    return strip_contest(tmp_path_factory.mktemp("contest"))
+
+
+@pytest.fixture(scope="module")
+def compared(contest):
+    return compare(contest, STRIPS)
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(home=tmp_path / "home")
+
+
+def test_both_draw_the_same_words_of_held_out_products_once_each(contest, compared):
+    ours, theirs = compared.candidate, compared.opponent
+    told = [name for name in ours if name != "frames"]
+    assert ours[told].equals(theirs[told]) and not (ours["frames"] == theirs["frames"]).any()
+    assert ours["query"].is_unique and set(ours["product_id"]) <= set(contest.bottoms.rows["product_id"])
+    asked = dict(zip(contest.bottoms.rows["product_id"], contest.bottoms.rows["query"], strict=True))
+    assert all(query == asked[one] for one, query in zip(ours["product_id"], ours["query"], strict=True))
+    assert set(compared.splits["split"]) == {"test"} and set(compared.products["article_type"]) <= set(TYPES)
+
+
+def test_a_strip_is_what_the_model_itself_draws_for_the_words(contest, compared):
+    model, row = contest.load_candidate(), 3
+    words = list(compared.candidate["words"].iloc[row])
+    noise = model.noise(len(compared.candidate), SEED)
+    one = type(noise)(noise.z[row : row + 1], noise.epsilon[row : row + 1])
+    encoded = model.encode(" ".join(words))
+    assert list(encoded.texts) == words
+    [expected] = model.draw_encoded(encoded.words[None], encoded.colour_words[None], np.array([len(words)]), one)
+    got = unpack_frames(compared.candidate["frames"].iloc[row], len(words))
+    assert np.abs(got.astype(int) - expected.astype(int)).max() <= 1  # a batch of another size may round otherwise
+
+
+def test_the_colour_asked_is_that_of_the_colour_word(contest, compared):
+    table = contest.bottoms.colours
+    for row in compared.candidate.itertuples():
+        named = [at for at, word in enumerate(row.words) if table.cluster(word) >= 0]
+        assert row.colour_at == (named[0] if named else -1)
+        if named:
+            centre = table.centres[table.cluster(row.words[row.colour_at])]
+            assert np.allclose((row.asked_l, row.asked_a, row.asked_b), centre)
+
+
+def test_the_same_model_on_both_sides_gives_the_same_tables(contest):
+    same = compare(replace(contest, load_opponent=contest.load_candidate), STRIPS)
+    assert same.candidate.equals(same.opponent)
+    assert same.results()["candidate"] == same.results()["opponent"]
+
+
+def test_the_folder_of_a_round_gives_back_every_table(compared, tmp_path):
+    folder = UPath(tmp_path / "round")
+    keep(compared, folder, "plan")
+    again = read_compared(folder)
+    assert again.results() == compared.results() and (again.kind, again.schema) == (STRIPS, None)
+    assert {one.name for one in folder.iterdir()} == {
+        ABOUT_FILE, *(f"{name}.parquet" for name in ("candidate", "opponent", "products", "splits"))
+    }  # fmt: skip
+
+
+def test_a_cut_short_opening_is_completed_from_the_folder_and_reported_without_a_model(settings, contest, tmp_path):
+    ledger, studio = open_ledger(settings), PaperStudio()
+    first = open_round(settings, ledger, studio, REQUEST, lambda: contest)
+    plan = first.round.plan
+    assert (plan.opponent, plan.opponent_version) == ("base", contest.opponent_version)
+    studio.tasks[1] = studio.tasks[1][:4]
+
+    def gone():
+        raise AssertionError("the round's folder is all that is needed")
+
+    again = open_round(settings, ledger, studio, REQUEST, gone)
+    assert again.resumed and sorted(studio.tasks[1]) == sorted(ledger.pairs(plan.round_id))
+    sync(ledger, plan.round_id, votes(ledger, 0.6, name=plan.round_id), now=NOON + timedelta(days=30))
+    close_round(settings, ledger, plan.round_id, undecided=True)
+    found = gather(ledger, plan.round_id, read_compared(round_folder(settings, plan.round_id)))
+    assert {row.name for row in found.slices["type"]} <= set(TYPES) and found.slices["colour"]
+    page = write_report(settings, ledger, plan.round_id, tmp_path / "page.html").read_text()
+    assert f"beside the weights it began with (version {contest.opponent_version}): two picture strips" in page
+    assert '<h4 class="o">The weights it began with</h4>' in page and "the base of restgan" not in page
+    assert page.count('<img class="strip"') == 2 * len(found.pairs) > 0
+    assert re.findall(r"(?:src|href)=\"(?!data:|#)[^\"]*", page) == []
+
+
+def test_a_family_is_shown_in_its_own_kinds_only(contest):
+    with pytest.raises(SelvedgeError, match="restgan is compared in picture-strips, not in descriptions; choose one"):
+        compare(contest, "descriptions")
+
+
+def test_what_cannot_be_compared_is_one_sentence(contest, settings, tmp_path):
+    with pytest.raises(SelvedgeError, match="part test of the bottoms is empty; read more products"):
+        compare(replace(contest, bottoms=contest.bottoms.take([])), STRIPS)
+    alone = save_tiny_restgan(tmp_path / "alone", 1)
+    with pytest.raises(SelvedgeError, match=r"the weights that by-hand began with cannot stand in: .*base"):
+        strips._contest(FAMILY, "by-hand", "4", alone, None, held_out())
+    ledger = open_ledger(settings)
+    with pytest.raises(SelvedgeError, match=r"needs \d+ test products .* lower the plan's items"):
+        open_round(settings, ledger, None, replace(REQUEST, items=4000), lambda: contest)
+    with pytest.raises(SelvedgeError, match=r"an error can be planted in \d+ test products only"):
+        open_round(settings, ledger, None, replace(REQUEST, gold_share=0.5), lambda: contest)
+    assert ledger.rounds() == [] and not settings.objects().exists()
+
+
+@pytest.mark.parametrize("champion", [None, "3"])
+def test_a_registered_candidate_meets_the_champion_or_what_it_began_with(champion, settings, tmp_path, monkeypatch):
+    write_bottoms(synthetic_bottoms(300, size=16), tmp_path / "bottoms")
+    opening = Opening(FAMILY, {}, "d" * 64, {"bottoms": str(tmp_path / "bottoms")})
+    folder = artefact_with_base(tmp_path / "candidate")
+    other = None if champion is None else (champion, save_tiny_restgan(tmp_path / "champion", 2))
+    monkeypatch.setattr(strips, "registered", lambda *_: Registered("4", folder, opening, other))
+    found = contest_of_registry(settings, FAMILY, CANDIDATE)
+    place = folder / "base" if other is None else other[1]
+    assert found.load_opponent().digest == load_artefact(place).digest != found.load_candidate().digest
+    assert (found.opponent, found.opponent_version) == (
+        ("champion", "3") if other else ("base", f"base-{load_artefact(place).digest[:12]}")
+    )
+    assert set(found.bottoms.rows["part"]) == {"test"}
+
+
+@pytest.fixture(scope="module")
+def catalog(tmp_path_factory):
+    return bottoms_catalogue(tmp_path_factory.mktemp("shop"))
+
+
+def test_two_folders_are_compared_on_the_bottoms_of_a_catalogue(catalog, tmp_path):
+    folder = artefact_with_base(tmp_path / "candidate")
+    found = contest_of_folders(FAMILY, "by-hand", folder, None, catalog)
+    digest = load_artefact(folder).digest
+    assert (found.candidate_version, found.opponent) == (f"model-{digest[:12]}", "base")
+    tables = compare(found, STRIPS)
+    assert len(tables.candidate) > 20 and tables.candidate["query"].is_unique
+    beside = contest_of_folders(FAMILY, "by-hand", folder, save_tiny_restgan(tmp_path / "other", 9), catalog)
+    assert beside.opponent == "champion" and beside.opponent_version.startswith("model-")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ("--model {alone} --catalog {catalog}", "the weights that restgan-by-hand-"),
+        ("--model {nowhere} --catalog {catalog}", "nowhere"),
+        ("--model {alone} --catalog {nowhere}", "is no complete catalogue directory"),
+    ],
+)
+def test_the_command_refuses_in_one_sentence(arguments, told, catalog, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SELVEDGE_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(families, "FAMILIES", (families.BLIP2_ATTRIBUTES, FAMILY))
+    monkeypatch.setattr(server, "connect", lambda settings: PaperStudio())
+    places = {"alone": save_tiny_restgan(tmp_path / "alone"), "catalog": catalog, "nowhere": tmp_path / "nowhere"}
+    assert run(["review", "open", FAMILY, *arguments.format(**places).split()]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == "" and told in captured.err and "Traceback" not in captured.err
+
+
+def test_a_round_of_two_folders_by_command(catalog, tmp_path, monkeypatch, capsys):
+    studio = PaperStudio()
+    monkeypatch.setenv("SELVEDGE_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(families, "FAMILIES", (families.BLIP2_ATTRIBUTES, FAMILY))
+    monkeypatch.setattr(server, "connect", lambda settings: studio)
+    artefact_with_base(tmp_path / "run" / "artefact")
+    model = ["--model", str(tmp_path / "run"), "--catalog", str(catalog)]
+    assert run(["review", "open", FAMILY, *model, "--items", "8", "--gold", "0", "--json"]) == 0
+    opened = json.loads(capsys.readouterr().out)
+    assert (opened["kind"], opened["opponent"], opened["pairs"]) == (STRIPS, "base", 10)
+    assert len(studio.tasks[1]) == 10
