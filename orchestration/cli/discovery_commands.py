@@ -1,0 +1,181 @@
+"""`selvedge discover`: the page where a picture follows the words, or one query drawn to a file.
+
+Belongs here: which model and which index, the address, results. Not here: drawing, searching and the page
+(inference/discovery/).
+"""
+
+import socket
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from catalog.errors import SelvedgeError
+from orchestration.cli.model_commands import model_folder
+from orchestration.cli.results import JsonFlag, emit
+from orchestration.cli.terminal import reporting, say
+
+if TYPE_CHECKING:
+    from inference.discovery.index import ProductIndex
+    from inference.discovery.model import DiscoveryModel, Step
+
+FAMILY = "restgan"
+CHAMPION = "champion"
+HOST = "127.0.0.1"
+NEAREST = 8
+STRIP_SIDE = 192  # pixels of a picture in the strip: 64 are hard to look at
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("discover")(discover)
+
+
+def discover(
+    model: Annotated[str, typer.Option(help="Folder of a model, or champion for the registry's.")] = CHAMPION,
+    catalog: Annotated[
+        Path | None, typer.Option(help="Catalogue directory to index and search; the home's index else.")
+    ] = None,
+    query: Annotated[str | None, typer.Option(help="Draw these words once, without the page.")] = None,
+    out: Annotated[Path | None, typer.Option(help="PNG of the strip, with --query.")] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of the noise, with --query.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the page; 0 takes any that is free.")] = 8070,
+    as_json: JsonFlag = False,
+) -> None:
+    """Search products by pictures that follow the words: a page until Ctrl-C, or one query."""
+    import torch
+
+    from orchestration.settings import load_settings
+
+    began = time.monotonic()
+    if out is not None and query is None:
+        raise SelvedgeError("--out is the strip of one query; give --query WORDS as well.")
+    # One picture is too little work to share: a second thread waits longer for the first than it saves.
+    torch.set_num_threads(load_settings().threads or 1)
+    loaded = _model(model)
+    index = _index(loaded, catalog)
+    told = {"model": loaded.uri, "index": index.uri, "products": len(index), "link": None}
+    if query is not None:
+        one = _one_query(loaded, index, query, seed, out)
+        emit("discover", as_json, {**told, **one, "seconds": time.monotonic() - began})
+        return
+    with _listening(port) as listener:
+        address = f"http://{HOST}:{listener.getsockname()[1]}"
+        nothing = dict.fromkeys(("query", "seed", "words", "unknown", "nearest", "picture"))
+        emit("discover", as_json, {**told, **nothing, "link": address, "seconds": time.monotonic() - began})
+        say("The page is open; Ctrl-C closes it.")
+        _serve(loaded, index, listener)
+
+
+def _model(model: str) -> "DiscoveryModel":
+    from inference.discovery.model import load_model
+
+    if model != CHAMPION:
+        folder = model_folder(model)
+        return load_model(folder, f"file://{folder}")
+    from orchestration.registry import Registry
+    from orchestration.settings import load_settings
+
+    registry = Registry(load_settings())
+    champion = registry.champion(FAMILY)
+    if champion is None:
+        raise SelvedgeError(f"{FAMILY} has no champion yet; promote a candidate, or give --model FOLDER.")
+    return load_model(registry.artefact_path(champion), champion.uri)
+
+
+def _index(model: "DiscoveryModel", catalog: Path | None) -> "ProductIndex":
+    """The home's index, or that of a catalogue directory, brought up to date.
+
+    Raises:
+        SelvedgeError: the home's index is of another model or empty, or the catalogue holds no bottoms.
+    """
+    from inference.discovery.index import FOLDER, open_index
+    from orchestration.settings import load_settings
+
+    if catalog is None:
+        index = open_index(load_settings().objects() / FOLDER, model)
+        index.require()
+        return index
+    from catalog.workspace import open_catalogue
+    from inference.discovery.products import embed_products
+
+    opened = open_catalogue(catalog)
+    drop = str(opened.summary["drop"])
+    index = open_index(catalog.expanduser().resolve() / FOLDER, model)
+    with reporting() as reporter:
+        embedded = embed_products(
+            opened.products.to_pandas(), opened.images.to_pandas(), model.judge,
+            model_uri=model.uri, model_digest=model.digest, previous=index.rows(drop), reporter=reporter,
+        )  # fmt: skip
+    if not embedded.rows.num_rows:
+        raise SelvedgeError(f"catalogue {catalog} holds no bottoms with a picture, so nothing could be found in it.")
+    index.update_drop(drop, embedded.rows)
+    return index
+
+
+def _one_query(
+    model: "DiscoveryModel", index: "ProductIndex", query: str, seed: int, out: Path | None
+) -> dict[str, Any]:
+    steps = model.after_each_word(query, seed)
+    found = index.search(steps[-1].vector, NEAREST)
+    nearest = [
+        {"drop": one.drop, "product_id": one.product_id, "name": one.facts["name"], "likeness": 1 - one.distance}
+        for one in found
+    ]
+    return {
+        "query": query,
+        "seed": seed,
+        "words": [step.text for step in steps],
+        "unknown": [step.text for step in steps if not step.known],
+        "nearest": nearest,
+        "picture": _write_strip(steps, out) if out is not None else None,
+    }
+
+
+def _write_strip(steps: "list[Step]", out: Path) -> str:
+    """One row of pictures, first word to last; the file's path."""
+    import io
+
+    from PIL import Image
+
+    from catalog.tables import publish_bytes
+
+    strip = Image.new("RGB", (STRIP_SIDE * len(steps), STRIP_SIDE), "white")
+    for place, step in enumerate(steps):
+        strip.paste(Image.fromarray(step.picture).resize((STRIP_SIDE, STRIP_SIDE)), (STRIP_SIDE * place, 0))
+    stored = io.BytesIO()
+    strip.save(stored, "PNG")
+    path = out.expanduser().resolve()
+    publish_bytes(stored.getvalue(), path)
+    return str(path)
+
+
+def _listening(port: int) -> socket.socket:
+    """A socket of this machine alone that takes requests from now on.
+
+    Raises:
+        SelvedgeError: the port is taken.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+        listener.listen(64)
+    except OSError as error:
+        listener.close()
+        raise SelvedgeError(
+            f"port {port} of {HOST} cannot be used ({error.strerror}); choose another with --port."
+        ) from error
+    return listener
+
+
+def _serve(model: "DiscoveryModel", index: "ProductIndex", listener: socket.socket) -> None:
+    import uvicorn
+
+    from inference.discovery.service import create_app
+
+    config = uvicorn.Config(create_app(model, index), log_level="warning", access_log=False, server_header=False)
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    except KeyboardInterrupt:
+        say("Stopping.")
