@@ -21,9 +21,7 @@ from typing import Any
 
 import pandas as pd
 import torch
-from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
-from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc.model import PythonModel
 from PIL import Image
 
@@ -31,32 +29,13 @@ from catalog.errors import SelvedgeError
 from catalog.pictures import Limits, standard_copy
 from catalog.quarantine import Rejection
 from catalog.schema import AttributeSchema
+from inference.refused_request import RefusedRequest
 from training.blip2.artefact import AttributeModel, Question, load_artefact
 
 ARTEFACT_KEY = "model"  # as orchestration/registry.py logs it
 LIMITS = Limits(pixels=50_000_000, image_bytes=16 * 2**20)
 MOST_ROWS = 64
 MOST_QUESTIONS = 64  # about one picture
-
-
-class RefusedRequest(MlflowException):
-    """A bad request, told in one sentence.
-
-    MLflow's scoring server writes the whole input, pictures included, in front of the message of an exception that it
-    lets through; the message is therefore kept as it was.
-    """
-
-    def __init__(self, sentence: str) -> None:
-        self._sentence = sentence
-        super().__init__(sentence, error_code=INVALID_PARAMETER_VALUE)
-
-    @property
-    def message(self) -> str:
-        return self._sentence
-
-    @message.setter
-    def message(self, value: str) -> None:
-        """Set by MLflow, first to the sentence itself, then to a longer one."""
 
 
 class AttributeAnswers(PythonModel):

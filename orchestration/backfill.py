@@ -11,6 +11,7 @@ from orchestration.partitions import DROPS
 from orchestration.resources import materialised, newest, there
 
 PUBLISHED = ("inference/attributes", "inference/descriptions")
+SEARCHED = "inference/discovery_index"  # of another family's champion, which there may not be yet
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def plan_backfill(graph: InProcess, drops: list[str] | None = None) -> Backfill:
     """
     published = there(graph.instance, PUBLISHED[0], DROPS)
     chosen = [drop for drop in published if drops is None or drop in drops]
-    stale = tuple(drop for drop in chosen if any(graph.stale(name, drop) for name in PUBLISHED))
+    stale = tuple(drop for drop in chosen if any(graph.stale(name, drop) for name in _of(graph, drop)))
     products = sum(int((materialised(graph.instance, "catalog/products", drop) or {}).get("rows", 0)) for drop in stale)
     took = [_seconds(graph, drop) for drop in stale]
     known = [seconds for seconds in took if seconds is not None]
@@ -51,13 +52,18 @@ def plan_backfill(graph: InProcess, drops: list[str] | None = None) -> Backfill:
 
 
 def run_backfill(graph: InProcess, backfill: Backfill) -> None:
-    """Attributes and descriptions of every drop of the plan, one drop after another; rows that still hold are kept.
+    """What is published of every drop of the plan, one drop after another; rows that still hold are kept.
 
     Raises:
         SelvedgeError: a step failed; the drops before it are done, and the next plan leaves them out.
     """
     for drop in backfill.drops:
-        graph.run(keys(*PUBLISHED), drop)
+        graph.run(keys(*_of(graph, drop)), drop)
+
+
+def _of(graph: InProcess, drop: str) -> tuple[str, ...]:
+    """What is published of a drop; the search index only where it was."""
+    return (*PUBLISHED, SEARCHED) if materialised(graph.instance, SEARCHED, drop) else PUBLISHED
 
 
 def _seconds(graph: InProcess, drop: str) -> float | None:

@@ -10,17 +10,18 @@ import dagster as dg
 
 from orchestration import checks
 from orchestration.defs.catalog import drops, inbox, training_set
-from orchestration.defs.inference import attributes, descriptions
+from orchestration.defs.inference import attributes, descriptions, discovery
 from orchestration.defs.operations import dead_runs
-from orchestration.defs.training import attribute_classifier, blip2
+from orchestration.defs.training import attribute_classifier, blip2, restgan
 from orchestration.families.blip2_attributes import BLIP2_ATTRIBUTES
+from orchestration.families.restgan import RESTGAN
 from orchestration.family import Family, families_by_name
 from orchestration.family_road import family_definitions
 from orchestration.resources import Models, Reviews, Tables
 from orchestration.settings import Settings, load_settings
 from training.reporting import Silent
 
-FAMILIES: Sequence[Family] = (BLIP2_ATTRIBUTES,)
+FAMILIES: Sequence[Family] = (BLIP2_ATTRIBUTES, RESTGAN)
 # Two sensors, so that a slow evaluation on one side cannot hold up the other.
 GPU_STAGES = ("training", "evaluation", "review", "registry", "inference")
 AUTOMATION_SECONDS = 20
@@ -54,7 +55,8 @@ def build_defs(
         assets=[
             *(drops.read_drop, drops.images, training_set.splits, training_set.qa_pairs),
             *(blip2.blip2_base, blip2.blip2_features, attribute_classifier.attribute_classifier),
-            *(attributes.attributes, descriptions.descriptions),
+            *(restgan.color_table, restgan.word_sequences, restgan.restgan_judge),
+            *(attributes.attributes, descriptions.descriptions, discovery.discovery_index),
         ],
         asset_checks=checks.catalogue_checks(),
         sensors=[inbox.inbox, dead_runs.dead_runs, *_automation()],

@@ -21,12 +21,11 @@ import dagster as dg
 
 from catalog.errors import SelvedgeError
 from orchestration.backfill import plan_backfill, run_backfill
-from orchestration.build import build_defs
+from orchestration.build import FAMILIES, build_defs
 from orchestration.candidates import name_candidate
 from orchestration.cli.folders import whole_folder
 from orchestration.defs.training.dataset import made_of
 from orchestration.drops import add_drop, fingerprint
-from orchestration.families.blip2_attributes import BLIP2_ATTRIBUTES, open_candidate
 from orchestration.family import Family
 from orchestration.in_process import InProcess, keys
 from orchestration.instance import open_instance
@@ -38,7 +37,6 @@ from orchestration.settings import LOCAL, OFF, Settings
 if TYPE_CHECKING:
     from training.reporting import Reporter
 
-FAMILY = BLIP2_ATTRIBUTES
 READ = keys("catalog/products", "catalog/quarantine")
 FIRST_ID, NEW_FIRST_ID = 10001, 60001
 PRODUCTS_A_PAIR = 30  # a tenth of the products are test products; a round shows a third of those
@@ -58,7 +56,7 @@ def run_demo(
     catalog: Path | None = None,
     faults: bool = False,
     reporter: "Reporter | None" = None,
-    families: Sequence[Family] = (FAMILY,),
+    families: Sequence[Family] = FAMILIES,
 ) -> dict[str, Any]:
     """From a catalogue to published descriptions and a report.
 
@@ -69,8 +67,8 @@ def run_demo(
         families: the declarations to build; tests put other gate rules here.
 
     Returns:
-        report, round_report (None when no round was judged), home, champion (None when no candidate passed its gates),
-        products, peak_rss_bytes.
+        report, home, products, peak_rss_bytes; of the first family round_report (None when no round was judged) and
+        champion (None when no candidate passed its gates); champions and round_reports of all families by name.
 
     Raises:
         SelvedgeError: a step failed; run again after mending what the sentence names.
@@ -89,11 +87,14 @@ def run_demo(
         recover(instance, say)
         drops = deliveries(settings, catalog, faults, reporter)
         definitions = build_defs(settings, families, {"progress": reporter or Silent()})
-        reviewed = settings if families[0].review else settings.model_copy(update={"label_studio": OFF})
+        reviewed = (
+            settings if any(family.review for family in families) else settings.model_copy(update={"label_studio": OFF})
+        )
         with tracking_server(settings, say), review_server(reviewed, say):
             graph = InProcess(definitions, instance, say)
-            learn(graph, settings, drops[0], families[0])
-            let_annotators_vote(graph, settings, families[0], reporter)
+            for family in families:
+                learn(graph, settings, drops[0], family)
+                let_annotators_vote(graph, settings, family, reporter)
             for drop in drops[1:]:
                 if materialised(instance, "catalog/products", drop.drop) is None:
                     say(f"a new drop arrives: {drop.drop}")
@@ -102,14 +103,15 @@ def run_demo(
         report = write_report(
             instance, settings, settings.home / "report.html", seconds=graph.seconds, peak_memory=peak_rss() / 2**30
         )
-        champion = materialised(instance, "/".join(families[0].champion.path))
-        if champion is None:
-            say(f"no candidate of {families[0].name} passed its gate; the report says why, and nothing was published.")
+        champions = {family.name: _champion(graph, family) for family in families}
+        pages = {family.name: _round_report(instance, family) for family in families}
         return {
             "report": str(report),
-            "round_report": _round_report(instance, families[0]),
+            "round_report": pages[families[0].name],
             "home": str(settings.home),
-            "champion": champion["model"] if champion else None,
+            "champion": champions[families[0].name],
+            "champions": champions,
+            "round_reports": pages,
             "products": sum(_described(instance, drop.drop) for drop in drops),
             "peak_rss_bytes": peak_rss(),
         }
@@ -164,6 +166,10 @@ def drop_name(catalog: Path) -> str:
 def learn(graph: InProcess, settings: Settings, drop: DemoDrop, family: Family) -> None:
     """Read the first drop; prepare training unless a candidate of these settings knows it; let the rest follow."""
     read(graph, settings, drop)
+    lacking = family.lacks(graph.instance, Tables(root=str(settings.tables()))) if family.lacks else ""
+    if lacking:
+        say(f"{family.name} is left out: {lacking}")
+        return
     if not _known(graph, settings, drop.drop, family):
         graph.run(family.prepared_by)
     graph.settle()
@@ -242,13 +248,13 @@ def _known(graph: InProcess, settings: Settings, drop: str, family: Family) -> b
 
     Not asked of Dagster's own staleness: the second drop changed the splits since, and that is no reason to train.
     """
-    features = materialised(graph.instance, "training/blip2_features")
+    prepared = materialised(graph.instance, "/".join(family.prepared_by[-1].path))
     tables = Tables(root=str(settings.tables()))
-    if features is None or drop not in features["drops"]:
+    if prepared is None or drop not in prepared["drops"]:
         return False
-    if features["made_of"] != made_of(graph.instance, tables, features["drops"]):
+    if prepared["made_of"] != made_of(graph.instance, tables, prepared["drops"]):
         return False
-    candidate = name_candidate(graph.instance, open_candidate(graph.instance, settings, tables))
+    candidate = name_candidate(graph.instance, family.open(graph.instance, settings, tables))
     return candidate in graph.instance.get_dynamic_partitions(candidate_partitions(family.name).name or "")
 
 
@@ -265,6 +271,15 @@ def _drawn(
         with whole_folder(folder) as part:
             draw_catalogue(part, products, seed, first_id=first_id, faults=faults, progress=progress)
     return DemoDrop(drop, folder)
+
+
+def _champion(graph: InProcess, family: Family) -> str | None:
+    """The family's champion; says so where a candidate came to nothing."""
+    told = materialised(graph.instance, "/".join(family.champion.path))
+    tried = graph.instance.get_dynamic_partitions(candidate_partitions(family.name).name or "")
+    if told is None and tried:
+        say(f"no candidate of {family.name} passed its gate; the report says why, and nothing was published.")
+    return str(told["model"]) if told else None
 
 
 def _round_report(instance: dg.DagsterInstance, family: Family) -> str | None:

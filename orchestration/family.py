@@ -86,6 +86,7 @@ class Family:
         score: score the candidate and whoever it is compared with.
         rule: the gate's rule under these settings; a function, because importing it costs pandas.
         publishes: the asset in which the champion's work is published.
+        lacks: why a catalogue cannot train this family, in one sentence, or "" where it can; None: any catalogue can.
         review: the blind round that a candidate goes through; None where the rule asks for no verdict.
     """
 
@@ -99,6 +100,7 @@ class Family:
     score: Callable[[CandidateJob], Scored]
     rule: "Callable[[Settings], GateRule]"
     publishes: dg.AssetKey
+    lacks: Callable[[dg.DagsterInstance, Tables], str] | None = None
     review: Review | None = None
     owners: tuple[str, ...] = ("team:models",)
     kinds: frozenset[str] = field(default_factory=lambda: frozenset({"pytorch", "mlflow"}))

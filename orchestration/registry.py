@@ -1,8 +1,8 @@
 """The registry: model versions, where their files are, and which version an alias names.
 
 Belongs here: registering a candidate's artefact with MLflow, looking versions up, resolving one to a folder. Not here:
-moving the champion's alias (promotion.py), the artefact's format (training/blip2/artefact.py), the pyfunc that answers
-(inference/mlflow_entry.py).
+moving the champion's alias (promotion.py), an artefact's format (training/), the pyfunc that answers (inference/, the
+entry files).
 
 An alias is looked up once and the version is pinned from then on (`models:/name/version`): a job that asked twice could
 write half a table with each of two champions.
@@ -16,7 +16,7 @@ import os
 import secrets
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -32,6 +32,7 @@ from orchestration.tracking import TrackedRun, client_of, told_in_one_sentence
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion, RegisteredModel
+    from mlflow.models import ModelSignature
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
@@ -41,13 +42,28 @@ CANDIDATE_TAG = "selvedge.candidate"
 DIGEST_TAG = "selvedge.digest"
 RUN_TAG = "selvedge.run_id"
 GATE_TAG = "selvedge.gate"  # what the last gate said of a version
-ARTEFACT_KEY = "model"  # what inference/mlflow_entry.py finds in context.artifacts
-ENTRY_FILE = Path(__file__).resolve().parent.parent / "inference" / "mlflow_entry.py"
-# What a serving environment needs. Given, never guessed: MLflow's guess imports the model and lists what it saw.
-SERVED_WITH = (
-    *("selvedge", "mlflow", "torch", "transformers", "peft", "safetensors", "tokenizers"),
-    *("numpy", "scipy", "pandas", "pyarrow", "pillow", "scikit-image", "pyyaml", "universal-pathlib"),
-)
+ARTEFACT_KEY = "model"  # what an entry file finds in context.artifacts
+ENTRIES = Path(__file__).resolve().parent.parent / "inference"
+
+
+@dataclass(frozen=True)
+class Served:
+    """What a family's versions are behind `mlflow models serve`.
+
+    Attributes:
+        entry: the models-from-code file that a version answers with.
+        signature: makes MLflow's description of a request and its answer.
+        requirements: packages of the serving environment. Given, never guessed: MLflow's guess imports the model and
+            lists what it saw.
+    """
+
+    entry: Path
+    signature: Callable[[], "ModelSignature"]
+    requirements: tuple[str, ...]
+
+    def pinned(self) -> list[str]:
+        """The requirements at the versions here; a local build label (`+cpu`) is no version to ask an index for."""
+        return [f"{name}=={importlib.metadata.version(name).partition('+')[0]}" for name in self.requirements]
 
 
 @dataclass(frozen=True)
@@ -72,16 +88,22 @@ class ModelVersionInfo:
 class Registry:
     """Versions and aliases of one MLflow server."""
 
-    def __init__(self, settings: Settings, entry: Path = ENTRY_FILE) -> None:
+    def __init__(self, settings: Settings) -> None:
         """Raises: ServiceUnavailable: MLflow does not answer."""
-        self._entry = entry  # the models-from-code file that a version answers with
         self.uri = settings.mlflow_uri
         self.client: MlflowClient = client_of(self.uri)
         self._downloads = settings.home / "models"
         self.settings = settings  # of the home whose ledger records what the aliases do
 
     def register(
-        self, family: str, candidate: str, artefact: Path, run: TrackedRun, metadata: Mapping[str, Any] | None = None
+        self,
+        family: str,
+        candidate: str,
+        artefact: Path,
+        run: TrackedRun,
+        metadata: Mapping[str, Any] | None = None,
+        *,
+        served: Served,
     ) -> ModelVersionInfo:
         """Log a candidate's artefact in its run and make it a version; it becomes the challenger.
 
@@ -91,6 +113,7 @@ class Registry:
         Args:
             artefact: the artefact's folder; safetensors, never a pickle.
             metadata: written into the MLmodel file, for people.
+            served: how the version answers.
 
         Raises:
             SelvedgeError: the folder holds a file that may run code when it is loaded, or the candidate is registered
@@ -113,10 +136,10 @@ class Registry:
 
             logged = mlflow.pyfunc.log_model(
                 name=family,
-                python_model=str(self._entry),
+                python_model=str(served.entry),
                 artifacts={ARTEFACT_KEY: str(artefact)},
-                signature=signature(),
-                pip_requirements=pip_requirements(),
+                signature=served.signature(),
+                pip_requirements=served.pinned(),
                 metadata=dict(metadata or {}),
                 registered_model_name=family,
                 tags=tags,
@@ -235,12 +258,7 @@ def folder_sha256(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def pip_requirements() -> list[str]:
-    """The serving environment, pinned; a local build label (`+cpu`) is no version to ask an index for."""
-    return [f"{name}=={importlib.metadata.version(name).partition('+')[0]}" for name in SERVED_WITH]
-
-
-def signature() -> Any:
+def blip2_signature() -> "ModelSignature":
     """One row is one picture and what is asked of it: image (base64), questions → answers, confidences, abstained."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema
@@ -256,6 +274,34 @@ def signature() -> Any:
             ],
         ),
     )
+
+
+def restgan_signature() -> "ModelSignature":
+    """One row is what a shopper types: query, perhaps seed → words as read, pictures (base64 PNG), unknown words."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types.schema import Array
+
+    texts = Array(DataType.string)
+    return ModelSignature(
+        inputs=Schema([ColSpec(DataType.string, "query"), ColSpec(DataType.long, "seed", required=False)]),
+        outputs=Schema([ColSpec(texts, name) for name in ("words", "pictures", "unknown")]),
+    )
+
+
+BLIP2_SERVED = Served(
+    ENTRIES / "mlflow_entry.py",
+    blip2_signature,
+    (
+        *("selvedge", "mlflow", "torch", "transformers", "peft", "safetensors", "tokenizers"),
+        *("numpy", "scipy", "pandas", "pyarrow", "pillow", "scikit-image", "pyyaml", "universal-pathlib"),
+    ),
+)
+RESTGAN_SERVED = Served(
+    ENTRIES / "restgan_entry.py",
+    restgan_signature,
+    ("selvedge", "mlflow", "torch", "safetensors", "numpy", "scipy", "pandas", "pillow", "scikit-image", "pyyaml"),
+)
 
 
 @contextmanager

@@ -80,9 +80,16 @@ class Settings(BaseSettings):
         100, description="seconds for the end-to-end ceiling beside candidates; 0 leaves it out"
     )
     blip2_settings: Path | None = Field(None, description="YAML with the training settings of blip2-attributes")
+    restgan_settings: Path | None = Field(None, description="YAML with the training settings of restgan")
 
     @field_validator(
-        "home", "models", "blip2_settings", "writer_folder", "label_studio_environments", "label_studio_token_file"
+        "home",
+        "models",
+        "blip2_settings",
+        "restgan_settings",
+        "writer_folder",
+        "label_studio_environments",
+        "label_studio_token_file",
     )
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:

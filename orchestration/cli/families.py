@@ -12,9 +12,10 @@ import typer
 from catalog.errors import SelvedgeError
 
 BLIP2_ATTRIBUTES = "blip2-attributes"
-FAMILIES = (BLIP2_ATTRIBUTES,)
+RESTGAN = "restgan"
+FAMILIES = (BLIP2_ATTRIBUTES, RESTGAN)
 
-FamilyArgument = Annotated[str, typer.Argument(metavar="FAMILY", help="Family of models, e.g. blip2-attributes.")]
+FamilyArgument = Annotated[str, typer.Argument(metavar="FAMILY", help="Family of models: blip2-attributes or restgan.")]
 
 
 def known_family(name: str) -> str:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from catalog.errors import SelvedgeError
+from orchestration.cli.by_hand.blip2_attributes import FEATURES_FOLDER
 from orchestration.cli.families import BLIP2_ATTRIBUTES
-from orchestration.cli.model_commands import FEATURES_FOLDER, model_folder
+from orchestration.cli.model_commands import model_folder
 from orchestration.cli.results import JsonFlag, emit
 from orchestration.cli.terminal import reporting
 

@@ -21,6 +21,7 @@ import typer
 from catalog.errors import SelvedgeError
 from orchestration.cli import (
     catalog_commands,
+    discovery_commands,
     inference_commands,
     model_commands,
     registry_commands,
@@ -42,6 +43,7 @@ app = typer.Typer(
 app.add_typer(catalog_commands.app, name="catalog", help="Draw, read and look at catalogues.")
 model_commands.add_to(app)
 inference_commands.add_to(app)
+discovery_commands.add_to(app)
 app.add_typer(review_commands.app, name="review", help="Blind rounds: people choose between two versions.")
 registry_commands.add_to(app)
 running_commands.add_to(app)

@@ -1,27 +1,31 @@
 """`selvedge train` and `selvedge evaluate`: a family's work by hand, on a catalogue directory.
 
-Belongs here: options, reading the configuration file, results. Not here: the work (training/, evaluation_run.py), using
-a model (inference_commands.py). Training needs torch and nothing of Dagster or MLflow.
+Belongs here: options, reading the configuration file, results. Not here: a family's steps (by_hand/), the work
+(training/, evaluation_run.py, restgan_scoring.py), using a model (inference_commands.py). Training needs torch and
+nothing of Dagster or MLflow.
 """
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from catalog.errors import SelvedgeError
-from orchestration.cli.families import FamilyArgument, known_family
+from orchestration.cli.by_hand import blip2_attributes, restgan
+from orchestration.cli.by_hand.work import ByHand, Scored, ToScore
+from orchestration.cli.families import BLIP2_ATTRIBUTES, RESTGAN, FamilyArgument, known_family
 from orchestration.cli.folders import whole_folder
-from orchestration.cli.results import JsonFlag, emit
+from orchestration.cli.results import RESULTS, JsonFlag, emit
 from orchestration.cli.terminal import reporting
 
 if TYPE_CHECKING:
-    from orchestration.evaluation_run import ScoreRun
-    from training.blip2.settings import CandidateSettings
+    import pandas as pd
 
+BY_HAND: Mapping[str, ByHand] = {BLIP2_ATTRIBUTES: blip2_attributes.BY_HAND, RESTGAN: restgan.BY_HAND}
 CATALOG_KEY = "catalog"
-FEATURES_FOLDER = "features"  # inside the catalogue directory, so that training, scoring and inference share them
+ARTEFACTS = ("artefact", "model")  # in what training wrote; the first there is, for a family may keep parts of it too
 
 
 def add_to(app: typer.Typer) -> None:
@@ -37,29 +41,14 @@ def train(
     as_json: JsonFlag = False,
 ) -> None:
     """Train a candidate. Needs torch; neither Dagster nor a tracking server."""
-    known_family(family)
-    folder, settings = read_config(config, catalog)
-    from training.blip2.candidate import train_candidate
-    from training.blip2.catalogue import read_catalogue_folder
-
+    work = BY_HAND[known_family(family)]
+    named, settings = read_config(config, work.settings())
+    folder = _catalogue(config, named, catalog)
     began = time.monotonic()
-    tables = read_catalogue_folder(folder, settings.question_set or question_set_of(folder))
     with reporting() as reporter:
-        result = train_candidate(tables, settings, folder / FEATURES_FOLDER, out.expanduser().resolve(), reporter)
-    values = {
-        "family": family,
-        "path": str(result.artefact),
-        "digest": result.digest,
-        "steps": result.lora.steps,
-        "best_step": result.lora.best_step,
-        "monitor": result.lora.monitor,
-        "best_value": result.lora.best_value,
-        "decoding": result.decoding,
-        "validation_macro_f1": result.validation_macro_f1,
-        "parameters": result.lora.parameters,
-        "seconds": time.monotonic() - began,
-    }
-    emit("train", as_json, values)
+        values = work.train(folder, settings, out.expanduser().resolve(), reporter)
+    values |= {"family": family, "seconds": time.monotonic() - began}
+    emit("train", as_json, dict.fromkeys(RESULTS["train"]) | values)
 
 
 def evaluate(
@@ -70,74 +59,63 @@ def evaluate(
         Path | None, typer.Option(help="Folder for scores, evidence and plots; none is written else.")
     ] = None,
     champion: Annotated[Path | None, typer.Option(help="Folder of a model to compare with.")] = None,
-    cnn: Annotated[bool, typer.Option("--cnn", help="Train the end-to-end ceiling as well (a minute or two).")] = False,
+    config: Annotated[
+        Path | None, typer.Option(help="restgan: the file it was trained with, where that chose its data set.")
+    ] = None,
+    cnn: Annotated[
+        bool, typer.Option("--cnn", help="blip2-attributes: train the end-to-end ceiling too (a minute or two).")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Score a model beside its base, the floors and the ceilings."""
-    known_family(family)
-    from catalog.workspace import open_catalogue
-    from orchestration.evaluation_run import Incumbent, LabelledCatalogue, cnn_ceiling, score_artefact
-    from training.blip2.artefact import read_about
+    work = BY_HAND[known_family(family)]
+    _refuse_options(family, work, cnn=cnn, config=config is not None)
+    from orchestration.evaluation_run import Incumbent
 
     began = time.monotonic()
     folder = model_folder(model)
-    about = read_about(folder)
-    catalogue = open_catalogue(catalog)
-    rows = LabelledCatalogue.of(catalogue)
+    asked = ToScore(
+        family,
+        folder,
+        catalog.expanduser().resolve(),
+        Incumbent(str(champion), model_folder(str(champion))) if champion else None,
+        read_config(config, work.settings())[1] if config else None,
+        cnn,
+    )
     with reporting() as reporter:
-        given = catalogue.schema.question_set(about["question_set"]).given if cnn else ()
-        run = score_artefact(
-            folder,
-            rows,
-            catalog / FEATURES_FOLDER,
-            family=family,
-            candidate=f"{about['digest'][:12]}",
-            champion=Incumbent(str(champion), model_folder(str(champion))) if champion else None,
-            ceilings=cnn_ceiling(rows, given, reporter=reporter) if cnn else None,
-            reporter=reporter,
-        )
+        scored = work.score(asked, reporter)
     if out is not None:
         with whole_folder(out) as part:
-            run.write(part)
+            scored.write(part)
     values = {
         "family": family,
         "model": str(folder),
         "path": str(out.expanduser().resolve()) if out else None,
-        **_figures(run),
+        **_figures(scored),
         "seconds": time.monotonic() - began,
     }
     emit("evaluate", as_json, values)
 
 
 def model_folder(model: str) -> Path:
-    """The artefact's folder: as given, or the `model` folder inside what `selvedge train` wrote."""
+    """The artefact's folder: as given, or the one inside what `selvedge train` wrote."""
     folder = Path(model).expanduser().resolve()
-    return folder / "model" if not (folder / "selvedge.json").exists() and (folder / "model").is_dir() else folder
+    inside = [folder, *(folder / name for name in ARTEFACTS)]
+    return next((place for place in inside if (place / "selvedge.json").is_file()), folder)
 
 
-def question_set_of(catalog: Path) -> str:
-    """The question set a catalogue directory was read with.
-
-    Raises:
-        SelvedgeError: it is no complete catalogue directory.
-    """
-    from catalog.workspace import open_catalogue
-
-    return str(open_catalogue(catalog).summary["qa_pairs"]["question_set"])
-
-
-def read_config(config: Path, catalog: Path | None) -> "tuple[Path, CandidateSettings]":
-    """The catalogue directory and the settings of a YAML file; a relative directory is relative to the file.
+def read_config(config: Path, kind: type[Any]) -> tuple[Path | None, Any]:
+    """The catalogue directory that a YAML file names, if any, and its settings.
 
     Args:
-        catalog: in place of the file's `catalog`.
+        kind: the dataclass of the settings. A relative directory is relative to the file.
 
     Raises:
-        SelvedgeError: the file cannot be read, names no catalogue, or holds a setting that is unknown or does not fit.
+        SelvedgeError: the file cannot be read, or holds a setting that is unknown or does not fit.
     """
     import yaml
 
-    from training.blip2.settings import CandidateSettings, settings_from
+    from training.blip2.settings import settings_from
 
     try:
         values = yaml.safe_load(config.read_text(encoding="utf-8")) or {}
@@ -147,23 +125,49 @@ def read_config(config: Path, catalog: Path | None) -> "tuple[Path, CandidateSet
     if not isinstance(values, dict):
         raise SelvedgeError(f"configuration {config} is not a mapping; write `name: value` lines, as in examples/.")
     named = values.pop(CATALOG_KEY, None)
-    if catalog is None and named is None:
+    return None if named is None else config.parent / str(named), settings_from(kind, values, str(config))
+
+
+def _catalogue(config: Path, named: Path | None, given: Path | None) -> Path:
+    """The catalogue directory: as given, else as the file names it."""
+    folder = given if given is not None else named
+    if folder is None:
         raise SelvedgeError(f"configuration {config} names no catalogue; add `catalog: DIR` or give --catalog DIR.")
-    folder = catalog if catalog is not None else config.parent / str(named)
-    return folder.expanduser().resolve(), settings_from(CandidateSettings, values, str(config))
+    return folder.expanduser().resolve()
 
 
-def _figures(run: "ScoreRun") -> dict[str, Any]:
+def _refuse_options(family: str, work: ByHand, **given: bool) -> None:
+    for name, is_given in given.items():
+        if is_given and name not in work.options:
+            raise SelvedgeError(f"{family} takes no --{name}; leave it out.")
+
+
+def _figures(scored: Scored) -> dict[str, Any]:
     from evaluation.scores import ALL, CANDIDATE, MEAN
 
-    scores = run.scores
-    chosen = scores[(scores["metric"] == "macro_f1") & (scores["slice"] == ALL)]
+    scores = scored.scores
+    whole = scores[scores["slice"] == ALL]
+    chosen = whole[whole["metric"] == "macro_f1"]
     means = chosen[chosen["attribute"] == MEAN].set_index("subject")
     own = chosen[(chosen["subject"] == CANDIDATE) & (chosen["attribute"] != MEAN)]
+    right = whole[(whole["metric"] == "accuracy") & (whole["attribute"] == MEAN)].set_index("subject")["value"]
     return {
-        "products": int(run.predictions[CANDIDATE]["product_id"].nunique()),
+        "products": int(scored.predictions[CANDIDATE]["product_id"].nunique()),
         "macro_f1": {name: float(means[name].loc[CANDIDATE]) for name in ("value", "low", "high")},
         "subjects": {str(name): float(value) for name, value in means["value"].items()},
+        "accuracy": {str(name): float(value) for name, value in right.items()},
         "attributes": {str(name): float(value) for name, value in zip(own["attribute"], own["value"], strict=True)},
-        "evidence_sha256": run.evidence.sha256,
+        "pictures": _picture_figures(whole[whole["subject"] == CANDIDATE]),
+        "evidence_sha256": scored.evidence.sha256,
     }
+
+
+def _picture_figures(own: "pd.DataFrame") -> dict[str, dict[str, float]] | None:
+    """Figures about whole pictures, of a family that draws some."""
+    from orchestration.restgan_scoring import PICTURES
+
+    found = own[own["attribute"] == PICTURES]
+    return {
+        str(row.metric): {"value": float(row.value), "low": float(row.low), "high": float(row.high)}
+        for row in found.itertuples(index=False)
+    } or None

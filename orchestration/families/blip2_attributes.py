@@ -19,6 +19,7 @@ from orchestration.defs.training.dataset import read_dataset
 from orchestration.family import CandidateJob, Family, Review, Scored, Trained
 from orchestration.partitions import EVERY
 from orchestration.pictures import image, table
+from orchestration.registry import BLIP2_SERVED
 from orchestration.resources import Tables, materialised
 from orchestration.review.contest import contest_of_registry
 from orchestration.settings import Settings
@@ -75,7 +76,7 @@ def train(job: CandidateJob) -> Trained:
         reporter.close()
         run.params(_flat(opened.settings))
         version = job.models.registry().register(
-            NAME, job.candidate, result.artefact, run, {"candidate": job.candidate}
+            NAME, job.candidate, result.artefact, run, {"candidate": job.candidate}, served=BLIP2_SERVED
         )
     told = result.to_dict()
     return Trained(

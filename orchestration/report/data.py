@@ -98,6 +98,21 @@ class Judged:
 
 
 @dataclass(frozen=True)
+class Pictured:
+    """What the newest candidate of restgan draws. rows: subject → figure → value; figures as in the table `scores`."""
+
+    candidate: str
+    bottoms: int
+    words: Picture | None
+    compared: Picture | None
+    colours: Picture | None
+    score_plot: Picture | None
+    rows: dict[str, dict[str, float]]
+    judged: Judged | None
+    promotion: Promotion | None
+
+
+@dataclass(frozen=True)
 class ReportData:
     catalogue: str
     drop: str
@@ -126,6 +141,7 @@ class ReportData:
     domain: list[str]
     judged: Judged | None
     promotion: Promotion | None
+    pictured: Pictured | None
     cards: list[ProductCard]
     descriptions: int
     abstained: float  # share of answers below their threshold

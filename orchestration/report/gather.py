@@ -15,6 +15,8 @@ import pandas as pd
 
 from catalog.errors import SelvedgeError
 from orchestration.families.blip2_attributes import BLIP2_ATTRIBUTES
+from orchestration.families.restgan import RESTGAN
+from orchestration.family import Family
 from orchestration.family_evidence import evidence_place, newest_round, whole_evidence
 from orchestration.partitions import DROPS, candidate_partitions
 from orchestration.report import pictures
@@ -22,6 +24,7 @@ from orchestration.report.data import (
     Answer,
     Judged,
     LineageStep,
+    Pictured,
     ProductCard,
     Promotion,
     QuarantineSample,
@@ -34,7 +37,10 @@ SHOWN_PRODUCTS = 12
 STRIP_PRODUCTS = 24
 SAMPLES_PER_REASON = 1
 CHOICE_SEED = 11  # which products are shown does not change from run to run
-BY_DROP = ("catalog/products", "catalog/quarantine", "catalog/images", "inference/attributes", "inference/descriptions")
+BY_DROP = (
+    *("catalog/products", "catalog/quarantine", "catalog/images"),
+    *("inference/attributes", "inference/descriptions", "inference/discovery_index"),
+)
 COLUMNS = {
     "article type": "article_type",
     "base colour": "base_colour",
@@ -69,11 +75,11 @@ class Home:
         frames = [frame for drop in self.drops if len(frame := self.frame(name, drop))]
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
-    def candidate(self) -> str | None:
-        """The newest candidate that was scored."""
-        partitions = candidate_partitions(BLIP2_ATTRIBUTES.name)
+    def candidate(self, family: Family) -> str | None:
+        """The newest candidate of a family that was scored."""
+        partitions = candidate_partitions(family.name)
         keys = partitions.get_partition_keys(dynamic_partitions_store=self.instance)
-        done = self.instance.get_materialized_partitions(BLIP2_ATTRIBUTES.scores)
+        done = self.instance.get_materialized_partitions(family.scores)
         return next((key for key in reversed(list(keys)) if key in done), None)
 
 
@@ -93,7 +99,7 @@ def gather(
         home.frame("catalog/qa_pairs"),
     )
     attributes, descriptions = home.all_drops("inference/attributes"), home.all_drops("inference/descriptions")
-    candidate = home.candidate()
+    candidate = home.candidate(BLIP2_ATTRIBUTES)
     where = (
         {int(product): uri for product, uri in zip(images["product_id"], images["uri"], strict=True)}
         if len(images)
@@ -127,11 +133,14 @@ def gather(
         unmapped=_unmapped(home),
         scores=home.frame("/".join(BLIP2_ATTRIBUTES.scores.path), candidate) if candidate else pd.DataFrame(),
         curves=pictures.curves(instance, candidate),
-        score_plot=_evidence_picture(home, candidate, "confusion.png", "what the candidate confuses"),
-        risk_plot=_evidence_picture(home, candidate, "coverage_risk.png", "share answered against share wrong"),
+        score_plot=_evidence_picture(home, BLIP2_ATTRIBUTES, candidate, "confusion.png", "what the candidate confuses"),
+        risk_plot=_evidence_picture(
+            home, BLIP2_ATTRIBUTES, candidate, "coverage_risk.png", "share answered against share wrong"
+        ),
         domain=sorted(pairs["attribute"].unique()) if len(pairs) else [],
-        judged=_judged(home, candidate),
-        promotion=_promotion(home, candidate),
+        judged=_judged(home, BLIP2_ATTRIBUTES, candidate),
+        promotion=_promotion(home, BLIP2_ATTRIBUTES, candidate),
+        pictured=_pictured(home),
         cards=_cards(products, splits, where, attributes, descriptions, pairs),
         descriptions=len(descriptions),
         abstained=float(attributes["abstained"].mean()) if len(attributes) else 0.0,
@@ -194,14 +203,45 @@ def _unmapped(home: Home) -> list[tuple[str, str, int]]:
     return sorted(found, key=lambda entry: -entry[2])
 
 
-def _evidence_picture(home: Home, candidate: str | None, name: str, label: str) -> pictures.Picture | None:
+def _evidence_picture(
+    home: Home, family: Family, candidate: str | None, name: str, label: str
+) -> pictures.Picture | None:
     if candidate is None:
         return None
-    place = evidence_place(BLIP2_ATTRIBUTES, home.tables, candidate).with_name(name)
+    place = evidence_place(family, home.tables, candidate).with_name(name)
     return pictures.Picture(place.read_bytes(), "image/png", label) if place.exists() else None
 
 
-def _promotion(home: Home, candidate: str | None) -> Promotion | None:
+def _pictured(home: Home) -> Pictured | None:
+    """The newest candidate of restgan; None where none was scored."""
+    from orchestration.restgan_scoring import SCORES_PLOT, STRIP_FILE, WORDS_FILE
+
+    candidate = home.candidate(RESTGAN)
+    if candidate is None:
+        return None
+    scores = home.frame("/".join(RESTGAN.scores.path), candidate)
+    whole = scores[scores["slice"] == "all"]
+    rows: dict[str, dict[str, float]] = {}
+    for row in whole.itertuples(index=False):
+        if row.metric == "accuracy" or row.attribute == "pictures":
+            name = row.metric if row.attribute == "pictures" else row.attribute
+            rows.setdefault(str(row.subject), {})[str(name)] = float(row.value)
+    told = materialised(home.instance, "training/word_sequences") or {}
+    shown = materialised(home.instance, "training/color_table") or {}
+    return Pictured(
+        candidate=candidate,
+        bottoms=int(told.get("products", 0)),
+        words=_evidence_picture(home, RESTGAN, candidate, WORDS_FILE, "a picture after every word of held-out titles"),
+        compared=_evidence_picture(home, RESTGAN, candidate, STRIP_FILE, "the same words and noise for every model"),
+        colours=pictures.embedded(str(shown.get("table", "")), "the colour table"),
+        score_plot=_evidence_picture(home, RESTGAN, candidate, SCORES_PLOT, "what held-out words drew"),
+        rows=rows,
+        judged=_judged(home, RESTGAN, candidate),
+        promotion=_promotion(home, RESTGAN, candidate),
+    )
+
+
+def _promotion(home: Home, family: Family, candidate: str | None) -> Promotion | None:
     """What became of the newest candidate: the promotion's own record, or the gate's reasons against it."""
     if candidate is None:
         return None
@@ -209,10 +249,10 @@ def _promotion(home: Home, candidate: str | None) -> Promotion | None:
     from evaluation.verdict_gate import rests_on_simulation
     from orchestration.ledger import open_ledger
 
-    scores = materialised(home.instance, "/".join(BLIP2_ATTRIBUTES.scores.path), candidate) or {}
-    promoted = materialised(home.instance, "/".join(BLIP2_ATTRIBUTES.promotion.path), candidate)
-    evidence = whole_evidence(BLIP2_ATTRIBUTES, home.instance, home.tables, open_ledger(home.settings), candidate)
-    reasons = list(decide(BLIP2_ATTRIBUTES.rule(home.settings), evidence, evidence.champion_version).reasons)
+    scores = materialised(home.instance, "/".join(family.scores.path), candidate) or {}
+    promoted = materialised(home.instance, "/".join(family.promotion.path), candidate)
+    evidence = whole_evidence(family, home.instance, home.tables, open_ledger(home.settings), candidate)
+    reasons = list(decide(family.rule(home.settings), evidence, evidence.champion_version).reasons)
     against = scores.get("against", "no champion")
     return Promotion(
         candidate,
@@ -224,14 +264,14 @@ def _promotion(home: Home, candidate: str | None) -> Promotion | None:
     )
 
 
-def _judged(home: Home, candidate: str | None) -> Judged | None:
+def _judged(home: Home, family: Family, candidate: str | None) -> Judged | None:
     """How the newest candidate's round stands; None where it has none."""
     from orchestration.ledger import open_ledger
     from orchestration.review.report import report_place
     from orchestration.review.rounds import evidence_picture, standing
 
     ledger = open_ledger(home.settings)
-    found = None if candidate is None else newest_round(ledger, BLIP2_ATTRIBUTES.name, candidate)
+    found = None if candidate is None else newest_round(ledger, family.name, candidate)
     if found is None:
         return None
     plan = found.plan
@@ -303,18 +343,22 @@ def _spread(products: pd.DataFrame, split_of: dict[int, str]) -> pd.DataFrame:
 
 
 def _lineage(home: Home, candidate: str | None) -> list[LineageStep]:
-    steps = [_step(home, name, drop) for drop in home.drops for name in BY_DROP[:3]]
+    steps: list[LineageStep | None] = [_step(home, name, drop) for drop in home.drops for name in BY_DROP[:3]]
     steps += [
         _step(home, name, None)
         for name in ("catalog/splits", "catalog/qa_pairs", "training/blip2_base", "training/blip2_features")
     ]
-    if candidate:
-        family = BLIP2_ATTRIBUTES
-        road = (family.candidate, family.scores, family.round, family.verdict, family.promotion)
-        steps += [_step(home, "/".join(key.path), candidate) for key in road]
-    steps.append(_step(home, "/".join(BLIP2_ATTRIBUTES.champion.path), None))
+    steps += _road(home, BLIP2_ATTRIBUTES, candidate)
+    steps += [_step(home, f"training/{name}", None) for name in ("color_table", "word_sequences", "restgan_judge")]
+    steps += _road(home, RESTGAN, home.candidate(RESTGAN))
     steps += [_step(home, name, drop) for drop in home.drops for name in BY_DROP[3:]]
     return [step for step in steps if step is not None]
+
+
+def _road(home: Home, family: Family, candidate: str | None) -> list[LineageStep | None]:
+    keys = (family.candidate, family.scores, family.round, family.verdict, family.promotion)
+    steps = [_step(home, "/".join(key.path), candidate) for key in keys] if candidate else []
+    return [*steps, _step(home, "/".join(family.champion.path), None)]
 
 
 def _step(home: Home, name: str, partition: str | None) -> LineageStep | None:
@@ -350,5 +394,6 @@ def _commands(settings: Settings, candidate: str | None) -> list[tuple[str, str]
         (f"{at}.venv/bin/selvedge rollback blip2-attributes", "the previous champion again"),
         (f"{at}.venv/bin/selvedge infer attributes --catalog DIR --out DIR", "what the champion sees in any catalogue"),
         (f"{at}.venv/bin/selvedge infer descriptions --catalog DIR --out DIR", "and what it says of it"),
+        (f"{at}.venv/bin/selvedge discover", "type words, see pictures and the products like them"),
     ]  # fmt: skip
     return commands if candidate else commands[:3]

@@ -3,7 +3,9 @@
 Belongs here: decoding and encoding what the page shows. Not here: which products are shown (gather.py).
 """
 
+import base64
 import io
+import re
 
 import dagster as dg
 import numpy as np
@@ -22,7 +24,12 @@ NEAR_WHITE = 238  # of 255: backdrop, not cloth
 
 def thumbnail(uri: str, side: int, label: str) -> Picture:
     """The standard copy, made small, as a JPEG."""
-    picture = Image.open(io.BytesIO(UPath(uri).read_bytes())).convert("RGB")
+    return small(UPath(uri).read_bytes(), side, label)
+
+
+def small(content: bytes, side: int, label: str) -> Picture:
+    """A picture file, made small, as a JPEG."""
+    picture = Image.open(io.BytesIO(content)).convert("RGB")
     picture.thumbnail((side, side), Image.Resampling.LANCZOS)
     encoded = io.BytesIO()
     picture.save(encoded, "JPEG", quality=84)
@@ -75,3 +82,9 @@ def curves(instance: dg.DagsterInstance, candidate: str | None) -> Picture | Non
     if not recorded or not recorded.get("history"):
         return None
     return Picture(learning_curves(recorded["history"]), "image/png", "learning curves of the candidate")
+
+
+def embedded(markdown: str, label: str) -> Picture | None:
+    """The picture that `orchestration.pictures.image` put into an asset's metadata; None where there is none."""
+    found = re.search(r"data:(image/\w+);base64,([A-Za-z0-9+/=]+)", markdown)
+    return Picture(base64.b64decode(found[2]), found[1], label) if found else None

@@ -17,7 +17,7 @@ from infra.local.services import Service, ensure
 from orchestration.families.blip2_attributes import BLIP2_ATTRIBUTES
 from orchestration.family_evidence import evidence_place
 from orchestration.instance import open_instance
-from orchestration.registry import CHAMPION, Registry
+from orchestration.registry import BLIP2_SERVED, CHAMPION, Registry
 from orchestration.resources import Tables, materialised
 from orchestration.review.rounds import close_round
 from orchestration.tracking import Lineage, tracked_run
@@ -41,7 +41,7 @@ def trained(tmp_path_factory):
 def registered(mlflow_server, trained):
     registry = Registry(mlflow_server)
     with tracked_run(registry.uri, FAMILY, CANDIDATE, Lineage("training/blip2_attributes_candidate", CANDIDATE)) as run:
-        return registry.register(FAMILY, CANDIDATE, trained.artefact, run)
+        return registry.register(FAMILY, CANDIDATE, trained.artefact, run, served=BLIP2_SERVED)
 
 
 @pytest.fixture(scope="module")

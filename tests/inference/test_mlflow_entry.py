@@ -21,7 +21,8 @@ from PIL import Image
 from catalog.errors import SelvedgeError
 from catalog.schema import load_schema
 from inference import mlflow_entry
-from inference.mlflow_entry import LIMITS, AttributeAnswers, RefusedRequest
+from inference.mlflow_entry import LIMITS, AttributeAnswers
+from inference.refused_request import RefusedRequest
 from tests.inference.tiny_model import save_tiny_artefact
 from tests.ports import free_port
 from training.blip2.artefact import Question, load_artefact
@@ -160,15 +161,15 @@ def address(artefact, tmp_path_factory):
     """`mlflow models serve` on loopback, on a model logged the way the registry logs it."""
     import mlflow
 
-    from orchestration.registry import ENTRY_FILE, pip_requirements, signature
+    from orchestration.registry import BLIP2_SERVED
 
     folder = tmp_path_factory.mktemp("mlflow")
     mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
     experiment = mlflow.create_experiment("serve", artifact_location=folder.as_uri())
     with mlflow.start_run(experiment_id=experiment):
         logged = mlflow.pyfunc.log_model(
-            name="blip2-attributes", python_model=str(ENTRY_FILE), artifacts={"model": str(artefact)},
-            signature=signature(), pip_requirements=pip_requirements(),
+            name="blip2-attributes", python_model=str(BLIP2_SERVED.entry), artifacts={"model": str(artefact)},
+            signature=BLIP2_SERVED.signature(), pip_requirements=BLIP2_SERVED.pinned(),
         )  # fmt: skip
     model = mlflow.artifacts.download_artifacts(artifact_uri=logged.model_uri, dst_path=str(folder / "model"))
     assert not [path for path in Path(model).rglob("*") if path.suffix in (".pkl", ".bin", ".pt")]

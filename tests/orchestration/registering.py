@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.gate import Evidence, GateRule, Score
-from orchestration.registry import ModelVersionInfo, Registry
+from orchestration.registry import ModelVersionInfo, Registry, Served, blip2_signature
 from orchestration.tracking import Lineage, tracked_run
 
-ENTRY = Path(__file__).with_name("entry_for_tests.py")
+SERVED = Served(Path(__file__).with_name("entry_for_tests.py"), blip2_signature, ("mlflow", "pandas"))
 
 
 @dataclass
@@ -30,7 +30,7 @@ class FamilyForTests:
 
     def candidate(self, name: str) -> ModelVersionInfo:
         with tracked_run(self.registry.uri, self.name, name, Lineage("training/candidate", name)) as run:
-            return self.registry.register(self.name, name, self.artefact(name), run)
+            return self.registry.register(self.name, name, self.artefact(name), run, served=SERVED)
 
     def evidence(self, candidate: str, champion: int | None, better_by: float = 0.1) -> Evidence:
         return evidence_of(self.name, candidate, champion, better_by)

@@ -126,7 +126,7 @@ def test_without_json_a_person_reads_aligned_lines(tmp_path):
         (["catalog", "draw", "{tmp}/full"], "/full is already there; name another folder"),
         (["catalog", "sheet", "{tmp}"], "has no readable picture"),
         (["train", "blip2-atributes", "--config", "x", "--out", "y"], "did you mean blip2-attributes?"),
-        (["evaluate", "resnet", "--model", "x", "--catalog", "y"], "family 'resnet' is unknown; the families are"),
+        (["evaluate", "unet", "--model", "x", "--catalog", "y"], "family 'unet' is unknown; the families are"),
         (["promote", "resnet", "c"], "family 'resnet' is unknown"),
         (["rollback", "blip2-attributes"], "does not answer; start it with `selvedge up`"),
     ],

@@ -7,7 +7,7 @@ import pytest
 from catalog.tables import read_frame
 from orchestration.cli import results
 from orchestration.cli.main import run
-from orchestration.cli.model_commands import model_folder, read_config
+from orchestration.cli.model_commands import BY_HAND, model_folder, read_config
 from tests.orchestration.trained_model import ROOT, train_small_model
 
 EXAMPLES = ROOT / "examples"
@@ -27,6 +27,7 @@ def printed(capsys, *arguments):
 def test_training_prints_its_result_and_needs_neither_mlflow_nor_dagster(trained):
     values = json.loads(trained.printed)
     assert list(values) == list(results.RESULTS["train"]) and values["steps"] == 6
+    assert values["best_step"] in range(1, 7) and values["judge"] is values["base_digest"] is None
     assert "imported: []" in trained.told
     assert (trained.artefact / "selvedge.json").exists()
     assert not [path for path in trained.artefact.rglob("*") if path.suffix in (".bin", ".pt", ".pkl")]
@@ -75,6 +76,14 @@ def test_infer_twice_computes_once_and_descriptions_follow(trained, tmp_path, ca
         (["infer", "attributes", "--catalog", "{catalog}", "--out", "{tmp}/o"], "does not answer"),
         (["infer", "descriptions", "--catalog", "{catalog}", "--out", "{tmp}/o"], "run `selvedge infer attributes"),
         (["train", "blip2-attributes", "--config", "{tmp}/none.yaml", "--out", "{tmp}/o"], "No such file"),
+        (
+            ["evaluate", "blip2-attributes", "--model", "{model}", "--catalog", "{catalog}", "--config", "{tmp}/c"],
+            "blip2-attributes takes no --config; leave it out.",
+        ),
+        (
+            ["evaluate", "restgan", "--model", "{model}", "--catalog", "{catalog}"],
+            "of the family blip2-attributes, not",
+        ),
     ],
 )
 def test_what_is_missing_is_one_sentence(trained, tmp_path, arguments, sentence, capsys, monkeypatch):
@@ -112,15 +121,18 @@ def test_a_training_folder_or_its_model_may_be_named(trained):
 
 
 @pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
-def test_examples_are_settings_that_this_version_reads(example, tmp_path):
+def test_examples_are_settings_that_this_version_reads(example):
+    """A file says in its first line which family it is for."""
     from training.blip2.profiles import find_profile
-    from training.blip2.settings import CandidateSettings, load_settings
+    from training.blip2.settings import load_settings
+    from training.restgan.candidate import base_folder
 
-    settings = load_settings(CandidateSettings, example)
-    assert find_profile(settings.base).name == settings.base
-    assert read_config(example, tmp_path) == (tmp_path, settings)
+    family = example.read_text().split()[1]
+    settings = load_settings(BY_HAND[family].settings(), example)
+    assert base_folder(settings.base) if family == "restgan" else find_profile(settings.base).name == settings.base
+    assert read_config(example, BY_HAND[family].settings()) == (None, settings)
 
 
 def test_a_relative_catalogue_is_relative_to_its_file(tmp_path):
     (tmp_path / "my.yaml").write_text("catalog: shop\nbase: tiny\n")
-    assert read_config(tmp_path / "my.yaml", None)[0] == tmp_path / "shop"
+    assert read_config(tmp_path / "my.yaml", BY_HAND["blip2-attributes"].settings())[0] == tmp_path / "shop"

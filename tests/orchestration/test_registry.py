@@ -13,10 +13,10 @@ from orchestration.cli import registry_commands
 from orchestration.cli.main import run
 from orchestration.promotion import history, promote, rollback
 from orchestration.promotion_repair import RECORD_TAG, settle
-from orchestration.registry import Registry, folder_sha256, pip_requirements, refuse_pickles
+from orchestration.registry import BLIP2_SERVED, RESTGAN_SERVED, Registry, folder_sha256, refuse_pickles
 from orchestration.settings import Settings
 from orchestration.tracking import Lineage, tracked_run
-from tests.orchestration.registering import ENTRY, FamilyForTests
+from tests.orchestration.registering import SERVED, FamilyForTests
 from tests.ports import free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("mlflow")]
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("mlflow")]
 
 @pytest.fixture
 def family(mlflow_server, tmp_path):
-    return FamilyForTests(Registry(mlflow_server, entry=ENTRY), tmp_path)
+    return FamilyForTests(Registry(mlflow_server), tmp_path)
 
 
 def test_a_candidate_is_registered_once_and_becomes_challenger(family):
@@ -41,7 +41,7 @@ def test_a_candidate_with_other_files_under_the_same_name_is_refused(family):
     refused = pytest.raises(SelvedgeError, match="c1 is registered as version 1 with other files")
     attempt = tracked_run(family.registry.uri, family.name, "c1", Lineage("training/candidate", "c1"))
     with refused, attempt as run:
-        family.registry.register(family.name, "c1", family.artefact("other"), run)
+        family.registry.register(family.name, "c1", family.artefact("other"), run, served=SERVED)
     assert family.registry.versions(family.name) == [version]
 
 
@@ -54,17 +54,28 @@ def test_the_logged_model_is_code_and_safetensors_without_pickle_or_code_paths(f
     model = folder.parent.parent
     described = yaml.safe_load((model / "MLmodel").read_text())
     flavor = described["flavors"]["python_function"]
-    assert (model / ENTRY.name).exists() and flavor["code"] is None
+    assert (model / SERVED.entry.name).exists() and flavor["code"] is None
     assert not [path for path in model.rglob("*") if path.suffix in (".pkl", ".bin", ".pt")]
     assert [column["name"] for column in json.loads(described["signature"]["inputs"])] == ["image", "questions"]
     outputs = [column["name"] for column in json.loads(described["signature"]["outputs"])]
     assert outputs == ["answers", "confidences", "abstained"]
-    assert (model / "requirements.txt").read_text().split() == pip_requirements()
+    assert (model / "requirements.txt").read_text().split() == SERVED.pinned()
 
 
-def test_requirements_are_pinned_without_local_labels():
-    assert all("==" in line and "+" not in line for line in pip_requirements())
-    assert any(line.startswith("torch==2.13.0") for line in pip_requirements())
+@pytest.mark.parametrize("served", [BLIP2_SERVED, RESTGAN_SERVED], ids=["blip2-attributes", "restgan"])
+def test_requirements_are_pinned_without_local_labels(served):
+    pinned = served.pinned()
+    assert all("==" in line and "+" not in line for line in pinned) and len(set(pinned)) == len(served.requirements)
+    assert any(line.startswith("torch==2.13.0") for line in pinned) and served.entry.is_file()
+
+
+def test_a_server_of_pictures_is_spared_what_reads_pictures():
+    assert {"transformers", "peft", "tokenizers"} == set(BLIP2_SERVED.requirements) - set(
+        RESTGAN_SERVED.requirements
+    ) - {
+        "pyarrow",
+        "universal-pathlib",
+    }
 
 
 def test_a_model_kept_in_a_bucket_is_fetched_once_and_held_to_its_digest(family, monkeypatch):
@@ -106,7 +117,7 @@ def test_formats_that_run_code_are_refused(tmp_path, name):
 def test_run_and_asset_lead_to_each_other(family):
     lineage = Lineage("training/x_candidate", "c1", dagster_run_id="run-1", dataset_sha256="abc")
     with tracked_run(family.registry.uri, family.name, "c1", lineage) as run:
-        version = family.registry.register(family.name, "c1", family.artefact("c1"), run)
+        version = family.registry.register(family.name, "c1", family.artefact("c1"), run, served=SERVED)
         run.metrics({"macro_f1": 0.7})
     found = run.client.get_run(version.run_id)
     wanted = {"dagster.run_id": "run-1", "dagster.asset_key": "training/x_candidate", "dagster.partition": "c1"}
@@ -166,7 +177,7 @@ def test_of_two_promotions_at_once_one_wins_and_the_other_is_told(family, mlflow
     start, outcomes = threading.Barrier(2), {}
 
     def ask(name):
-        registry = Registry(mlflow_server, entry=ENTRY)
+        registry = Registry(mlflow_server)
         evidence = family.evidence(name, 1)
         start.wait()
         outcomes[name] = promote(registry, family.rule, evidence)

@@ -1,0 +1,115 @@
+"""restgan by hand: data set and judge of a catalogue, a base continued on it, and scores of what it draws.
+
+Belongs here: its steps and its keys of the results. Not here: the work (training/restgan/, restgan_scoring.py).
+"""
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from catalog.errors import SelvedgeError
+from orchestration.cli.by_hand.work import ByHand, Scored, ToScore, catalogue_tables
+
+if TYPE_CHECKING:
+    from training.reporting import Reporter
+    from training.restgan.candidate import CandidateSettings
+
+PREPARED_FOLDER = "restgan"  # inside the catalogue directory: data sets and judges, by the settings they were made with
+
+
+def settings() -> "type[CandidateSettings]":
+    from training.restgan.candidate import CandidateSettings
+
+    return CandidateSettings
+
+
+def train(catalog: Path, chosen: "CandidateSettings", out: Path, reporter: "Reporter") -> dict[str, Any]:
+    """Raises: as for `prepare` and `train_candidate` of training/restgan; or it is no complete catalogue directory."""
+    from training.restgan.candidate import prepare, train_candidate
+    from training.restgan.sampling import load_artefact
+
+    place = _prepared_in(catalog, chosen)
+    prepared = prepare(catalogue_tables(catalog), chosen, place, reporter)
+    result = train_candidate(prepared, chosen, out, reporter)
+    model = load_artefact(result.artefact)
+    return {
+        "path": str(result.artefact),
+        "digest": result.digest,
+        "steps": result.training.steps,
+        "parameters": sum(p.numel() for part in (model.text, model.generator) for p in part.parameters()),
+        "base_digest": result.base_digest,
+        "losses": {name: value for name, value in result.to_dict()["last"].items() if name != "step"},
+        "judge": dict(prepared.judge.own_accuracy),
+        "bottoms": len(prepared.bottoms),
+    }
+
+
+def score(asked: ToScore, reporter: "Reporter") -> Scored:
+    """The model on part test of its own data set: of other bottoms, nobody knows which it has learnt by heart.
+
+    Raises:
+        SelvedgeError: the folder is not whole, or the catalogue does not give the bottoms that it was trained with.
+    """
+    from orchestration.restgan_scoring import score_restgan
+    from training.restgan.candidate import CandidateSettings, Prepared, whole_artefact
+    from training.restgan.dataset import build_bottoms
+    from training.restgan.judge import JUDGE_FILE, load_judge
+    from training.restgan.sampling import load_artefact
+
+    about = whole_artefact(asked.folder)
+    chosen = asked.settings or CandidateSettings()
+    judge = load_judge(asked.folder / JUDGE_FILE)
+    bottoms = build_bottoms(
+        catalogue_tables(asked.catalog),
+        load_artefact(asked.folder).side,
+        threshold=chosen.threshold,
+        minimum_count=chosen.minimum_count,
+        shares=chosen.shares,
+        reporter=reporter,
+    )
+    if judge.data != bottoms.digest:
+        raise SelvedgeError(
+            f"model {asked.folder} was trained on other bottoms than catalogue {asked.catalog} gives; "
+            "give its own catalogue, and with --config the file it was trained with."
+        )
+    return score_restgan(
+        asked.folder,
+        Prepared(bottoms, judge),
+        family=asked.family,
+        candidate=about["digest"][:12],
+        champion=asked.champion,
+        reporter=reporter,
+    )
+
+
+BY_HAND = ByHand(settings, train, score, options=frozenset({"config"}))
+
+
+def _prepared_in(catalog: Path, chosen: "CandidateSettings") -> Path:
+    """Where the data set and the judge of these settings are kept; other settings have another place."""
+    values = asdict(chosen)
+    made_with = [_base_digest(chosen), chosen.restgan.sides[-1]]
+    made_with += [values[name] for name in ("threshold", "minimum_count", "shares", "judge")]
+    return catalog / PREPARED_FOLDER / hashlib.sha256(json.dumps(made_with).encode()).hexdigest()[:12]
+
+
+def _base_digest(chosen: "CandidateSettings") -> str:
+    """The base's, or `none`; asked before minutes of work.
+
+    Raises:
+        SelvedgeError: there is no such base, or its networks have other sizes.
+    """
+    from training.blip2.settings import settings_from
+    from training.restgan.candidate import NO_BASE, base_folder
+    from training.restgan.sampling import read_about
+    from training.restgan.settings import RestganSettings
+    from training.restgan.start import refuse_other_sizes
+
+    if chosen.base == NO_BASE:
+        return NO_BASE
+    folder = base_folder(chosen.base)
+    about = read_about(folder)
+    refuse_other_sizes(folder, settings_from(RestganSettings, about["settings"], f"base {folder}"), chosen.restgan)
+    return str(about["digest"])

@@ -1,0 +1,116 @@
+"""A ReStGAN in the registry: `mlflow models serve` draws for a plain HTTP client what the artefact draws."""
+
+import base64
+import io
+import json
+import os
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from infra.local.services import Service, ensure
+from orchestration.registry import RESTGAN_SERVED, Registry
+from orchestration.tracking import Lineage, tracked_run
+from tests.inference.tiny_restgan import save_tiny_restgan
+from tests.ports import free_port
+from training.restgan.sampling import load_artefact
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("mlflow")]
+
+FAMILY = "restgan"
+CANDIDATE = "restgan-20260101-abcdef"
+
+
+@pytest.fixture(scope="module")
+def artefact(tmp_path_factory):
+    return save_tiny_restgan(tmp_path_factory.mktemp("restgan") / "artefact")
+
+
+@pytest.fixture(scope="module")
+def registered(mlflow_server, artefact):
+    registry = Registry(mlflow_server)
+    with tracked_run(registry.uri, FAMILY, CANDIDATE, Lineage("training/restgan_candidate", CANDIDATE)) as run:
+        return registry.register(FAMILY, CANDIDATE, artefact, run, served=RESTGAN_SERVED)
+
+
+@pytest.fixture(scope="module")
+def served(mlflow_server, registered, tmp_path_factory):
+    """The version behind `mlflow models serve`, as an operator would start it."""
+    folder, port = tmp_path_factory.mktemp("serving"), free_port()
+    service = Service(
+        name="restgan",
+        command=(
+            *(sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", registered.uri),
+            *("--host", "127.0.0.1", "--port", str(port), "--env-manager", "local", "--workers", "1"),
+        ),
+        folder=folder,
+        log=folder / "model.log",
+        port=port,
+        health_url=f"http://127.0.0.1:{port}/ping",
+        port_setting="--port",
+        environment={
+            "MLFLOW_TRACKING_URI": mlflow_server.mlflow_uri,
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            # MLflow starts uvicorn by name, as an activated environment would find it.
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        },
+        start_timeout_seconds=300,
+    )
+    running = ensure(service)
+    yield f"http://127.0.0.1:{port}/invocations"
+    running.stop()
+
+
+def asked(address, rows):
+    body = json.dumps({"dataframe_records": rows}).encode()
+    request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=120) as response:
+        return json.load(response)["predictions"]
+
+
+def decoded(texts):
+    return np.stack([np.asarray(Image.open(io.BytesIO(base64.b64decode(text)))) for text in texts])
+
+
+def test_the_logged_model_is_code_safetensors_and_a_signature(registered, mlflow_server):
+    folder = Registry(mlflow_server).artefact_path(registered)
+    model = folder.parent.parent
+    assert (model / "restgan_entry.py").is_file()
+    assert not [path for path in model.rglob("*") if path.suffix in (".pkl", ".bin", ".pt")]
+    assert (model / "requirements.txt").read_text().split() == RESTGAN_SERVED.pinned()
+
+
+def test_a_plain_http_client_gets_the_artefacts_pictures(served, artefact):
+    queries = ["women navy blue pants", "quilted red shorts"]
+    drawn = [load_artefact(artefact).draw([query], seed=9)[0] for query in queries]
+    predictions = asked(served, [{"query": query, "seed": 9} for query in queries])
+    assert [row["words"] for row in predictions] == [["women", "navy blue", "pants"], ["quilted", "red", "shorts"]]
+    assert [row["unknown"] for row in predictions] == [[], ["quilted"]]
+    for row, pictures in zip(predictions, drawn, strict=True):
+        np.testing.assert_array_equal(decoded(row["pictures"]), pictures)
+
+
+def test_the_seed_may_be_left_out(served):
+    query = {"query": "blue jeans"}
+    without, zero, seven = (asked(served, [query | seed]) for seed in ({}, {"seed": 0}, {"seed": 7}))
+    assert without == zero != seven
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("  ", "row 1: the query is empty; type at least one word, such as 'black jeans'."),
+        ("<script>jeans", "row 1: the query holds markup ('<script>'); type plain words."),
+        ("quilted sequins", "row 1: none of the words of 'quilted sequins' is known to this model; name a type"),
+    ],
+)
+def test_a_bad_row_gets_its_sentence_over_http(served, query, sentence):
+    with pytest.raises(urllib.error.HTTPError) as raised:
+        asked(served, [{"query": "blue jeans"}, {"query": query}])
+    body = json.loads(raised.value.read())
+    assert raised.value.code == 400 and body["message"].startswith(sentence)
