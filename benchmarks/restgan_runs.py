@@ -26,24 +26,21 @@ import numpy as np
 import torch
 from safetensors.numpy import load_file, save
 
-from catalog.drawn import draw_catalogue
 from catalog.tables import publish_bytes
-from catalog.workspace import open_catalogue, read_into
+from catalog.workspace import read_into
 from evaluation.generation import kernel_distance
-from training.reporting import Silent
-from training.restgan.dataset import Bottoms, build_bottoms, read_bottoms, write_bottoms
-from training.restgan.judge import Judge, load_judge, save_judge
-from training.restgan.judge_training import JudgeSettings, train_judge
+from training.restgan import pretraining
+from training.restgan.dataset import Bottoms, read_bottoms
+from training.restgan.judge import Judge, load_judge
 from training.restgan.loop import train_restgan
+from training.restgan.pretraining import SETTINGS, Lines, bottoms_and_judge, draw_bottoms
 from training.restgan.samples import Queries, choose_queries, draw_samples
 from training.restgan.sampling import RestganModel, load_artefact
 from training.restgan.settings import VARIANTS, RestganSettings
 
 PHOTOGRAPHS = Path(os.environ.get("SELVEDGE_PHOTOGRAPHS", Path(__file__).resolve().parents[2] / "shared" / "data"))
 DRAWN, REAL = "drawn", "photographs"
-SEED, PRODUCTS = 41, 6000
-ARTICLES = ("Jeans", "Trousers", "Track Pants", "Shorts")
-SHARES = {DRAWN: (0.45, 0.18, 0.37), REAL: (0.5, 0.25, 0.25)}  # of groups: train, judge, test
+SHARES = {DRAWN: pretraining.SHARES, REAL: (0.5, 0.25, 0.25)}  # of groups: train, judge, test
 SEEDS = {DRAWN: 5, REAL: 3}
 LEGS = (20_000, 40_000, 60_000, 80_000, 100_000)
 STAGE_TWO = ("restgan", "stackgan")
@@ -66,22 +63,7 @@ class Run:
 
     @property
     def settings(self) -> RestganSettings:
-        return RestganSettings(
-            variant=self.variant, stages=self.stages, seed=self.seed, threads=1, device="cpu",
-            precision="bf16", checkpoint_every=500, sample_every=0,
-        )  # type: ignore[arg-type]  # fmt: skip
-
-
-class Lines(Silent):
-    """A line on stderr now and then."""
-
-    def __init__(self, name: str) -> None:
-        self.name, self.last = name, time.monotonic()
-
-    def progress(self, done: int, total: int, what: str) -> None:
-        if time.monotonic() - self.last > 60:
-            self.last = time.monotonic()
-            print(f"{self.name}: {what} {done}/{total}", file=sys.stderr, flush=True)
+        return replace(SETTINGS, variant=self.variant, stages=self.stages, seed=self.seed)  # type: ignore[arg-type]
 
 
 def runs(data: str) -> list[Run]:
@@ -94,29 +76,14 @@ def runs(data: str) -> list[Run]:
 def prepare(data: str, out: Path) -> None:
     """Catalogue, data sets at 32 and 64 pixels and their judges, what of it is not there yet."""
     torch.set_num_threads(2)
-    tables = out / data / "catalogue"
-    if not (tables / "products.parquet").exists():
-        source = PHOTOGRAPHS / "kaggle-bottoms-60x80"
-        if data == DRAWN:
-            source = out / data / "source"
-            draw_catalogue(source, PRODUCTS, SEED, articles=ARTICLES, progress=Lines(data).progress)
-        read_into(str(source), "drop-1", tables)
+    work = out / data
+    tables = work / "catalogue"
+    if data == DRAWN:
+        draw_bottoms(work)
+    elif not (tables / "products.parquet").exists():
+        read_into(str(PHOTOGRAPHS / "kaggle-bottoms-60x80"), "drop-1", tables)
     for size in (32, 64):
-        folder = out / data / f"bottoms-{size}"
-        if not folder.exists():
-            write_bottoms(build_bottoms(_Frames(tables), size, shares=SHARES[data], reporter=Lines(data)), folder)
-        judge = out / data / f"judge-{size}.safetensors"
-        if not judge.exists():
-            save_judge(train_judge(read_bottoms(folder), JudgeSettings(device="cpu"), Lines(f"{data} {size}")), judge)
-
-
-class _Frames:
-    """A catalogue directory as the frames that the data set is built from."""
-
-    def __init__(self, folder: Path) -> None:
-        opened = open_catalogue(folder)
-        self.products, self.images = opened.products.to_pandas(), opened.images.to_pandas()
-        self.splits = opened.splits.to_pandas()
+        bottoms_and_judge(tables, size, SHARES[data], work)
 
 
 def ground(data: str, stages: int, out: Path) -> tuple[Bottoms, Judge, Queries]:
