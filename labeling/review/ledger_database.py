@@ -7,6 +7,8 @@ All writers take turns (SQLite: BEGIN IMMEDIATE; PostgreSQL: one advisory lock f
 short, and a check before a write (is the round still open, is this still the champion) then holds until it commits.
 """
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +21,7 @@ from catalog.errors import SelvedgeError, ServiceUnavailable
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 WAIT_SECONDS = 30
+SWITCH_SECONDS = 0.02  # between two tries to switch a new file
 ADVISORY_LOCK = 0x5E1F_ED6E  # any number that no other program uses on this database
 _READS = "ledger_reads"
 
@@ -82,9 +85,22 @@ class Database:
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver would begin transactions by its own rules
     connection.execute(f"PRAGMA busy_timeout = {WAIT_SECONDS * 1000}")
-    connection.execute("PRAGMA journal_mode = WAL")
+    _use_wal(connection)
     connection.execute("PRAGMA synchronous = FULL")  # a promotion's intent must survive a power cut
     connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _use_wal(connection: Any) -> None:
+    """Switching a new file needs it alone, and for that SQLite does not wait by itself, whatever its timeout is."""
+    end = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > end:
+                raise
+            time.sleep(SWITCH_SECONDS)
 
 
 def _begin_sqlite(connection: Connection) -> None:
