@@ -59,9 +59,6 @@ def evaluate(
         Path | None, typer.Option(help="Folder for scores, evidence and plots; none is written else.")
     ] = None,
     champion: Annotated[Path | None, typer.Option(help="Folder of a model to compare with.")] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="restgan: the file it was trained with, where that chose its data set.")
-    ] = None,
     cnn: Annotated[
         bool, typer.Option("--cnn", help="blip2-attributes: train the end-to-end ceiling too (a minute or two).")
     ] = False,
@@ -69,7 +66,7 @@ def evaluate(
 ) -> None:
     """Score a model beside its base, the floors and the ceilings."""
     work = BY_HAND[known_family(family)]
-    _refuse_options(family, work, cnn=cnn, config=config is not None)
+    _refuse_options(family, work, cnn=cnn)
     from orchestration.evaluation_run import Incumbent
 
     began = time.monotonic()
@@ -79,7 +76,6 @@ def evaluate(
         folder,
         catalog.expanduser().resolve(),
         Incumbent(str(champion), model_folder(str(champion))) if champion else None,
-        read_config(config, work.settings())[1] if config else None,
         cnn,
     )
     with reporting() as reporter:

@@ -15,7 +15,7 @@ from catalog.errors import SelvedgeError
 from orchestration.cli import annotator_commands
 from orchestration.cli.annotator_commands import RoundArgument
 from orchestration.cli.by_hand.blip2_attributes import FEATURES_FOLDER
-from orchestration.cli.families import FamilyArgument, known_family
+from orchestration.cli.families import RESTGAN, FamilyArgument, known_family
 from orchestration.cli.model_commands import model_folder
 from orchestration.cli.results import JsonFlag, emit
 from orchestration.cli.terminal import reporting, say
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from orchestration.review.contest import Contest
     from orchestration.review.rounds import Standing
     from orchestration.settings import Settings
-
-RESTGAN = "restgan"  # its versions draw; all others answer
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 annotator_commands.add_to(app)
@@ -226,7 +224,7 @@ def _by_hand(family: str, model: Path, champion: Path | None, catalog: Path) -> 
     if family == RESTGAN:
         from training.restgan.sampling import read_about as read_restgan
 
-        folder, other = _drawing_folder(model), _drawing_folder(champion) if champion else None
+        folder, other = model_folder(str(model)), model_folder(str(champion)) if champion else None
         called = f"{family}-by-hand-{read_restgan(folder)['digest'][:6]}"
         return called, lambda: strips.contest_of_folders(family, called, folder, other, catalog)
     from training.blip2.artefact import read_about
@@ -234,12 +232,6 @@ def _by_hand(family: str, model: Path, champion: Path | None, catalog: Path) -> 
     folder, other = model_folder(str(model)), model_folder(str(champion)) if champion else None
     called = f"{family}-by-hand-{read_about(folder)['digest'][:6]}"
     return called, lambda: contest.contest_of_folders(family, called, folder, other, catalog, catalog / FEATURES_FOLDER)
-
-
-def _drawing_folder(model: Path) -> Path:
-    """The artefact's folder: as given, or the whole one, with its base, inside what training wrote."""
-    whole = model.expanduser().resolve() / "artefact"
-    return whole if (whole / "selvedge.json").is_file() else model_folder(str(model))
 
 
 def _rules(plan: Path | None) -> "PreferencePlan":

@@ -89,17 +89,17 @@ def contest_of_folders(family: str, candidate: str, model: Path, champion: Path 
     """A model folder against another one, or against what it began with, on the bottoms of a catalogue directory.
 
     Raises:
-        SelvedgeError: a folder holds no model, the base is missing, or the catalogue holds too few bottoms.
+        SelvedgeError: a folder holds no model, the base is missing, or it is not the candidate's own catalogue.
     """
     from catalog.workspace import open_catalogue
     from training.blip2.catalogue import read_catalogue_folder
-    from training.restgan.dataset import build_bottoms
-    from training.restgan.sampling import load_artefact, read_about
+    from training.restgan.candidate import bottoms_of
+    from training.restgan.sampling import read_about
 
     version = by_digest(read_about(model)["digest"])
     opponent = None if champion is None else (by_digest(read_about(champion)["digest"]), champion)
     tables = read_catalogue_folder(catalog, str(open_catalogue(catalog).summary["qa_pairs"]["question_set"]))
-    bottoms = build_bottoms(tables, load_artefact(model).side).of("test")
+    bottoms = bottoms_of(model, tables).bottoms.of("test")
     return _contest(family, candidate, version, model, opponent, bottoms)
 
 

@@ -102,7 +102,7 @@ def test_training_prints_its_result_and_needs_no_server_and_no_transformers(trai
     assert values["losses"] and values["best_step"] is values["decoding"] is None and values["parameters"] > 1000
     assert len(values["base_digest"]) == len(values["digest"]) == 64 and values["base_digest"] != values["digest"]
     assert {path.name for path in (out / "artefact").iterdir()} == {
-        *("selvedge.json", "weights.safetensors", "judge.safetensors", "base"),
+        *("selvedge.json", "weights.safetensors", "judge.safetensors", "bottoms.json", "base"),
     }
 
 
@@ -117,7 +117,7 @@ def test_evaluate_prints_the_subjects_and_writes_evidence(trained, catalog, conf
     from evaluation.gate import Evidence
 
     values, _, out = trained
-    arguments = ("--model", out, "--catalog", catalog, "--config", config, "--champion", out / "artefact")
+    arguments = ("--model", out, "--catalog", catalog, "--champion", out / "artefact")
     scored = printed(capsys, "evaluate", "restgan", *arguments, "--out", tmp_path / "scores")
     assert list(scored) == list(results.RESULTS["evaluate"]) and scored["model"] == values["path"]
     assert {"base", "candidate", "champion", "ceiling:real_pictures"} <= set(scored["subjects"])
@@ -170,8 +170,8 @@ def test_a_checkpoint_of_another_vocabulary_is_kept(trained, config, tmp_path, c
     before = everything(out)
     line = told(capsys, "train", "restgan", "--config", config, "--catalog", other, "--out", out)
     assert "was made with another vocabulary" in line and everything(out) == before
-    line = told(capsys, "evaluate", "restgan", "--model", out, "--catalog", other, "--config", config)
-    assert "was trained on other bottoms than catalogue" in line
+    line = told(capsys, "evaluate", "restgan", "--model", out, "--catalog", other)
+    assert "was trained on other bottoms than this catalogue" in line
 
 
 @pytest.mark.parametrize(

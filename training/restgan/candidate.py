@@ -3,9 +3,11 @@
 Belongs here: what a person can choose about a candidate, and the order of the steps. Not here: the steps.
 
 An artefact is what sampling.py writes, and beside it the judge (it measures the candidate, and search embeds pictures
-with it) and `base/`, the weights that the candidate began with: whoever compares the two needs nothing else.
+with it), `base/`, the weights that the candidate began with, and `bottoms.json`, how its data set was made: whoever
+compares the two, or wants pictures that the candidate has not seen, needs nothing else but the catalogue.
 """
 
+import json
 import secrets
 import shutil
 from dataclasses import dataclass, field, replace
@@ -27,6 +29,7 @@ from training.restgan.start import Start, random_start, read_start
 NO_BASE = "none"
 BASE_FOLDER = "base"
 PREPARED_BOTTOMS = "bottoms"
+BOTTOMS_FILE = "bottoms.json"
 
 
 @dataclass(frozen=True)
@@ -98,10 +101,7 @@ def prepare(tables: Tables, settings: CandidateSettings, folder: Path, reporter:
         SelvedgeError: the catalogue holds too few bottoms or one colour, a picture cannot be read, or the base is
             missing.
     """
-    bottoms = build_bottoms(
-        tables, settings.restgan.sides[-1], threshold=settings.threshold, minimum_count=settings.minimum_count,
-        shares=settings.shares, reporter=reporter,
-    )  # fmt: skip
+    bottoms = build_bottoms(tables, **made_with(settings), reporter=reporter)
     place = folder / PREPARED_BOTTOMS
     if not place.exists() or read_bottoms(place).digest != bottoms.digest:
         write_bottoms(bottoms, place)
@@ -144,8 +144,37 @@ def train_candidate(
         start = read_start(base_folder(settings.base), bottoms, settings.restgan)
     result = train_restgan(bottoms, settings.restgan, out, reporter or Silent(), start)
     artefact = out / "artefact"
-    base_digest = _assemble(artefact, result, prepared, settings.restgan, start)
+    base_digest = _assemble(artefact, result, prepared, settings, start)
     return CandidateResult(artefact, result.digest, result, base_digest)
+
+
+def made_with(settings: CandidateSettings) -> dict[str, Any]:
+    """What the data set depends on beside the catalogue: arguments of `build_bottoms`."""
+    return {
+        "size": settings.restgan.sides[-1],
+        "threshold": settings.threshold,
+        "minimum_count": settings.minimum_count,
+        "shares": list(settings.shares),
+    }
+
+
+def bottoms_of(artefact: Path, tables: Tables, reporter: Reporter | None = None) -> Prepared:
+    """The data set that a candidate was trained on, built again from its catalogue, and its judge.
+
+    Raises:
+        SelvedgeError: the folder is not whole, or the catalogue does not give those bottoms: of others nobody knows
+            which the candidate has learnt by heart.
+    """
+    whole_artefact(artefact)
+    judge = load_judge(artefact / JUDGE_FILE)
+    try:
+        about = json.loads((artefact / BOTTOMS_FILE).read_text(encoding="utf-8"))
+        bottoms = build_bottoms(tables, **about, reporter=reporter)
+    except (OSError, ValueError, TypeError) as error:
+        raise SelvedgeError(f"model {artefact / BOTTOMS_FILE} is missing or damaged; copy the folder again.") from error
+    if judge.data != bottoms.digest:
+        raise SelvedgeError(f"model {artefact} was trained on other bottoms than this catalogue gives; give its own.")
+    return Prepared(bottoms, judge)
 
 
 def base_folder(base: str) -> Path:
@@ -167,14 +196,15 @@ def at_device(settings: CandidateSettings, threads: int | None) -> CandidateSett
 
 
 def _assemble(
-    artefact: Path, result: Result, prepared: Prepared, settings: RestganSettings, start: Start | None
+    artefact: Path, result: Result, prepared: Prepared, settings: CandidateSettings, start: Start | None
 ) -> str:
     """The model, the judge and what it began with, in one folder, whole or not at all; the base's digest."""
-    base = start.untrained(settings) if start else random_start(prepared.bottoms, settings)
+    base = start.untrained(settings.restgan) if start else random_start(prepared.bottoms, settings.restgan)
     part = artefact.with_name(f".{artefact.name}.{secrets.token_hex(4)}.part")
     try:
         shutil.copytree(result.artefact, part)
         save_judge(prepared.judge, part / JUDGE_FILE)
+        (part / BOTTOMS_FILE).write_text(json.dumps(made_with(settings)), encoding="utf-8")
         digest = save_artefact(part / BASE_FOLDER, base)
         replace_folder(part, artefact)
     except OSError as error:
@@ -193,7 +223,7 @@ def whole_artefact(folder: Path) -> dict[str, Any]:
         SelvedgeError: a part is missing.
     """
     about = read_about(folder)
-    for name in (JUDGE_FILE, f"{BASE_FOLDER}/selvedge.json"):
+    for name in (JUDGE_FILE, BOTTOMS_FILE, f"{BASE_FOLDER}/selvedge.json"):
         if not (folder / name).is_file():
             raise SelvedgeError(f"model {folder} lacks {name}; give a folder written by `selvedge train restgan`.")
     return about

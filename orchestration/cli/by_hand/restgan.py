@@ -9,7 +9,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from catalog.errors import SelvedgeError
 from orchestration.cli.by_hand.work import ByHand, Scored, ToScore, catalogue_tables
 
 if TYPE_CHECKING:
@@ -53,46 +52,29 @@ def score(asked: ToScore, reporter: "Reporter") -> Scored:
         SelvedgeError: the folder is not whole, or the catalogue does not give the bottoms that it was trained with.
     """
     from orchestration.restgan_scoring import score_restgan
-    from training.restgan.candidate import CandidateSettings, Prepared, whole_artefact
-    from training.restgan.dataset import build_bottoms
-    from training.restgan.judge import JUDGE_FILE, load_judge
-    from training.restgan.sampling import load_artefact
+    from training.restgan.candidate import bottoms_of
+    from training.restgan.sampling import read_about
 
-    about = whole_artefact(asked.folder)
-    chosen = asked.settings or CandidateSettings()
-    judge = load_judge(asked.folder / JUDGE_FILE)
-    bottoms = build_bottoms(
-        catalogue_tables(asked.catalog),
-        load_artefact(asked.folder).side,
-        threshold=chosen.threshold,
-        minimum_count=chosen.minimum_count,
-        shares=chosen.shares,
-        reporter=reporter,
-    )
-    if judge.data != bottoms.digest:
-        raise SelvedgeError(
-            f"model {asked.folder} was trained on other bottoms than catalogue {asked.catalog} gives; "
-            "give its own catalogue, and with --config the file it was trained with."
-        )
+    prepared = bottoms_of(asked.folder, catalogue_tables(asked.catalog), reporter)
     return score_restgan(
         asked.folder,
-        Prepared(bottoms, judge),
+        prepared,
         family=asked.family,
-        candidate=about["digest"][:12],
+        candidate=read_about(asked.folder)["digest"][:12],
         champion=asked.champion,
         reporter=reporter,
     )
 
 
-BY_HAND = ByHand(settings, train, score, options=frozenset({"config"}))
+BY_HAND = ByHand(settings, train, score)
 
 
 def _prepared_in(catalog: Path, chosen: "CandidateSettings") -> Path:
     """Where the data set and the judge of these settings are kept; other settings have another place."""
-    values = asdict(chosen)
-    made_with = [_base_digest(chosen), chosen.restgan.sides[-1]]
-    made_with += [values[name] for name in ("threshold", "minimum_count", "shares", "judge")]
-    return catalog / PREPARED_FOLDER / hashlib.sha256(json.dumps(made_with).encode()).hexdigest()[:12]
+    from training.restgan.candidate import made_with
+
+    content = json.dumps([_base_digest(chosen), made_with(chosen), asdict(chosen.judge)])
+    return catalog / PREPARED_FOLDER / hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
 def _base_digest(chosen: "CandidateSettings") -> str:

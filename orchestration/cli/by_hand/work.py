@@ -39,7 +39,6 @@ class ToScore:
     Attributes:
         family, folder, catalog: its name, its artefact's folder and a catalogue directory.
         champion: the model it is compared with.
-        settings: of its family, from the file that it was trained with; None where none was given.
         cnn: train the end-to-end ceiling as well.
     """
 
@@ -47,7 +46,6 @@ class ToScore:
     folder: Path
     catalog: Path
     champion: "Incumbent | None" = None
-    settings: Any = None
     cnn: bool = False
 
 
@@ -65,7 +63,7 @@ class ByHand:
     settings: Callable[[], type[Any]]
     train: "Callable[[Path, Any, Path, Reporter], dict[str, Any]]"
     score: "Callable[[ToScore, Reporter], Scored]"
-    options: frozenset[str]
+    options: frozenset[str] = frozenset()
 
 
 def catalogue_tables(catalog: Path, question_set: str | None = None) -> "CatalogueTables":

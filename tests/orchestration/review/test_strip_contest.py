@@ -14,7 +14,6 @@ from evaluation.preference_plan import PreferencePlan
 from labeling.review.ballots import sync
 from labeling.review.strips import unpack_frames
 from orchestration.candidates import Opening
-from orchestration.cli import families
 from orchestration.cli.main import run
 from orchestration.ledger import open_ledger
 from orchestration.review import server, strips
@@ -35,6 +34,7 @@ from tests.orchestration.review.drawn_strips import (
     artefact_with_base,
     bottoms_catalogue,
     held_out,
+    made_on,
     strip_contest,
 )
 from tests.orchestration.review.paper_studio import PaperStudio
@@ -172,7 +172,7 @@ def catalog(tmp_path_factory):
 
 
 def test_two_folders_are_compared_on_the_bottoms_of_a_catalogue(catalog, tmp_path):
-    folder = artefact_with_base(tmp_path / "candidate")
+    folder = made_on(artefact_with_base(tmp_path / "candidate"), catalog)
     found = contest_of_folders(FAMILY, "by-hand", folder, None, catalog)
     digest = load_artefact(folder).digest
     assert (found.candidate_version, found.opponent) == (f"model-{digest[:12]}", "base")
@@ -180,19 +180,27 @@ def test_two_folders_are_compared_on_the_bottoms_of_a_catalogue(catalog, tmp_pat
     assert len(tables.candidate) > 20 and tables.candidate["query"].is_unique
     beside = contest_of_folders(FAMILY, "by-hand", folder, save_tiny_restgan(tmp_path / "other", 9), catalog)
     assert beside.opponent == "champion" and beside.opponent_version.startswith("model-")
+    assert set(found.bottoms.rows["part"]) == {"test"}
+
+
+def test_a_candidate_is_compared_on_its_own_bottoms_only(catalog, tmp_path):
+    """Of another catalogue's nobody knows which it has learnt by heart."""
+    folder = made_on(artefact_with_base(tmp_path / "candidate"), catalog)
+    other = bottoms_catalogue(tmp_path / "other", 330)
+    with pytest.raises(SelvedgeError, match="was trained on other bottoms than this catalogue gives; give its own"):
+        contest_of_folders(FAMILY, "by-hand", folder, None, other)
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ("--model {alone} --catalog {catalog}", "the weights that restgan-by-hand-"),
+        ("--model {alone} --catalog {catalog}", "lacks judge.safetensors; give a folder written by"),
         ("--model {nowhere} --catalog {catalog}", "nowhere"),
         ("--model {alone} --catalog {nowhere}", "is no complete catalogue directory"),
     ],
 )
 def test_the_command_refuses_in_one_sentence(arguments, told, catalog, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("SELVEDGE_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(families, "FAMILIES", (families.BLIP2_ATTRIBUTES, FAMILY))
     monkeypatch.setattr(server, "connect", lambda settings: PaperStudio())
     places = {"alone": save_tiny_restgan(tmp_path / "alone"), "catalog": catalog, "nowhere": tmp_path / "nowhere"}
     assert run(["review", "open", FAMILY, *arguments.format(**places).split()]) == 1
@@ -203,9 +211,8 @@ def test_the_command_refuses_in_one_sentence(arguments, told, catalog, tmp_path,
 def test_a_round_of_two_folders_by_command(catalog, tmp_path, monkeypatch, capsys):
     studio = PaperStudio()
     monkeypatch.setenv("SELVEDGE_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(families, "FAMILIES", (families.BLIP2_ATTRIBUTES, FAMILY))
     monkeypatch.setattr(server, "connect", lambda settings: studio)
-    artefact_with_base(tmp_path / "run" / "artefact")
+    made_on(artefact_with_base(tmp_path / "run" / "artefact"), catalog)
     model = ["--model", str(tmp_path / "run"), "--catalog", str(catalog)]
     assert run(["review", "open", FAMILY, *model, "--items", "8", "--gold", "0", "--json"]) == 0
     opened = json.loads(capsys.readouterr().out)
