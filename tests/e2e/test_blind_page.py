@@ -24,7 +24,7 @@ from orchestration.review.rounds import sync_round
 from orchestration.review.server import add_annotator, connect
 from tests.e2e.annotator_browser import IN_SIGHT, SIDES, Visit, leaks, tasks_in
 from tests.labeling.review.rounds_for_tests import photo
-from tests.orchestration.review.drawn_strips import artefact_with_base, bottoms_catalogue
+from tests.orchestration.review.drawn_strips import artefact_with_base, bottoms_catalogue, made_on
 from training.blip2.artefact import read_about
 from training.restgan.sampling import read_about as read_restgan
 
@@ -57,9 +57,10 @@ def answering(trained) -> Compared:
 
 @pytest.fixture
 def drawing(tmp_path) -> Compared:
-    folder = artefact_with_base(tmp_path / "model")
+    shop = bottoms_catalogue(tmp_path / "shop")
+    folder = made_on(artefact_with_base(tmp_path / "model"), shop)
     digests = {read_restgan(one)["digest"] for one in (folder, folder / "base")}
-    return Compared("restgan", folder, bottoms_catalogue(tmp_path / "shop"), digests)
+    return Compared("restgan", folder, shop, digests)
 
 
 @pytest.fixture(scope="module")

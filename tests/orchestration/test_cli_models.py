@@ -77,10 +77,6 @@ def test_infer_twice_computes_once_and_descriptions_follow(trained, tmp_path, ca
         (["infer", "descriptions", "--catalog", "{catalog}", "--out", "{tmp}/o"], "run `selvedge infer attributes"),
         (["train", "blip2-attributes", "--config", "{tmp}/none.yaml", "--out", "{tmp}/o"], "No such file"),
         (
-            ["evaluate", "blip2-attributes", "--model", "{model}", "--catalog", "{catalog}", "--config", "{tmp}/c"],
-            "blip2-attributes takes no --config; leave it out.",
-        ),
-        (
             ["evaluate", "restgan", "--model", "{model}", "--catalog", "{catalog}"],
             "of the family blip2-attributes, not",
         ),
