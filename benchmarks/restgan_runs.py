@@ -4,8 +4,8 @@ Belongs here: the long part, done once and kept in OUT; a killed run goes on whe
 it and their table (restgan_ladder.py).
 
 Same for all rungs: data, images seen, batch, rates, losses' weights, noise, queries. No rung was tuned; the settings
-are the defaults of training/restgan/settings.py. Trainings go in legs, so that the distance to real pictures is known
-on the way; two trainings run side by side with one thread each, because a second thread gains 8 %.
+are the defaults of training/restgan/settings.py, in bf16. Trainings go in legs, so that the distance to real pictures
+is known on the way; two trainings run side by side with one thread each.
 
 Run: `python -m benchmarks.restgan_runs --out DIR [--photographs]`; the photographs of SELVEDGE_PHOTOGRAPHS never enter
 the project, and neither do pictures made from them.

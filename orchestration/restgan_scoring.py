@@ -48,10 +48,6 @@ class RestganScores:
     evidence: "Evidence"
     plots: Mapping[str, bytes] = field(default_factory=dict)
 
-    @property
-    def files(self) -> Mapping[str, bytes]:
-        return self.plots
-
     def write(self, folder: Path) -> None:
         """Scores, evidence and plots as files of a folder that is there."""
         from catalog.tables import publish_bytes, write_table
@@ -59,7 +55,7 @@ class RestganScores:
 
         write_table(self.scores, folder / SCORES_FILE, "scores")
         publish_bytes(self.evidence.to_json().encode(), folder / EVIDENCE_FILE)
-        for name, content in self.files.items():
+        for name, content in self.plots.items():
             publish_bytes(content, folder / name)
 
 

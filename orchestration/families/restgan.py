@@ -118,7 +118,7 @@ def score(job: CandidateJob) -> Scored:
             "pictures": table(["figure", "value"], [[r.metric, f"{r.value:.4g}"] for r in pictured.itertuples()]),
             "refinements": image(scored.plots[STRIP_FILE], "the same words and noise for every model"),
         },
-        scored.files,
+        scored.plots,
     )
 
 

@@ -166,7 +166,7 @@ def _card(bottoms: Bottoms, judge: Judge, result: Result) -> str:
             "## Limits",
             "",
             "It knows drawings of three garments. A catalogue drawn with its seed would show it garments it has seen.",
-            "On photographs two minutes of training are not enough; see docs/benchmarks.md.",
+            "It has seen no photograph.",
             "",
         ]
     )

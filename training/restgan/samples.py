@@ -50,7 +50,7 @@ class Queries:
     @property
     def wanted(self) -> NDArray[np.int64]:
         """(n, 3) int64: the class that each whole growing query names, NOT_ASKED where it names none."""
-        return _wanted(self.growing)
+        return whole_wanted(self.growing)
 
     @property
     def mentioned(self) -> NDArray[np.bool_]:
@@ -176,7 +176,8 @@ def changes_of(trainings: Sequence[Mapping[str, NDArray[np.generic]]], queries: 
 
 def whole_wanted(held_out: Bottoms) -> NDArray[np.int64]:
     """(N, 3) int64: the classes that the held-out products' whole queries name, NOT_ASKED where they name none."""
-    return _wanted(held_out)
+    said = held_out.mentioned[np.arange(len(held_out)), held_out.lengths - 1]
+    return np.where(said & (held_out.labels >= 0), held_out.labels, NOT_ASKED)
 
 
 def garment_colours(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -194,11 +195,6 @@ def _seen(judge: Judge, pictures: NDArray[np.uint8], name: str, shape: tuple[int
     if with_colour:
         found[f"{name}/lab"] = garment_colours(pictures).reshape(*shape, 3)
     return found
-
-
-def _wanted(some: Bottoms) -> NDArray[np.int64]:
-    said = some.mentioned[np.arange(len(some)), some.lengths - 1]
-    return np.where(said & (some.labels >= 0), some.labels, NOT_ASKED)
 
 
 def _last(words: Sequences) -> NDArray[np.bool_]:
