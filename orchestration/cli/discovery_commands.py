@@ -53,16 +53,18 @@ def discover(
     # One picture is too little work to share: a second thread waits longer for the first than it saves.
     torch.set_num_threads(load_settings().threads or 1)
     loaded = _model(model)
-    index = _index(loaded, catalog)
-    told = {"model": loaded.uri, "index": index.uri, "products": len(index), "link": None}
     if query is not None:
-        one = _one_query(loaded, index, query, seed, out)
-        emit("discover", as_json, {**told, **one, "seconds": time.monotonic() - began})
+        steps = loaded.after_each_word(query, seed)  # first: a query that is refused leaves no index behind
+        index = _index(loaded, catalog)
+        one = _one_query(steps, index, query, seed, out)
+        emit("discover", as_json, {**_told(loaded, index), **one, "seconds": time.monotonic() - began})
         return
     with _listening(port) as listener:
+        index = _index(loaded, catalog)
         address = f"http://{HOST}:{listener.getsockname()[1]}"
         nothing = dict.fromkeys(("query", "seed", "words", "unknown", "nearest", "picture"))
-        emit("discover", as_json, {**told, **nothing, "link": address, "seconds": time.monotonic() - began})
+        page = {**_told(loaded, index), **nothing, "link": address}
+        emit("discover", as_json, {**page, "seconds": time.monotonic() - began})
         say("The page is open; Ctrl-C closes it.")
         _serve(loaded, index, listener)
 
@@ -113,10 +115,11 @@ def _index(model: "DiscoveryModel", catalog: Path | None) -> "ProductIndex":
     return index
 
 
-def _one_query(
-    model: "DiscoveryModel", index: "ProductIndex", query: str, seed: int, out: Path | None
-) -> dict[str, Any]:
-    steps = model.after_each_word(query, seed)
+def _told(model: "DiscoveryModel", index: "ProductIndex") -> dict[str, Any]:
+    return {"model": model.uri, "index": index.uri, "products": len(index), "link": None}
+
+
+def _one_query(steps: "list[Step]", index: "ProductIndex", query: str, seed: int, out: Path | None) -> dict[str, Any]:
     found = index.search(steps[-1].vector, NEAREST)
     nearest = [
         {"drop": one.drop, "product_id": one.product_id, "name": one.facts["name"], "likeness": 1 - one.distance}

@@ -1,6 +1,7 @@
 """`selvedge discover`: one query without the page, and what it refuses. The page is in tests/e2e."""
 
 import json
+import shutil
 import socket
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from PIL import Image
 
 from catalog.drawn import draw_catalogue
 from catalog.workspace import read_into
+from inference.discovery.index import FOLDER
 from orchestration.cli.main import run
 from tests.inference.discovery.shop import save_model
 
@@ -50,10 +52,12 @@ def test_one_query_is_drawn_to_a_file_and_answered(shop, tmp_path, capsys):
         (["--out", "strip.png"], "--out is the strip of one query"),
     ],
 )
-def test_what_cannot_be_drawn_is_one_sentence(shop, options, sentence, capsys):
-    assert run(["discover", "--model", shop[0], "--catalog", shop[1], *options]) == 1
+def test_what_cannot_be_drawn_is_one_sentence_and_indexes_nothing(shop, options, sentence, tmp_path, capsys):
+    tables = shutil.copytree(shop[1], tmp_path / "tables", ignore=shutil.ignore_patterns(FOLDER))
+    assert run(["discover", "--model", shop[0], "--catalog", str(tables), *options]) == 1
     told = capsys.readouterr()
     assert sentence in told.err and told.err.count("\n") == 1 and told.out == ""
+    assert not (tables / FOLDER).exists()
 
 
 def test_without_an_index_the_remedy_is_said(shop, home, capsys):
@@ -77,4 +81,4 @@ def test_a_port_that_is_taken_is_said(shop, capsys):
         port = str(taken.getsockname()[1])
         assert run(["discover", "--model", shop[0], "--catalog", shop[1], "--port", port]) == 1
     told = capsys.readouterr()
-    assert f"port {port} of 127.0.0.1 cannot be used" in told.err and told.out == ""
+    assert f"port {port} of 127.0.0.1 cannot be used" in told.err and told.err.count("\n") == 1 and told.out == ""
