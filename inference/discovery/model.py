@@ -28,7 +28,7 @@ class Step:
 
     Attributes:
         text: the word as read, or the phrase that was added. known: the model knows a word of it; a stranger leaves
-            the picture much as it was. picture: (side, side, 3) uint8. vector: (d,) float32, the judge's features.
+            the picture as it was. picture: (side, side, 3) uint8. vector: (d,) float32, the judge's features.
     """
 
     text: str

@@ -43,7 +43,7 @@ async function draw() {
     const told = await get(`/api/refine?q=${encodeURIComponent(query)}&seed=${state.seed}`);
     if (mine !== state.asked) return;
     const strangers = told.words.filter((word) => !word.known).map((word) => word.text);
-    say(strangers.length ? `Not known to this model: ${strangers.join(", ")}.` : "");
+    say(strangers.length ? `Not known to this model and left out: ${strangers.join(", ")}.` : "");
     show(query, told.words);
   } catch (error) {
     if (mine !== state.asked) return;

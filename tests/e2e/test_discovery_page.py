@@ -221,7 +221,7 @@ def test_a_query_that_cannot_be_read_says_why_in_its_place(page, query, sentence
 def test_a_word_the_model_does_not_know_is_said_and_marked(page):
     page.keyboard.type("women lovely pants")
     words_shown(page, "women lovely pants")
-    assert page.inner_text("#says") == "Not known to this model: lovely."
+    assert page.inner_text("#says") == "Not known to this model and left out: lovely."
     assert page.inner_text("#words .unknown") == "lovely"
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -26,11 +27,11 @@ from training.artefact_file import read_artefact_file
 from training.blip2.settings import settings_from
 from training.blip2.weights import digests, read_tensors
 from training.folders import replace_folder
-from training.restgan.colours import ColourTable
+from training.restgan.colours import NO_CLUSTER, ColourTable
 from training.restgan.generator import Generator, Noise, draw_noise
 from training.restgan.settings import RestganSettings
 from training.restgan.text import State, TextEncoder
-from training.restgan.words import EncodedQuery, Vocabulary, stack_queries
+from training.restgan.words import UNKNOWN, EncodedQuery, Vocabulary, stack_queries
 
 FORMAT = 1
 FAMILY = "restgan"
@@ -47,7 +48,7 @@ def build_networks(
 
 
 class RestganModel:
-    """Draws what words say.
+    """Draws what words say; a word that it does not know changes nothing.
 
     Attributes:
         settings, vocabulary, colours: what it was trained with. digest: of the artefact, "" for one in training.
@@ -112,7 +113,7 @@ class RestganModel:
         self, words: np.ndarray, colour_words: np.ndarray, lengths: np.ndarray, noise: Noise
     ) -> list[np.ndarray]:
         """As `draw`, of (n, L) int64 ids and clusters and (n,) lengths, with n rows of noise."""
-        states = self.text.after_each_word(self._tensor(words), self._tensor(colour_words))
+        states = self._after_each_word(words, colour_words)
         used = torch.arange(words.shape[1], device=self.device)[None] < self._tensor(lengths)[:, None]
         sequence = used.nonzero()[:, 0]
         pictures = self._pictures(states[used], Noise(noise.z[sequence], noise.epsilon[sequence]))
@@ -121,14 +122,25 @@ class RestganModel:
     @torch.inference_mode()
     def draw_last(self, words: np.ndarray, colour_words: np.ndarray, lengths: np.ndarray, noise: Noise) -> np.ndarray:
         """(n, side, side, 3) uint8: one picture for each prefix, after its last word; arguments as `draw_encoded`."""
-        states = self.text(self._tensor(words), self._tensor(colour_words), self._tensor(lengths))
-        return self._pictures(states, noise)
+        longest = int(lengths.max())
+        states = self._after_each_word(words[:, :longest], colour_words[:, :longest])
+        return self._pictures(states[np.arange(len(words)), lengths - 1], noise)
 
     def refinement(self, seed: int = 0) -> "Refinement":
         """An empty query to which words are added one by one, with the noise of `draw([query], seed)`."""
         return Refinement(self, seed)
 
-    def _tensor(self, array: np.ndarray) -> Tensor:
+    def _after_each_word(self, words: np.ndarray, colour_words: np.ndarray) -> Tensor:
+        """(n, L, state) float32; at an unknown word what was known before it, or nothing."""
+        known = words != UNKNOWN
+        count = known.cumsum(axis=1)[..., None]
+        order = np.argsort(~known, axis=1, kind="stable")  # the known ones move to the front
+        said = (self._tensor(np.take_along_axis(one, order, axis=1)) for one in (words, colour_words))
+        states = self.text.after_each_word(*said).take_along_dim(self._tensor(np.maximum(count - 1, 0)), dim=1)
+        _, nothing = self.text.step(self.text.start(1), self._tensor([UNKNOWN]), self._tensor([NO_CLUSTER]))
+        return torch.where(self._tensor(count) > 0, states, nothing)
+
+    def _tensor(self, array: ArrayLike) -> Tensor:
         return torch.from_numpy(np.array(array, np.int64)).to(self.device)
 
     def _pictures(self, states: Tensor, noise: Noise) -> np.ndarray:
@@ -174,7 +186,11 @@ class Refinement:
             kept += 1
         states = self._states[:kept]
         for word, cluster in ids[kept:]:
-            before = states[-1][0] if states else self.model.text.start(1)
+            if states and word == UNKNOWN:
+                states.append(states[-1])
+                continue
+            known = any(one != UNKNOWN for one, _ in ids[: len(states)])
+            before = states[-1][0] if known else self.model.text.start(1)
             one = torch.tensor([word, cluster], device=self.model.device)
             states.append(self.model.text.step(before, one[:1], one[1:]))
             self.steps += 1

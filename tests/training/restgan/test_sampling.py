@@ -70,6 +70,36 @@ def test_word_by_word_one_more_word_costs_one_step_and_gives_the_same_picture(va
     assert refinement.places == ("women", "blue", "pants", "slim")
 
 
+@pytest.mark.parametrize("variant", list(VARIANTS))
+def test_a_word_that_the_model_does_not_know_leaves_the_picture_as_it_was(variant):
+    model = untrained(variant=variant)
+    plain, strange = "women blue slim pants", "women quilted blue sequins spiked slim pants corduroy"
+    before = [0, 0, 1, 1, 1, 2, 3, 3]
+    (alone,), (among,) = model.draw([plain], seed=4), model.draw([strange], seed=4)
+    assert np.abs(among.astype(int) - alone[before]).max() <= 1
+    encoded = model.encode(strange)
+    rows = np.zeros(8, int)
+    last = model.draw_last(
+        encoded.words[None][rows], encoded.colour_words[None][rows], np.arange(1, 9), model.noise(1, 4).repeat(8)
+    )
+    assert np.abs(last.astype(int) - among).max() <= 1
+    refinement = model.refinement(seed=4)
+    grown = np.stack([refinement.add(word) for word in strange.split()])
+    assert np.abs(grown.astype(int) - among).max() <= 1
+    assert refinement.steps == 4
+
+
+@pytest.mark.parametrize("variant", list(VARIANTS))
+def test_words_that_the_model_does_not_know_may_come_first(variant):
+    model = untrained(variant=variant)
+    (alone,), (among,) = model.draw(["pants blue"], seed=4), model.draw(["quilted sequins pants blue"], seed=4)
+    assert np.array_equal(among[0], among[1]) and not np.array_equal(among[1], among[2])
+    assert np.abs(among[2:].astype(int) - alone).max() <= 1
+    refinement = model.refinement(seed=4)
+    refinement.add("quilted sequins pants")
+    assert np.abs(refinement.add("blue").astype(int) - among[-1]).max() <= 1
+
+
 def test_a_word_that_changes_how_an_earlier_one_is_read_is_read_with_it():
     model = untrained()
     refinement = model.refinement(seed=0)
