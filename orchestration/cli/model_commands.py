@@ -6,16 +6,15 @@ nothing of Dagster or MLflow.
 """
 
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from catalog.errors import SelvedgeError
-from orchestration.cli.by_hand import blip2_attributes, restgan
+from orchestration.cli.by_hand import BY_HAND
 from orchestration.cli.by_hand.work import ByHand, Scored, ToScore
-from orchestration.cli.families import BLIP2_ATTRIBUTES, RESTGAN, FamilyArgument, known_family
+from orchestration.cli.families import FamilyArgument, known_family
 from orchestration.cli.folders import whole_folder
 from orchestration.cli.results import RESULTS, JsonFlag, emit
 from orchestration.cli.terminal import reporting
@@ -23,7 +22,6 @@ from orchestration.cli.terminal import reporting
 if TYPE_CHECKING:
     import pandas as pd
 
-BY_HAND: Mapping[str, ByHand] = {BLIP2_ATTRIBUTES: blip2_attributes.BY_HAND, RESTGAN: restgan.BY_HAND}
 CATALOG_KEY = "catalog"
 ARTEFACTS = ("artefact", "model")  # in what training wrote; the first there is, for a family may keep parts of it too
 

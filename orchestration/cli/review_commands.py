@@ -6,6 +6,7 @@ Belongs here: options and results. Not here: the steps (orchestration/review/), 
 
 import time
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,17 +15,16 @@ import typer
 from catalog.errors import SelvedgeError
 from orchestration.cli import annotator_commands
 from orchestration.cli.annotator_commands import RoundArgument
-from orchestration.cli.by_hand.blip2_attributes import FEATURES_FOLDER
-from orchestration.cli.families import RESTGAN, FamilyArgument, known_family
+from orchestration.cli.by_hand import BY_HAND
+from orchestration.cli.by_hand.work import ToCompare
+from orchestration.cli.families import FamilyArgument, known_family
 from orchestration.cli.model_commands import model_folder
 from orchestration.cli.results import JsonFlag, emit
 from orchestration.cli.terminal import reporting, say
 
 if TYPE_CHECKING:
     from evaluation.preference_plan import PreferencePlan
-    from orchestration.review.contest import Contest
     from orchestration.review.rounds import Standing
-    from orchestration.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 annotator_commands.add_to(app)
@@ -63,7 +63,7 @@ def open_(
     as_json: JsonFlag = False,
 ) -> None:
     """Open a blind round: a candidate beside the champion, or its base. Run again after a stop, it goes on."""
-    known_family(family)
+    work = BY_HAND[known_family(family)]
     began = time.monotonic()
     _one_source(candidate, model, champion, catalog)
     from orchestration.ledger import open_ledger
@@ -75,13 +75,15 @@ def open_(
     rules = _rules(plan)
     if plan is not None:
         say(f"a round by other rules than {family} demands is judged and reported, but promotes nothing.")
-    kind = kind or (Kind.picture_strips if family == RESTGAN else Kind.attribute_cards)
     server = connect(settings)  # before minutes of work
-    called, contest = candidate or "", lambda: _registered(settings, family, candidate or "")
+    called, contest = candidate or "", partial(work.rounds.registered, settings, family, candidate or "")
     if model is not None and catalog is not None:
-        called, contest = _by_hand(family, model, champion, catalog)
+        folder, other = model_folder(str(model)), model_folder(str(champion)) if champion else None
+        called = f"{family}-by-hand-{work.digest(folder)[:6]}"
+        contest = partial(work.rounds.folders, ToCompare(family, called, folder, other, catalog))
+    what = kind.value if kind else work.rounds.kind
     items, overlap = items or settings.review_items, overlap or settings.review_overlap
-    request = RoundRequest(family, called, kind.value, items, overlap, seed, rules, name, gold)
+    request = RoundRequest(family, called, what, items, overlap, seed, rules, name, gold)
     with reporting() as reporter:
         opened = open_round(settings, open_ledger(settings), server, request, contest, reporter.progress)
     registered = opened.round.plan
@@ -208,30 +210,6 @@ def _one_source(candidate: str | None, model: Path | None, champion: Path | None
         raise SelvedgeError("--champion and --catalog go with --model; a registered candidate brings its own.")
     if model is not None and catalog is None:
         raise SelvedgeError("--model needs --catalog DIR: the products that both versions are asked about.")
-
-
-def _registered(settings: "Settings", family: str, candidate: str) -> "Contest":
-    from orchestration.review import contest, strips
-
-    found = strips.contest_of_registry if family == RESTGAN else contest.contest_of_registry
-    return found(settings, family, candidate)
-
-
-def _by_hand(family: str, model: Path, champion: Path | None, catalog: Path) -> Any:
-    """The name of a candidate that is a folder, and the way to its contest."""
-    from orchestration.review import contest, strips
-
-    if family == RESTGAN:
-        from training.restgan.sampling import read_about as read_restgan
-
-        folder, other = model_folder(str(model)), model_folder(str(champion)) if champion else None
-        called = f"{family}-by-hand-{read_restgan(folder)['digest'][:6]}"
-        return called, lambda: strips.contest_of_folders(family, called, folder, other, catalog)
-    from training.blip2.artefact import read_about
-
-    folder, other = model_folder(str(model)), model_folder(str(champion)) if champion else None
-    called = f"{family}-by-hand-{read_about(folder)['digest'][:6]}"
-    return called, lambda: contest.contest_of_folders(family, called, folder, other, catalog, catalog / FEATURES_FOLDER)
 
 
 def _rules(plan: Path | None) -> "PreferencePlan":

@@ -1,4 +1,12 @@
-"""What each family does in `selvedge train` and `selvedge evaluate`, one file a family.
+"""What each family does in `selvedge train`, `selvedge evaluate` and `selvedge review open`, one file a family.
 
-Not here: options, configuration files and printing, which all families share (model_commands.py).
+Not here: options, configuration files and printing, which all families share (model_commands.py, review_commands.py).
 """
+
+from collections.abc import Mapping
+
+from orchestration.cli.by_hand import blip2_attributes, restgan
+from orchestration.cli.by_hand.work import ByHand
+from orchestration.cli.families import BLIP2_ATTRIBUTES, RESTGAN
+
+BY_HAND: Mapping[str, ByHand] = {BLIP2_ATTRIBUTES: blip2_attributes.BY_HAND, RESTGAN: restgan.BY_HAND}

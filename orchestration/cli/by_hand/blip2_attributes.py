@@ -6,9 +6,11 @@ Belongs here: its steps and its keys of the results. Not here: the work (trainin
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestration.cli.by_hand.work import ByHand, Scored, ToScore, catalogue_tables
+from orchestration.cli.by_hand.work import ByHand, Rounds, Scored, ToCompare, ToScore, catalogue_tables
 
 if TYPE_CHECKING:
+    from orchestration.review.contest import Contest
+    from orchestration.settings import Settings
     from training.blip2.settings import CandidateSettings
     from training.reporting import Reporter
 
@@ -62,4 +64,27 @@ def score(asked: ToScore, reporter: "Reporter") -> Scored:
     )
 
 
-BY_HAND = ByHand(settings, train, score, options=frozenset({"cnn"}))
+def digest(folder: Path) -> str:
+    """Raises: SelvedgeError: the folder holds no artefact of the family."""
+    from training.blip2.artefact import read_about
+
+    return str(read_about(folder)["digest"])
+
+
+def registered(settings: "Settings", family: str, candidate: str) -> "Contest":
+    """Raises: as for `orchestration.review.contest.contest_of_registry`."""
+    from orchestration.review.contest import contest_of_registry
+
+    return contest_of_registry(settings, family, candidate)
+
+
+def folders(asked: ToCompare) -> "Contest":
+    """Raises: as for `orchestration.review.contest.contest_of_folders`."""
+    from orchestration.review.contest import contest_of_folders
+
+    features = asked.catalog / FEATURES_FOLDER
+    return contest_of_folders(asked.family, asked.candidate, asked.folder, asked.champion, asked.catalog, features)
+
+
+ROUNDS = Rounds("attribute-cards", registered, folders)
+BY_HAND = ByHand(settings, train, score, digest, ROUNDS, options=frozenset({"cnn"}))

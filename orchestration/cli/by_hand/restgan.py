@@ -9,9 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestration.cli.by_hand.work import ByHand, Scored, ToScore, catalogue_tables
+from orchestration.cli.by_hand.work import ByHand, Rounds, Scored, ToCompare, ToScore, catalogue_tables
 
 if TYPE_CHECKING:
+    from orchestration.review.contest import Contest
+    from orchestration.settings import Settings
     from training.reporting import Reporter
     from training.restgan.candidate import CandidateSettings
 
@@ -53,20 +55,40 @@ def score(asked: ToScore, reporter: "Reporter") -> Scored:
     """
     from orchestration.restgan_scoring import score_restgan
     from training.restgan.candidate import bottoms_of
-    from training.restgan.sampling import read_about
 
     prepared = bottoms_of(asked.folder, catalogue_tables(asked.catalog), reporter)
     return score_restgan(
         asked.folder,
         prepared,
         family=asked.family,
-        candidate=read_about(asked.folder)["digest"][:12],
+        candidate=digest(asked.folder)[:12],
         champion=asked.champion,
         reporter=reporter,
     )
 
 
-BY_HAND = ByHand(settings, train, score)
+def digest(folder: Path) -> str:
+    """Raises: SelvedgeError: the folder holds no artefact of the family."""
+    from training.restgan.sampling import read_about
+
+    return str(read_about(folder)["digest"])
+
+
+def registered(settings: "Settings", family: str, candidate: str) -> "Contest":
+    """Raises: as for `orchestration.review.strips.contest_of_registry`."""
+    from orchestration.review.strips import contest_of_registry
+
+    return contest_of_registry(settings, family, candidate)
+
+
+def folders(asked: ToCompare) -> "Contest":
+    """Raises: as for `orchestration.review.strips.contest_of_folders`."""
+    from orchestration.review.strips import contest_of_folders
+
+    return contest_of_folders(asked.family, asked.candidate, asked.folder, asked.champion, asked.catalog)
+
+
+BY_HAND = ByHand(settings, train, score, digest, Rounds("picture-strips", registered, folders))
 
 
 def _prepared_in(catalog: Path, chosen: "CandidateSettings") -> Path:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from evaluation.gate import Evidence
     from orchestration.evaluation_run import Incumbent
+    from orchestration.review.contest import Contest
+    from orchestration.settings import Settings
     from training.blip2.catalogue import CatalogueTables
     from training.reporting import Reporter
 
@@ -50,6 +52,38 @@ class ToScore:
 
 
 @dataclass(frozen=True)
+class ToCompare:
+    """Two models of a family to be judged blind.
+
+    Attributes:
+        family, candidate: its name, and the name that the candidate gets.
+        folder, champion: their artefacts' folders; None is the base that the candidate began with.
+        catalog: a catalogue directory.
+    """
+
+    family: str
+    candidate: str
+    folder: Path
+    champion: Path | None
+    catalog: Path
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """One family's part of `selvedge review open`.
+
+    Attributes:
+        kind: of pair, where none is asked for.
+        registered: settings, family, name of a registered candidate → its contest.
+        folders: the contest of two folders.
+    """
+
+    kind: str
+    registered: "Callable[[Settings, str, str], Contest]"
+    folders: "Callable[[ToCompare], Contest]"
+
+
+@dataclass(frozen=True)
 class ByHand:
     """One family's part of the commands.
 
@@ -57,12 +91,15 @@ class ByHand:
         settings: gives the dataclass of its configuration file.
         train: catalogue directory, settings, folder to train in, reporter → its keys of the result of `selvedge train`.
         score: scores one model.
+        digest: of an artefact's folder.
         options: of `selvedge evaluate` that not every family takes, those it takes.
     """
 
     settings: Callable[[], type[Any]]
     train: "Callable[[Path, Any, Path, Reporter], dict[str, Any]]"
     score: "Callable[[ToScore, Reporter], Scored]"
+    digest: Callable[[Path], str]
+    rounds: Rounds
     options: frozenset[str] = frozenset()
 
 
