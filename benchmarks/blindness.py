@@ -4,15 +4,17 @@ Belongs here: the adversary, and rounds made for it. Not here: what keeps the si
 
 500 pairs whose sides come from one model under two version names: two draws of the same errors, so nothing but a leak
 can tell them. The two "versions" even have habits of their own, as two deployments do: one writes curly quotes, hard
-spaces, Windows line ends and a zero-width mark and is surer of itself, the other does not. The adversary knows the
-sides of an earlier round, reads both sides' characters, their sizes, the task's key, its picture and its place in the
-upload, and guesses whose result is on the left. Baseline: half.
+spaces, Windows line ends and a zero-width mark and is surer of itself, the other does not; one keeps its pictures in
+files that name their writer. The adversary knows the sides of an earlier round, reads both sides' characters (of a
+picture its file's header and what can be measured of its pixels), their sizes, the task's key, its picture and its
+place in the upload, and guesses whose result is on the left. Baseline: half.
 
 Run: `python -m benchmarks.blindness`. It repeats the round (of 20, about 19 intervals should include one half) and
 plants leaks, each of which must be found.
 """
 
 import argparse
+import base64
 import io
 import re
 from collections.abc import Callable, Sequence
@@ -20,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from PIL import Image
+from PIL import Image, PngImagePlugin
 from scipy.sparse import csr_matrix, hstack
 from scipy.stats import binomtest
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -33,11 +35,15 @@ from catalog.schema import load_schema
 from labeling.review.items import Slot
 from labeling.review.kinds import AttributeCards, Descriptions, PairKind
 from labeling.review.rounds import gather_material
+from labeling.review.strips import PictureStrips, word_cards
 from labeling.review.tasks import make_pair
 
 COLOURS = ("Black", "White", "Blue", "Green", "Red", "Yellow")
 ARTICLES = ("Shirts", "Dresses", "Handbags", "Heels")
 PATTERNS = ("Solid", "Striped", "Checked")
+INKS = ((20, 20, 24), (235, 235, 230), (40, 70, 170), (30, 130, 60), (190, 30, 40), (230, 200, 40))  # of COLOURS
+FRAME = 24  # pixels of a drawn picture's side
+DATA = "data:image/"
 Upload = list[tuple[bool, dict[str, str]]]  # (is the candidate on the left, the payload), in the order of upload
 
 
@@ -93,16 +99,51 @@ def texts_table(said: pd.DataFrame, habits: bool) -> pd.DataFrame:
     return pd.DataFrame({"product_id": said["product_id"], "text": texts, "writer": f"writer-v{habits}"})
 
 
+def strips_table(said: pd.DataFrame, habits: bool) -> pd.DataFrame:
+    """Table `strips` of a version, with or without habits of its own: the words asked, and what was drawn for them."""
+    kept = {"compress_level": 1, "pnginfo": _signed()} if habits else {}
+    rows = []
+    for row in said.itertuples(index=False):
+        words = tuple(options[row.product_id % len(options)].lower() for options in _VALUES)
+        sink = io.BytesIO()
+        Image.fromarray(_frames(row.Colour, row.Pattern, int(row.confidence * 1e9))).save(sink, "PNG", **kept)
+        rows.append((row.product_id, words, sink.getvalue(), *(0.0,) * 3, -1))
+    return pd.DataFrame(rows, columns=["product_id", "words", "frames", "asked_l", "asked_a", "asked_b", "colour_at"])
+
+
+def _frames(colour: str, pattern: str, seed: int) -> np.ndarray:
+    """(FRAME, 3 FRAME, 3) uint8: a grey garment, the same in its colour, the same with its pattern, and some noise."""
+    garment = np.zeros((FRAME, FRAME), bool)
+    garment[3:-3, 7:-7] = True
+    stripes = garment & (np.arange(FRAME) % 4 < 2)[:, None] & (pattern != "Solid")
+    if pattern == "Checked":
+        stripes &= np.arange(FRAME) % 4 < 2
+    frames = np.full((3, FRAME, FRAME, 3), 250.0)
+    frames[0, garment] = 128
+    frames[1:, garment] = INKS[COLOURS.index(colour)]
+    frames[2, stripes] = 160
+    frames += np.random.default_rng(seed).normal(0, 4, frames.shape)
+    return np.concatenate(list(frames.clip(0, 255).astype(np.uint8)), axis=1)
+
+
+def _signed() -> PngImagePlugin.PngInfo:
+    told = PngImagePlugin.PngInfo()
+    told.add_text("Software", "restgan-v4")
+    return told
+
+
 def upload(kind: str, pairs: int, key: bytes, seed: int = 1) -> Upload:
     """The tasks of a round as they are sent."""
     schema = load_schema()
     kinds: dict[str, tuple[PairKind, Callable[[pd.DataFrame, bool], pd.DataFrame]]] = {
         "attribute-cards": (AttributeCards(schema), cards_table),
         "descriptions": (Descriptions(schema), texts_table),
+        "picture-strips": (PictureStrips(), strips_table),
     }
     chosen, table = kinds[kind]
     tables = (table(one_model(pairs, seed), True), table(one_model(pairs, seed + 1), False))
-    material = gather_material(chosen, *tables, {}, lambda item: _PHOTOS[item % len(_PHOTOS)], seed)
+    photo = word_cards(tables[0]) if kind == "picture-strips" else lambda item: _PHOTOS[item % len(_PHOTOS)]
+    material = gather_material(chosen, *tables, {}, photo, seed)
     made = [make_pair(material, key, "a-round", Slot(item, "plain")) for item in range(pairs)]
     return [(pair.left == "candidate", task) for pair, task in sorted(made, key=lambda one: one[0].task_key)]
 
@@ -131,9 +172,9 @@ def guess_sides(known: Upload, tasks: Upload) -> Guess:
 
 
 def _read(tasks: Upload) -> tuple[csr_matrix, np.ndarray, np.ndarray]:
-    """Characters of the left side minus those of the right, figures, and what is on the left."""
+    """Characters of the left side (of a picture, of its header) minus those of the right, figures, what is left."""
     letters = HashingVectorizer(analyzer="char", ngram_range=(1, 3), n_features=2**13, norm=None, lowercase=False)
-    left, right = (letters.transform([task[side] for _, task in tasks]) for side in ("left", "right"))
+    left, right = (letters.transform([_read_as_text(task[side]) for _, task in tasks]) for side in ("left", "right"))
     figures = np.array([_figures(place, task) for place, (_, task) in enumerate(tasks)], float)
     return left - right, figures, np.array([candidate for candidate, _ in tasks])
 
@@ -143,7 +184,26 @@ def _figures(place: int, task: dict[str, str]) -> list[float]:
     sizes = [(len(one), len(one.encode()), len(re.sub("<[^>]*>", " ", one).split())) for one in (left, right)]
     differences = [float(a - b) for a, b in zip(*sizes, strict=True)]
     key = [int(digit, 16) for digit in task["key"][:8]]
-    return [place, place % 2, *differences, *sizes[0], *key, len(task["photo"]), len(str(task))]
+    pixels = _pixel_figures(right) - _pixel_figures(left)
+    return [place, place % 2, *differences, *sizes[0], *pixels, *key, len(task["photo"]), len(str(task))]
+
+
+def _read_as_text(side: str) -> str:
+    """A side itself; of a picture everything before its pixels: tables, comments, sizes."""
+    return _file(side).partition(b"\xff\xda")[0].decode("latin-1") if side.startswith(DATA) else side
+
+
+def _pixel_figures(side: str) -> np.ndarray:
+    """(5,) float: width, height, lightness, contrast and sharpness of a picture; zeros of what is none."""
+    if not side.startswith(DATA):
+        return np.zeros(5)
+    with Image.open(io.BytesIO(_file(side))) as opened:
+        grey = np.asarray(opened.convert("L"), float)
+    return np.array([*grey.shape[::-1], grey.mean(), grey.std(), np.abs(np.diff(grey)).mean()])
+
+
+def _file(side: str) -> bytes:
+    return base64.b64decode(side.partition(",")[2])
 
 
 def _where(leaked: Callable[[str], str]) -> Callable[[Upload], Upload]:
@@ -155,14 +215,38 @@ def _where(leaked: Callable[[str], str]) -> Callable[[Upload], Upload]:
     return plant
 
 
-LEAKS: dict[str, Callable[[Upload], Upload]] = {
+def _picture(leaked: Callable[[bytes], bytes]) -> Callable[[Upload], Upload]:
+    """A leak in the candidate's file."""
+    return _where(lambda side: DATA + "jpeg;base64," + base64.b64encode(leaked(_file(side))).decode())
+
+
+def _softer(file: bytes) -> bytes:
+    """Encoded once more, by another hand."""
+    sink = io.BytesIO()
+    Image.open(io.BytesIO(file)).save(sink, "JPEG", quality=80, subsampling=0)
+    return sink.getvalue()
+
+
+Leak = Callable[[Upload], Upload]
+ANYWHERE: dict[str, Leak] = {
+    "the order of upload": lambda tasks: sorted(tasks, key=lambda one: not one[0]),
+    "the key": lambda tasks: [(left, {**task, "key": "0f"[left] + task["key"][1:]}) for left, task in tasks],
+}
+IN_TEXT: dict[str, Leak] = {
     "a trailing blank": _where(lambda html: html.replace("</", " </")),
     "another sign for the same": _where(
         lambda html: html.replace("e", "\u0435")
     ),  # a Cyrillic letter, alike to the eye
     "a name in a comment": _where(lambda html: html + "<!--v4-->"),
-    "the order of upload": lambda tasks: sorted(tasks, key=lambda one: not one[0]),
-    "the key": lambda tasks: [(left, {**task, "key": "0f"[left] + task["key"][1:]}) for left, task in tasks],
+}
+IN_PICTURES: dict[str, Leak] = {
+    "a comment in the file": _picture(lambda file: file[:2] + b"\xff\xfe\x00\x04v4" + file[2:]),
+    "another encoder": _picture(_softer),
+}
+LEAKS: dict[str, dict[str, Leak]] = {
+    "attribute-cards": IN_TEXT | ANYWHERE,
+    "descriptions": IN_TEXT | ANYWHERE,
+    "picture-strips": IN_PICTURES | ANYWHERE,
 }
 
 
@@ -186,7 +270,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=20)
     options = parser.parse_args(arguments)
     failed = []
-    for kind in ("attribute-cards", "descriptions"):
+    for kind, leaks in LEAKS.items():
         known, *rounds = [upload(kind, options.pairs, bytes([n]) * 32, 2 * n) for n in range(options.rounds + 1)]
         guesses = [guess_sides(known, tasks) for tasks in rounds]
         right, total = sum(one.right for one in guesses), sum(one.pairs for one in guesses)
@@ -200,7 +284,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"  the interval of a round includes one half in {inside} of {len(guesses)} rounds")
         if not low <= 0.5 <= high:
             failed.append(kind)
-        for name, plant in LEAKS.items():
+        for name, plant in leaks.items():
             found = guess_sides(plant(known), plant(rounds[0]))
             print(f"  leak: {name:22} {found.right / found.pairs:6.1%} right, from {found.low:.1%}")
             if found.low <= 0.5:

@@ -1,33 +1,40 @@
 """Blindness: a machine that reads all a browser receives cannot tell the sides, and can when something leaks."""
 
+from functools import cache
+
 import pytest
 
-from benchmarks.blindness import LEAKS, Upload, cards_table, guess_sides, one_model, texts_table, upload
+from benchmarks.blindness import LEAKS, Upload, cards_table, guess_sides, one_model, strips_table, texts_table, upload
 from catalog.schema import load_schema
 from labeling.review.kinds import AttributeCards, Descriptions
+from labeling.review.strips import PictureStrips
+
+PAIRS = {"attribute-cards": 500, "descriptions": 500, "picture-strips": 60}
 
 
-@pytest.fixture(scope="module", params=["attribute-cards", "descriptions"])
-def rounds(request: pytest.FixtureRequest) -> tuple[Upload, Upload]:
+@cache
+def rounds(kind: str) -> tuple[Upload, Upload]:
     """A round whose sides the adversary knows, and one whose sides it does not."""
-    return upload(request.param, 500, bytes(32), seed=1), upload(request.param, 500, bytes(range(32)), seed=3)
+    return upload(kind, PAIRS[kind], bytes(32), seed=1), upload(kind, PAIRS[kind], bytes(range(32)), seed=3)
 
 
-def test_the_sides_cannot_be_told(rounds: tuple[Upload, Upload]) -> None:
-    guess = guess_sides(*rounds)
-    assert guess.pairs == 500
+@pytest.mark.parametrize("kind", LEAKS)
+def test_the_sides_cannot_be_told(kind: str) -> None:
+    guess = guess_sides(*rounds(kind))
+    assert guess.pairs == PAIRS[kind]
     assert guess.found_nothing, guess
 
 
-@pytest.mark.parametrize("leak", LEAKS)
-def test_a_planted_leak_is_found(rounds: tuple[Upload, Upload], leak: str) -> None:
-    guess = guess_sides(*(LEAKS[leak](tasks[:250]) for tasks in rounds))
+@pytest.mark.parametrize(("kind", "leak"), [(kind, leak) for kind, leaks in LEAKS.items() for leak in leaks])
+def test_a_planted_leak_is_found(kind: str, leak: str) -> None:
+    guess = guess_sides(*(LEAKS[kind][leak](tasks[:250]) for tasks in rounds(kind)))
     assert guess.low > 0.5, guess
 
 
 def test_habits_of_a_deployment_are_levelled_away() -> None:
     said, schema = one_model(50, 1), load_schema()
-    for kind, table in ((AttributeCards(schema), cards_table), (Descriptions(schema), texts_table)):
+    kinds = (AttributeCards(schema), cards_table), (Descriptions(schema), texts_table), (PictureStrips(), strips_table)
+    for kind, table in kinds:
         one, another = (kind.read(table(said, habits)) for habits in (True, False))
         assert one != another or isinstance(kind, AttributeCards)
         assert [kind.render(side) for side in one.values()] == [kind.render(side) for side in another.values()]
