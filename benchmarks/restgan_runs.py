@@ -15,7 +15,6 @@ import argparse
 import json
 import os
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
@@ -103,9 +102,8 @@ def finish(run: Run, out: Path) -> str:
     costs = json.loads((folder / COSTS).read_text()) if (folder / COSTS).exists() else []
     legs = LEGS if run.stages == 1 else STAGE_TWO_LEGS
     for images in legs[len(costs) :]:
-        began = time.process_time()
         result = train_restgan(bottoms, replace(run.settings, images=images), folder, Lines(run.name))
-        seconds = time.process_time() - began
+        seconds = result.cpu_seconds - sum(leg["cpu_seconds"] for leg in costs)
         costs.append(
             {"images": images, "cpu_seconds": round(seconds, 1), "kid": _distance(result.load(), judge, queries)}
         )

@@ -21,7 +21,7 @@ from training.blip2.checkpoint import read_checkpoint, write_checkpoint
 from training.restgan.dataset import Bottoms
 from training.restgan.settings import RestganSettings
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)

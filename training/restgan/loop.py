@@ -37,6 +37,8 @@ from training.restgan.settings import RestganSettings
 from training.restgan.start import Start
 from training.stopping import StopRequest, TrainingStopped, stop_requests
 
+COUNTERS = ("step", "seconds", "cpu_seconds", "history", "sums")  # of a run, kept in its checkpoints
+
 
 @dataclass(frozen=True)
 class Result:
@@ -45,7 +47,7 @@ class Result:
     Attributes:
         artefact: the folder for `load_artefact`. digest: of it.
         steps: optimiser steps in all. history: one entry per report, means since the one before: step and losses.
-        seconds: of training, those before a stop included.
+        seconds, cpu_seconds: of training, by the wall and of all this process's cores, those before a stop included.
     """
 
     artefact: Path
@@ -53,6 +55,7 @@ class Result:
     steps: int
     history: list[dict[str, float]]
     seconds: float
+    cpu_seconds: float
 
     def load(self) -> RestganModel:
         """The model, ready to draw."""
@@ -94,7 +97,7 @@ def _finished(bottoms: Bottoms, settings: RestganSettings, out: Path, start: Sta
     run = identify(bottoms, settings, start.digest if start else "").run
     if notes.get("run") != run or notes["steps"] != settings.steps:
         return None
-    return Result(folder, about["digest"], notes["steps"], notes["history"], notes["seconds"])
+    return Result(folder, about["digest"], notes["steps"], notes["history"], notes["seconds"], notes["cpu_seconds"])
 
 
 class _Run:
@@ -133,18 +136,18 @@ class _Run:
         self.model = RestganModel(settings, *means, bottoms.vocabulary, bottoms.colours)
         shown = bottoms.of("test") if len(bottoms.of("test").pictures) else training
         self.shown = shown.take(chosen_rows(shown, settings.sample_queries))
-        self.step, self.seconds = 0, 0.0
+        self.step, self.seconds, self.cpu_seconds = 0, 0.0, 0.0
         self.history: list[dict[str, float]] = []
         self.sums: dict[str, float] = {}
 
     def train(self, stop: StopRequest) -> Result:
         self._resume()
         settings, total = self.settings, self.settings.steps
-        before, started = self.seconds, time.monotonic()
+        wall, used = self.seconds - time.monotonic(), self.cpu_seconds - time.process_time()
         while self.step < total:
             self._check(self._advance())
             self.step += 1
-            self.seconds = before + time.monotonic() - started
+            self.seconds, self.cpu_seconds = wall + time.monotonic(), used + time.process_time()
             if self.step % settings.report_every == 0 or self.step == total:
                 self._report()
             if self.step == total or (settings.sample_every and self.step % settings.sample_every == 0):
@@ -227,8 +230,7 @@ class _Run:
         self.reporter.progress(self.step, self.settings.steps, "ReStGAN")
 
     def _save(self) -> None:
-        names = ("step", "seconds", "history", "sums")
-        counters = {name: getattr(self, name) for name in names}
+        counters = {name: getattr(self, name) for name in COUNTERS}
         save_checkpoint(self.out / "checkpoint", self.identity, self.networks, counters)
 
     def _resume(self) -> None:
@@ -240,21 +242,22 @@ class _Run:
                 f"checkpoint {self.out / 'checkpoint'} has seen {counters['step'] * self.settings.batch_size} images, "
                 f"more than restgan.images {self.settings.images}; raise it or train into another folder."
             )
-        self.step, self.seconds = counters["step"], counters["seconds"]
-        self.history, self.sums = counters["history"], counters["sums"]
+        for name in COUNTERS:
+            setattr(self, name, counters[name])
 
     def _finish(self) -> Result:
-        seconds = round(self.seconds, 2)
+        seconds, cpu_seconds = round(self.seconds, 2), round(self.cpu_seconds, 2)
         notes = {
             "run": self.identity.run,
             "data": self.identity.data,
             "steps": self.step,
             "images": self.step * self.settings.batch_size,
             "seconds": seconds,
+            "cpu_seconds": cpu_seconds,
             "history": self.history,
         }
         digest = save_artefact(self.out / "model", self.model, notes)
-        return Result(self.out / "model", digest, self.step, self.history, seconds)
+        return Result(self.out / "model", digest, self.step, self.history, seconds, cpu_seconds)
 
 
 def summarise(sums: Mapping[str, float]) -> dict[str, float]:

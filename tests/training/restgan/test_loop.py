@@ -156,6 +156,8 @@ def test_a_finished_run_is_not_repeated_and_goes_on_when_more_images_are_asked_f
     assert half.steps == 6 and weights(half) != weights(result)
     whole = train_restgan(BOTTOMS, TINY, tmp_path, recorder)
     assert weights(whole) == weights(result)
+    # What was spent before counts as well.
+    assert whole.cpu_seconds > half.cpu_seconds > 0 and whole.seconds > half.seconds > 0
     with pytest.raises(SelvedgeError, match=r"has seen 96 images, more than restgan\.images 40"):
         train_restgan(BOTTOMS, replace(TINY, images=40), tmp_path, Silent())
 
