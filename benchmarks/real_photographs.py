@@ -34,9 +34,10 @@ from evaluation.plots import score_plot
 from evaluation.scores import ALL, CANDIDATE, FLOOR, ScoreSettings, intervals_apart, score_subjects
 from orchestration.evaluation_run import LabelledCatalogue, score_artefact
 from training.blip2.candidate import train_candidate
-from training.blip2.catalogue import CatalogueTables, gather_tables
-from training.blip2.settings import CandidateSettings, ContinuationSettings, LoraSettings, load_settings
+from training.blip2.settings import CandidateSettings, ContinuationSettings, LoraSettings
+from training.catalogue import CatalogueTables, gather_tables
 from training.reporting import Silent
+from training.settings import load_settings
 
 PHOTOGRAPHS = Path(os.environ.get("SELVEDGE_PHOTOGRAPHS", Path(__file__).resolve().parents[2] / "shared" / "data"))
 FAMILY = "blip2-attributes"

@@ -26,7 +26,7 @@ from torch.nn import functional
 from catalog.errors import SelvedgeError
 from evaluation.classification import macro_f1
 from training.attribute_network import AttributeClassifier, augment, choose_precision, probabilities
-from training.blip2.checkpoint import read_checkpoint, write_checkpoint
+from training.checkpoint import read_checkpoint, write_checkpoint
 from training.muon import Muon
 from training.reporting import Reporter, Silent
 from training.stopping import TrainingStopped, stop_requests

@@ -109,7 +109,7 @@ def read_config(config: Path, kind: type[Any]) -> tuple[Path | None, Any]:
     """
     import yaml
 
-    from training.blip2.settings import settings_from
+    from training.settings import settings_from
 
     try:
         values = yaml.safe_load(config.read_text(encoding="utf-8")) or {}

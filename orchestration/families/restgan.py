@@ -54,8 +54,8 @@ def train(job: CandidateJob) -> Trained:
     """The base continued on the training part; registers the result. Goes on where a killed run stopped."""
     from evaluation.plots import learning_curves
     from orchestration.tracking import Reporters
-    from training.blip2.settings import settings_from
     from training.restgan.candidate import CandidateSettings, at_device, train_candidate
+    from training.settings import settings_from
 
     opened = job.opening
     values = {**opened.settings, "base": opened.dataset["base"]}

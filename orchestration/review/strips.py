@@ -92,7 +92,7 @@ def contest_of_folders(family: str, candidate: str, model: Path, champion: Path 
         SelvedgeError: a folder holds no model, the base is missing, or it is not the candidate's own catalogue.
     """
     from catalog.workspace import open_catalogue
-    from training.blip2.catalogue import read_catalogue_folder
+    from training.catalogue import read_catalogue_folder
     from training.restgan.candidate import bottoms_of
     from training.restgan.sampling import read_about
 

@@ -120,8 +120,8 @@ def test_a_training_folder_or_its_model_may_be_named(trained):
 def test_examples_are_settings_that_this_version_reads(example):
     """A file says in its first line which family it is for."""
     from training.blip2.profiles import find_profile
-    from training.blip2.settings import load_settings
     from training.restgan.candidate import base_folder
+    from training.settings import load_settings
 
     family = example.read_text().split()[1]
     settings = load_settings(BY_HAND[family].settings(), example)

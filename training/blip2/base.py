@@ -20,7 +20,7 @@ import torch
 import yaml
 from safetensors import SafetensorError
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 from transformers import (
     AutoTokenizer,
     Blip2Config,
@@ -37,11 +37,13 @@ from training.blip2.preprocessing import Preprocessing
 from training.blip2.profiles import PROFILES, TINY, Profile, find_profile
 from training.blip2.prompt import Prompt
 from training.blip2.tokenizer import load_tokenizer
-from training.blip2.weights import digests, fill_model, read_tensors, stored_tensors
 from training.folders import models_folder, replace_folder
+from training.weights import digest as digest_of
+from training.weights import fill_model, read_tensors, stored_tensors
 
 FORMAT = 1
 WEIGHTS_FILE = "model.safetensors"
+IMAGE_PARTS = ("vision_model.", "qformer.", "query_tokens")
 QUERY_STD = 0.02
 
 
@@ -252,6 +254,12 @@ def load_base(source: str | Path, *, device: str | torch.device = "cpu", dtype: 
     if not profile.weights_id:
         raise SelvedgeError(f"{profile.name} needs its weights in {folder}; run `make base`, or set SELVEDGE_MODELS.")
     return _load_published(profile, folder, device, dtype)
+
+
+def digests(tensors: Mapping[str, Tensor]) -> tuple[str, str]:
+    """Of all tensors, and of those of the image half only (vision encoder, Q-Former, query tokens)."""
+    image = {name: tensor for name, tensor in tensors.items() if name.startswith(IMAGE_PARTS)}
+    return digest_of(tensors), digest_of(image)
 
 
 def _load_own(folder: Path, device: str | torch.device, dtype: torch.dtype | None) -> Base:

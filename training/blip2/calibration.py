@@ -6,20 +6,17 @@ Not here: the scores (answers.py), measuring calibration (evaluation/classificat
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 
 from catalog.errors import SelvedgeError
 from evaluation.classification import coverage_risk, expected_calibration_error
-
-if TYPE_CHECKING:  # the judge of ReStGAN fits its temperatures here, and needs no transformers
-    from training.blip2.answers import Scores
+from training.blip2.answers import Scores
+from training.temperature import fit_temperature
 
 FORMAT = 1
-LOWEST, HIGHEST = 0.05, 20.0  # temperatures; beyond, validation holds too little to say
 ENOUGH_ROWS = 40  # below, an attribute takes the threshold of all attributes together
 NEVER = 1.01  # a threshold no confidence reaches
 
@@ -60,7 +57,7 @@ class Calibration:
                 f"calibration: format {self.format} is not known to this version (it reads {FORMAT}); update selvedge."
             )
 
-    def confidence(self, attribute: str, scores: "Scores") -> float:
+    def confidence(self, attribute: str, scores: Scores) -> float:
         """Calibrated probability of the chosen answer, in (0, 1]."""
         known = self.attributes.get(attribute)
         return _confidence(scores, known.temperature if known else 1.0)
@@ -129,24 +126,6 @@ def fit_calibration(
     return Calibration(risk, fitted)
 
 
-def fit_temperature(log_probabilities: Sequence[NDArray[np.float32]], truths: NDArray[np.int64]) -> float:
-    """The temperature with the least negative log-likelihood of the truths. Source: Guo et al., ICML 2017."""
-    if len(log_probabilities[0]) < 2:
-        return 1.0
-    table = np.stack(log_probabilities).astype(np.float64)
-    if not np.isfinite(table).all():
-        raise SelvedgeError("calibration: a log-probability is not finite; the model's weights are damaged.")
-
-    def loss(log_temperature: float) -> float:
-        scaled = table / np.exp(log_temperature)
-        highest = scaled.max(axis=1)
-        total = highest + np.log(np.exp(scaled - highest[:, None]).sum(axis=1))
-        return float((total - scaled[np.arange(len(table)), truths]).mean())
-
-    found = minimize_scalar(loss, bounds=(np.log(LOWEST), np.log(HIGHEST)), method="bounded")
-    return float(np.exp(found.x))
-
-
 def choose_threshold(confidence: NDArray[np.float64], right: NDArray[np.bool_], risk: float) -> float:
     """The threshold that gives most answers with at most `risk` of them wrong; 0 when all may be given."""
     curve = coverage_risk(confidence, right)
@@ -157,7 +136,7 @@ def choose_threshold(confidence: NDArray[np.float64], right: NDArray[np.bool_], 
     return 0.0 if last == len(curve.risk) - 1 else float(curve.threshold[last])
 
 
-def _confidence(scores: "Scores", temperature: float) -> float:
+def _confidence(scores: Scores, temperature: float) -> float:
     scaled = scores.log_probabilities.astype(np.float64) / temperature
     scaled -= scaled.max()
     return float(np.exp(scaled[scores.chosen]) / np.exp(scaled).sum())

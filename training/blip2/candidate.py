@@ -23,11 +23,11 @@ from training.blip2.answers import AnswerTrie, Asked, Decoding, Scores, answer_a
 from training.blip2.artefact import save_artefact
 from training.blip2.base import Base, load_base
 from training.blip2.calibration import Calibration, fit_calibration
-from training.blip2.catalogue import CatalogueTables
 from training.blip2.continuation import continue_base
 from training.blip2.features import FeatureStore, compute_features
 from training.blip2.lora import LoraResult, train_lora
 from training.blip2.settings import CandidateSettings
+from training.catalogue import CatalogueTables
 from training.reporting import Reporter
 
 MERGE_QUESTIONS = 256

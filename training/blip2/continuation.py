@@ -26,11 +26,11 @@ from catalog.errors import SelvedgeError
 from training.blip2.answers import pad_right
 from training.blip2.augmentation import random_views, source_size
 from training.blip2.base import Base, load_base, save_base
-from training.blip2.checkpoint import read_checkpoint, write_checkpoint
 from training.blip2.examples import Examples, make_examples
 from training.blip2.features import see
 from training.blip2.language import answer_loss, image_tokens
 from training.blip2.settings import ContinuationSettings
+from training.checkpoint import read_checkpoint, write_checkpoint
 from training.pictures import read_picture
 from training.reporting import Reporter
 from training.stopping import TrainingStopped, stop_requests

@@ -28,7 +28,6 @@ from catalog.errors import SelvedgeError
 from training.blip2.adapter import attach_new, detach, parameters_of, save_adapter, trainable
 from training.blip2.answers import answer_all
 from training.blip2.base import Base
-from training.blip2.checkpoint import read_checkpoint, write_checkpoint
 from training.blip2.examples import (
     COLUMNS,
     Batch,
@@ -43,6 +42,7 @@ from training.blip2.examples import (
 from training.blip2.features import FeatureStore
 from training.blip2.language import answer_loss, image_tokens
 from training.blip2.settings import LoraSettings
+from training.checkpoint import read_checkpoint, write_checkpoint
 from training.folders import replace_folder
 from training.reporting import Reporter
 from training.stopping import StopRequest, TrainingStopped, stop_requests

@@ -1,7 +1,7 @@
 """Checkpoints of a ReStGAN run: all that the next step depends on, and the refusal of a checkpoint of other work.
 
 Belongs here: what is saved and what must agree. Not here: the file format, which every training loop shares
-(training/blip2/checkpoint.py), finished models (sampling.py).
+(training/checkpoint.py), finished models (sampling.py).
 
 Random numbers follow from seed and step (batches.py, loop.py), so the step is their state; torch's own is saved too.
 """
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from catalog.errors import SelvedgeError
-from training.blip2.checkpoint import read_checkpoint, write_checkpoint
+from training.checkpoint import read_checkpoint, write_checkpoint
 from training.restgan.dataset import Bottoms
 from training.restgan.settings import RestganSettings
 

@@ -127,7 +127,7 @@ class Coloured:
 
 
 class Tables(Protocol):
-    """The published tables of a catalogue, drops one below the other (`training.blip2.catalogue.CatalogueTables`)."""
+    """The published tables of a catalogue, drops one below the other (`training.catalogue.CatalogueTables`)."""
 
     @property
     def products(self) -> pd.DataFrame: ...

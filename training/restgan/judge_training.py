@@ -21,12 +21,12 @@ from evaluation.classification import expected_calibration_error
 from evaluation.intervals import GroupResamples, interval, resampled_mean
 from training.attribute_classifier import MISSING, masked_loss
 from training.attribute_network import AttributeClassifier, choose_precision
-from training.blip2.calibration import fit_temperature
 from training.muon import Muon
 from training.reporting import Reporter, Silent
 from training.restgan.colours import ColourTable, nearest_clusters
 from training.restgan.dataset import ATTRIBUTES, GENDERS, TYPES, Bottoms
 from training.restgan.judge import Exam, Judge, resized
+from training.temperature import fit_temperature
 
 ARCHITECTURE = "separable"
 MINIMUM_PICTURES = 50  # of part judge: fewer show most colours once or never

@@ -24,14 +24,14 @@ from torch import Tensor, nn
 
 from catalog.errors import SelvedgeError
 from training.artefact_file import read_artefact_file
-from training.blip2.settings import settings_from
-from training.blip2.weights import digests, read_tensors
 from training.folders import replace_folder
 from training.restgan.colours import NO_CLUSTER, ColourTable
 from training.restgan.generator import Generator, Noise, draw_noise
 from training.restgan.settings import RestganSettings
 from training.restgan.text import State, TextEncoder
 from training.restgan.words import UNKNOWN, EncodedQuery, Vocabulary, stack_queries
+from training.settings import settings_from
+from training.weights import digest, read_tensors
 
 FORMAT = 1
 FAMILY = "restgan"
@@ -277,4 +277,4 @@ def _weights(text: nn.Module, generator: nn.Module) -> dict[str, Tensor]:
 
 
 def _digest(about: Mapping[str, Any], weights: Mapping[str, Tensor]) -> str:
-    return hashlib.sha256((json.dumps(about, sort_keys=True) + digests(weights)[0]).encode()).hexdigest()
+    return hashlib.sha256((json.dumps(about, sort_keys=True) + digest(weights)).encode()).hexdigest()

@@ -1,7 +1,7 @@
 """Settings of ReStGAN: what a person can turn, its default, the check of its range, and the ladder of variants.
 
 Belongs here: `RestganSettings`, the variants, reading them from YAML. Not here: what a setting does (the file that its
-description names), the generic reading of dataclasses (training/blip2/settings.py).
+description names), the generic reading of dataclasses (training/settings.py).
 """
 
 from dataclasses import asdict, dataclass
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from catalog.errors import SelvedgeError
-from training.blip2.settings import load_settings
+from training.settings import load_settings
 
 VariantName = Literal["stackgan", "stackgan-aux", "restgan-no-table", "restgan-bag", "restgan"]
 

@@ -18,7 +18,6 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from catalog.errors import SelvedgeError
-from training.blip2.weights import read_tensors
 from training.restgan.colours import ColourTable, nearest_clusters
 from training.restgan.dataset import TYPES, Bottoms
 from training.restgan.generator import Generator
@@ -26,6 +25,7 @@ from training.restgan.sampling import RestganModel, build_networks, load_artefac
 from training.restgan.settings import RestganSettings
 from training.restgan.text import TextEncoder
 from training.restgan.words import UNKNOWN, Vocabulary
+from training.weights import read_tensors
 
 DISCRIMINATORS_FILE = "discriminators.safetensors"
 SHAPE = (

@@ -105,11 +105,11 @@ def _base_digest(chosen: "CandidateSettings") -> str:
     Raises:
         SelvedgeError: there is no such base, or its networks have other sizes.
     """
-    from training.blip2.settings import settings_from
     from training.restgan.candidate import NO_BASE, base_folder
     from training.restgan.sampling import read_about
     from training.restgan.settings import RestganSettings
     from training.restgan.start import refuse_other_sizes
+    from training.settings import settings_from
 
     if chosen.base == NO_BASE:
         return NO_BASE

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from orchestration.evaluation_run import Incumbent
     from orchestration.review.contest import Contest
     from orchestration.settings import Settings
-    from training.blip2.catalogue import CatalogueTables
+    from training.catalogue import CatalogueTables
     from training.reporting import Reporter
 
 
@@ -110,7 +110,7 @@ def catalogue_tables(catalog: Path, question_set: str | None = None) -> "Catalog
         SelvedgeError: it is no complete catalogue directory.
     """
     from catalog.workspace import open_catalogue
-    from training.blip2.catalogue import read_catalogue_folder
+    from training.catalogue import read_catalogue_folder
 
     return read_catalogue_folder(
         catalog, question_set or str(open_catalogue(catalog).summary["qa_pairs"]["question_set"])

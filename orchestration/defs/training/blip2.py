@@ -122,6 +122,7 @@ def candidate_settings(settings: Settings) -> "CandidateSettings":
     Raises:
         SelvedgeError: the file cannot be read, or a setting in it is unknown or of another type.
     """
-    from training.blip2.settings import CandidateSettings, load_settings
+    from training.blip2.settings import CandidateSettings
+    from training.settings import load_settings
 
     return load_settings(CandidateSettings, settings.blip2_settings) if settings.blip2_settings else CandidateSettings()

@@ -1,7 +1,7 @@
 """The data set of a candidate: the catalogue's tables as they stood when training was prepared, kept together.
 
 Belongs here: freezing them, under the name of their content. Not here: making them (catalog/), reading them
-(training/blip2/catalogue.py).
+(training/catalogue.py).
 
 A drop that arrives while a candidate trains changes the splits and may make a rare value common: without this copy a
 killed training would resume on other questions than it began with.
@@ -71,10 +71,10 @@ def made_of(instance: dg.DagsterInstance, tables: Tables, drops: Sequence[str]) 
 
 
 def read_dataset(folder: str, question_set: str) -> Any:
-    """A frozen data set as training wants it (`training.blip2.catalogue.CatalogueTables`)."""
+    """A frozen data set as training wants it (`training.catalogue.CatalogueTables`)."""
     from upath import UPath
 
-    from training.blip2.catalogue import read_catalogue_folder
+    from training.catalogue import read_catalogue_folder
 
     place: Any = UPath(folder)  # a folder or a bucket; only `/` and reading are asked of it
     return read_catalogue_folder(place, question_set)

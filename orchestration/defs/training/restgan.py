@@ -167,8 +167,8 @@ def candidate_settings(settings: Settings) -> "CandidateSettings":
     Raises:
         SelvedgeError: the file cannot be read, or a setting in it is unknown or of another type.
     """
-    from training.blip2.settings import load_settings
     from training.restgan.candidate import CandidateSettings
+    from training.settings import load_settings
 
     file = settings.restgan_settings
     return load_settings(CandidateSettings, file) if file else CandidateSettings()

@@ -12,7 +12,7 @@ from tests.orchestration.review.drawn_round import columns_of
 from tests.training.restgan.shop import open_shop
 from tests.training.restgan.synthetic import synthetic_bottoms
 from training.attribute_network import AttributeClassifier
-from training.blip2.catalogue import read_catalogue_folder
+from training.catalogue import read_catalogue_folder
 from training.restgan.candidate import BOTTOMS_FILE, CandidateSettings, made_with
 from training.restgan.dataset import GENDERS, TYPES, Bottoms, build_bottoms
 from training.restgan.judge import JUDGE_FILE, Judge, save_judge

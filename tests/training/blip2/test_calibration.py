@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from catalog.errors import SelvedgeError
 from training.blip2.answers import Scores
-from training.blip2.calibration import Calibration, choose_threshold, fit_calibration, fit_temperature
+from training.blip2.calibration import Calibration, choose_threshold, fit_calibration
+from training.temperature import fit_temperature
 
 
 def overconfident(rows: int, classes: int, factor: float) -> tuple[list[Scores], np.ndarray]:

@@ -14,10 +14,10 @@ from tests.training.blip2.test_lora import SHORT, Recorder
 from training.blip2.artefact import Question, load_artefact
 from training.blip2.base import Base, load_base
 from training.blip2.candidate import train_candidate
-from training.blip2.catalogue import CatalogueTables, gather_tables, join_images
 from training.blip2.continuation import continue_base
 from training.blip2.features import FeatureStore
 from training.blip2.settings import CandidateSettings, ContinuationSettings
+from training.catalogue import CatalogueTables, gather_tables, join_images
 from training.reporting import Silent
 from training.stopping import TrainingStopped
 

@@ -1,7 +1,7 @@
 """Checkpoints of a training loop: everything the next step depends on, in one folder that is replaced whole.
 
 Belongs here: parameters, optimiser moments, random state, counters, as safetensors and JSON (no pickle).
-Not here: when to write one (lora.py, continuation.py), finished weights (adapter.py, base.py).
+Not here: when to write one (the loops), finished weights (weights.py).
 """
 
 import json

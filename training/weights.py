@@ -1,6 +1,7 @@
 """Weights as they lie on disk: tensors to store, their digests, reading them back. No pickle, tied weights once.
 
-Belongs here: safetensors in and out of a model. Not here: what else a base is made of (base.py).
+Belongs here: safetensors in and out of a model. Not here: what else a family's folder holds (blip2/base.py,
+restgan/sampling.py).
 """
 
 import hashlib
@@ -13,8 +14,6 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from catalog.errors import SelvedgeError
-
-IMAGE_PARTS = ("vision_model.", "qformer.", "query_tokens")
 
 
 def stored_tensors(model: nn.Module, dtype: torch.dtype | None) -> dict[str, Tensor]:
@@ -33,16 +32,14 @@ def stored_tensors(model: nn.Module, dtype: torch.dtype | None) -> dict[str, Ten
     return stored
 
 
-def digests(tensors: Mapping[str, Tensor]) -> tuple[str, str]:
-    """Hex sha256 over all tensors, and over those of the image half only (vision encoder, Q-Former, query tokens)."""
-    whole, image = hashlib.sha256(), hashlib.sha256()
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    """Hex sha256 over names, types, shapes and values of all tensors."""
+    whole = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
-        head = f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode()
         content: Any = tensor.contiguous().reshape(-1).view(torch.uint8).numpy()
-        for digest in (whole, image) if name.startswith(IMAGE_PARTS) else (whole,):
-            digest.update(head)
-            digest.update(content)
-    return whole.hexdigest(), image.hexdigest()
+        whole.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        whole.update(content)
+    return whole.hexdigest()
 
 
 def read_tensors(files: list[Path]) -> dict[str, Tensor]:

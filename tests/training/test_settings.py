@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from catalog.errors import SelvedgeError
-from training.blip2.settings import CandidateSettings, LoraSettings, load_settings, settings_from
+from training.blip2.settings import CandidateSettings, LoraSettings
+from training.settings import load_settings, settings_from
 
 
 def test_yaml_becomes_settings(tmp_path: Path):
