@@ -172,7 +172,7 @@ def guess_sides(known: Upload, tasks: Upload) -> Guess:
 
 
 def _read(tasks: Upload) -> tuple[csr_matrix, np.ndarray, np.ndarray]:
-    """Characters of the left side (of a picture, of its header) minus those of the right, figures, what is left."""
+    """Characters of the left side minus those of the right (of pictures: of headers), figures, and what is left."""
     letters = HashingVectorizer(analyzer="char", ngram_range=(1, 3), n_features=2**13, norm=None, lowercase=False)
     left, right = (letters.transform([_read_as_text(task[side]) for _, task in tasks]) for side in ("left", "right"))
     figures = np.array([_figures(place, task) for place, (_, task) in enumerate(tasks)], float)
