@@ -25,9 +25,9 @@ from labeling.review import label_studio, rounds
 from labeling.review.label_studio import LabelStudio
 from labeling.review.label_studio_connection import Connection
 from labeling.review.ledger import Ledger
-from orchestration.cli import review_commands
 from orchestration.cli.main import run
 from orchestration.ledger import open_ledger
+from orchestration.review import contest as contests
 from orchestration.review import opening
 from orchestration.review.contest import AnswerContest
 from orchestration.review.report import report_place, write_report
@@ -82,7 +82,7 @@ def main() -> None:
     os.environ |= {"SELVEDGE_HOME": home, "SELVEDGE_LABEL_STUDIO_PORT": port}
     label_studio.BATCH_TASKS, label_studio.PAGE_TASKS = BATCH, PAGE
     opening.compare = lambda *_: compared(Path(home) / "pictures", products=PRODUCTS)
-    review_commands._registered = lambda *_: contest()
+    contests.contest_of_registry = lambda *_: contest()
     if moment:
         arm(moment[0])
     sys.exit(STEPS[step]())
