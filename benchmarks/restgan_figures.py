@@ -6,9 +6,9 @@ here: the runs (restgan_runs.py), which targets they meet (restgan_targets.py), 
 Only seeds that every rung has are compared: another seed is another training, and a rung with more of them would be
 measured on other luck.
 
-KID stands twice. Its cubic kernel grows with the sixth power of a feature's length, and two of 372 photographs have
-features seven times as long as the median: real against real it is then anything at all. So it is also taken with all
-features brought to one length (`kid_even`, ours), where no picture can decide it.
+KID stands twice. Its cubic kernel grows with the sixth power of a feature's length, so that a few photographs with
+long features make real against real anything at all. So it is also taken with all features brought to one length
+(`kid_even`, ours), where no picture can decide it.
 """
 
 import json

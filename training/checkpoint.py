@@ -5,8 +5,6 @@ Not here: when to write one (the loops), finished weights (weights.py).
 """
 
 import json
-import secrets
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from catalog.errors import SelvedgeError
-from training.folders import replace_folder
+from training.folders import written_whole
 
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
@@ -46,17 +44,9 @@ def write_checkpoint(
     if torch.cuda.is_available():
         tensors["random/cuda"] = torch.cuda.get_rng_state()
     tensors |= {f"extra/{name}": value.detach().cpu() for name, value in (extra or {}).items()}
-    part = folder.parent / f".{folder.name}.{secrets.token_hex(4)}.part"
-    try:
-        part.mkdir(parents=True)
+    with written_whole(folder, "checkpoint") as part:
         save_file({name: value.contiguous().clone() for name, value in tensors.items()}, part / "state.safetensors")
         (part / "state.json").write_text(json.dumps(dict(counters)), encoding="utf-8")
-        replace_folder(part, folder)
-    except (OSError, SafetensorError) as error:
-        shutil.rmtree(part, ignore_errors=True)
-        raise SelvedgeError(
-            f"checkpoint {folder} could not be written ({error}); free some space and run again."
-        ) from error
 
 
 def read_checkpoint(

@@ -1,4 +1,4 @@
-"""Folders: putting a finished one in the place of another, and where the models that ship lie.
+"""Folders: written whole or not at all, and where the models that ship lie.
 
 Not here: what a folder holds (its writer).
 """
@@ -6,7 +6,13 @@ Not here: what a folder holds (its writer).
 import os
 import secrets
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from safetensors import SafetensorError
+
+from catalog.errors import SelvedgeError
 
 
 def models_folder() -> Path:
@@ -14,8 +20,32 @@ def models_folder() -> Path:
     return Path(os.environ.get("SELVEDGE_MODELS") or Path(__file__).resolve().parents[1] / "models")
 
 
-def replace_folder(part: Path, folder: Path) -> None:
-    """Put a finished folder in place of another; a kill leaves the old one, the new one, or the old one set aside."""
+@contextmanager
+def written_whole(folder: Path, what: str) -> Iterator[Path]:
+    """An empty folder to fill: it takes the place of `folder` when all went well, and vanishes otherwise.
+
+    A kill leaves the old one, the new one, or the old one set aside.
+
+    Args:
+        what: names the folder in the message, like "checkpoint".
+
+    Raises:
+        SelvedgeError: the disk is full or not writable; what was there before stays.
+    """
+    part = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.part")
+    try:
+        part.mkdir(parents=True)
+        yield part
+        _replace(part, folder)
+    except (OSError, SafetensorError) as error:
+        raise SelvedgeError(
+            f"{what} {folder} could not be written ({error}); nothing was changed. Free some space and run again."
+        ) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _replace(part: Path, folder: Path) -> None:
     if folder.exists():
         aside = folder.parent / f".{folder.name}.{secrets.token_hex(4)}.old"
         folder.rename(aside)

@@ -32,7 +32,7 @@ def stored_tensors(model: nn.Module, dtype: torch.dtype | None) -> dict[str, Ten
     return stored
 
 
-def digest(tensors: Mapping[str, Tensor]) -> str:
+def digest_of(tensors: Mapping[str, Tensor]) -> str:
     """Hex sha256 over names, types, shapes and values of all tensors."""
     whole = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):

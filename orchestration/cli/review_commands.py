@@ -76,12 +76,13 @@ def open_(
     if plan is not None:
         say(f"a round by other rules than {family} demands is judged and reported, but promotes nothing.")
     server = connect(settings)  # before minutes of work
-    called, contest = candidate or "", partial(work.rounds.registered, settings, family, candidate or "")
+    review = work.review()
+    called, contest = candidate or "", partial(review.contest, settings, family, candidate or "")
     if model is not None and catalog is not None:
         folder, other = model_folder(str(model)), model_folder(str(champion)) if champion else None
         called = f"{family}-by-hand-{work.digest(folder)[:6]}"
-        contest = partial(work.rounds.folders, ToCompare(family, called, folder, other, catalog))
-    what = kind.value if kind else work.rounds.kind
+        contest = partial(work.compare, ToCompare(family, called, folder, other, catalog))
+    what = kind.value if kind else review.kind
     items, overlap = items or settings.review_items, overlap or settings.review_overlap
     request = RoundRequest(family, called, what, items, overlap, seed, rules, name, gold)
     with reporting() as reporter:

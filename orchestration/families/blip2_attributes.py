@@ -144,6 +144,7 @@ def rule(settings: Settings) -> "GateRule":
     )
 
 
+REVIEW = Review("attribute-cards", contest_of_registry)
 BLIP2_ATTRIBUTES = Family(
     name=NAME,
     describes="Answers what a product's picture shows, attribute by attribute, out of closed vocabularies.",
@@ -155,7 +156,7 @@ BLIP2_ATTRIBUTES = Family(
     score=score,
     rule=rule,
     publishes=dg.AssetKey(["inference", "attributes"]),
-    review=Review("attribute-cards", contest_of_registry),
+    review=REVIEW,
 )
 
 

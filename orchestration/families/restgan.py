@@ -159,6 +159,7 @@ def lacks_bottoms(instance: dg.DagsterInstance, tables: Tables) -> str:
     return ""
 
 
+REVIEW = Review("picture-strips", contest_of_registry)
 RESTGAN = Family(
     name=NAME,
     describes="Draws what a shopper's words say, one picture after each word.",
@@ -174,7 +175,7 @@ RESTGAN = Family(
     rule=rule,
     lacks=lacks_bottoms,
     publishes=dg.AssetKey(["inference", "discovery_index"]),
-    review=Review("picture-strips", contest_of_registry),
+    review=REVIEW,
 )
 
 

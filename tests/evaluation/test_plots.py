@@ -45,16 +45,24 @@ def test_a_subject_looks_different_when_it_scores_differently():
     assert plots.score_plot(SCORES) != plots.score_plot(worse)
 
 
-def test_curves_and_matrices():
+def test_curves_and_matrices_show_what_they_are_given():
     correct = {name: (rows["truth"] == rows["value"]).to_numpy() for name, rows in PREDICTIONS.items()}
     sure = {name: rows["confidence"].to_numpy() for name, rows in PREDICTIONS.items()}
     curves = {name: coverage_risk(sure[name], correct[name]) for name in PREDICTIONS}
-    opened(plots.coverage_risk_plot(curves, 0.05))
-    opened(plots.coverage_risk_plot({"candidate": coverage_risk([0.9], [True])}))
-    opened(plots.reliability_plot(sure, correct))
-    opened(plots.confusion_plot(PREDICTIONS["candidate"], largest=3))
+    one_answer = {"candidate": coverage_risk([0.9], [True])}
+    assert differ(plots.coverage_risk_plot(curves, 0.05), plots.coverage_risk_plot(curves, 0.2))
+    assert differ(plots.coverage_risk_plot(curves, 0.05), plots.coverage_risk_plot(one_answer))
+    wrong = {name: ~right for name, right in correct.items()}
+    assert differ(plots.reliability_plot(sure, correct), plots.reliability_plot(sure, wrong))
     foreign = PREDICTIONS["candidate"].assign(value=[None, "Elsewhere", "Solid"] * 120)
-    opened(plots.confusion_plot(foreign[foreign["attribute"] == "neck"]))
+    small = plots.confusion_plot(PREDICTIONS["candidate"], largest=3)
+    assert differ(small, plots.confusion_plot(foreign[foreign["attribute"] == "neck"]))
+
+
+def differ(one: bytes, another: bytes) -> bool:
+    """Two pictures that can be read and have something on them, and not the same."""
+    first, second = opened(one), opened(another)
+    return first.size != second.size or first.tobytes() != second.tobytes()
 
 
 def test_learning_curves_take_entries_that_lack_metrics():

@@ -10,7 +10,6 @@ derived on loading.
 
 import hashlib
 import json
-import secrets
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +30,7 @@ from training.blip2.calibration import Calibration
 from training.blip2.features import Precision, image_features, images_at_once
 from training.blip2.preprocessing import Picture, Preprocessing
 from training.blip2.prompt import Prompt
-from training.folders import models_folder, replace_folder
+from training.folders import models_folder, written_whole
 
 FORMAT = 1
 FAMILY = "blip2-attributes"
@@ -207,9 +206,8 @@ def save_artefact(
         "calibration": calibration.to_dict(),
         "feature_precision": feature_precision,
     }
-    part = folder.parent / f".{folder.name}.{secrets.token_hex(4)}.part"
-    try:
-        (part / "adapter").mkdir(parents=True)
+    with written_whole(folder, "artefact") as part:
+        (part / "adapter").mkdir()
         for name in ("adapter_config.json", "adapter_model.safetensors"):
             shutil.copyfile(adapter / name, part / "adapter" / name)
         if about["base_included"]:
@@ -217,12 +215,6 @@ def save_artefact(
         digest = _digest(about, part / "adapter")
         values = about | {"digest": digest, "notes": dict(notes or {})}
         (part / "selvedge.json").write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
-        replace_folder(part, folder)
-    except OSError as error:
-        shutil.rmtree(part, ignore_errors=True)
-        raise SelvedgeError(
-            f"artefact {folder} could not be written ({error}); free some space and run again."
-        ) from error
     return digest
 
 

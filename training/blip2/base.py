@@ -9,8 +9,6 @@ A base folder holds `model.safetensors`, `config.json`, `tokenizer.json`, `selve
 
 import json
 import os
-import secrets
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,9 +35,8 @@ from training.blip2.preprocessing import Preprocessing
 from training.blip2.profiles import PROFILES, TINY, Profile, find_profile
 from training.blip2.prompt import Prompt
 from training.blip2.tokenizer import load_tokenizer
-from training.folders import models_folder, replace_folder
-from training.weights import digest as digest_of
-from training.weights import fill_model, read_tensors, stored_tensors
+from training.folders import models_folder, written_whole
+from training.weights import digest_of, fill_model, read_tensors, stored_tensors
 
 FORMAT = 1
 WEIGHTS_FILE = "model.safetensors"
@@ -213,9 +210,7 @@ def save_base(
     readme = folder / "README.md"
     if card is None and readme.is_file():
         card = readme.read_text(encoding="utf-8")
-    part = folder.parent / f".{folder.name}.{secrets.token_hex(4)}.part"
-    try:
-        part.mkdir(parents=True)
+    with written_whole(folder, "base") as part:
         save_file(tensors, part / WEIGHTS_FILE, metadata={"format": "pt"})
         (part / "config.json").write_text(model.config.to_json_string(use_diff=False), encoding="utf-8")
         tokenizer.backend_tokenizer.save(str(part / "tokenizer.json"))
@@ -223,10 +218,6 @@ def save_base(
         if card is not None:
             (part / "README.md").write_text(card, encoding="utf-8")
         (part / "selvedge.json").write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
-        replace_folder(part, folder)
-    except (OSError, SafetensorError) as error:
-        shutil.rmtree(part, ignore_errors=True)
-        raise SelvedgeError(f"base {folder} could not be written ({error}); nothing was changed.") from error
     return digest
 
 

@@ -10,7 +10,6 @@ import hashlib
 import itertools
 import json
 import math
-import secrets
 import shutil
 import time
 from collections.abc import Iterator
@@ -43,7 +42,7 @@ from training.blip2.features import FeatureStore
 from training.blip2.language import answer_loss, image_tokens
 from training.blip2.settings import LoraSettings
 from training.checkpoint import read_checkpoint, write_checkpoint
-from training.folders import replace_folder
+from training.folders import written_whole
 from training.reporting import Reporter
 from training.stopping import StopRequest, TrainingStopped, stop_requests
 
@@ -319,19 +318,11 @@ class _Loop:
         }
         folder = self.out / "adapter"
         if self.accelerator.is_main_process:
-            part = self.out / f".adapter.{secrets.token_hex(4)}.part"
-            try:
-                part.mkdir(parents=True)
+            with written_whole(folder, "adapter") as part:
                 save_adapter(self.adapted, part)
                 (part / "lora.json").write_text(
                     json.dumps({"run": self.run, "result": values}, indent=2), encoding="utf-8"
                 )
-                replace_folder(part, folder)
-            except OSError as error:
-                shutil.rmtree(part, ignore_errors=True)
-                raise SelvedgeError(
-                    f"adapter {folder} could not be written ({error}); free some space and run again."
-                ) from error
             shutil.rmtree(self.out / "checkpoint", ignore_errors=True)
         self.accelerator.wait_for_everyone()
         return LoraResult(adapter=folder, **values)

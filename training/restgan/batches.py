@@ -125,7 +125,7 @@ def shuffle(sequences: Sequences, share: float, rng: np.random.Generator) -> Seq
 def replace_silent(sequences: Sequences, share: float, rng: np.random.Generator) -> Sequences:
     """A share of the words that say nothing about an attribute, replaced by the unknown word.
 
-    Otherwise a model that knows all its training words would meet the unknown one for the first time in use.
+    In use it is drawn where nothing is known yet; a model that knows all its training words would never have met it.
     """
     silent = ~sequences.said_here.any(axis=2) & (sequences.colour_words < 0) & (sequences.words != PAD)
     gone = silent & (rng.random(silent.shape) < share)

@@ -8,14 +8,13 @@ compares the two, or wants pictures that the candidate has not seen, needs nothi
 """
 
 import json
-import secrets
 import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from catalog.errors import SelvedgeError
-from training.folders import models_folder, replace_folder
+from training.folders import models_folder, written_whole
 from training.reporting import Reporter, Silent
 from training.restgan.colours import THRESHOLD
 from training.restgan.dataset import SHARES, Bottoms, Tables, build_bottoms, read_bottoms, write_bottoms
@@ -200,20 +199,11 @@ def _assemble(
 ) -> str:
     """The model, the judge and what it began with, in one folder, whole or not at all; the base's digest."""
     base = start.untrained(settings.restgan) if start else random_start(prepared.bottoms, settings.restgan)
-    part = artefact.with_name(f".{artefact.name}.{secrets.token_hex(4)}.part")
-    try:
-        shutil.copytree(result.artefact, part)
+    with written_whole(artefact, "artefact") as part:
+        shutil.copytree(result.artefact, part, dirs_exist_ok=True)
         save_judge(prepared.judge, part / JUDGE_FILE)
         (part / BOTTOMS_FILE).write_text(json.dumps(made_with(settings)), encoding="utf-8")
-        digest = save_artefact(part / BASE_FOLDER, base)
-        replace_folder(part, artefact)
-    except OSError as error:
-        raise SelvedgeError(
-            f"artefact {artefact} could not be written ({error}); free some space and run again."
-        ) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return digest
+        return save_artefact(part / BASE_FOLDER, base)
 
 
 def whole_artefact(folder: Path) -> dict[str, Any]:

@@ -12,8 +12,6 @@ therefore stays when the catalogue grows. Everything learnt from the data (colou
 import hashlib
 import io
 import json
-import secrets
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,7 +26,7 @@ from safetensors.numpy import load, save
 
 from catalog.errors import SelvedgeError
 from catalog.tables import content_sha256
-from training.folders import replace_folder
+from training.folders import written_whole
 from training.reporting import Reporter
 from training.restgan.colours import THRESHOLD, ColourTable, build_colour_table
 from training.restgan.garments import MINIMUM_BOTTOMS, Cut, choose_bottoms, cut_garments
@@ -261,7 +259,6 @@ def write_bottoms(bottoms: Bottoms, folder: Path | str) -> None:
         SelvedgeError: the disk is full or not writable; what was there before stays.
     """
     folder = Path(folder)
-    part = folder.parent / f".{folder.name}.{secrets.token_hex(4)}.part"
     about = {
         "format": FORMAT,
         "digest": bottoms.digest,
@@ -271,18 +268,11 @@ def write_bottoms(bottoms: Bottoms, folder: Path | str) -> None:
         "vocabulary": bottoms.vocabulary.to_json(),
         "colours": bottoms.colours.to_json(),
     }
-    try:
-        part.mkdir(parents=True)
+    with written_whole(folder, "bottoms") as part:
         arrays = {name: np.ascontiguousarray(getattr(bottoms, name)) for name in ARRAYS}
         (part / "arrays.safetensors").write_bytes(save(arrays))
         pq.write_table(_table(bottoms.rows), part / "rows.parquet", compression="zstd")
         (part / "bottoms.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
-        replace_folder(part, folder)
-    except OSError as error:
-        shutil.rmtree(part, ignore_errors=True)
-        raise SelvedgeError(
-            f"bottoms {folder} could not be written ({error.strerror or error}); nothing was changed."
-        ) from error
 
 
 def read_bottoms(folder: Path | str) -> Bottoms:

@@ -28,7 +28,7 @@ from torch.nn import functional
 from catalog.errors import SelvedgeError
 from catalog.tables import publish_bytes
 from training.attribute_network import AttributeClassifier
-from training.weights import digest
+from training.weights import digest_of
 
 FORMAT = 1
 JUDGE_FILE = "judge.safetensors"  # its name inside an artefact
@@ -189,5 +189,5 @@ def resized(pictures: NDArray[np.uint8], size: int) -> Tensor:
 
 
 def _digest(header: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:
-    content = json.dumps([dict(sorted(header.items())), digest(tensors)])
+    content = json.dumps([dict(sorted(header.items())), digest_of(tensors)])
     return hashlib.sha256(content.encode()).hexdigest()

@@ -7,8 +7,6 @@ ladder's run of the same settings (benchmarks/restgan_runs.py) is the same run: 
 """
 
 import argparse
-import secrets
-import shutil
 import sys
 import time
 from dataclasses import asdict, dataclass, replace
@@ -23,7 +21,7 @@ from catalog.tables import read_frame
 from catalog.workspace import read_into
 from evaluation.generation import ALL_ATTRIBUTES, attribute_accuracy, kernel_distance
 from evaluation.generation_intervals import real_floor
-from training.folders import replace_folder
+from training.folders import written_whole
 from training.reporting import Silent
 from training.restgan.dataset import ATTRIBUTES, Bottoms, build_bottoms, read_bottoms, write_bottoms
 from training.restgan.judge import JUDGE_FILE, Judge, load_judge, save_judge
@@ -99,8 +97,7 @@ def make_base(out: Path, work: Path, images: int = IMAGES) -> str:
     bottoms, judge = bottoms_and_judge(draw_bottoms(work), SETTINGS.sides[-1], SHARES, work)
     run = work / "run"
     result = train_restgan(bottoms, replace(SETTINGS, images=images), run, Lines("restgan-tiny"))
-    part = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
-    try:
+    with written_whole(out, "base") as part:
         model = load_artefact(result.artefact)
         digest = save_artefact(part, model, {"images": images, "steps": result.steps, "seconds": result.seconds})
         with safe_open(run / "checkpoint" / "state.safetensors", "pt") as state:
@@ -109,9 +106,6 @@ def make_base(out: Path, work: Path, images: int = IMAGES) -> str:
         save_judge(judge, part / JUDGE_FILE)
         (part / "recipe.yaml").write_text(_recipe(images, digest, bottoms, judge), encoding="utf-8")
         (part / "README.md").write_text(_card(bottoms, judge, result), encoding="utf-8")
-        replace_folder(part, out)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return digest
 
 

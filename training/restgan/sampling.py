@@ -9,8 +9,6 @@ weights of text encoder and generator). Drawing is in fp32 and depends on weight
 
 import hashlib
 import json
-import secrets
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,20 +16,19 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from catalog.errors import SelvedgeError
 from training.artefact_file import read_artefact_file
-from training.folders import replace_folder
+from training.folders import written_whole
 from training.restgan.colours import NO_CLUSTER, ColourTable
 from training.restgan.generator import Generator, Noise, draw_noise
 from training.restgan.settings import RestganSettings
 from training.restgan.text import State, TextEncoder
 from training.restgan.words import UNKNOWN, EncodedQuery, Vocabulary, stack_queries
 from training.settings import settings_from
-from training.weights import digest, read_tensors
+from training.weights import digest_of, read_tensors
 
 FORMAT = 1
 FAMILY = "restgan"
@@ -225,18 +222,10 @@ def save_artefact(folder: Path, model: RestganModel, notes: Mapping[str, Any] | 
         "colours": model.colours.to_json(),
     }
     digest = _digest(about, weights)
-    part = folder.parent / f".{folder.name}.{secrets.token_hex(4)}.part"
-    try:
-        part.mkdir(parents=True)
+    with written_whole(folder, "artefact") as part:
         save_file(weights, part / "weights.safetensors")
         whole = about | {"digest": digest, "notes": dict(notes or {})}
         (part / "selvedge.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
-        replace_folder(part, folder)
-    except (OSError, SafetensorError) as error:
-        shutil.rmtree(part, ignore_errors=True)
-        raise SelvedgeError(
-            f"artefact {folder} could not be written ({error}); free some space and run again."
-        ) from error
     return digest
 
 
@@ -277,4 +266,4 @@ def _weights(text: nn.Module, generator: nn.Module) -> dict[str, Tensor]:
 
 
 def _digest(about: Mapping[str, Any], weights: Mapping[str, Tensor]) -> str:
-    return hashlib.sha256((json.dumps(about, sort_keys=True) + digest(weights)).encode()).hexdigest()
+    return hashlib.sha256((json.dumps(about, sort_keys=True) + digest_of(weights)).encode()).hexdigest()

@@ -6,11 +6,11 @@ Belongs here: its steps and its keys of the results. Not here: the work (trainin
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestration.cli.by_hand.work import ByHand, Rounds, Scored, ToCompare, ToScore, catalogue_tables
+from orchestration.cli.by_hand.work import ByHand, Scored, ToCompare, ToScore, catalogue_tables
 
 if TYPE_CHECKING:
+    from orchestration.family import Review
     from orchestration.review.contest import Contest
-    from orchestration.settings import Settings
     from training.blip2.settings import CandidateSettings
     from training.reporting import Reporter
 
@@ -71,14 +71,7 @@ def digest(folder: Path) -> str:
     return str(read_about(folder)["digest"])
 
 
-def registered(settings: "Settings", family: str, candidate: str) -> "Contest":
-    """Raises: as for `orchestration.review.contest.contest_of_registry`."""
-    from orchestration.review.contest import contest_of_registry
-
-    return contest_of_registry(settings, family, candidate)
-
-
-def folders(asked: ToCompare) -> "Contest":
+def compare(asked: ToCompare) -> "Contest":
     """Raises: as for `orchestration.review.contest.contest_of_folders`."""
     from orchestration.review.contest import contest_of_folders
 
@@ -86,5 +79,11 @@ def folders(asked: ToCompare) -> "Contest":
     return contest_of_folders(asked.family, asked.candidate, asked.folder, asked.champion, asked.catalog, features)
 
 
-ROUNDS = Rounds("attribute-cards", registered, folders)
-BY_HAND = ByHand(settings, train, score, digest, ROUNDS, options=frozenset({"cnn"}))
+def review() -> "Review":
+    """As the family declares it to the graph."""
+    from orchestration.families.blip2_attributes import REVIEW
+
+    return REVIEW
+
+
+BY_HAND = ByHand(settings, train, score, digest, compare, review, options=frozenset({"cnn"}))

@@ -9,11 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestration.cli.by_hand.work import ByHand, Rounds, Scored, ToCompare, ToScore, catalogue_tables
+from orchestration.cli.by_hand.work import ByHand, Scored, ToCompare, ToScore, catalogue_tables
 
 if TYPE_CHECKING:
+    from orchestration.family import Review
     from orchestration.review.contest import Contest
-    from orchestration.settings import Settings
     from training.reporting import Reporter
     from training.restgan.candidate import CandidateSettings
 
@@ -74,21 +74,21 @@ def digest(folder: Path) -> str:
     return str(read_about(folder)["digest"])
 
 
-def registered(settings: "Settings", family: str, candidate: str) -> "Contest":
-    """Raises: as for `orchestration.review.strips.contest_of_registry`."""
-    from orchestration.review.strips import contest_of_registry
-
-    return contest_of_registry(settings, family, candidate)
-
-
-def folders(asked: ToCompare) -> "Contest":
+def compare(asked: ToCompare) -> "Contest":
     """Raises: as for `orchestration.review.strips.contest_of_folders`."""
     from orchestration.review.strips import contest_of_folders
 
     return contest_of_folders(asked.family, asked.candidate, asked.folder, asked.champion, asked.catalog)
 
 
-BY_HAND = ByHand(settings, train, score, digest, Rounds("picture-strips", registered, folders))
+def review() -> "Review":
+    """As the family declares it to the graph."""
+    from orchestration.families.restgan import REVIEW
+
+    return REVIEW
+
+
+BY_HAND = ByHand(settings, train, score, digest, compare, review)
 
 
 def _prepared_in(catalog: Path, chosen: "CandidateSettings") -> Path:

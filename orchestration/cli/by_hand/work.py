@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from evaluation.gate import Evidence
     from orchestration.evaluation_run import Incumbent
+    from orchestration.family import Review
     from orchestration.review.contest import Contest
-    from orchestration.settings import Settings
     from training.catalogue import CatalogueTables
     from training.reporting import Reporter
 
@@ -69,21 +69,6 @@ class ToCompare:
 
 
 @dataclass(frozen=True)
-class Rounds:
-    """One family's part of `selvedge review open`.
-
-    Attributes:
-        kind: of pair, where none is asked for.
-        registered: settings, family, name of a registered candidate → its contest.
-        folders: the contest of two folders.
-    """
-
-    kind: str
-    registered: "Callable[[Settings, str, str], Contest]"
-    folders: "Callable[[ToCompare], Contest]"
-
-
-@dataclass(frozen=True)
 class ByHand:
     """One family's part of the commands.
 
@@ -92,6 +77,8 @@ class ByHand:
         train: catalogue directory, settings, folder to train in, reporter → its keys of the result of `selvedge train`.
         score: scores one model.
         digest: of an artefact's folder.
+        compare: the contest of two folders.
+        review: what people are shown of the family.
         options: of `selvedge evaluate` that not every family takes, those it takes.
     """
 
@@ -99,7 +86,8 @@ class ByHand:
     train: "Callable[[Path, Any, Path, Reporter], dict[str, Any]]"
     score: "Callable[[ToScore, Reporter], Scored]"
     digest: Callable[[Path], str]
-    rounds: Rounds
+    compare: "Callable[[ToCompare], Contest]"
+    review: "Callable[[], Review]"
     options: frozenset[str] = frozenset()
 
 

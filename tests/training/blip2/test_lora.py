@@ -23,7 +23,7 @@ from training.blip2.lora import learning_rate, train_lora
 from training.blip2.settings import LoraSettings
 from training.reporting import Silent
 from training.stopping import TrainingStopped
-from training.weights import digest, stored_tensors
+from training.weights import digest_of, stored_tensors
 
 SHORT = LoraSettings(
     steps=24,
@@ -68,11 +68,11 @@ def undisturbed(base_folder, shop, features_root, tmp_path_factory) -> Path:
 
 
 def test_only_the_adapter_learns(base: Base, shop: Shop, store: FeatureStore, tmp_path: Path):
-    before, recorder = digest(stored_tensors(base.model, None)), Recorder()
+    before, recorder = digest_of(stored_tensors(base.model, None)), Recorder()
     result = train_lora(base, shop.pairs, store, replace(SHORT, steps=60), tmp_path, recorder)
     losses = recorder.values["train/loss"]
     assert losses[-1] < 0.6 * losses[0]
-    assert digest(stored_tensors(base.model, None)) == before
+    assert digest_of(stored_tensors(base.model, None)) == before
     # encoder 2 + decoder 3 self + 3 cross attentions with q and v, and 5 feed-forwards
     assert result.modules == 2 * 8 + 5 and result.parameters == 16 * 8 * (48 + 48) + 5 * 8 * (48 + 64)
     assert [entry["step"] for entry in result.history] == [8, 16, 24, 32, 40, 48, 56, 60]
@@ -178,10 +178,10 @@ def test_merged_weights_answer_as_the_adapter_does(base: Base, shop: Shop, store
     vocabulary = shop.pairs.groupby("attribute")["answer"].unique()
     asked = ask_examples(base, examples, {name: sorted(values) for name, values in vocabulary.items()})
     features = store.read(examples.images)
-    plain = digest(stored_tensors(base.model, None))
+    plain = digest_of(stored_tensors(base.model, None))
     check = merge_and_check(base, attach_saved(base, undisturbed), features, asked, "scored", tolerance=1e-4)
     assert check.same_answers == check.questions == len(pairs) and 0 < check.largest_difference < 1e-4
-    assert digest(stored_tensors(base.model, None)) != plain
+    assert digest_of(stored_tensors(base.model, None)) != plain
     with pytest.raises(SelvedgeError, match="answer differently from the adapter"):
         merge_and_check(base, attach_saved(base, undisturbed), features, asked, "scored", tolerance=0.0)
 
