@@ -276,15 +276,15 @@ def _timed(into: list[float], work: Callable[[], NDArray[np.generic]]) -> NDArra
     return result
 
 
-def finished(data: str, stages: int, out: Path) -> list[Path]:
+def finished(data: str, side: int, out: Path) -> list[Path]:
     """Artefacts of the ladder's ReStGAN runs, every seed there is.
 
     Raises:
         SelvedgeError: there is none yet.
     """
-    found = sorted((out / "runs").glob(f"{data}-restgan-{stages}-*/model"))
+    found = sorted((out / "runs").glob(f"{data}-restgan-{side}-*/model"))
     if not found:
-        raise SelvedgeError(f"{out}/runs holds no {data}-restgan-{stages} run; run benchmarks.restgan_runs first.")
+        raise SelvedgeError(f"{out}/runs holds no {data}-restgan-{side} run; run benchmarks.restgan_runs first.")
     return found
 
 
@@ -292,13 +292,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path(".selvedge/restgan-ladder"), help="folder of restgan_runs")
     parser.add_argument("--model", type=Path, help="an artefact to measure on the drawn data; the ladder's runs else")
-    parser.add_argument("--stages", type=int, default=2, help="of the ladder's runs: 1 draws 32 pixels, 2 draws 64")
+    parser.add_argument("--side", type=int, default=64, help="of the pictures of the ladder's runs")
     parser.add_argument("--photographs", action="store_true", help="also on the photographs that OUT was made from")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     for data in [DRAWN, *([REAL] if arguments.photographs else [])]:
         given = [arguments.model] if arguments.model and data == DRAWN else None
-        measure(data, arguments.out, given or finished(data, arguments.stages, arguments.out))
+        measure(data, arguments.out, given or finished(data, arguments.side, arguments.out))
 
 
 if __name__ == "__main__":

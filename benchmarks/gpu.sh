@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Everything that wants an accelerator, in one command: benchmarks/gpu.sh OUT
-# Needs a python3 (or $PYTHON) with torch, transformers, tokenizers and peft; nothing is installed or downloaded.
+# Needs a python3 (or $PYTHON) with torch, transformers, tokenizers and peft for BLIP-2, and with torch, pandas, pyarrow,
+# scipy, scikit-image, skia-python, universal-pathlib and threadpoolctl for ReStGAN; nothing is installed or downloaded.
 set -euo pipefail
 
 if [ $# -ne 1 ]; then
@@ -18,3 +19,5 @@ if ! "$python" -c 'import torch, sys; sys.exit(not torch.cuda.is_available())' 2
 fi
 export PYTHONUNBUFFERED=1 HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 "$python" -m benchmarks.gpu_blip2 "$out" 2>&1 | tee "$out/gpu.log"
+"$python" -m benchmarks.restgan_runs --gpu --out "$out/restgan" 2>&1 | tee "$out/restgan.log"
+"$python" -m benchmarks.restgan_ladder --out "$out/restgan" | tee "$out/restgan.md"

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
-from benchmarks.restgan_runs import COSTS, REAL, STAGE_TWO, Run, ground, kept_samples, runs
+from benchmarks.restgan_runs import COSTS, REAL, SCALES, Run, ground, kept_samples, runs
 from catalog.errors import SelvedgeError
 from evaluation.generation import NOT_ASKED, frechet_distance, kernel_distance
 from evaluation.generation_intervals import (
@@ -63,8 +63,8 @@ SUBSETS = 5  # of the generated pictures, for the Fréchet distance at the floor
 
 @dataclass(frozen=True)
 class Cost:
-    """parameters: of text encoder and generator. minutes: CPU of one training, mean over the seeds.
-    curves: one a seed, (images seen, CPU seconds so far, KID) after each leg."""
+    """parameters: of text encoder and generator. minutes: of one training (`Scale.device`), mean over the seeds.
+    curves: one a seed, (images seen, seconds so far, KID) after each leg."""
 
     parameters: int
     minutes: float
@@ -73,10 +73,10 @@ class Cost:
 
 @dataclass(frozen=True)
 class Ladder:
-    """One data set and stage, measured.
+    """One data set at one side, measured.
 
     Attributes:
-        data, stages, side: which pictures; of the models; pixels.
+        data, side: which pictures; pixels, a key of SCALES.
         pictures, queries: whole queries asked, and queries asked word by word.
         seeds: that all rungs have. finished: rung -> seeds that are there.
         rungs: rung -> figures; plain: rung -> figures without an interval. costs: rung -> its cost.
@@ -86,7 +86,6 @@ class Ladder:
     """
 
     data: str
-    stages: int
     side: int
     pictures: int
     queries: int
@@ -103,23 +102,23 @@ class Ladder:
     artefacts: Mapping[str, str] = field(default_factory=dict)
 
 
-def measure_ladder(data: str, stages: int, out: Path) -> Ladder:
-    """Every finished run of a data set and stage as one ladder.
+def measure_ladder(data: str, side: int, out: Path) -> Ladder:
+    """Every finished run of a data set and side as one ladder.
 
     Raises:
         SelvedgeError: no run is finished, or no seed has all rungs that have begun.
     """
-    found = finished_runs(data, stages, out)
-    seeds = shared_seeds({rung: tuple(of) for rung, of in found.items()}, data, stages, out)
-    bottoms, judge, queries = ground(data, stages, out)
-    trained = {rung: [Run(data, rung, seed, stages) for seed in seeds] for rung in found}
+    found = finished_runs(data, side, out)
+    seeds = shared_seeds({rung: tuple(of) for rung, of in found.items()}, data, side, out)
+    bottoms, judge, queries = ground(data, side, out)
+    trained = {rung: [Run(data, rung, seed, side) for seed in seeds] for rung in found}
     samples = {rung: [of[seed] for seed in seeds] for rung, of in found.items()}
     with threadpool_limits(
         1
     ):  # thousands of 64 x 64 matrices: beside other work a second thread costs 80 times as much
         same = _Same(bottoms, judge, queries, len(seeds))
         return Ladder(
-            data, stages, bottoms.size, len(queries.held_out), len(queries.growing), seeds,
+            data, side, len(queries.held_out), len(queries.growing), seeds,
             {rung: tuple(of) for rung, of in found.items()},
             {rung: same.figures(some) for rung, some in samples.items()},
             {rung: same.plain(some) for rung, some in samples.items()},
@@ -130,17 +129,17 @@ def measure_ladder(data: str, stages: int, out: Path) -> Ladder:
         )  # fmt: skip
 
 
-def finished_runs(data: str, stages: int, out: Path) -> dict[str, dict[int, Samples]]:
+def finished_runs(data: str, side: int, out: Path) -> dict[str, dict[int, Samples]]:
     """Rung -> seed -> samples, of what is finished; in the order of the ladder."""
     found: dict[str, dict[int, Samples]] = {}
-    for run in runs(data):
-        samples = kept_samples(run, out) if run.stages == stages else None
+    for run in runs(data, side):
+        samples = kept_samples(run, out)
         if samples is not None:
             found.setdefault(run.variant, {})[run.seed] = samples
     return {rung: dict(sorted(found[rung].items())) for rung in VARIANTS if rung in found}
 
 
-def shared_seeds(finished: Mapping[str, Sequence[int]], data: str, stages: int, out: Path) -> tuple[int, ...]:
+def shared_seeds(finished: Mapping[str, Sequence[int]], data: str, side: int, out: Path) -> tuple[int, ...]:
     """The seeds that all rungs have.
 
     Raises:
@@ -148,18 +147,13 @@ def shared_seeds(finished: Mapping[str, Sequence[int]], data: str, stages: int, 
     """
     seeds = sorted(set.intersection(*(set(of) for of in finished.values()))) if finished else []
     if not seeds:
-        flag = " --photographs" if data == REAL else ""
+        flag = " --gpu" if SCALES[side].device != "cpu" else " --photographs" if data == REAL else ""
         what = "no finished run" if not finished else "no seed that all rungs have"
         raise SelvedgeError(
-            f"{out} holds {what} of the ladder on {data} at stage {stages}; "
+            f"{out} holds {what} of the ladder on {data} at {side} pixels; "
             f"`python -m benchmarks.restgan_runs --out {out}{flag}` makes the missing ones."
         )
     return tuple(seeds)
-
-
-def rungs_of(stages: int) -> tuple[str, ...]:
-    """The rungs that a full ladder of so many stages has."""
-    return tuple(rung for rung in VARIANTS if stages == 1 or rung in STAGE_TWO)
 
 
 class _Same:
@@ -313,7 +307,7 @@ def _cost(trained: Sequence[Run], bottoms: Bottoms, out: Path) -> Cost:
     curves = []
     for run in trained:
         legs = json.loads((out / "runs" / run.name / COSTS).read_text())
-        seconds = np.cumsum([leg["cpu_seconds"] for leg in legs])
+        seconds = np.cumsum([leg["seconds"] for leg in legs])
         curves.append(tuple((int(leg["images"]), float(so_far), float(leg["kid"]))
                             for leg, so_far in zip(legs, seconds, strict=True)))  # fmt: skip
     networks = build_networks(trained[0].settings, bottoms.vocabulary, bottoms.colours)

@@ -8,6 +8,7 @@ benchmarks.restgan_runs --out DIR [--photographs]`. A ladder that is still being
 """
 
 import argparse
+import io
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.restgan_figures import Ladder, measure_ladder, rungs_of
+from benchmarks.restgan_figures import Ladder, measure_ladder
 from benchmarks.restgan_pictures import TITLES, distance_plot, ladder_strips
-from benchmarks.restgan_runs import DRAWN, REAL, SEEDS, Run
+from benchmarks.restgan_runs import DRAWN, REAL, SCALES, Run
 from benchmarks.restgan_targets import targets
 from catalog.errors import SelvedgeError
 from catalog.tables import publish_bytes
@@ -28,6 +29,7 @@ from evaluation.hierarchical import Resampled
 from training.restgan.colour_picture import picture_of_table
 from training.restgan.dataset import ATTRIBUTES, LAB
 from training.restgan.sampling import load_artefact
+from training.restgan.settings import VARIANTS
 
 LABELS = {
     "stackgan": "(a) StackGAN", "stackgan-aux": "(b) + auxiliary classifier",
@@ -42,6 +44,7 @@ queries, groups of real products and, where there are several, seeds: 1,000 draw
 """
 OWN, OTHERS = "real pictures (ceiling)", "real pictures, other words (floor)"
 PER_MILLE = ("kid", "kid_even")
+STRIPS = {32: "restgan_ladder.png", 128: "restgan_ladder_128.webp"}  # pixels of 128 are no longer few and alike
 Column = tuple[str, str]
 WORDS: tuple[Column, ...] = (
     ("words/all", "word by word"), *((f"words/{name}", name) for name in ATTRIBUTES), ("whole", "whole queries"),
@@ -72,7 +75,7 @@ def report(ladder: Ladder) -> str:
         "", "### One more word", *_table(ladder, REFINED, {}),
         "", "### What it costs", *_costs(ladder),
     ]  # fmt: skip
-    if found := targets(ladder, costs=ladder.stages == 1):
+    if found := targets(ladder, costs=ladder.side == 32):
         rows = [f"| {one.what} | {one.wanted} | {one.measured} | {one.verdict} |" for one in found]
         lines += ["", "### Targets", "| what | target | measured | |", "|---|---|---|---|", *rows]
     return "\n".join(lines) + "\n"
@@ -86,7 +89,7 @@ def results(ladder: Ladder) -> dict[str, Any]:
         "judge": {"digest": ladder.judge.digest, "exam": {name: asdict(e) for name, e in ladder.judge.exam.items()}},
         "rungs": {
             rung: {**_plain(figures), **{name: _rounded(v) for name, v in ladder.plain[rung].items()},
-                   "parameters": ladder.costs[rung].parameters, "cpu_minutes": _rounded(ladder.costs[rung].minutes),
+                   "parameters": ladder.costs[rung].parameters, "minutes": _rounded(ladder.costs[rung].minutes),
                    "kid_while_training": [[list(leg) for leg in curve] for curve in ladder.costs[rung].curves]}
             for rung, figures in ladder.rungs.items()
         },
@@ -94,7 +97,7 @@ def results(ladder: Ladder) -> dict[str, Any]:
         "real_against_real": {name: {**_bounds(one), "pictures": one.rows} for name, one in ladder.floors.items()},
         "targets": [{"what": one.what, "wanted": one.wanted, "measured": one.measured,
                      "verdict": one.verdict.replace("**", ""), **(_bounds(one.figure) if one.figure else {})}
-                    for one in targets(ladder, ladder.stages == 1)],
+                    for one in targets(ladder, ladder.side == 32)],
         "artefacts": dict(ladder.artefacts),
     }  # fmt: skip
 
@@ -103,15 +106,18 @@ def save(ladders: Sequence[Ladder], out: Path, docs: Path) -> None:
     """Write figures, digests and pictures; of photographs the figures only."""
     content = {f"{one.data}-{one.side}": results(one) for one in ladders}
     publish_bytes((json.dumps(content, indent=1) + "\n").encode(), docs / "restgan_ladder.json")
-    first = [one for one in ladders if one.stages == 1]
-    publish_bytes(distance_plot(first, LABELS), docs / "images" / "restgan_kid.png")
-    for ladder in (one for one in first if one.data == DRAWN):
-        folders = {rung: out / "runs" / Run(DRAWN, rung, ladder.seeds[0]).name / "model" for rung in ladder.rungs}
-        models = {LABELS[rung]: load_artefact(folder) for rung, folder in folders.items()}
+    if first := [one for one in ladders if one.side == 32]:
+        publish_bytes(distance_plot(first, LABELS), docs / "images" / "restgan_kid.png")
+    for ladder in (one for one in ladders if one.data == DRAWN and one.side in STRIPS):
+        folders = {rung: out / "runs" / Run(DRAWN, rung, ladder.seeds[0], ladder.side).name for rung in ladder.rungs}
+        models = {LABELS[rung]: load_artefact(folder / "model") for rung, folder in folders.items()}
         notes = {LABELS[rung]: f"{figures['words/all'].value:.0%} of words obeyed"
                  for rung, figures in ladder.rungs.items()}  # fmt: skip
         strips = ladder_strips(models, ladder.bottoms.of("test"), ladder.judge, notes)
-        publish_bytes(strips, docs / "images" / "restgan_ladder.png")
+        encoded = io.BytesIO()
+        strips.save(encoded, Path(STRIPS[ladder.side]).suffix[1:], optimize=True, quality=85)
+        publish_bytes(encoded.getvalue(), docs / "images" / STRIPS[ladder.side])
+    for ladder in (one for one in first if one.data == DRAWN):
         learnt = ladder.bottoms.of("train").rows
         table = picture_of_table(ladder.bottoms.colours, list(learnt["colour"]), learnt[list(LAB)].to_numpy())
         publish_bytes(table, docs / "images" / "restgan_colours.png")
@@ -149,13 +155,16 @@ def _floors(ladder: Ladder) -> dict[str, dict[str, Resampled | str]]:
 
 def _costs(ladder: Ladder) -> list[str]:
     rows = [f"| {LABELS[rung]} | {cost.parameters:,} | {cost.minutes:.1f} |" for rung, cost in ladder.costs.items()]
-    return ["| | parameters, text encoder and generator | CPU minutes a training |", "|---|---|---|", *rows]
+    on_cpu = SCALES[ladder.side].device == "cpu"
+    what = "CPU minutes a training" if on_cpu else "minutes a training, all at once on one GPU"
+    return [f"| | parameters, text encoder and generator | {what} |", "|---|---|---|", *rows]
 
 
 def _seeds(ladder: Ladder) -> str:
     """Which seeds are compared, and what a full ladder would have more."""
-    wanted = SEEDS[ladder.data] if ladder.stages == 1 else 1
-    found = {rung: len(ladder.finished.get(rung, ())) for rung in rungs_of(ladder.stages)}
+    scale = SCALES[ladder.side]
+    wanted = scale.seeds[ladder.data]
+    found = {rung: len(ladder.finished.get(rung, ())) for rung in VARIANTS if rung in scale.rungs}
     said = f"seeds compared: {', '.join(map(str, ladder.seeds))}"
     if len(ladder.seeds) == 1:
         said += " (intervals over queries only)"
@@ -185,16 +194,18 @@ def main() -> None:
     parser.add_argument("--save", type=Path, metavar="DOCS", help="folder for figures, digests and pictures")
     arguments = parser.parse_args()
     ladders = []
-    for stages in (1, 2):
-        for data in (DRAWN, *([REAL] if arguments.photographs else [])):
+    for side, scale in SCALES.items():
+        for data in scale.seeds:
+            if data == REAL and not arguments.photographs:
+                continue
             try:
-                ladders.append(measure_ladder(data, stages, arguments.out))
+                ladders.append(measure_ladder(data, side, arguments.out))
             except SelvedgeError as error:
                 print(error, file=sys.stderr)
                 continue
             print(report(ladders[-1]), flush=True)
     print(LEGEND if ladders else "", end="")
-    if not any(one.stages == 1 for one in ladders):
+    if not ladders:
         raise SystemExit(1)
     if arguments.save:
         save(ladders, arguments.out, arguments.save)

@@ -17,7 +17,7 @@ from benchmarks.restgan_runs import DRAWN, REAL
 from evaluation.neighbours import nearest_real
 from evaluation.plot_style import FLOOR_COLOUR, MUTED, SERIES, legend_below, png, styled_figure
 from training.restgan.dataset import Bottoms
-from training.restgan.grids import BACKDROP, INK, chosen_rows, encoded_png
+from training.restgan.grids import BACKDROP, INK, chosen_rows
 from training.restgan.judge import Judge
 from training.restgan.sampling import RestganModel
 from training.restgan.words import stack_queries
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 TITLES = {DRAWN: "Drawn bottoms", REAL: "Photographs of bottoms"}
 QUERIES, WORDS = 3, 4
-SCALE = 3  # of a picture's pixels; whole ones keep their edges, and the file small
+SIDE = 96  # pixels, at least about that; small pictures are enlarged by whole ones, which keeps edges and a small file
 GAP, BETWEEN, LABEL, HEAD = 4, 18, 212, 26  # pixels
 FAINT = (112, 116, 122)
 LEAST_SHOWN = 1e-3  # of a KID on a logarithmic axis; an unbiased estimate may fall below 0
@@ -43,8 +43,8 @@ def shown_queries(held_out: Bottoms) -> Bottoms:
 
 def ladder_strips(
     models: Mapping[str, RestganModel], held_out: Bottoms, judge: Judge, notes: Mapping[str, str] | None = None
-) -> bytes:
-    """PNG: the same queries and noise down the page, one row a model, one column a word; real products on top.
+) -> Image.Image:
+    """The same queries and noise down the page, one row a model, one column a word; real products on top.
 
     Args:
         models: label -> model, in the order of the rows; the last one's pictures choose the real products.
@@ -58,7 +58,7 @@ def ladder_strips(
     real = [fitting_products(held_out, judge, row, drawn[last][place], stack_queries([encoded[place]])["mentioned"][0])
             for place, row in enumerate(shown.labels)]  # fmt: skip
     rows = {FITTING: real, **drawn}
-    side = shown.size * SCALE
+    side = shown.size * max(1, SIDE // shown.size)
     group = WORDS * (side + GAP) + BETWEEN
     sheet = Image.new("RGB", (LABEL + QUERIES * group, HEAD + len(rows) * (side + GAP) + GAP), BACKDROP)
     pen, font, small = ImageDraw.Draw(sheet), ImageFont.load_default(14), ImageFont.load_default(12)
@@ -73,7 +73,7 @@ def ladder_strips(
                     word = encoded[place].texts[column]
                     pen.text((left + 1, 5), word if column == 0 else f"+ {word}", INK, font)
                 sheet.paste(Image.fromarray(picture).resize((side, side), Image.Resampling.NEAREST), (left, top))
-    return encoded_png(sheet)
+    return sheet
 
 
 def fitting_products(

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
-from benchmarks import restgan_ladder
+from benchmarks import restgan_ladder, restgan_runs
 from benchmarks.restgan_figures import (
     RESAMPLES,
     at_one_length,
@@ -19,7 +19,7 @@ from benchmarks.restgan_figures import (
     word_accuracy,
 )
 from benchmarks.restgan_pictures import WORDS, fitting_products, shown_queries
-from benchmarks.restgan_runs import COSTS, DRAWN, REAL, SAMPLES, Run, ground
+from benchmarks.restgan_runs import COSTS, DRAWN, REAL, SAMPLES, SCALES, Run, ground, runs
 from benchmarks.restgan_targets import cost_share, targets, verdict
 from catalog.errors import SelvedgeError
 from evaluation.hierarchical import CrossedResamples, Resampled
@@ -108,10 +108,25 @@ def test_a_verdict_names_an_open_interval():
 
 
 def test_only_seeds_that_all_rungs_have_are_compared(tmp_path):
-    assert shared_seeds({"stackgan": (0, 1, 2), "restgan": (2, 0)}, DRAWN, 1, tmp_path) == (0, 2)
+    assert shared_seeds({"stackgan": (0, 1, 2), "restgan": (2, 0)}, DRAWN, 32, tmp_path) == (0, 2)
     for finished in ({}, {"stackgan": (0,), "restgan": (1,)}):
         with pytest.raises(SelvedgeError, match=r"restgan_runs --out .* --photographs. makes"):
-            shared_seeds(finished, REAL, 1, tmp_path)
+            shared_seeds(finished, REAL, 32, tmp_path)
+
+
+def test_every_side_has_its_own_runs_and_photographs_are_not_enlarged_to_128():
+    found = {side: [run for data in (DRAWN, REAL) for run in runs(data, side)] for side in SCALES}
+    assert all(run.settings.sides[-1] == side for side, of in found.items() for run in of)
+    assert len({run.name for of in found.values() for run in of}) == sum(map(len, found.values())) == 25 + 15 + 4 + 5
+    assert {run.data for run in found[128]} == {DRAWN}
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has the GPU that is asked for")
+def test_runs_for_a_gpu_are_refused_where_none_is(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["restgan_runs", "--out", str(tmp_path / "out"), "--gpu"])
+    with pytest.raises(SystemExit, match="needs a CUDA device"):
+        restgan_runs.main()
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +138,7 @@ def out(tmp_path_factory) -> Path:
     write_bottoms(with_parts(synthetic_bottoms(480)), place / DRAWN / "bottoms-32")
     bottoms = read_bottoms(place / DRAWN / "bottoms-32")
     save_judge(train_judge(bottoms, JudgeSettings(epochs=12, device="cpu")), place / DRAWN / "judge-32.safetensors")
-    bottoms, judge, queries = ground(DRAWN, 1, place)
+    bottoms, judge, queries = ground(DRAWN, 32, place)
     for variant in VARIANTS:
         run = Run(DRAWN, variant, 0)
         torch.manual_seed(len(variant))
@@ -132,14 +147,14 @@ def out(tmp_path_factory) -> Path:
         folder = place / "runs" / run.name
         save_artefact(folder / "model", model)
         save_file(draw_samples(model, judge, queries), folder / SAMPLES)
-        legs = [{"images": 20_000 * leg, "cpu_seconds": 30.0, "kid": 1 / leg} for leg in (1, 2, 3)]
+        legs = [{"images": 20_000 * leg, "seconds": 30.0, "kid": 1 / leg} for leg in (1, 2, 3)]
         (folder / COSTS).write_text(json.dumps(legs))
     torch.set_num_threads(before)
     return place
 
 
 def test_untrained_models_miss_and_real_pictures_show_their_words(out):
-    ladder = measure_ladder(DRAWN, 1, out)
+    ladder = measure_ladder(DRAWN, 32, out)
     assert list(ladder.rungs) == list(VARIANTS) and ladder.seeds == (0,)
     for figures in ladder.rungs.values():
         assert figures["words/all"].value < 0.6 < ladder.real["words/all"].value
@@ -155,7 +170,7 @@ def test_untrained_models_miss_and_real_pictures_show_their_words(out):
 
 
 def test_where_real_pictures_are_no_ceiling_the_target_says_so(out):
-    ladder = measure_ladder(DRAWN, 1, out)
+    ladder = measure_ladder(DRAWN, 32, out)
     ladder.rungs["stackgan-aux"]["words/all"] = figure(0.999, 1e-4)
     ladder.real["words/all"] = figure(0.9)
     first = targets(ladder)[0]
@@ -167,7 +182,7 @@ def test_report_and_saved_files_hold_every_rung(out, tmp_path, monkeypatch, caps
     restgan_ladder.main()
     printed = capsys.readouterr()
     assert all(printed.out.count(f"| {label} |") == 4 for label in restgan_ladder.LABELS.values())
-    assert "of 5 seeds (a) StackGAN has 1" in printed.out and "stage 2" in printed.err
+    assert "of 5 seeds (a) StackGAN has 1" in printed.out and "at 64 pixels" in printed.err
     saved = json.loads((tmp_path / "restgan_ladder.json").read_text())["drawn-32"]
     assert set(saved["rungs"]) == set(VARIANTS) and len(saved["artefacts"]) == len(VARIANTS)
     assert all((tmp_path / "images" / f"restgan_{name}.png").stat().st_size < 400_000
@@ -175,7 +190,7 @@ def test_report_and_saved_files_hold_every_rung(out, tmp_path, monkeypatch, caps
 
 
 def test_real_products_on_top_fit_what_was_said_so_far(out):
-    bottoms, judge, _ = ground(DRAWN, 1, out)
+    bottoms, judge, _ = ground(DRAWN, 32, out)
     held_out = bottoms.of("test")
     shown = shown_queries(held_out)
     assert (shown.lengths == WORDS).all()
