@@ -63,7 +63,7 @@ def word_sequences(chosen: pd.DataFrame, learn: np.ndarray) -> Titles:
     known = frozenset(name for name in map(colour_name, chosen["base_colour"]) if name)
     known = frozenset(canonical(name, known) for name in known)
     titles = [plain_words(title) if isinstance(title, str) else [] for title in chosen["product_display_name"]]
-    attributes = [value if isinstance(value, Mapping) else {} for value in chosen["attributes"]]
+    attributes = [_mapping(value) for value in chosen["attributes"]]
     values = value_words(attributes)
     kept_words = frozenset().union(*values.values()) | known | set(IMPLIED_TYPES)
     brands = find_brands(titles, chosen["brand"])
@@ -83,6 +83,15 @@ def word_sequences(chosen: pd.DataFrame, learn: np.ndarray) -> Titles:
         details += attribute_words(attributes[row], values, details)
         sequences.append(list(dict.fromkeys(word for word in [*head, *details] if word))[:MAX_PLACES])
     return Titles(colours, sequences)
+
+
+def _mapping(value: Any) -> Mapping[str, str]:
+    """A product's attributes. Pairs, which a table read without `catalog.tables.read_frame` has, would say nothing."""
+    if value is None or isinstance(value, float):  # NaN: the catalogue has none
+        return {}
+    if not isinstance(value, Mapping):
+        raise TypeError(f"attributes are a {type(value).__name__}, not a mapping; read tables with read_frame")
+    return value
 
 
 def colour_name(value: Any) -> str:

@@ -121,3 +121,9 @@ def test_what_is_held_out_teaches_no_rule() -> None:
 def test_a_long_title_is_cut() -> None:
     title = "Fennick Women " + " ".join(f"{letter}oo{letter}" for letter in "abcdefghijklmnopq")
     assert len(sequences({"product_display_name": title})[0].split()) == MAX_PLACES
+
+
+def test_attributes_as_a_table_has_them_before_read_frame_are_refused_not_passed_over() -> None:
+    with pytest.raises(TypeError, match="a list, not a mapping; read tables with read_frame"):
+        sequences({"attributes": [("Fit", "Slim Fit")]})
+    assert sequences({"attributes": None}) == sequences({"attributes": float("nan")}) == ["women black pants"]
