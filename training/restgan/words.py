@@ -64,6 +64,13 @@ SINGULAR: Mapping[str, str] = {
 }  # fmt: skip
 """One spelling of each detail; a general rule would make "jean" and "dres" of "jeans" and "dress"."""
 
+READ_AS: Mapping[str, str] = {
+    "capri": "cropped", "ankle": "cropped", "skinny": "slim", "fitted": "slim", "baggy": "loose", "relaxed": "loose",
+    "oversized": "loose", "plaid": "checked", "tartan": "checked", "graphic": "printed", "plain": "solid",
+    "spotted": "dot",
+}  # fmt: skip
+"""Details that another word comes near to: what a shopper's word is read as by a vocabulary that has only the other."""
+
 STOP_WORDS = frozenset((
     "a", "an", "and", "any", "at", "by", "for", "from", "in", "is", "it", "its", "kid", "kids", "my", "new", "of", "on",
     "or", "our", "pack", "pair", "please", "set", "some", "style", "the", "this", "to", "us", "uk", "with", "wear",
@@ -120,7 +127,7 @@ class Vocabulary:
         """A shopper's words as ids, clusters and mentions.
 
         Words that say nothing (stop words, sizes, numbers) take no place; so does a second type, colour or gender: the
-        first names the class, as in the titles.
+        first names the class, as in the titles. A detail that is not known is read as its near one (`READ_AS`).
 
         Raises:
             SelvedgeError: the query is empty, holds markup, another script than Latin or more than 40 words, or no
@@ -128,7 +135,7 @@ class Vocabulary:
         """
         text = query if isinstance(query, str) else " ".join(query)
         refuse_query(text)
-        texts = read_words(text, colours.words)
+        texts = list(dict.fromkeys(map(self._read_as, read_words(text, colours.words))))
         ids = np.array([self.id_of(word) for word in texts], np.int64)
         if not (ids != UNKNOWN).any():
             raise SelvedgeError(
@@ -137,6 +144,11 @@ class Vocabulary:
             )
         clusters, mentioned, labels = meaning(texts, colours)
         return EncodedQuery(ids, len(ids), clusters, mentioned, labels, tuple(texts))
+
+    def _read_as(self, word: str) -> str:
+        """The word, or the near one that this vocabulary has instead."""
+        near = READ_AS.get(word, word)
+        return near if self.id_of(word) == UNKNOWN != self.id_of(near) else word
 
     def to_json(self) -> dict[str, Any]:
         """The words in order, with `sha256` over them."""

@@ -85,6 +85,16 @@ def test_an_unknown_colour_word_is_an_unknown_word_however_near_its_spelling() -
     assert query.labels[1] == -1
 
 
+def test_a_detail_that_is_not_known_is_read_as_its_near_one_and_said_once() -> None:
+    vocabulary = build_vocabulary([["slim", "cropped", "striped"]] * 5, COLOURS)
+    assert vocabulary.encode("women black pants petite capri", COLOURS).texts[3:] == ("petite", "cropped")
+    assert vocabulary.encode("slim skinny jeans", COLOURS).texts == ("slim", "jeans")
+    of_its_own = build_vocabulary([["capri", "cropped"]] * 5, COLOURS)
+    assert of_its_own.encode("red capris", COLOURS).texts == ("red", "capri")
+    of_neither = build_vocabulary([], COLOURS)
+    assert of_neither.encode("red capris", COLOURS).words[1] == UNKNOWN
+
+
 @given(
     st.lists(
         st.sampled_from([*VOCABULARY.words[2:], "womens", "navy", "frobnicated", "with", "42"]), min_size=1, max_size=12
