@@ -19,5 +19,5 @@ if ! "$python" -c 'import torch, sys; sys.exit(not torch.cuda.is_available())' 2
 fi
 export PYTHONUNBUFFERED=1 HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
 "$python" -m benchmarks.gpu_blip2 "$out" 2>&1 | tee "$out/gpu.log"
-"$python" -m benchmarks.restgan_runs --gpu --out "$out/restgan" 2>&1 | tee "$out/restgan.log"
+"$python" -m benchmarks.restgan_runs --gpu --workers 5 --out "$out/restgan" 2>&1 | tee "$out/restgan.log"
 "$python" -m benchmarks.restgan_ladder --out "$out/restgan" | tee "$out/restgan.md"

@@ -132,7 +132,7 @@ def finish(run: Run, out: Path) -> str:
     for images in run.scale.legs[len(costs) :]:
         result = train_restgan(bottoms, replace(run.settings, images=images), folder, Lines(run.name))
         spent = result.cpu_seconds if device == "cpu" else result.seconds
-        kid = distance(load_artefact(result.artefact, device=device), judge, queries)
+        kid = _distance(load_artefact(result.artefact, device=device), judge, queries)
         costs.append({"images": images, "seconds": round(spent - sum(leg["seconds"] for leg in costs), 1), "kid": kid})
         publish_bytes(json.dumps(costs).encode(), folder / COSTS)
     samples = draw_samples(load_artefact(folder / "model", device=device), judge, queries)
@@ -146,7 +146,7 @@ def kept_samples(run: Run, out: Path) -> dict[str, np.ndarray] | None:
     return load_file(place) if place.exists() else None
 
 
-def distance(model: RestganModel, judge: Judge, queries: Queries) -> float:
+def _distance(model: RestganModel, judge: Judge, queries: Queries) -> float:
     """KID of what a model draws for all held-out queries, on the judge's features."""
     some = queries.held_out
     real = judge.features(some.pictures)
