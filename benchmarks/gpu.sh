@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Everything that wants an accelerator, in one command: benchmarks/gpu.sh OUT
 # Needs a python3 (or $PYTHON) with torch, transformers, tokenizers and peft for BLIP-2, and with torch, pandas, pyarrow,
-# scipy, scikit-image, skia-python, universal-pathlib and threadpoolctl for ReStGAN; nothing is installed or downloaded.
+# scipy, scikit-image, skia-python (which needs libEGL), universal-pathlib and threadpoolctl for ReStGAN; nothing is
+# installed or downloaded.
 set -euo pipefail
 
 if [ $# -ne 1 ]; then

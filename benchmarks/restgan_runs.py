@@ -50,12 +50,11 @@ class Scale:
     """One size of the ladder.
 
     Attributes:
-        size, stages: as in `RestganSettings`. legs: images seen, in all, after each leg of a training.
+        stages: as in `RestganSettings`. legs: images seen, in all, after each leg of a training.
         rungs: that are trained. seeds: how many of each, by data set.
         device: of the training. On a GPU a leg costs seconds by the wall, on a CPU of this process's core.
     """
 
-    size: int
     stages: int
     legs: tuple[int, ...]
     rungs: tuple[str, ...]
@@ -64,11 +63,10 @@ class Scale:
 
 
 SCALES = {  # by the side of the last stage's pictures, pixels
-    32: Scale(32, 1, (20_000, 40_000, 60_000, 80_000, 100_000), tuple(VARIANTS), {DRAWN: 5, REAL: 3}),
-    64: Scale(32, 2, (50_000, 100_000), STAGE_TWO, {DRAWN: 1, REAL: 1}),
-    128: Scale(64, 2, (50_000, 100_000, 150_000), tuple(VARIANTS), {DRAWN: 1}, device="cuda"),
+    32: Scale(1, (20_000, 40_000, 60_000, 80_000, 100_000), tuple(VARIANTS), {DRAWN: 5, REAL: 3}),
+    64: Scale(2, (50_000, 100_000), STAGE_TWO, {DRAWN: 1, REAL: 1}),
+    128: Scale(2, (50_000, 100_000, 150_000), tuple(VARIANTS), {DRAWN: 1}, device="cuda"),
 }
-CPU_SIDES, GPU_SIDES = (32, 64), (128,)
 
 
 @dataclass(frozen=True)
@@ -91,7 +89,8 @@ class Run:
     @property
     def settings(self) -> RestganSettings:
         own = self.scale
-        base = replace(SETTINGS, size=own.size, stages=own.stages, device=own.device, seed=self.seed)
+        size = self.side >> (own.stages - 1)
+        base = replace(SETTINGS, size=size, stages=own.stages, device=own.device, seed=self.seed)
         return replace(base, variant=self.variant)  # type: ignore[arg-type]
 
 
@@ -168,7 +167,7 @@ def main() -> None:
     parser.add_argument("--gpu", action="store_true", help="the runs at 128 pixels, on a GPU, instead of the others")
     parser.add_argument("--workers", type=int, default=2, help="trainings side by side, one thread each")
     arguments = parser.parse_args()
-    sides = GPU_SIDES if arguments.gpu else CPU_SIDES
+    sides = [side for side, scale in SCALES.items() if (scale.device != "cpu") == arguments.gpu]
     if arguments.gpu and not torch.cuda.is_available():
         raise SystemExit("restgan_runs: --gpu needs a CUDA device, and torch sees none on this machine.")
     data = [DRAWN, *([REAL] if arguments.photographs else [])]
