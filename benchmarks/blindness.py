@@ -32,11 +32,11 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from catalog.schema import load_schema
-from labeling.review.items import Slot
-from labeling.review.kinds import AttributeCards, Descriptions, PairKind
-from labeling.review.rounds import gather_material
-from labeling.review.strips import PictureStrips, word_cards
-from labeling.review.tasks import make_pair
+from labeling.review.pairs.items import Slot
+from labeling.review.pairs.kinds import AttributeCards, Descriptions, PairKind
+from labeling.review.pairs.strips import PictureStrips, word_cards
+from labeling.review.rounds.registration import gather_material
+from labeling.review.rounds.tasks import make_pair
 
 COLOURS = ("Black", "White", "Blue", "Green", "Red", "Yellow")
 ARTICLES = ("Shirts", "Dresses", "Handbags", "Heels")

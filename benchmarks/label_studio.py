@@ -54,7 +54,7 @@ class Tasks:
 
     def __init__(self, number: int, work: Path) -> None:
         from catalog.drawn import draw_catalogue
-        from labeling.review.rendering import picture_uri
+        from labeling.review.pairs.rendering import picture_uri
 
         drawn = draw_catalogue(work / "drawn", products=20, seed=5).path
         self._photos = [picture_uri(place.read_bytes(), place.name) for place in (drawn / "images").glob("*.jpg")]

@@ -32,8 +32,8 @@ from catalog.workspace import SUMMARY_FILE, Catalogue, open_catalogue, read_into
 from evaluation.answers import normalise
 from evaluation.plots import score_plot
 from evaluation.scores import ALL, CANDIDATE, FLOOR, ScoreSettings, intervals_apart, score_subjects
-from orchestration.evaluation_run import LabelledCatalogue, score_artefact
 from training.blip2.candidate import train_candidate
+from training.blip2.scoring import LabelledCatalogue, score_artefact
 from training.blip2.settings import CandidateSettings, ContinuationSettings, LoraSettings
 from training.catalogue import CatalogueTables, gather_tables
 from training.reporting import Silent

@@ -1,7 +1,7 @@
 """A contact sheet of a catalogue: many products on one page, to be looked at by a person.
 
 Belongs here: choosing pictures evenly and arranging them. Not here: drawing new ones (drawn/sheet.py), what Dagster's
-page shows (orchestration/pictures.py).
+page shows (orchestration/assets/metadata.py).
 """
 
 import io

@@ -1,7 +1,7 @@
 """What a registered attribute model does in MLflow: pictures and questions in, answers and confidences out.
 
 Belongs here: turning a request into pictures and questions, and refusing what is neither. Not here: answering
-(training/blip2/artefact.py), registering (orchestration/registry.py).
+(training/blip2/artefact.py), registering (orchestration/registry/registry.py).
 
 MLflow logs this file as the model's code ("models from code") and runs the installed `selvedge` package beside it;
 weights, preprocessing, prompt and schema come from the artefact folder, so nothing is pickled and no code travels
@@ -32,7 +32,7 @@ from catalog.schema import AttributeSchema
 from inference.refused_request import RefusedRequest
 from training.blip2.artefact import AttributeModel, Question, load_artefact
 
-ARTEFACT_KEY = "model"  # as orchestration/registry.py logs it
+ARTEFACT_KEY = "model"  # as orchestration/registry/registry.py logs it
 LIMITS = Limits(pixels=50_000_000, image_bytes=16 * 2**20)
 MOST_ROWS = 64
 MOST_QUESTIONS = 64  # about one picture

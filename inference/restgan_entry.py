@@ -1,7 +1,7 @@
 """What a registered ReStGAN does in MLflow: words in, a picture after each of them out.
 
 Belongs here: turning a request into queries, and refusing what is none. Not here: drawing (training/restgan/
-sampling.py), which words can be read (training/restgan/words.py), registering (orchestration/registry.py).
+sampling.py), which words can be read (training/restgan/words.py), registering (orchestration/registry/registry.py).
 
 MLflow logs this file as the model's code ("models from code") and runs the installed `selvedge` package beside it, as
 for mlflow_entry.py. It imports what drawing needs and nothing else: a server of pictures has no use for transformers.
@@ -31,7 +31,7 @@ from training.restgan.grids import encoded_png
 from training.restgan.sampling import RestganModel, load_artefact
 from training.restgan.words import UNKNOWN, EncodedQuery
 
-ARTEFACT_KEY = "model"  # as orchestration/registry.py logs it
+ARTEFACT_KEY = "model"  # as orchestration/registry/registry.py logs it
 MOST_ROWS = 64
 MOST_PICTURES = 640  # of all rows together: ten words a row, seconds on two cores
 SEEDS = range(-(2**63), 2**63)  # a long

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from orchestration.settings import Settings
+from orchestration.runtime.settings import Settings
 from tests.ports import free_port
 
 # A job that a shell runs in the background ignores Ctrl-C, and so would every command that a test interrupts.
@@ -17,7 +17,7 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 @pytest.fixture(scope="session")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """Settings of a home whose MLflow server runs. Tests share it: give experiments and families names of their own."""
-    from orchestration.services import tracking_server
+    from orchestration.runtime.services import tracking_server
 
     settings = Settings(home=tmp_path_factory.mktemp("services"), mlflow_port=free_port())
     with tracking_server(settings):

@@ -1,7 +1,7 @@
 """Products: which of a drop can be found, and the vector of each one's picture.
 
 Belongs here: the rows of the index, not computing again what still holds. Not here: what is a bottom and how a garment
-is cut (training/restgan/garments.py: the same code as in training), where the rows are kept (index.py).
+is cut (catalog/garments.py: the same code as in training), where the rows are kept (index.py).
 
 A vector depends on the picture and the judge alone, so a product keeps its vector when a new candidate of the same
 judge becomes champion.
@@ -16,8 +16,8 @@ import pandas as pd
 import pyarrow as pa
 
 from catalog.errors import SelvedgeError
+from catalog.garments import BOTTOMS, choose_bottoms, cut_garments
 from training.reporting import Reporter
-from training.restgan.garments import BOTTOMS, choose_bottoms, cut_garments
 from training.restgan.judge import Judge
 
 FORMAT = 1  # of `input_hash`: what a vector depends on beside the judge

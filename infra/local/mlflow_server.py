@@ -1,7 +1,7 @@
 """The MLflow server of this machine: its database brought up to date once, then one small server process.
 
-Belongs here: how MLflow is started. Not here: what is logged (orchestration/tracking.py) and what a champion is
-(orchestration/registry.py).
+Belongs here: how MLflow is started. Not here: what is logged and what a champion is
+(orchestration/registry/).
 
 Two facts shape this file, both seen with MLflow 3.17: six processes that opened a fresh SQLite file together all failed
 and left it unusable, so the database is made whole before anything may open it; and a server starts seven helper

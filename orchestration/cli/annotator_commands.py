@@ -1,11 +1,12 @@
 """`selvedge review annotator`, `login`, `vote` and `simulate`: those who vote, people or not.
 
 Belongs here: options and results. Not here: rounds (review_commands.py), accounts and tokens
-(orchestration/review/server.py).
+(orchestration/runtime/label_studio.py).
 """
 
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -48,11 +49,11 @@ def vote(
         raise SelvedgeError(
             "scripted annotators are no people, and a verdict on their ballots is marked so; add --simulated to go on."
         )
-    from labeling.review.annotators import ScriptedAnnotator
-    from orchestration.ledger import open_ledger
-    from orchestration.review.scripted import vote as let_vote
-    from orchestration.review.server import connect
-    from orchestration.settings import load_settings
+    from labeling.review.rounds.annotators import ScriptedAnnotator
+    from labeling.review.rounds.scripted import vote as let_vote
+    from orchestration.registry.ledger import open_ledger
+    from orchestration.runtime.label_studio import account_of, connect
+    from orchestration.runtime.settings import load_settings
 
     began = time.monotonic()
     settings = load_settings()
@@ -65,7 +66,14 @@ def vote(
         for number in range(1, raters + 1)
     ]
     with reporting() as reporter:
-        voted = let_vote(settings, ledger, connect(settings), name, people, ballots, reporter.progress)
+        voted = let_vote(
+            partial(account_of, settings, connect(settings)),
+            ledger,
+            name,
+            people,
+            ballots,
+            reporter.progress,
+        )
     values = {"round": name, "votes": voted.votes, "simulated": True, "seconds": time.monotonic() - began}
     emit("review vote", as_json, values)
 
@@ -81,7 +89,7 @@ def simulate(
     as_json: JsonFlag = False,
 ) -> None:
     """Judge rounds of a known truth: how often it is found, and after how many ballots. No server."""
-    from orchestration.review.simulation import simulate_rounds
+    from labeling.review.rounds.simulation import simulate_rounds
 
     began = time.monotonic()
     with reporting() as reporter:
@@ -104,8 +112,8 @@ def login(
     as_json: JsonFlag = False,
 ) -> None:
     """Store the token of your team's Label Studio in a file that only you read."""
-    from orchestration.review.server import store_token
-    from orchestration.settings import load_settings
+    from orchestration.runtime.label_studio import store_token
+    from orchestration.runtime.settings import load_settings
 
     settings = load_settings()
     owner = store_token(settings, _asked_token(token_file))
@@ -117,8 +125,8 @@ def add(
     as_json: JsonFlag = False,
 ) -> None:
     """Make an account for one annotator; the password goes into a file that only you read."""
-    from orchestration.review.server import add_annotator
-    from orchestration.settings import load_settings
+    from orchestration.runtime.label_studio import add_annotator
+    from orchestration.runtime.settings import load_settings
 
     settings = load_settings()
     made, place = add_annotator(settings, email)

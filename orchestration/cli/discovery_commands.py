@@ -45,7 +45,7 @@ def discover(
     """Search products by pictures that follow the words: a page until Ctrl-C, or one query."""
     import torch
 
-    from orchestration.settings import load_settings
+    from orchestration.runtime.settings import load_settings
 
     began = time.monotonic()
     if out is not None and query is None:
@@ -75,8 +75,8 @@ def _model(model: str) -> "DiscoveryModel":
     if model != CHAMPION:
         folder = model_folder(model)
         return load_model(folder, f"file://{folder}")
-    from orchestration.registry import Registry
-    from orchestration.settings import load_settings
+    from orchestration.registry.registry import Registry
+    from orchestration.runtime.settings import load_settings
 
     registry = Registry(load_settings())
     champion = registry.champion(FAMILY)
@@ -92,7 +92,7 @@ def _index(model: "DiscoveryModel", catalog: Path | None) -> "ProductIndex":
         SelvedgeError: the home's index is of another model or empty, or the catalogue holds no bottoms.
     """
     from inference.discovery.index import FOLDER, open_index
-    from orchestration.settings import load_settings
+    from orchestration.runtime.settings import load_settings
 
     if catalog is None:
         index = open_index(load_settings().objects() / FOLDER, model)

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from catalog.errors import SelvedgeError
-from orchestration.cli.by_hand.blip2_attributes import FEATURES_FOLDER
 from orchestration.cli.families import BLIP2_ATTRIBUTES
 from orchestration.cli.model_commands import model_folder
 from orchestration.cli.results import JsonFlag, emit
 from orchestration.cli.terminal import reporting
+from orchestration.families.blip2_attributes.by_hand import FEATURES_FOLDER
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,8 +100,8 @@ def _descriptions(catalog: Path, out: Path, as_json: bool) -> None:
     from catalog.workspace import open_catalogue
     from inference.descriptions.journal import Journal
     from inference.descriptions.publish import describe
-    from orchestration.settings import load_settings
-    from orchestration.writers import description_writer
+    from orchestration.defs.inference.writers import description_writer
+    from orchestration.runtime.settings import load_settings
 
     began = time.monotonic()
     catalogue = open_catalogue(catalog)
@@ -145,8 +145,8 @@ def _find_model(model: str) -> tuple[Path, str]:
     if model != CHAMPION:
         folder = model_folder(model)
         return folder, f"file://{folder}"
-    from orchestration.registry import Registry
-    from orchestration.settings import load_settings
+    from orchestration.registry.registry import Registry
+    from orchestration.runtime.settings import load_settings
 
     registry = Registry(load_settings())
     champion = registry.champion(BLIP2_ATTRIBUTES)

@@ -6,8 +6,8 @@ Belongs here: putting them between their marks. Not here: the declarations (resu
 import sys
 from pathlib import Path
 
-from orchestration import settings
 from orchestration.cli import results
+from orchestration.runtime import settings
 
 
 def written(page: str) -> str:

@@ -13,11 +13,11 @@ import typer
 
 from catalog.errors import SelvedgeError
 from orchestration.cli.by_hand import BY_HAND
-from orchestration.cli.by_hand.work import ByHand, Scored, ToScore
 from orchestration.cli.families import FamilyArgument, known_family
 from orchestration.cli.folders import whole_folder
 from orchestration.cli.results import RESULTS, JsonFlag, emit
 from orchestration.cli.terminal import reporting
+from orchestration.families.by_hand import ByHand, Scored, ToScore
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +65,7 @@ def evaluate(
     """Score a model beside its base, the floors and the ceilings."""
     work = BY_HAND[known_family(family)]
     _refuse_options(family, work, cnn=cnn)
-    from orchestration.evaluation_run import Incumbent
+    from training.blip2.scoring import Incumbent
 
     began = time.monotonic()
     folder = model_folder(model)
@@ -158,7 +158,7 @@ def _figures(scored: Scored) -> dict[str, Any]:
 
 def _picture_figures(own: "pd.DataFrame") -> dict[str, dict[str, float]] | None:
     """Figures about whole pictures, of a family that draws some."""
-    from orchestration.restgan_scoring import PICTURES
+    from training.restgan.scoring import PICTURES
 
     found = own[own["attribute"] == PICTURES]
     return {

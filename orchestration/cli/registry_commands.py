@@ -19,10 +19,10 @@ from orchestration.cli.terminal import say
 if TYPE_CHECKING:
     import dagster as dg
 
-    from labeling.review.records import PromotionRecord
-    from orchestration.family import Family
-    from orchestration.registry import Registry
-    from orchestration.settings import Settings
+    from labeling.review.ledger.records import PromotionRecord
+    from orchestration.families.contract import Family
+    from orchestration.registry.registry import Registry
+    from orchestration.runtime.settings import Settings
 
 
 def add_to(app: typer.Typer) -> None:
@@ -39,11 +39,11 @@ def promote(
 ) -> None:
     """Make a candidate champion, if its evidence says so. A refusal is told and exits with 1."""
     known_family(family)
-    from orchestration.family_evidence import whole_evidence
-    from orchestration.ledger import open_ledger
-    from orchestration.promotion import promote as move
-    from orchestration.resources import Tables
-    from orchestration.settings import load_settings
+    from orchestration.assets.published import Tables
+    from orchestration.graph.evidence import whole_evidence
+    from orchestration.registry.ledger import open_ledger
+    from orchestration.registry.promotion import promote as move
+    from orchestration.runtime.settings import load_settings
 
     settings = load_settings()
     with _home(settings, family) as (instance, declared, registry):
@@ -72,8 +72,8 @@ def rollback(
 ) -> None:
     """Make the previous champion champion again."""
     known_family(family)
-    from orchestration.promotion import rollback as move_back
-    from orchestration.settings import load_settings
+    from orchestration.registry.promotion import rollback as move_back
+    from orchestration.runtime.settings import load_settings
 
     with _home(load_settings(), family) as (_, _, registry):
         record = move_back(registry, family, reason)
@@ -98,9 +98,9 @@ def history(
     """Say who was champion on a date, and every move of the alias until then. Asks the ledger alone."""
     known_family(family)
     moment = None if at is None else _moment(at)
-    from orchestration.ledger import open_ledger
-    from orchestration.promotion import as_told
-    from orchestration.settings import load_settings
+    from orchestration.registry.ledger import open_ledger
+    from orchestration.registry.promotion import as_told
+    from orchestration.runtime.settings import load_settings
 
     ledger = open_ledger(load_settings()).promotions
     made = ledger.champion(family) if moment is None else ledger.champion_at(family, moment)
@@ -133,8 +133,8 @@ def _line(record: "PromotionRecord") -> str:
 
 def status(as_json: JsonFlag = False) -> None:
     """Say which services run, who is champion and what is published."""
-    from orchestration.services import links
-    from orchestration.settings import load_settings
+    from orchestration.runtime.services import links
+    from orchestration.runtime.settings import load_settings
 
     settings = load_settings()
     families, warnings = _families(settings)
@@ -151,13 +151,13 @@ def status(as_json: JsonFlag = False) -> None:
 @contextmanager
 def _home(settings: "Settings", family: str) -> "Iterator[tuple[dg.DagsterInstance, Family, Registry]]":
     """The home's instance, the declaration and the registry; afterwards Dagster knows who is champion."""
-    from orchestration.build import FAMILIES as DECLARED
-    from orchestration.family import families_by_name
-    from orchestration.family_sensors import report_champion
-    from orchestration.instance import open_instance
-    from orchestration.ledger import open_ledger
-    from orchestration.promotion_repair import settle
-    from orchestration.registry import Registry
+    from orchestration.families.contract import families_by_name
+    from orchestration.graph.build import FAMILIES as DECLARED
+    from orchestration.graph.sensors import report_champion
+    from orchestration.registry.ledger import open_ledger
+    from orchestration.registry.registry import Registry
+    from orchestration.registry.repair import settle
+    from orchestration.runtime.instance import open_instance
 
     registry = Registry(settings)
     declared = families_by_name(DECLARED)[family]
@@ -173,9 +173,9 @@ def _home(settings: "Settings", family: str) -> "Iterator[tuple[dg.DagsterInstan
 
 def _families(settings: "Settings") -> tuple[dict[str, Any] | None, list[str]]:
     """Aliases, versions and the newest record by family, None when MLflow does not answer; and what was amiss."""
-    from orchestration.promotion import as_told, history
-    from orchestration.promotion_repair import settle
-    from orchestration.registry import Registry
+    from orchestration.registry.promotion import as_told, history
+    from orchestration.registry.registry import Registry
+    from orchestration.registry.repair import settle
 
     try:
         registry = Registry(settings)

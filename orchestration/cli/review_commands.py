@@ -16,15 +16,15 @@ from catalog.errors import SelvedgeError
 from orchestration.cli import annotator_commands
 from orchestration.cli.annotator_commands import RoundArgument
 from orchestration.cli.by_hand import BY_HAND
-from orchestration.cli.by_hand.work import ToCompare
 from orchestration.cli.families import FamilyArgument, known_family
 from orchestration.cli.model_commands import model_folder
 from orchestration.cli.results import JsonFlag, emit
 from orchestration.cli.terminal import reporting, say
+from orchestration.families.by_hand import ToCompare
 
 if TYPE_CHECKING:
     from evaluation.preference_plan import PreferencePlan
-    from orchestration.review.rounds import Standing
+    from labeling.review.rounds.judging import Standing
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 annotator_commands.add_to(app)
@@ -66,10 +66,10 @@ def open_(
     work = BY_HAND[known_family(family)]
     began = time.monotonic()
     _one_source(candidate, model, champion, catalog)
-    from orchestration.ledger import open_ledger
-    from orchestration.review.opening import RoundRequest, open_round
-    from orchestration.review.server import connect
-    from orchestration.settings import load_settings
+    from labeling.review.rounds.opening import RoundRequest, open_round
+    from orchestration.registry.ledger import open_ledger
+    from orchestration.runtime.label_studio import connect
+    from orchestration.runtime.settings import load_settings
 
     settings = load_settings()
     rules = _rules(plan)
@@ -86,7 +86,7 @@ def open_(
     items, overlap = items or settings.review_items, overlap or settings.review_overlap
     request = RoundRequest(family, called, what, items, overlap, seed, rules, name, gold)
     with reporting() as reporter:
-        opened = open_round(settings, open_ledger(settings), server, request, contest, reporter.progress)
+        opened = open_round(settings.rounds(), open_ledger(settings), server, request, contest, reporter.progress)
     registered = opened.round.plan
     values = {
         "round": registered.round_id,
@@ -111,9 +111,9 @@ def status(
     as_json: JsonFlag = False,
 ) -> None:
     """Say how rounds stand at their last pull: ballots, interval, and how many ballots are still needed."""
-    from orchestration.ledger import open_ledger
-    from orchestration.review.rounds import standing
-    from orchestration.settings import load_settings
+    from labeling.review.rounds.judging import standing
+    from orchestration.registry.ledger import open_ledger
+    from orchestration.runtime.settings import load_settings
 
     ledger = open_ledger(load_settings())
     names = [name] if name else [one.plan.round_id for one in ledger.rounds()]
@@ -127,10 +127,10 @@ def status(
 @app.command("sync")
 def sync(name: RoundArgument, as_json: JsonFlag = False) -> None:
     """Pull a round's ballots from Label Studio into the ledger; pulling twice adds nothing."""
-    from orchestration.ledger import open_ledger
-    from orchestration.review.rounds import sync_round
-    from orchestration.review.server import connect
-    from orchestration.settings import load_settings
+    from labeling.review.rounds.judging import sync_round
+    from orchestration.registry.ledger import open_ledger
+    from orchestration.runtime.label_studio import connect
+    from orchestration.runtime.settings import load_settings
 
     began = time.monotonic()
     settings = load_settings()
@@ -138,7 +138,7 @@ def sync(name: RoundArgument, as_json: JsonFlag = False) -> None:
     ledger.round(name)
     server = connect(settings)
     with reporting() as reporter:
-        pulled = sync_round(settings, ledger, server, name, reporter.progress)
+        pulled = sync_round(settings.rounds(), ledger, server, name, reporter.progress)
     values = {
         "round": name,
         "pull": pulled.pull,
@@ -161,17 +161,17 @@ def close(
     as_json: JsonFlag = False,
 ) -> None:
     """Pull once more, close a round and record its verdict. A judged round gives its verdict again."""
-    from orchestration.ledger import open_ledger
-    from orchestration.review.rounds import close_round, standing, sync_round
-    from orchestration.review.server import connect
-    from orchestration.settings import load_settings
+    from labeling.review.rounds.judging import close_round, standing, sync_round
+    from orchestration.registry.ledger import open_ledger
+    from orchestration.runtime.label_studio import connect
+    from orchestration.runtime.settings import load_settings
 
     settings = load_settings()
     ledger = open_ledger(settings)
     if ledger.round(name).state == "open" and not offline:
         with reporting() as reporter:
-            sync_round(settings, ledger, connect(settings), name, reporter.progress)
-    verdict = close_round(settings, ledger, name, undecided)
+            sync_round(settings.rounds(), ledger, connect(settings), name, reporter.progress)
+    verdict = close_round(settings.rounds(), ledger, name, undecided)
     judged = standing(ledger, name).judgement
     values = {
         "round": name,
@@ -195,12 +195,12 @@ def report(
     as_json: JsonFlag = False,
 ) -> None:
     """Write the page of a judged round: the only place that tells which side was which."""
-    from orchestration.ledger import open_ledger
-    from orchestration.review.report import report_place, write_report
-    from orchestration.settings import load_settings
+    from labeling.review.rounds.report import write_round_report
+    from orchestration.registry.ledger import open_ledger
+    from orchestration.runtime.settings import load_settings
 
     settings = load_settings()
-    place = write_report(settings, open_ledger(settings), name, out or report_place(settings, name))
+    place = write_round_report(settings.rounds(), open_ledger(settings), name, out or settings.round_report(name))
     emit("review report", as_json, {"round": name, "report": str(place)})
 
 

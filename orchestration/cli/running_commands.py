@@ -16,7 +16,7 @@ from orchestration.cli.results import JsonFlag, emit
 from orchestration.cli.terminal import reporting, say
 
 if TYPE_CHECKING:
-    from orchestration.settings import Settings
+    from orchestration.runtime.settings import Settings
 
 
 def add_to(app: typer.Typer) -> None:
@@ -26,10 +26,10 @@ def add_to(app: typer.Typer) -> None:
 
 def up(as_json: JsonFlag = False) -> None:
     """Start Dagster, MLflow and Label Studio, print one link each, and keep them until Ctrl-C."""
-    from orchestration.instance import open_instance
-    from orchestration.recovery import recover
-    from orchestration.services import everything, in_our_words, links
-    from orchestration.settings import load_settings
+    from orchestration.runtime.instance import open_instance
+    from orchestration.runtime.recovery import recover
+    from orchestration.runtime.services import everything, in_our_words, links
+    from orchestration.runtime.settings import load_settings
 
     settings = load_settings()
     with open_instance(settings) as instance:
@@ -48,8 +48,8 @@ def up(as_json: JsonFlag = False) -> None:
 
 def _settle(settings: "Settings") -> None:
     """Complete promotions that a kill cut short and tell of aliases moved by hand; services keep running without it."""
-    from orchestration.promotion_repair import settle
-    from orchestration.registry import Registry
+    from orchestration.registry.registry import Registry
+    from orchestration.registry.repair import settle
 
     try:
         for sentence in settle(Registry(settings), FAMILIES):
@@ -64,8 +64,8 @@ def demo(
     as_json: JsonFlag = False,
 ) -> None:
     """Run the whole lifecycle once and write its report."""
-    from orchestration.demo import run_demo
-    from orchestration.settings import load_settings
+    from orchestration.jobs.demo import run_demo
+    from orchestration.runtime.settings import load_settings
 
     began = time.monotonic()
     settings = load_settings()

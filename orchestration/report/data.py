@@ -7,14 +7,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-
-@dataclass(frozen=True)
-class Picture:
-    """A picture that goes into the page itself."""
-
-    content: bytes
-    kind: str  # image/jpeg or image/png
-    label: str
+from catalog.pages import Picture
 
 
 @dataclass(frozen=True)

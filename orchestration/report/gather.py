@@ -14,11 +14,12 @@ import numpy as np
 import pandas as pd
 
 from catalog.errors import SelvedgeError
-from orchestration.families.blip2_attributes import BLIP2_ATTRIBUTES
-from orchestration.families.restgan import RESTGAN
-from orchestration.family import Family
-from orchestration.family_evidence import evidence_place, newest_round, whole_evidence
-from orchestration.partitions import DROPS, candidate_partitions
+from orchestration.assets.partitions import DROPS, candidate_partitions
+from orchestration.assets.published import Tables, materialised, newest
+from orchestration.families.blip2_attributes.declaration import BLIP2_ATTRIBUTES
+from orchestration.families.contract import Family
+from orchestration.families.restgan.declaration import RESTGAN
+from orchestration.graph.evidence import evidence_place, newest_round, whole_evidence
 from orchestration.report import pictures
 from orchestration.report.data import (
     Answer,
@@ -30,8 +31,7 @@ from orchestration.report.data import (
     QuarantineSample,
     ReportData,
 )
-from orchestration.resources import Tables, materialised, newest
-from orchestration.settings import Settings
+from orchestration.runtime.settings import Settings
 
 SHOWN_PRODUCTS = 12
 STRIP_PRODUCTS = 24
@@ -214,7 +214,7 @@ def _evidence_picture(
 
 def _pictured(home: Home) -> Pictured | None:
     """The newest candidate of restgan; None where none was scored."""
-    from orchestration.restgan_scoring import SCORES_PLOT, STRIP_FILE, WORDS_FILE
+    from training.restgan.scoring import SCORES_PLOT, STRIP_FILE, WORDS_FILE
 
     candidate = home.candidate(RESTGAN)
     if candidate is None:
@@ -247,7 +247,7 @@ def _promotion(home: Home, family: Family, candidate: str | None) -> Promotion |
         return None
     from evaluation.gate import decide
     from evaluation.verdict_gate import rests_on_simulation
-    from orchestration.ledger import open_ledger
+    from orchestration.registry.ledger import open_ledger
 
     scores = materialised(home.instance, "/".join(family.scores.path), candidate) or {}
     promoted = materialised(home.instance, "/".join(family.promotion.path), candidate)
@@ -266,9 +266,8 @@ def _promotion(home: Home, family: Family, candidate: str | None) -> Promotion |
 
 def _judged(home: Home, family: Family, candidate: str | None) -> Judged | None:
     """How the newest candidate's round stands; None where it has none."""
-    from orchestration.ledger import open_ledger
-    from orchestration.review.report import report_place
-    from orchestration.review.rounds import evidence_picture, standing
+    from labeling.review.rounds.judging import evidence_picture, standing
+    from orchestration.registry.ledger import open_ledger
 
     ledger = open_ledger(home.settings)
     found = None if candidate is None else newest_round(ledger, family.name, candidate)
@@ -278,7 +277,7 @@ def _judged(home: Home, family: Family, candidate: str | None) -> Judged | None:
     now = standing(ledger, plan.round_id)
     judgement = now.judgement
     plot = evidence_picture(ledger, found)
-    page = report_place(home.settings, plan.round_id)
+    page = home.settings.round_report(plan.round_id)
     won, lost = judgement.counts["candidate"], judgement.counts["champion"]
     return Judged(
         round_id=plan.round_id,

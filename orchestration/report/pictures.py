@@ -13,9 +13,10 @@ import pandas as pd
 from PIL import Image
 from upath import UPath
 
-from orchestration.families.blip2_attributes import BLIP2_ATTRIBUTES
-from orchestration.report.data import Colour, Picture
-from orchestration.resources import materialised
+from catalog.pages import Picture, small
+from orchestration.assets.published import materialised
+from orchestration.families.blip2_attributes.declaration import BLIP2_ATTRIBUTES
+from orchestration.report.data import Colour
 
 STRIP_SIDE, PHOTO_SIDE = 120, 360  # pixels
 PER_COLOUR = 12  # photographs behind one swatch
@@ -25,15 +26,6 @@ NEAR_WHITE = 238  # of 255: backdrop, not cloth
 def thumbnail(uri: str, side: int, label: str) -> Picture:
     """The standard copy, made small, as a JPEG."""
     return small(UPath(uri).read_bytes(), side, label)
-
-
-def small(content: bytes, side: int, label: str) -> Picture:
-    """A picture file, made small, as a JPEG."""
-    picture = Image.open(io.BytesIO(content)).convert("RGB")
-    picture.thumbnail((side, side), Image.Resampling.LANCZOS)
-    encoded = io.BytesIO()
-    picture.save(encoded, "JPEG", quality=84)
-    return Picture(encoded.getvalue(), "image/jpeg", label)
 
 
 def photo(uri: str, label: str) -> Picture:
@@ -85,6 +77,6 @@ def curves(instance: dg.DagsterInstance, candidate: str | None) -> Picture | Non
 
 
 def embedded(markdown: str, label: str) -> Picture | None:
-    """The picture that `orchestration.pictures.image` put into an asset's metadata; None where there is none."""
+    """The picture that `orchestration.assets.metadata.image` put into an asset's metadata; None where there is none."""
     found = re.search(r"data:(image/\w+);base64,([A-Za-z0-9+/=]+)", markdown)
     return Picture(base64.b64decode(found[2]), found[1], label) if found else None

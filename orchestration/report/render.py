@@ -3,14 +3,12 @@
 Belongs here: turning ReportData into HTML. Not here: where the data comes from (gather.py).
 """
 
-import base64
-import re
 from pathlib import Path
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from orchestration.report.data import Picture, ReportData
+from catalog.pages import STYLE, page_environment
+from orchestration.report.data import ReportData
 
 HERE = Path(__file__).parent
 
@@ -26,26 +24,6 @@ CEILINGS = {
     "ceiling:cnn": "end-to-end CNN on the same rows",
 }
 MODELS = {"base": "base", "champion": "champion", "candidate": "candidate"}
-
-
-def data_uri(picture: Picture) -> str:
-    """The picture as an address that needs no network."""
-    return f"data:{picture.kind};base64,{base64.b64encode(picture.content).decode()}"
-
-
-def powers(text: str) -> str:
-    """Large numbers as people write them: 3.4 × 10⁷ for 3.42e+07."""
-    digits = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-    def written(match: re.Match[str]) -> str:
-        return f"{float(match[1]):.1f} × 10{str(int(match[2])).translate(digits)}"
-
-    return re.sub(r"(\d(?:\.\d+)?)e\+(\d+)", written, text)
-
-
-def sentence(text: str) -> str:
-    """A reason as a sentence of the page: a capital, and numbers as people write them."""
-    return powers(text[:1].upper() + text[1:])
 
 
 def score_rows(scores: pd.DataFrame, metric: str = "macro_f1") -> list[dict]:
@@ -101,17 +79,13 @@ def bars(counts: pd.Series, most: int = 12) -> list[dict]:
 
 def render_report(data: ReportData) -> str:
     """The whole page as HTML text."""
-    environment = Environment(
-        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["data_uri"] = data_uri
-    environment.filters["sentence"] = sentence
+    environment = page_environment(HERE)
     environment.filters["thousands"] = lambda number: f"{number:,}"
     environment.filters["percent"] = lambda share: f"{100 * share:.0f} %"
     environment.filters["score"] = lambda value: "–" if value is None or value != value else f"{value:.2f}"
     return environment.get_template("report.html.jinja").render(
         data=data,
-        css=(HERE / "report.css").read_text(),
+        css=STYLE.read_text(),
         score_rows=score_rows(data.scores),
         slices=[
             ("by type", slice_rows(data.scores, "article_type")),

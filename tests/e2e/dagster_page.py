@@ -9,9 +9,9 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.instance import open_instance
-from orchestration.resources import materialised
-from orchestration.settings import Settings
+from orchestration.assets.published import materialised
+from orchestration.runtime.instance import open_instance
+from orchestration.runtime.settings import Settings
 
 PATIENCE_SECONDS = 480
 LAUNCH = """

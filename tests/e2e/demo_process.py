@@ -19,9 +19,9 @@ from PIL.Image import Image
 
 from catalog import tables
 from evaluation.gate import GateRule
-from orchestration.demo import run_demo
-from orchestration.families.blip2_attributes import BLIP2_ATTRIBUTES, NAME
-from orchestration.settings import Settings
+from orchestration.families.blip2_attributes.declaration import BLIP2_ATTRIBUTES, NAME
+from orchestration.jobs.demo import run_demo
+from orchestration.runtime.settings import Settings
 
 # Weights of noise learn nothing in twelve steps: any candidate passes, so that the road behind the gate is travelled.
 LENIENT = replace(

@@ -5,9 +5,9 @@ from dataclasses import replace
 import dagster as dg
 
 from evaluation.gate import GateRule
-from orchestration.build import build_defs
-from orchestration.families.blip2_attributes import BLIP2_ATTRIBUTES
-from orchestration.settings import Settings
+from orchestration.families.blip2_attributes.declaration import BLIP2_ATTRIBUTES
+from orchestration.graph.build import build_defs
+from orchestration.runtime.settings import Settings
 
 
 def lenient(settings: Settings) -> GateRule:

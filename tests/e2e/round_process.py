@@ -21,19 +21,20 @@ import requests
 from sqlalchemy import Engine, event
 
 from catalog import tables
-from labeling.review import label_studio, rounds
+from labeling.review import label_studio
 from labeling.review.label_studio import LabelStudio
 from labeling.review.label_studio_connection import Connection
-from labeling.review.ledger import Ledger
+from labeling.review.ledger.ledger import Ledger
+from labeling.review.rounds import opening
+from labeling.review.rounds import registration as rounds
+from labeling.review.rounds.judging import judge_if_decided
+from labeling.review.rounds.report import write_round_report
 from orchestration.cli.main import run
-from orchestration.ledger import open_ledger
-from orchestration.review import contest as contests
-from orchestration.review import opening
-from orchestration.review.contest import AnswerContest
-from orchestration.review.report import report_place, write_report
-from orchestration.review.rounds import judge_if_decided
-from orchestration.review.server import connect
-from orchestration.settings import load_settings
+from orchestration.families.blip2_attributes import contest as contests
+from orchestration.families.blip2_attributes.contest import AnswerContest
+from orchestration.registry.ledger import open_ledger
+from orchestration.runtime.label_studio import connect
+from orchestration.runtime.settings import load_settings
 from tests.labeling.review import rounds_for_tests as drawn
 from tests.orchestration.review.drawn_round import compared
 
@@ -114,9 +115,9 @@ def close() -> int:
 def judge() -> int:
     settings = load_settings()
     ledger = open_ledger(settings)
-    found = judge_if_decided(settings, ledger, lambda: connect(settings), ROUND)
+    found = judge_if_decided(settings.rounds(), ledger, lambda: connect(settings), ROUND)
     assert found.verdict is not None
-    write_report(settings, ledger, ROUND, report_place(settings, ROUND))
+    write_round_report(settings.rounds(), ledger, ROUND, settings.round_report(ROUND))
     print(json.dumps({"outcome": found.verdict.outcome}))
     return 0
 

@@ -14,14 +14,14 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from labeling.review.kinds import AttributeCards, Descriptions
 from labeling.review.label_page import label_config
-from labeling.review.rendering import picture_uri
-from labeling.review.strips import PictureStrips
+from labeling.review.pairs.kinds import AttributeCards, Descriptions
+from labeling.review.pairs.rendering import picture_uri
+from labeling.review.pairs.strips import PictureStrips
+from labeling.review.rounds.judging import sync_round
 from orchestration.cli.main import run
-from orchestration.ledger import open_ledger
-from orchestration.review.rounds import sync_round
-from orchestration.review.server import add_annotator, connect
+from orchestration.registry.ledger import open_ledger
+from orchestration.runtime.label_studio import add_annotator, connect
 from tests.e2e.annotator_browser import IN_SIGHT, SIDES, Visit, leaks, tasks_in
 from tests.labeling.review.rounds_for_tests import photo
 from tests.orchestration.review.drawn_strips import artefact_with_base, bottoms_catalogue, made_on
@@ -134,7 +134,7 @@ def test_ten_pairs_are_voted_by_keyboard_and_nothing_received_tells_a_side(
     assert searched == ledger.pairs(name).keys()
     assert leaks(received, names_behind(home, name, compared.digests)) == {}
 
-    pulled = sync_round(home, ledger, connect(home), name)
+    pulled = sync_round(home.rounds(), ledger, connect(home), name)
     assert (pulled.new, pulled.corrected, pulled.void) == (10, 0, ())
     votes = [ballot.annotation for ballot in ledger.ballots(name)]
     assert {one.task_id: (one.side, one.reasons) for one in votes} == pressed

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from catalog.drawn import draw_catalogue
-from orchestration import services
-from orchestration.in_process import keys
-from orchestration.instance import open_instance
-from orchestration.partitions import DROPS
-from orchestration.settings import Settings
+from orchestration.assets.partitions import DROPS
+from orchestration.jobs.in_process import keys
+from orchestration.runtime import services
+from orchestration.runtime.instance import open_instance
+from orchestration.runtime.settings import Settings
 from tests.e2e.dagster_page import Page, wait_for
 from tests.orchestration.micro_base import save_micro_base, save_micro_settings
 from tests.ports import free_port

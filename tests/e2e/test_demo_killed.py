@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from catalog.tables import content_sha256, read_table
-from orchestration.instance import open_instance
-from orchestration.recovery import recover
-from orchestration.settings import Settings
+from orchestration.runtime.instance import open_instance
+from orchestration.runtime.recovery import recover
+from orchestration.runtime.settings import Settings
 from tests.orchestration.micro_base import save_micro_base, save_micro_settings
 from tests.ports import free_port
 

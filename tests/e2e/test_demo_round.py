@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from labeling.review.annotators import ScriptedAnnotator
 from labeling.review.label_studio import LabelStudio
-from orchestration.demo import run_demo
-from orchestration.families.blip2_attributes import BLIP2_ATTRIBUTES, NAME
-from orchestration.ledger import open_ledger
-from orchestration.review import scripted
-from orchestration.settings import Settings
+from labeling.review.rounds import scripted
+from labeling.review.rounds.annotators import ScriptedAnnotator
+from orchestration.families.blip2_attributes.declaration import BLIP2_ATTRIBUTES, NAME
+from orchestration.jobs.demo import run_demo
+from orchestration.registry.ledger import open_ledger
+from orchestration.runtime.settings import Settings
 from tests.e2e.label_studio_home import ENVIRONMENTS
 from tests.e2e.lenient_definitions import lenient
 from tests.orchestration.micro_base import save_micro_base, save_micro_settings

@@ -25,7 +25,7 @@ from labeling.review.label_page import ballot_result, label_config, pair_task
 from labeling.review.label_studio import LabelStudio, ProjectGone
 from labeling.review.label_studio_accounts import AnnotatorExists
 from labeling.review.label_studio_connection import Refused
-from labeling.review.rendering import picture_uri
+from labeling.review.pairs.rendering import picture_uri
 from tests.e2e.label_studio_home import ENVIRONMENTS, ROOT, LabelStudioHome
 from tests.labeling.review import postgres_for_tests
 from tests.ports import free_port

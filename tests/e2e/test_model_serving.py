@@ -14,13 +14,13 @@ import pytest
 from catalog.tables import publish_bytes
 from evaluation.gate import Evidence
 from infra.local.services import Service, ensure
-from orchestration.families.blip2_attributes import BLIP2_ATTRIBUTES
-from orchestration.family_evidence import evidence_place
-from orchestration.instance import open_instance
-from orchestration.registry import BLIP2_SERVED, CHAMPION, Registry
-from orchestration.resources import Tables, materialised
-from orchestration.review.rounds import close_round
-from orchestration.tracking import Lineage, tracked_run
+from labeling.review.rounds.judging import close_round
+from orchestration.assets.published import Tables, materialised
+from orchestration.families.blip2_attributes.declaration import BLIP2_ATTRIBUTES
+from orchestration.graph.evidence import evidence_place
+from orchestration.registry.registry import BLIP2_SERVED, CHAMPION, Registry
+from orchestration.registry.tracking import Lineage, tracked_run
+from orchestration.runtime.instance import open_instance
 from tests.orchestration.registering import evidence_of
 from tests.orchestration.review.drawn_round import opened, voted
 from tests.orchestration.trained_model import selvedge, train_small_model
@@ -121,7 +121,7 @@ def hold_a_round(settings, version: str) -> None:
     names = {"round_id": "served-one", "family": FAMILY, "candidate": CANDIDATE, "candidate_version": version}
     ledger = opened(settings, opponent="base", opponent_version="base", **names)
     voted(ledger, 0.97, name="served-one")
-    assert close_round(settings, ledger, "served-one").outcome == "preferred"
+    assert close_round(settings.rounds(), ledger, "served-one").outcome == "preferred"
 
 
 def test_promote_asks_the_gate_and_status_tells_who_is_champion(mlflow_server, registered):

@@ -14,15 +14,15 @@ import yaml
 
 from catalog.drawn import draw_catalogue
 from evaluation.gate import GateRule
-from labeling.review.annotators import ScriptedAnnotator
-from orchestration.demo import run_demo
-from orchestration.families.restgan import NAME, RESTGAN
-from orchestration.instance import open_instance
-from orchestration.ledger import open_ledger
-from orchestration.resources import materialised
-from orchestration.review import scripted
-from orchestration.services import tracking_server
-from orchestration.settings import Settings
+from labeling.review.rounds import scripted
+from labeling.review.rounds.annotators import ScriptedAnnotator
+from orchestration.assets.published import materialised
+from orchestration.families.restgan.declaration import NAME, RESTGAN
+from orchestration.jobs.demo import run_demo
+from orchestration.registry.ledger import open_ledger
+from orchestration.runtime.instance import open_instance
+from orchestration.runtime.services import tracking_server
+from orchestration.runtime.settings import Settings
 from tests.e2e.label_studio_home import ENVIRONMENTS
 from tests.e2e.test_discovery_page import DESKTOP, ROOT, until, words_shown
 from tests.ports import free_port

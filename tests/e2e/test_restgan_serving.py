@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from infra.local.services import Service, ensure
-from orchestration.registry import RESTGAN_SERVED, Registry
-from orchestration.tracking import Lineage, tracked_run
+from orchestration.registry.registry import RESTGAN_SERVED, Registry
+from orchestration.registry.tracking import Lineage, tracked_run
 from tests.inference.tiny_restgan import save_tiny_restgan
 from tests.ports import free_port
 from training.restgan.sampling import load_artefact

@@ -6,24 +6,25 @@ annotators vote. Everything else the daemon's sensors and conditions ask for.
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from catalog.drawn import draw_catalogue
-from labeling.review.annotators import ScriptedAnnotator
-from orchestration import services
-from orchestration.failures import SENTENCE_TAG
-from orchestration.families.blip2_attributes import BLIP2_ATTRIBUTES, NAME
-from orchestration.instance import open_instance
-from orchestration.ledger import open_ledger
-from orchestration.partitions import candidate_partitions
-from orchestration.promotion import history
-from orchestration.registry import Registry
-from orchestration.review.scripted import vote
-from orchestration.review.server import connect
-from orchestration.settings import Settings, load_settings
+from labeling.review.rounds.annotators import ScriptedAnnotator
+from labeling.review.rounds.scripted import vote
+from orchestration.assets.failures import SENTENCE_TAG
+from orchestration.assets.partitions import candidate_partitions
+from orchestration.families.blip2_attributes.declaration import BLIP2_ATTRIBUTES, NAME
+from orchestration.registry.ledger import open_ledger
+from orchestration.registry.promotion import history
+from orchestration.registry.registry import Registry
+from orchestration.runtime import services
+from orchestration.runtime.instance import open_instance
+from orchestration.runtime.label_studio import account_of, connect
+from orchestration.runtime.settings import Settings, load_settings
 from tests.e2e.dagster_page import PATIENCE_SECONDS, Page, wait_for
 from tests.e2e.label_studio_home import ENVIRONMENTS
 from tests.orchestration.micro_base import save_micro_base, save_micro_settings
@@ -84,7 +85,7 @@ def test_from_a_delivery_to_a_champion_that_people_preferred(home: Settings) -> 
 
     ledger = open_ledger(home)
     people = [ScriptedAnnotator(name, 1, preference=0.97, ties=0.02) for name in ("ada", "ben", "cleo", "dan")]
-    voted = vote(home, ledger, connect(home), opened["round"], people)
+    voted = vote(partial(account_of, home, connect(home)), ledger, opened["round"], people)
     assert voted.total == opened["pairs"] * opened["ballots asked for each"]
 
     verdict = wait_for(home, "/".join(BLIP2_ATTRIBUTES.verdict.path), candidate, expected_failures=[too_early])

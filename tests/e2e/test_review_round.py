@@ -10,12 +10,12 @@ import pytest
 
 from catalog.errors import SelvedgeError
 from labeling.review.label_studio_accounts import AnnotatorExists
+from labeling.review.rounds import opening
 from orchestration.cli.main import run
-from orchestration.ledger import open_ledger
-from orchestration.review import opening
-from orchestration.review.server import add_annotator, connect, store_token
-from orchestration.services import links
-from orchestration.settings import Settings
+from orchestration.registry.ledger import open_ledger
+from orchestration.runtime.label_studio import add_annotator, connect, store_token
+from orchestration.runtime.services import links
+from orchestration.runtime.settings import Settings
 
 pytestmark = [
     pytest.mark.e2e,

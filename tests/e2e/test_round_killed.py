@@ -17,6 +17,7 @@ import subprocess
 import sys
 from collections import Counter
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +26,17 @@ import pytest
 from catalog.errors import ServiceUnavailable
 from evaluation.preference_plan import PreferencePlan
 from labeling.review import label_studio as label_studio_module
-from labeling.review.annotators import ScriptedAnnotator
-from labeling.review.blinding import public_title
 from labeling.review.label_studio import LabelStudio
-from labeling.review.ledger_tables import METADATA
-from orchestration.ledger import open_ledger
-from orchestration.review import opening
-from orchestration.review.comparison import CARDS
-from orchestration.review.report import report_place
-from orchestration.review.rounds import sync_round
-from orchestration.review.scripted import vote
-from orchestration.settings import Settings
+from labeling.review.ledger.tables import METADATA
+from labeling.review.pairs.blinding import public_title
+from labeling.review.rounds import opening
+from labeling.review.rounds.annotators import ScriptedAnnotator
+from labeling.review.rounds.compared import CARDS
+from labeling.review.rounds.judging import sync_round
+from labeling.review.rounds.scripted import vote
+from orchestration.registry.ledger import open_ledger
+from orchestration.runtime.label_studio import account_of
+from orchestration.runtime.settings import Settings
 from tests.e2e.label_studio_home import ROOT, LabelStudioHome
 from tests.e2e.round_process import (
     BATCH,
@@ -167,7 +168,7 @@ def voted(label_studio: LabelStudioHome, undisturbed: Path, tmp_path_factory: py
     names = [f"{name}-{secrets.token_hex(3)}" for name in ("ada", "ben", "cleo", "dan", "eve")]
     people = [ScriptedAnnotator(name, 1, preference=1.0, noise=0.0, ties=0.0, both_bad=0.0) for name in names[:4]]
     people.append(ScriptedAnnotator(names[4], 1, laziness=1.0))
-    cast = vote(settings, open_ledger(settings), label_studio.administrator(), ROUND, people)
+    cast = vote(partial(account_of, settings, label_studio.administrator()), open_ledger(settings), ROUND, people)
     assert cast.total == TASKS * OVERLAP
     return home
 
@@ -187,7 +188,7 @@ def judged(label_studio: LabelStudioHome, voted: Path, tmp_path_factory: pytest.
     run(home, label_studio.port, "close")
     found = rows(home)
     assert [row[1] for row in found["verdicts"]] == ["preferred"] and len(found["exclusions"]) == 1
-    assert report_place(Settings(home=home), ROUND).stat().st_size > 10_000
+    assert Settings(home=home).round_report(ROUND).stat().st_size > 10_000
     return found
 
 
@@ -236,10 +237,10 @@ def test_a_closing_that_was_killed_ends_in_the_same_verdict(
     run(home, label_studio.port, first, moment)
     settings = Settings(home=home)
     assert (open_ledger(settings).verdict(ROUND) is None) == (moment in UNJUDGED)
-    assert not report_place(settings, ROUND).exists()
+    assert not settings.round_report(ROUND).exists()
     run(home, label_studio.port, then)
     assert rows(home) == judged
-    assert report_place(settings, ROUND).stat().st_size > 10_000
+    assert settings.round_report(ROUND).stat().st_size > 10_000
 
 
 def test_a_pull_between_a_killed_closing_and_its_verdict_changes_nothing(
@@ -280,7 +281,7 @@ def test_a_label_studio_that_dies_during_a_pull_leaves_nothing_and_the_next_pull
     monkeypatch.setattr(label_studio_module, "PAGE_TASKS", PAGE)
     try:
         with pytest.raises(ServiceUnavailable, match=r"^Label Studio at 127\.0\.0\.1:\d+ does not answer"):
-            sync_round(settings, open_ledger(settings), label_studio.administrator(1.0), ROUND, dying)
+            sync_round(settings.rounds(), open_ledger(settings), label_studio.administrator(1.0), ROUND, dying)
     finally:
         label_studio.start()
     assert pages == [PAGE] and rows(home) == rows(voted)
@@ -306,7 +307,7 @@ def test_a_label_studio_that_dies_during_an_upload_is_given_the_rest_at_the_next
     try:
         with pytest.raises(ServiceUnavailable, match=r"^Label Studio at 127\.0\.0\.1:\d+ does not answer"):
             opening.open_round(
-                settings, open_ledger(settings), label_studio.administrator(1.0), request, contest, dying
+                settings.rounds(), open_ledger(settings), label_studio.administrator(1.0), request, contest, dying
             )
     finally:
         label_studio.start()

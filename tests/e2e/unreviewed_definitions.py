@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from orchestration.build import build_defs
+from orchestration.graph.build import build_defs
 from tests.e2e.demo_process import LENIENT
 
 

@@ -161,7 +161,7 @@ def address(artefact, tmp_path_factory):
     """`mlflow models serve` on loopback, on a model logged the way the registry logs it."""
     import mlflow
 
-    from orchestration.registry import BLIP2_SERVED
+    from orchestration.registry.registry import BLIP2_SERVED
 
     folder = tmp_path_factory.mktemp("mlflow")
     mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")

@@ -123,7 +123,7 @@ def test_an_artefact_that_is_not_whole_is_not_served(artefact, tmp_path):
 
 def test_drawing_imports_only_what_its_serving_environment_holds(artefact):
     """The packages that come in with Selvedge's own drawing code, without MLflow's, are the declared ones or theirs."""
-    from orchestration.registry import RESTGAN_SERVED
+    from orchestration.registry.registry import RESTGAN_SERVED
 
     script = f"""
 import sys

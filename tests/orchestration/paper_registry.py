@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from catalog.errors import SelvedgeError
-from orchestration.registry import CHALLENGER, ModelVersionInfo, Registry
-from orchestration.settings import Settings
+from orchestration.registry.registry import CHALLENGER, ModelVersionInfo, Registry
+from orchestration.runtime.settings import Settings
 
 
 class PaperClient:
@@ -56,7 +56,7 @@ class PaperClient:
 
 
 class PaperRegistry:
-    """`orchestration.registry.Registry` without a server."""
+    """`orchestration.registry.registry.Registry` without a server."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

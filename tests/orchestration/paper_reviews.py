@@ -9,13 +9,13 @@ from typing import Any
 
 from catalog.errors import ServiceUnavailable
 from labeling.review.label_studio_records import Annotation, Counter
-from labeling.review.ledger import Ledger
-from labeling.review.records import PulledAnnotation
-from orchestration.ledger import open_ledger
-from orchestration.review.opening import Opened
-from orchestration.review.report import report_place, write_report
-from orchestration.review.rounds import Standing, judge_if_decided
-from orchestration.settings import Settings
+from labeling.review.ledger.ledger import Ledger
+from labeling.review.ledger.records import PulledAnnotation
+from labeling.review.rounds.judging import Standing, judge_if_decided
+from labeling.review.rounds.opening import Opened
+from labeling.review.rounds.report import write_round_report
+from orchestration.registry.ledger import open_ledger
+from orchestration.runtime.settings import Settings
 from tests.orchestration.review.drawn_round import opened, votes
 
 ITEMS = 40
@@ -23,7 +23,7 @@ ITEMS = 40
 
 @dataclass
 class PaperReviews:
-    """The methods of `orchestration.resources.Reviews`.
+    """The methods of `orchestration.assets.resources.Reviews`.
 
     Attributes:
         registry: tells candidate's and champion's versions.
@@ -39,7 +39,7 @@ class PaperReviews:
     def ledger(self) -> Ledger:
         return open_ledger(self.settings)
 
-    def open(self, family: str, candidate: str, review: Any, progress: Any) -> Opened:
+    def open(self, family: str, candidate: str, kind: str, seed: int, contest: Any, progress: Any) -> Opened:
         champion = self.registry.champion(family)
         version = str(self.registry.of_candidate(family, candidate).version)
         project = len(self.ledger().rounds()) + 1
@@ -64,14 +64,16 @@ class PaperReviews:
         return Counter(60, 0, len(held), max((one.updated_at for one in held), default=None))
 
     def judge(self, round_id: str, progress: Any) -> Standing:
-        return judge_if_decided(self.settings, self.ledger(), lambda: self, round_id)  # type: ignore[arg-type,return-value]
+        return judge_if_decided(self.settings.rounds(), self.ledger(), lambda: self, round_id)  # type: ignore[arg-type,return-value]
 
     def pull_annotations(self, project: int, progress: Any) -> list[Annotation]:
         self.pulls += 1
         return list(self.held.get(project, []))
 
     def report(self, round_id: str) -> str:
-        place: Path = write_report(self.settings, self.ledger(), round_id, report_place(self.settings, round_id))
+        place: Path = write_round_report(
+            self.settings.rounds(), self.ledger(), round_id, self.settings.round_report(round_id)
+        )
         return str(place)
 
     def vote(self, candidate: str, preference: float, raters: int = 6) -> None:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.gate import Evidence, GateRule, Score
-from orchestration.registry import ModelVersionInfo, Registry, Served, blip2_signature
-from orchestration.tracking import Lineage, tracked_run
+from orchestration.registry.registry import ModelVersionInfo, Registry, Served, blip2_signature
+from orchestration.registry.tracking import Lineage, tracked_run
 
 SERVED = Served(Path(__file__).with_name("entry_for_tests.py"), blip2_signature, ("mlflow", "pandas"))
 

@@ -7,16 +7,16 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-import orchestration.drops
+import orchestration.defs.catalog.deliveries
 from catalog.drawn import draw_catalogue
 from catalog.errors import SelvedgeError
-from orchestration import checks
+from orchestration.assets.partitions import DROPS
+from orchestration.assets.published import Tables, materialised, newest
 from orchestration.defs.catalog import drops, inbox, training_set
-from orchestration.drops import add_drop
-from orchestration.in_process import InProcess, keys
-from orchestration.partitions import DROPS
-from orchestration.resources import Tables, materialised, newest
-from orchestration.settings import Settings
+from orchestration.defs.catalog.deliveries import add_drop
+from orchestration.graph import checks
+from orchestration.jobs.in_process import InProcess, keys
+from orchestration.runtime.settings import Settings
 
 READ = keys("catalog/products", "catalog/quarantine")
 
@@ -146,7 +146,7 @@ def test_a_folder_in_the_inbox_becomes_a_drop(
     shutil.copytree(deliveries / "second", place / "a,b")
     (place / "empty").mkdir()
     assert graph.settle() == 0  # still being copied, for all the sensor knows
-    monkeypatch.setattr(orchestration.drops, "SETTLE_SECONDS", -1.0)
+    monkeypatch.setattr(orchestration.defs.catalog.deliveries, "SETTLE_SECONDS", -1.0)
     graph.settle()
     assert graph.instance.get_dynamic_partitions(DROPS.name or "") == ["2026-11"]
     assert rows(graph, "catalog/qa_pairs") > 60

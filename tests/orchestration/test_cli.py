@@ -233,7 +233,7 @@ def test_a_defect_of_ours_keeps_its_traceback(tmp_path, monkeypatch):
 
 
 def test_families_of_the_commands_are_those_of_the_graph():
-    from orchestration.build import FAMILIES as DECLARED
+    from orchestration.graph.build import FAMILIES as DECLARED
 
     assert tuple(family.name for family in DECLARED) == FAMILIES
     with pytest.raises(SelvedgeError, match="did you mean blip2-attributes"):

@@ -11,9 +11,9 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from catalog.errors import SelvedgeError
-from orchestration.build import FAMILIES, build_defs
-from orchestration.family import families_by_name
-from orchestration.settings import Settings
+from orchestration.families.contract import families_by_name
+from orchestration.graph.build import FAMILIES, build_defs
+from orchestration.runtime.settings import Settings
 
 HEAVY = (
     "torch",

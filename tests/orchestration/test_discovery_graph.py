@@ -9,15 +9,15 @@ import pytest
 from catalog.drawn import draw_catalogue
 from catalog.errors import SelvedgeError
 from inference.discovery.index import FOLDER, ProductIndex
-from orchestration import checks
+from orchestration.assets.published import Tables, materialised, newest
 from orchestration.defs.catalog import drops
-from orchestration.defs.inference.discovery import discovery_index
-from orchestration.drops import add_drop
-from orchestration.families.restgan import RESTGAN
-from orchestration.family_sensors import report_champion
-from orchestration.in_process import InProcess, keys
-from orchestration.resources import Tables, materialised, newest
-from orchestration.settings import Settings
+from orchestration.defs.catalog.deliveries import add_drop
+from orchestration.families.restgan.declaration import RESTGAN
+from orchestration.families.restgan.publication import discovery_index
+from orchestration.graph import checks
+from orchestration.graph.sensors import report_champion
+from orchestration.jobs.in_process import InProcess, keys
+from orchestration.runtime.settings import Settings
 from tests.inference.discovery.shop import random_judge, save_model
 from tests.orchestration.paper_registry import PaperRegistry
 from training.reporting import Silent
@@ -35,7 +35,7 @@ class ArtefactRegistry(PaperRegistry):
 
 @dataclass
 class PaperModels:
-    """`orchestration.resources.Models` on paper."""
+    """`orchestration.assets.resources.Models` on paper."""
 
     paper: ArtefactRegistry
 

@@ -6,9 +6,9 @@ import dagster as dg
 import pytest
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
-from orchestration import failures
-from orchestration.failures import RETRIES, SENTENCE_TAG, told_plainly
-from orchestration.in_process import InProcess
+from orchestration.assets import failures
+from orchestration.assets.failures import RETRIES, SENTENCE_TAG, told_plainly
+from orchestration.jobs.in_process import InProcess
 from training.stopping import TrainingStopped
 
 

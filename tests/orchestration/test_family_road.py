@@ -7,12 +7,13 @@ import dagster as dg
 import pytest
 
 from catalog.errors import SelvedgeError
-from orchestration.conditions import follows_new
-from orchestration.family import Family
-from orchestration.family_road import family_definitions
-from orchestration.in_process import InProcess
-from orchestration.partitions import DROPS, EVERY, SAME
-from orchestration.resources import Reviews, Tables, newest
+from orchestration.assets.conditions import follows_new
+from orchestration.assets.partitions import DROPS, EVERY, SAME
+from orchestration.assets.published import Tables, newest
+from orchestration.assets.resources import Reviews
+from orchestration.families.contract import Family
+from orchestration.graph.road import family_definitions
+from orchestration.jobs.in_process import InProcess
 from tests.orchestration.toy_family import Shelf, open_toy, toy_family, toy_settings
 from training.reporting import Silent
 

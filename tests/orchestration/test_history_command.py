@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from catalog.errors import SelvedgeError
-from labeling.review.promotions import PromotionLedger
+from labeling.review.ledger.promotions import PromotionLedger
 from orchestration.cli import results
 from orchestration.cli.families import BLIP2_ATTRIBUTES as FAMILY
 from orchestration.cli.main import run
-from orchestration.ledger import one_at_a_time, open_ledger
-from orchestration.settings import Settings
+from orchestration.registry.ledger import one_at_a_time, open_ledger
+from orchestration.runtime.settings import Settings
 
 MAY = datetime(2026, 5, 1, 15, tzinfo=UTC)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from catalog.errors import ServiceUnavailable
-from orchestration import ledger
-from orchestration.ledger import one_at_a_time, open_ledger
-from orchestration.settings import Settings
+from orchestration.registry import ledger
+from orchestration.registry.ledger import one_at_a_time, open_ledger
+from orchestration.runtime.settings import Settings
 from tests.labeling.review import postgres_for_tests
 
 

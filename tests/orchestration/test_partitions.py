@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.errors import SelvedgeError
-from orchestration.partitions import candidate_key, candidate_partitions, slug, valid_candidate, valid_key
+from orchestration.assets.partitions import candidate_key, candidate_partitions, slug, valid_candidate, valid_key
 
 FINGERPRINT = "a1b2c3d4e5f6"
 

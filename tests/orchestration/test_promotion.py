@@ -12,11 +12,11 @@ import pytest
 
 from catalog.errors import SelvedgeError
 from evaluation.gate import Evidence, GateRule
-from labeling.review.promotions import PromotionLedger
-from orchestration.ledger import open_ledger
-from orchestration.promotion import history, promote, rollback
-from orchestration.promotion_repair import RECORD_TAG, settle
-from orchestration.settings import Settings
+from labeling.review.ledger.promotions import PromotionLedger
+from orchestration.registry.ledger import open_ledger
+from orchestration.registry.promotion import history, promote, rollback
+from orchestration.registry.repair import RECORD_TAG, settle
+from orchestration.runtime.settings import Settings
 from tests.orchestration.paper_registry import PaperClient, PaperRegistry
 from tests.orchestration.registering import evidence_of
 

@@ -11,13 +11,13 @@ from catalog.errors import SelvedgeError
 from evaluation.gate import Evidence, GateRule
 from evaluation.preference_plan import PreferencePlan
 from evaluation.verdict_gate import VERDICT, VerdictEvidence
-from labeling.review.annotators import ScriptedAnnotator
-from labeling.review.ballots import ballots_sha256, sync
-from labeling.review.ledger import Ledger
-from orchestration.ledger import open_ledger
-from orchestration.promotion import PromotionOutcome, history, promote, rollback
-from orchestration.settings import Settings
-from orchestration.verdict_evidence import verdict_evidence
+from labeling.review.ledger.ledger import Ledger
+from labeling.review.rounds.annotators import ScriptedAnnotator
+from labeling.review.rounds.ballots import ballots_sha256, sync
+from labeling.review.rounds.evidence import verdict_evidence
+from orchestration.registry.ledger import open_ledger
+from orchestration.registry.promotion import PromotionOutcome, history, promote, rollback
+from orchestration.runtime.settings import Settings
 from tests.labeling.review.rounds_for_tests import annotation, pair, plan
 from tests.orchestration.paper_registry import PaperRegistry
 from tests.orchestration.registering import evidence_of

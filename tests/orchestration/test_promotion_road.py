@@ -10,15 +10,16 @@ import pytest
 
 from catalog.errors import SelvedgeError
 from evaluation.gate import Decision, Evidence, GateRule
-from orchestration import family_road as road_of
-from orchestration.family import Family
-from orchestration.family_road import family_definitions
-from orchestration.in_process import InProcess
-from orchestration.ledger import open_ledger
-from orchestration.promotion import history, promote, rollback
-from orchestration.promotion_repair import settle
-from orchestration.registry import ModelVersionInfo
-from orchestration.resources import Reviews, Tables, newest
+from orchestration.assets.published import Tables, newest
+from orchestration.assets.resources import Reviews
+from orchestration.families.contract import Family
+from orchestration.graph import road as road_of
+from orchestration.graph.road import family_definitions
+from orchestration.jobs.in_process import InProcess
+from orchestration.registry.ledger import open_ledger
+from orchestration.registry.promotion import history, promote, rollback
+from orchestration.registry.registry import ModelVersionInfo
+from orchestration.registry.repair import settle
 from tests.orchestration.paper_registry import PaperRegistry
 from tests.orchestration.registering import evidence_of
 from tests.orchestration.toy_family import open_toy, toy_family, toy_settings
@@ -27,7 +28,7 @@ from training.reporting import Silent
 
 @dataclass
 class PaperModels:
-    """`orchestration.resources.Models` on paper: promotion, repair and records are the real ones."""
+    """`orchestration.assets.resources.Models` on paper: promotion, repair and records are the real ones."""
 
     registry: Any
     means: dict[str, float] = field(default_factory=dict)

@@ -12,10 +12,10 @@ import dagster as dg
 import psutil
 import pytest
 
-from orchestration.instance import CONFIGURATION, open_instance
-from orchestration.owner import Owner
-from orchestration.recovery import OWNER_TAG, owner_of, owner_tags, recover
-from orchestration.settings import Settings
+from orchestration.runtime.instance import CONFIGURATION, open_instance
+from orchestration.runtime.owner import Owner
+from orchestration.runtime.recovery import OWNER_TAG, owner_of, owner_tags, recover
+from orchestration.runtime.settings import Settings
 
 HOST = socket.gethostname()
 

@@ -11,11 +11,11 @@ import pytest
 from catalog.errors import SelvedgeError, ServiceUnavailable
 from orchestration.cli import registry_commands
 from orchestration.cli.main import run
-from orchestration.promotion import history, promote, rollback
-from orchestration.promotion_repair import RECORD_TAG, settle
-from orchestration.registry import BLIP2_SERVED, RESTGAN_SERVED, Registry, folder_sha256, refuse_pickles
-from orchestration.settings import Settings
-from orchestration.tracking import Lineage, tracked_run
+from orchestration.registry.promotion import history, promote, rollback
+from orchestration.registry.registry import BLIP2_SERVED, RESTGAN_SERVED, Registry, folder_sha256, refuse_pickles
+from orchestration.registry.repair import RECORD_TAG, settle
+from orchestration.registry.tracking import Lineage, tracked_run
+from orchestration.runtime.settings import Settings
 from tests.orchestration.registering import SERVED, FamilyForTests
 from tests.ports import free_port
 

@@ -12,12 +12,12 @@ import pytest
 from catalog.errors import SelvedgeError
 from evaluation.gate import GateRule
 from evaluation.preference_plan import PreferencePlan
-from orchestration.family import Family, Review
-from orchestration.family_road import family_definitions
-from orchestration.in_process import InProcess
-from orchestration.promotion import history, promote
-from orchestration.resources import Tables, materialised
-from orchestration.review.comparison import ABOUT_FILE, round_folder
+from labeling.review.rounds.compared import ABOUT_FILE
+from orchestration.assets.published import Tables, materialised
+from orchestration.families.contract import Family, Review
+from orchestration.graph.road import family_definitions
+from orchestration.jobs.in_process import InProcess
+from orchestration.registry.promotion import history, promote
 from tests.orchestration.paper_registry import PaperRegistry
 from tests.orchestration.paper_reviews import PaperReviews, as_held
 from tests.orchestration.registering import evidence_of
@@ -173,16 +173,16 @@ def test_a_round_that_can_bring_no_further_ballot_ends_as_inconclusive(road: Roa
 
 
 def test_a_round_that_was_closed_by_hand_is_published(road: Road) -> None:
-    from orchestration.review.rounds import close_round
+    from labeling.review.rounds.judging import close_round
 
     candidate = road.candidate()
     road.reviews.vote(candidate, PREFERRED)
     round_id = f"{candidate}-r1"
     ledger = road.reviews.ledger()
-    from labeling.review.ballots import as_pulled, sync
+    from labeling.review.rounds.ballots import as_pulled, sync
 
     sync(ledger, round_id, [as_pulled(one) for one in road.reviews.held[1]])
-    close_round(road.reviews.settings, ledger, round_id)
+    close_round(road.reviews.settings.rounds(), ledger, round_id)
     road.reviews.down = True  # Label Studio is not needed any more
     road.graph.settle()
     assert road.moves() == [("promotion", "1")]
@@ -267,7 +267,7 @@ def test_ballots_edited_by_another_user_do_not_count(road: Road) -> None:
 
 def test_a_plan_changed_after_the_first_ballot_voids_the_round(road: Road) -> None:
     candidate = road.candidate()
-    place = round_folder(road.reviews.settings, f"{candidate}-r1") / ABOUT_FILE
+    place = road.reviews.settings.rounds() / f"{candidate}-r1" / ABOUT_FILE
     about = json.loads(place.read_text())
     place.write_text(json.dumps(about | {"plan": about["plan"].replace('"alpha": 0.05', '"alpha": 0.4')}))
     road.reviews.vote(candidate, PREFERRED)
@@ -313,7 +313,7 @@ def test_an_alias_moved_by_hand_during_a_round_is_told_and_the_winner_refused(ro
 
 
 def test_a_run_that_was_killed_is_asked_for_again(road: Road, monkeypatch: pytest.MonkeyPatch) -> None:
-    from orchestration import family_review
+    from orchestration.graph import review as family_review
 
     candidate = road.candidate()
     road.reviews.vote(candidate, PREFERRED)

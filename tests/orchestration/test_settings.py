@@ -6,7 +6,7 @@ import pytest
 from upath import UPath
 
 from catalog.errors import SelvedgeError
-from orchestration.settings import Settings, load_settings
+from orchestration.runtime.settings import Settings, load_settings
 
 
 def test_everything_of_a_home_lies_inside_it(tmp_path):

@@ -9,8 +9,16 @@ from PIL import Image
 from requests.exceptions import ConnectionError
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
-from orchestration import tracking
-from orchestration.tracking import Lineage, MlflowReporter, Reporters, TrackedRun, client_of, git_sha, tracked_run
+from orchestration.registry import tracking
+from orchestration.registry.tracking import (
+    Lineage,
+    MlflowReporter,
+    Reporters,
+    TrackedRun,
+    client_of,
+    git_sha,
+    tracked_run,
+)
 from tests.ports import free_port
 
 
@@ -152,8 +160,8 @@ class TestRuns:
             run.params({"a name: with a colon": 1, "bad\nname": 2})
 
     def test_attempts_of_dead_processes_are_closed_and_others_left(self, mlflow_server):
-        from orchestration.owner import Owner
-        from orchestration.tracking import OWNER_TAG, close_dead_runs
+        from orchestration.registry.tracking import OWNER_TAG, close_dead_runs
+        from orchestration.runtime.owner import Owner
 
         with tracked_run(mlflow_server.mlflow_uri, "dead", "mine", self.LINEAGE) as mine:
             ended = subprocess.Popen([sys.executable, "-c", ""])

@@ -12,12 +12,12 @@ import pandas as pd
 
 from catalog.errors import SelvedgeError
 from evaluation.gate import Decision, Evidence, GateRule, decide, metrics_evidence
-from orchestration.candidates import Opening, name_candidate, record_opening
-from orchestration.family import CandidateJob, Family, Scored, Trained
-from orchestration.partitions import EVERY, candidate_partitions
-from orchestration.registry import ModelVersionInfo
-from orchestration.resources import Tables
-from orchestration.settings import Settings
+from orchestration.assets.candidates import Opening, name_candidate, record_opening
+from orchestration.assets.partitions import EVERY, candidate_partitions
+from orchestration.assets.published import Tables
+from orchestration.families.contract import CandidateJob, Family, Scored, Trained
+from orchestration.registry.registry import ModelVersionInfo
+from orchestration.runtime.settings import Settings
 
 ATTRIBUTES = ("colour", "sleeve")
 BASE_MEAN = 0.4
@@ -25,7 +25,7 @@ BASE_MEAN = 0.4
 
 @dataclass
 class Shelf:
-    """Model versions in memory, with the methods of `orchestration.resources.Models`."""
+    """Model versions in memory, with the methods of `orchestration.assets.resources.Models`."""
 
     versions: list[tuple[str, float]] = field(default_factory=list)  # candidate, mean; version = place + 1
     champions: list[int] = field(default_factory=list)

@@ -25,11 +25,11 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from catalog.errors import SelvedgeError
+from catalog.garments import MINIMUM_BOTTOMS, Cut, choose_bottoms, cut_garments
 from catalog.tables import content_sha256
 from training.folders import written_whole
 from training.reporting import Reporter
 from training.restgan.colours import THRESHOLD, ColourTable, build_colour_table
-from training.restgan.garments import MINIMUM_BOTTOMS, Cut, choose_bottoms, cut_garments
 from training.restgan.titles import Titles, word_sequences
 from training.restgan.words import (
     ATTRIBUTES,

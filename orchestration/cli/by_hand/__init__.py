@@ -5,8 +5,9 @@ Not here: options, configuration files and printing, which all families share (m
 
 from collections.abc import Mapping
 
-from orchestration.cli.by_hand import blip2_attributes, restgan
-from orchestration.cli.by_hand.work import ByHand
 from orchestration.cli.families import BLIP2_ATTRIBUTES, RESTGAN
+from orchestration.families.blip2_attributes import by_hand as blip2_attributes
+from orchestration.families.by_hand import ByHand
+from orchestration.families.restgan import by_hand as restgan
 
 BY_HAND: Mapping[str, ByHand] = {BLIP2_ATTRIBUTES: blip2_attributes.BY_HAND, RESTGAN: restgan.BY_HAND}

@@ -7,13 +7,13 @@ from collections import Counter
 
 import dagster as dg
 
-from orchestration.conditions import follows_new
-from orchestration.drops import fingerprint, remember_drop
-from orchestration.failures import told_plainly
-from orchestration.partitions import DROPS, SAME
-from orchestration.pictures import contact_sheet, counts
-from orchestration.resources import Tables
-from orchestration.settings import Settings
+from orchestration.assets.conditions import follows_new
+from orchestration.assets.failures import told_plainly
+from orchestration.assets.metadata import contact_sheet, counts
+from orchestration.assets.partitions import DROPS, SAME
+from orchestration.assets.published import Tables
+from orchestration.defs.catalog.deliveries import fingerprint, remember_drop
+from orchestration.runtime.settings import Settings
 
 OWNERS = ["team:catalog"]
 

@@ -1,14 +1,14 @@
 """The inbox: a folder put into `SELVEDGE_HOME/inbox` becomes a drop by itself.
 
-Belongs here: the sensor. Not here: where a drop's files are remembered (orchestration/drops.py).
+Belongs here: the sensor. Not here: where a drop's files are remembered (orchestration/defs/catalog/deliveries.py).
 """
 
 import dagster as dg
 
-from orchestration.drops import add_drop, arrived
-from orchestration.drops import inbox as inbox_folder
-from orchestration.resources import newest
-from orchestration.settings import Settings
+from orchestration.assets.published import newest
+from orchestration.defs.catalog.deliveries import add_drop, arrived
+from orchestration.defs.catalog.deliveries import inbox as inbox_folder
+from orchestration.runtime.settings import Settings
 
 READ = [dg.AssetKey(["catalog", "products"]), dg.AssetKey(["catalog", "quarantine"])]
 

@@ -9,11 +9,11 @@ never changes, so who comes first decides.
 import dagster as dg
 
 from catalog.errors import SelvedgeError
-from orchestration.conditions import follows_every_change
-from orchestration.failures import told_plainly
-from orchestration.partitions import DROPS, EVERY
-from orchestration.pictures import counts, table
-from orchestration.resources import SPLITS_POOL, Tables, materialised, there
+from orchestration.assets.conditions import follows_every_change
+from orchestration.assets.failures import told_plainly
+from orchestration.assets.metadata import counts, table
+from orchestration.assets.partitions import DROPS, EVERY
+from orchestration.assets.published import SPLITS_POOL, Tables, materialised, there
 
 OWNERS = ["team:catalog"]
 SHOWN_PAIRS = 8

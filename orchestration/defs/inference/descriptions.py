@@ -1,20 +1,20 @@
 """inference/descriptions: a faithful text for every product of a drop.
 
 Belongs here: the asset. Not here: writing and checking (inference/descriptions/), which writer
-(orchestration/writers.py).
+(orchestration/defs/inference/writers.py).
 """
 
 from typing import Any
 
 import dagster as dg
 
-from orchestration.conditions import follows_new
-from orchestration.failures import told_plainly
-from orchestration.partitions import DROPS, SAME
-from orchestration.pictures import table
-from orchestration.reporters import log_and
-from orchestration.resources import Tables, materialised
-from orchestration.settings import Settings
+from orchestration.assets.conditions import follows_new
+from orchestration.assets.failures import told_plainly
+from orchestration.assets.metadata import table
+from orchestration.assets.partitions import DROPS, SAME
+from orchestration.assets.published import Tables, materialised
+from orchestration.assets.reporters import log_and
+from orchestration.runtime.settings import Settings
 
 SHOWN_TEXTS = 6
 
@@ -43,7 +43,7 @@ def descriptions(
     from catalog.schema import AttributeSchema
     from inference.descriptions.journal import Journal
     from inference.descriptions.publish import describe
-    from orchestration.writers import description_writer
+    from orchestration.defs.inference.writers import description_writer
 
     drop = context.partition_key
     schema = materialised(context.instance, "inference/attributes", drop) or {}

@@ -1,11 +1,11 @@
 """Dead runs: closed while the daemon runs, as every command does at its start.
 
-Belongs here: the sensor. Not here: the proof and the closing (orchestration/recovery.py).
+Belongs here: the sensor. Not here: the proof and the closing (orchestration/runtime/recovery.py).
 """
 
 import dagster as dg
 
-from orchestration.recovery import recover
+from orchestration.runtime.recovery import recover
 
 
 @dg.sensor(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, create_engine, text
 
-from labeling.review.ledger import Ledger
+from labeling.review.ledger.ledger import Ledger
 from tests.labeling.review import postgres_for_tests
 
 

@@ -14,15 +14,15 @@ from sqlalchemy import create_engine
 from catalog.schema import AttributeSchema, load_schema
 from catalog.tables import SCHEMAS
 from evaluation.preference_plan import PreferencePlan
-from labeling.review.blinding import Side, Version
-from labeling.review.items import SlotKind
-from labeling.review.kinds import AttributeCards, Descriptions
-from labeling.review.ledger import Ledger
-from labeling.review.plan import RoundPlan
-from labeling.review.records import Pair, PulledAnnotation
-from labeling.review.rounds import gather_material
-from labeling.review.strips import PictureStrips, pack_frames, word_cards
-from labeling.review.tasks import Material
+from labeling.review.ledger.ledger import Ledger
+from labeling.review.ledger.records import Pair, PulledAnnotation
+from labeling.review.pairs.blinding import Side, Version
+from labeling.review.pairs.items import SlotKind
+from labeling.review.pairs.kinds import AttributeCards, Descriptions
+from labeling.review.pairs.plan import RoundPlan
+from labeling.review.pairs.strips import PictureStrips, pack_frames, word_cards
+from labeling.review.rounds.registration import gather_material
+from labeling.review.rounds.tasks import Material
 from training.restgan.colours import lab_to_rgb
 
 NOON = datetime(2026, 5, 3, 12, tzinfo=UTC)

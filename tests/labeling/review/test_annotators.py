@@ -3,8 +3,8 @@
 import pytest
 
 from catalog.errors import SelvedgeError
-from labeling.review.annotators import ScriptedAnnotator, is_simulated
-from labeling.review.blinding import other
+from labeling.review.pairs.blinding import other
+from labeling.review.rounds.annotators import ScriptedAnnotator, is_simulated
 from tests.labeling.review.rounds_for_tests import pair
 
 PAIRS = [pair(item, left=("candidate", "champion")[item % 2]) for item in range(4000)]

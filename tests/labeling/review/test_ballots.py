@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.errors import SelvedgeError
-from labeling.review.annotators import ScriptedAnnotator
-from labeling.review.ballots import as_pulled, ballots_sha256, counted_ballots, rests_on_simulation, sync
 from labeling.review.label_studio_records import Annotation
-from labeling.review.ledger import Ledger
-from labeling.review.records import PulledAnnotation
+from labeling.review.ledger.ledger import Ledger
+from labeling.review.ledger.records import PulledAnnotation
+from labeling.review.rounds.annotators import ScriptedAnnotator
+from labeling.review.rounds.ballots import as_pulled, ballots_sha256, counted_ballots, rests_on_simulation, sync
 from tests.labeling.review.rounds_for_tests import NOON, annotation, new_ledger, pair, plan
 
 PAIRS = [

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling.review.blinding import left_version, new_key, other, public_title, sound_side, task_key
+from labeling.review.pairs.blinding import left_version, new_key, other, public_title, sound_side, task_key
 
 KEY = bytes(range(32))
 

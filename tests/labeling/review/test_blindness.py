@@ -6,8 +6,8 @@ import pytest
 
 from benchmarks.blindness import LEAKS, Upload, cards_table, guess_sides, one_model, strips_table, texts_table, upload
 from catalog.schema import load_schema
-from labeling.review.kinds import AttributeCards, Descriptions
-from labeling.review.strips import PictureStrips
+from labeling.review.pairs.kinds import AttributeCards, Descriptions
+from labeling.review.pairs.strips import PictureStrips
 
 PAIRS = {"attribute-cards": 500, "descriptions": 500, "picture-strips": 60}
 

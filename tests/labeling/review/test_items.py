@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.errors import SelvedgeError
-from labeling.review.items import allocate, draw_items, plan_slots, products_of_test_split
+from labeling.review.pairs.items import allocate, draw_items, plan_slots, products_of_test_split
 from tests.labeling.review.rounds_for_tests import catalogue, plan
 
 

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from catalog.errors import SelvedgeError
-from labeling.review.kinds import AttributeCards, Descriptions, Product, catalogue_labels
-from labeling.review.planting import COLOUR_FAMILIES, contradict_text, contradicting_value
+from labeling.review.pairs.kinds import AttributeCards, Descriptions, Product, catalogue_labels
+from labeling.review.pairs.planting import COLOUR_FAMILIES, contradict_text, contradicting_value
 from tests.labeling.review.rounds_for_tests import attribute_table, description_table, photo, schema, true_labels
 
 EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'

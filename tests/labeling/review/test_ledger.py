@@ -11,10 +11,10 @@ from sqlalchemy.exc import DBAPIError
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
 from evaluation.preference_plan import PreferencePlan
-from labeling.review.ballots import sync
-from labeling.review.ledger import Ledger
-from labeling.review.ledger_tables import METADATA
-from labeling.review.records import Exclusion, Pair
+from labeling.review.ledger.ledger import Ledger
+from labeling.review.ledger.records import Exclusion, Pair
+from labeling.review.ledger.tables import METADATA
+from labeling.review.rounds.ballots import sync
 from tests.labeling.review.rounds_for_tests import NOON, annotation, pair, plan
 
 KEY = bytes(range(32))

@@ -6,7 +6,7 @@ import pytest
 
 from catalog.errors import SelvedgeError
 from evaluation.preference_plan import PreferencePlan
-from labeling.review.plan import RoundPlan, plan_changes
+from labeling.review.pairs.plan import RoundPlan, plan_changes
 from tests.labeling.review.rounds_for_tests import plan
 
 OTHER = {

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import Engine, create_engine
 
 from catalog.errors import SelvedgeError
-from labeling.review.ledger import Ledger
-from labeling.review.records import PromotionRecord
+from labeling.review.ledger.ledger import Ledger
+from labeling.review.ledger.records import PromotionRecord
 from tests.labeling.review.rounds_for_tests import NOON
 
 
@@ -123,8 +123,8 @@ def test_of_two_at_once_one_wins_and_the_others_are_told(engine: Engine) -> None
 def test_the_database_itself_lets_one_win(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     ledger = Ledger(engine)
     first = intend(ledger, "3", None)
-    monkeypatch.setattr("labeling.review.promotions._refuse_swap", lambda *_: None)
-    monkeypatch.setattr("labeling.review.promotions._last", lambda *_: None)  # did not see the first one
+    monkeypatch.setattr("labeling.review.ledger.promotions._refuse_swap", lambda *_: None)
+    monkeypatch.setattr("labeling.review.ledger.promotions._last", lambda *_: None)  # did not see the first one
     with pytest.raises(SelvedgeError, match="another promotion of f came first"):
         intend(ledger, "4", None)
     assert ledger.promotions.history() == [first]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from catalog.errors import SelvedgeError
-from labeling.review.rendering import PICTURE_SIDE, escaped, level_text, picture_uri
+from labeling.review.pairs.rendering import PICTURE_SIDE, escaped, level_text, picture_uri
 from tests.catalog.shops import encoded, picture
 
 

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from catalog.errors import SelvedgeError
-from labeling.review.kinds import AttributeCards
-from labeling.review.ledger import Ledger
-from labeling.review.rounds import gather_material, open_round, round_tasks
-from labeling.review.tasks import Material, can_be_planted
+from labeling.review.ledger.ledger import Ledger
+from labeling.review.pairs.kinds import AttributeCards
+from labeling.review.rounds.registration import gather_material, register_round, round_tasks
+from labeling.review.rounds.tasks import Material, can_be_planted
 from tests.labeling.review.rounds_for_tests import (
     attribute_table,
     card_material,
@@ -34,7 +34,7 @@ def ledger(tmp_path: Path) -> Ledger:
     ("kind", "material"), [("attribute-cards", card_material()), ("descriptions", text_material())]
 )
 def test_what_goes_out(ledger: Ledger, kind: str, material: Material) -> None:
-    round_ = open_round(ledger, plan(kind=kind), material, *catalogue())
+    round_ = register_round(ledger, plan(kind=kind), material, *catalogue())
     tasks = list(round_tasks(ledger, round_.plan.round_id, material))
     pairs = ledger.pairs(round_.plan.round_id)
     assert len(tasks) == len(pairs) == 20 + 2 + 1 + 1
@@ -57,7 +57,7 @@ def test_what_goes_out(ledger: Ledger, kind: str, material: Material) -> None:
 
 def test_sides_are_what_the_map_says(ledger: Ledger) -> None:
     material = card_material()
-    open_round(ledger, plan(), material, *catalogue())
+    register_round(ledger, plan(), material, *catalogue())
     for task in round_tasks(ledger, "may-one", material):
         pair = ledger.pairs("may-one")[task["key"]]
         left, right = material.of(pair.left)[pair.item], material.of(pair.left)[pair.item]
@@ -72,17 +72,17 @@ def test_sides_are_what_the_map_says(ledger: Ledger) -> None:
 
 def test_opening_again_gives_the_round_there_is(ledger: Ledger, tmp_path: Path) -> None:
     material = card_material()
-    first = open_round(ledger, plan(), material, *catalogue())
+    first = register_round(ledger, plan(), material, *catalogue())
     tasks = list(round_tasks(ledger, "may-one", material))
     again = new_ledger(tmp_path)
-    assert open_round(again, plan(), card_material(), *catalogue()) == first
+    assert register_round(again, plan(), card_material(), *catalogue()) == first
     assert list(round_tasks(again, "may-one", card_material())) == tasks
     with pytest.raises(SelvedgeError, match=r"another plan \(different: items\)"):
-        open_round(ledger, plan(items=21), material, *catalogue())
+        register_round(ledger, plan(items=21), material, *catalogue())
 
 
 def test_results_that_changed_since_are_not_shown(ledger: Ledger) -> None:
-    open_round(ledger, plan(), card_material(), *catalogue())
+    register_round(ledger, plan(), card_material(), *catalogue())
     tables = attribute_table(1), attribute_table(3)
     changed = gather_material(AttributeCards(schema()), *tables, true_labels(), photo, 7)
     with pytest.raises(SelvedgeError, match="not what was registered"):
@@ -94,11 +94,11 @@ def test_a_failure_registers_nothing(ledger: Ledger) -> None:
         return photo(product_id) if product_id % 3 else b"broken"
 
     with pytest.raises(SelvedgeError, match="cannot be shown"):
-        open_round(ledger, plan(), card_material(read=read), *catalogue())
+        register_round(ledger, plan(), card_material(read=read), *catalogue())
     with pytest.raises(SelvedgeError, match="planned for descriptions"):
-        open_round(ledger, plan(kind="descriptions"), card_material(), *catalogue())
+        register_round(ledger, plan(kind="descriptions"), card_material(), *catalogue())
     with pytest.raises(SelvedgeError, match="needs 115 test products"):
-        open_round(ledger, plan(items=100), card_material(), *catalogue())
+        register_round(ledger, plan(items=100), card_material(), *catalogue())
     assert ledger.rounds() == []
 
 
@@ -106,7 +106,7 @@ def test_only_products_with_both_results_are_drawn(ledger: Ledger) -> None:
     short = attribute_table(2)
     tables = attribute_table(1), short[short["product_id"] <= 30]
     material = gather_material(AttributeCards(schema()), *tables, true_labels(), photo, 7)
-    open_round(ledger, plan(), material, *catalogue())
+    register_round(ledger, plan(), material, *catalogue())
     assert max(pair.item for pair in ledger.pairs("may-one").values()) <= 30
 
 
@@ -123,7 +123,7 @@ def test_an_error_is_planted_in_whichever_version_is_right(
     ledger: Ledger, tmp_path: Path, candidate_wrong: float, champion_wrong: float, planted_in: set[str]
 ) -> None:
     material = gold_material(candidate_wrong, champion_wrong)
-    open_round(ledger, plan(gold_share=0.5), material, *catalogue())
+    register_round(ledger, plan(gold_share=0.5), material, *catalogue())
     golden = [pair for pair in ledger.pairs("may-one").values() if pair.slot == "gold"]
     assert len(golden) == 10 and {pair.left for pair in golden} == planted_in
     tasks = list(round_tasks(ledger, "may-one", material))
@@ -141,7 +141,7 @@ def test_an_error_is_planted_in_whichever_version_is_right(
 
 def test_two_versions_that_are_never_right_leave_nothing_to_plant_an_error_in(ledger: Ledger) -> None:
     with pytest.raises(SelvedgeError, match=r"needs 2 gold pairs, but an error can be planted in 0 test products only"):
-        open_round(ledger, plan(), gold_material(1.0, 1.0), *catalogue())
+        register_round(ledger, plan(), gold_material(1.0, 1.0), *catalogue())
     assert ledger.rounds() == []
 
 

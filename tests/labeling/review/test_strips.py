@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from catalog.errors import SelvedgeError
+from catalog.garments import foreground, median_colour
 from catalog.tables import read_frame, write_table
-from labeling.review.items import Slot
-from labeling.review.kinds import Product
 from labeling.review.label_page import PICTURE
-from labeling.review.rendering import PICTURE_SIDE
-from labeling.review.strips import (
+from labeling.review.pairs.items import Slot
+from labeling.review.pairs.kinds import Product
+from labeling.review.pairs.rendering import PICTURE_SIDE
+from labeling.review.pairs.strips import (
     CONTRADICTIONS,
     FAR,
     PLAIN,
@@ -31,10 +32,9 @@ from labeling.review.strips import (
     word_card,
     word_cards,
 )
-from labeling.review.tasks import make_pair
+from labeling.review.rounds.tasks import make_pair
 from tests.labeling.review.rounds_for_tests import STRIP_COLOURS, strip_material, strip_table, trousers
 from training.restgan.colours import difference, lab_to_rgb
-from training.restgan.garments import foreground, median_colour
 
 KIND = PictureStrips()
 KEY = bytes(range(32))

@@ -8,14 +8,14 @@ import pandas as pd
 
 from catalog.tables import SCHEMAS
 from evaluation.preference_plan import PreferencePlan
-from labeling.review import rounds
-from labeling.review.annotators import ScriptedAnnotator
-from labeling.review.ballots import sync
-from labeling.review.ledger import Ledger
-from labeling.review.records import PulledAnnotation
-from orchestration.ledger import open_ledger
-from orchestration.review.comparison import CARDS, Compared, keep, round_folder
-from orchestration.settings import Settings
+from labeling.review.ledger.ledger import Ledger
+from labeling.review.ledger.records import PulledAnnotation
+from labeling.review.rounds import registration as rounds
+from labeling.review.rounds.annotators import ScriptedAnnotator
+from labeling.review.rounds.ballots import sync
+from labeling.review.rounds.compared import CARDS, Compared, keep
+from orchestration.registry.ledger import open_ledger
+from orchestration.runtime.settings import Settings
 from tests.labeling.review import rounds_for_tests as drawn
 
 NAME = "may-one"
@@ -57,8 +57,8 @@ def opened(settings: Settings, kind: str = CARDS, project: int = 1, **changes: o
     content = compared(settings.home / "pictures", kind)
     fields = {"round_id": NAME, "kind": kind, "items": 40, "results": content.results()}
     plan = drawn.plan(**{**fields, "preference": PreferencePlan(), **changes})
-    rounds.open_round(ledger, plan, content.material(plan.seed), content.products, content.splits)
-    keep(content, round_folder(settings, plan.round_id), plan.to_json())
+    rounds.register_round(ledger, plan, content.material(plan.seed), content.products, content.splits)
+    keep(content, settings.rounds() / plan.round_id, plan.to_json())
     ledger.bind_project(plan.round_id, project)
     return ledger
 

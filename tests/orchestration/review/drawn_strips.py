@@ -6,7 +6,7 @@ from pathlib import Path
 from catalog.schema import load_schema
 from catalog.tables import write_table
 from catalog.workspace import SCHEMA_FILE, SUMMARY_FILE
-from orchestration.review.strips import StripContest, _contest
+from orchestration.families.restgan.contest import StripContest, _contest
 from tests.inference.tiny_restgan import save_tiny_restgan
 from tests.orchestration.review.drawn_round import columns_of
 from tests.training.restgan.shop import open_shop

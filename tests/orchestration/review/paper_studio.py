@@ -10,7 +10,7 @@ from typing import Any
 
 from labeling.review.label_studio import ProjectGone
 from labeling.review.label_studio_records import Annotation, Counter
-from orchestration.review.contest import AnswerContest
+from orchestration.families.blip2_attributes.contest import AnswerContest
 from tests.labeling.review import rounds_for_tests as drawn
 
 

@@ -3,11 +3,11 @@
 import pytest
 
 from catalog.errors import SelvedgeError
-from orchestration.candidates import Opening, record_opening
-from orchestration.registry import CHAMPION, Registry
-from orchestration.resources import Tables
-from orchestration.review.contest import contest_of_folders, contest_of_registry
-from orchestration.tracking import Lineage, tracked_run
+from orchestration.assets.candidates import Opening, record_opening
+from orchestration.assets.published import Tables
+from orchestration.families.blip2_attributes.contest import contest_of_folders, contest_of_registry
+from orchestration.registry.registry import CHAMPION, Registry
+from orchestration.registry.tracking import Lineage, tracked_run
 from tests.orchestration.registering import SERVED, FamilyForTests
 from tests.orchestration.trained_model import train_small_model
 
@@ -58,7 +58,7 @@ def test_the_champion_is_the_opponent_and_the_base_where_there_is_none(family, m
 
 
 def test_a_model_with_neither_champion_nor_base_is_told(trained, tmp_path, monkeypatch):
-    from orchestration import evaluation_run
+    from training.blip2 import scoring as evaluation_run
 
     def gone(*arguments):
         raise SelvedgeError("blip2-tiny needs its weights; put them in models/blip2-tiny.")

@@ -10,14 +10,14 @@ import pytest
 
 from catalog.errors import SelvedgeError
 from evaluation.preference_plan import PreferencePlan
-from labeling.review import rounds
 from labeling.review.label_studio import ProjectGone
-from orchestration.ledger import open_ledger
-from orchestration.review import opening
-from orchestration.review.comparison import Compared, is_whole, keep, read_compared, round_folder
-from orchestration.review.opening import RoundRequest, open_round
-from orchestration.review.rounds import hold_to_plan, sync_round
-from orchestration.settings import Settings
+from labeling.review.rounds import opening
+from labeling.review.rounds import registration as rounds
+from labeling.review.rounds.compared import Compared, is_whole, keep, read_compared
+from labeling.review.rounds.judging import hold_to_plan, sync_round
+from labeling.review.rounds.opening import RoundRequest, open_round
+from orchestration.registry.ledger import open_ledger
+from orchestration.runtime.settings import Settings
 from tests.labeling.review import rounds_for_tests as drawn
 from tests.orchestration.paper_reviews import as_held
 from tests.orchestration.review.drawn_round import columns_of, compared, votes
@@ -46,7 +46,7 @@ def content(settings, monkeypatch) -> Compared:
 
 
 def open_one(settings, server, **changes):
-    return open_round(settings, open_ledger(settings), server, replace(REQUEST, **changes), paper_contest)
+    return open_round(settings.rounds(), open_ledger(settings), server, replace(REQUEST, **changes), paper_contest)
 
 
 def cut_before_keeping(settings, monkeypatch) -> None:
@@ -67,17 +67,17 @@ def other_results(content: Compared) -> Compared:
 
 
 def test_an_opening_that_was_cut_short_takes_no_folder_of_another_ledgers_round(settings, content, monkeypatch):
-    keep(other_results(content), round_folder(settings, FIRST), drawn.plan(round_id=FIRST).to_json())
+    keep(other_results(content), settings.rounds() / FIRST, drawn.plan(round_id=FIRST).to_json())
     cut_before_keeping(settings, monkeypatch)
     opened = open_one(settings, PaperStudio())
-    kept = read_compared(round_folder(settings, FIRST))
+    kept = read_compared(settings.rounds() / FIRST)
     assert opened.resumed and kept.results() == content.results() == dict(opened.round.plan.results)
 
 
 def test_the_same_results_complete_the_round_that_was_registered(settings, content, monkeypatch):
     cut_before_keeping(settings, monkeypatch)
     registered, server = open_ledger(settings).round(FIRST), PaperStudio()
-    assert not is_whole(round_folder(settings, FIRST))
+    assert not is_whole(settings.rounds() / FIRST)
     opened = open_one(settings, server)
     assert opened.resumed and opened.round == replace(registered, project_id=1)
     assert sorted(server.tasks[1]) == sorted(open_ledger(settings).pairs(FIRST))
@@ -134,20 +134,20 @@ def test_a_project_deleted_after_ballots_were_pulled_is_told_and_not_made_again(
     server, ledger = PaperStudio(), open_ledger(settings)
     open_one(settings, server)
     server.held[1] = [as_held(one) for one in votes(ledger, 0.8, raters=2, name=FIRST)]
-    sync_round(settings, ledger, server, FIRST)
+    sync_round(settings.rounds(), ledger, server, FIRST)
     ballots = ledger.ballots(FIRST)
     server.delete_project(1)
-    for ask in (lambda: open_one(settings, server), lambda: sync_round(settings, ledger, server, FIRST)):
+    for ask in (lambda: open_one(settings, server), lambda: sync_round(settings.rounds(), ledger, server, FIRST)):
         with pytest.raises(ProjectGone, match="ballots already pulled are kept"):
             ask()
     assert server.projects == {} and ledger.round(FIRST).project_id == 1
-    assert ledger.ballots(FIRST) == ballots != [] and hold_to_plan(settings, ledger, FIRST).state == "open"
+    assert ledger.ballots(FIRST) == ballots != [] and hold_to_plan(settings.rounds(), ledger, FIRST).state == "open"
 
 
 def test_a_folder_that_another_ledgers_round_left_is_replaced_whole(settings, content):
-    keep(other_results(content), round_folder(settings, FIRST), drawn.plan(round_id=FIRST).to_json())
+    keep(other_results(content), settings.rounds() / FIRST, drawn.plan(round_id=FIRST).to_json())
     open_one(settings, PaperStudio())
     ledger = open_ledger(settings)
-    assert hold_to_plan(settings, ledger, FIRST).state == "open"
+    assert hold_to_plan(settings.rounds(), ledger, FIRST).state == "open"
     material = content.material(REQUEST.seed)
     assert len(list(rounds.round_tasks(ledger, FIRST, material))) == len(ledger.pairs(FIRST))

@@ -6,12 +6,12 @@ import stat
 import pytest
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
+from labeling.review.rounds.judging import close_round
+from labeling.review.rounds.simulation import simulate_rounds
 from orchestration.cli.main import run
-from orchestration.ledger import open_ledger
-from orchestration.review.rounds import close_round
-from orchestration.review.server import _password, connect, store_token
-from orchestration.review.simulation import simulate_rounds
-from orchestration.settings import Settings, load_settings
+from orchestration.registry.ledger import open_ledger
+from orchestration.runtime.label_studio import _password, connect, store_token
+from orchestration.runtime.settings import Settings, load_settings
 from tests.orchestration.review.drawn_round import NAME, opened, voted
 from tests.ports import free_port
 
@@ -141,5 +141,5 @@ def test_simulated_rounds_find_what_is_true_and_stay_silent_where_nothing_is():
 def test_a_verdict_is_not_changed_by_closing_again_with_other_words(home):
     ledger = opened(home)
     voted(ledger, 0.85)
-    first = close_round(home, ledger, NAME)
-    assert close_round(home, ledger, NAME, undecided=True) == first
+    first = close_round(home.rounds(), ledger, NAME)
+    assert close_round(home.rounds(), ledger, NAME, undecided=True) == first

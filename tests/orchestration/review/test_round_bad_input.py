@@ -16,17 +16,19 @@ from catalog.errors import SelvedgeError
 from evaluation.gate import GateRule
 from evaluation.preference_plan import PreferencePlan
 from infra.local.label_studio import ensure_account
-from labeling.review.annotators import ScriptedAnnotator
 from labeling.review.label_studio import LabelStudio
 from labeling.review.label_studio_accounts import AnnotatorExists
+from labeling.review.rounds import opening
+from labeling.review.rounds.annotators import ScriptedAnnotator
+from labeling.review.rounds.contest import Contest
+from labeling.review.rounds.judging import close_round, sync_round, table_of
+from labeling.review.rounds.opening import RoundRequest, open_round
 from orchestration.cli.main import run
-from orchestration.ledger import open_ledger
-from orchestration.promotion import promote
-from orchestration.review import opening, server
-from orchestration.review.contest import Contest, Rows, contest_of_registry
-from orchestration.review.opening import RoundRequest, open_round
-from orchestration.review.rounds import close_round, sync_round, table_of
-from orchestration.settings import load_settings
+from orchestration.families.blip2_attributes.contest import Rows, contest_of_registry
+from orchestration.registry.ledger import open_ledger
+from orchestration.registry.promotion import promote
+from orchestration.runtime import label_studio as server
+from orchestration.runtime.settings import load_settings
 from tests.labeling.review import rounds_for_tests as drawn
 from tests.labeling.review.test_label_studio_connection import Server
 from tests.orchestration.paper_registry import PaperRegistry
@@ -94,7 +96,7 @@ def refused(settings, contest=paper_contest, **changes: object) -> str:
     """The sentence of an opening that must be refused before Label Studio is asked for anything."""
     before = state_of(settings)
     with pytest.raises(SelvedgeError) as refusal:
-        open_round(settings, open_ledger(settings), None, request(**changes), contest)
+        open_round(settings.rounds(), open_ledger(settings), None, request(**changes), contest)
     assert state_of(settings) == before
     return str(refusal.value)
 
@@ -144,7 +146,7 @@ def test_a_round_that_cannot_be_called_so_is_refused_before_minutes_of_work(sett
 
 def test_an_unknown_candidate_is_told_with_those_there_are(settings, monkeypatch):
     registry = PaperRegistry(settings)
-    monkeypatch.setattr("orchestration.registry.Registry", lambda settings: registry)
+    monkeypatch.setattr("orchestration.registry.registry.Registry", lambda settings: registry)
     line = refused(settings, lambda: contest_of_registry(settings, FAMILY, "nobody"))
     assert line == f"candidate nobody of {FAMILY} is unknown to MLflow; train one first."
     registry.register(FAMILY, CANDIDATE)
@@ -155,7 +157,7 @@ def test_an_unknown_candidate_is_told_with_those_there_are(settings, monkeypatch
 def test_a_judged_candidate_is_refused_before_minutes_of_work(settings, monkeypatch):
     ledger = opened(settings)
     voted(ledger, 0.85)
-    close_round(settings, ledger, NAME)
+    close_round(settings.rounds(), ledger, NAME)
     monkeypatch.setattr(opening, "compare", lambda *_: refuse_to_be_asked())
     line = refused(settings)
     assert line == (
@@ -173,11 +175,11 @@ def test_neither_champion_nor_base_is_told(settings, monkeypatch):
     def gone(*_):
         raise SelvedgeError("blip2-tiny needs its weights; put them in models/blip2-tiny.")
 
-    monkeypatch.setattr("orchestration.registry.Registry", lambda settings: registry)
-    monkeypatch.setattr("orchestration.candidates.read_opening", lambda *_: record)
-    monkeypatch.setattr("orchestration.defs.training.dataset.read_dataset", lambda *_: none)
+    monkeypatch.setattr("orchestration.registry.registry.Registry", lambda settings: registry)
+    monkeypatch.setattr("orchestration.assets.candidates.read_opening", lambda *_: record)
+    monkeypatch.setattr("orchestration.assets.dataset.read_dataset", lambda *_: none)
     monkeypatch.setattr("training.blip2.artefact.load_artefact", lambda *_: SimpleNamespace(schema=drawn.schema()))
-    monkeypatch.setattr("orchestration.evaluation_run.base_of", gone)
+    monkeypatch.setattr("training.blip2.scoring.base_of", gone)
     line = refused(settings, lambda: contest_of_registry(settings, FAMILY, CANDIDATE))
     assert line == (
         f"{FAMILY} has no champion, and the base of {CANDIDATE} cannot stand in: blip2-tiny needs its weights; put "
@@ -244,7 +246,7 @@ def test_a_ballot_that_is_not_this_rounds_is_told_kept_and_never_counted(setting
     ours = votes(ledger, 0.85, raters=1)
     strange = drawn.annotation(900, "somebody-elses-task", ScriptedAnnotator("ada", 1).email)
     studio = PaperStudio({1: "Review"}, {1: []}, {1: [as_held(one) for one in [*ours, strange]]})
-    pulled = sync_round(settings, ledger, studio, NAME)
+    pulled = sync_round(settings.rounds(), ledger, studio, NAME)
     assert pulled.new == len(ours) and pulled.void == (
         f"annotation 900 of {strange.rater} does not count: it is of a task that is not this round's.",
     )
@@ -262,8 +264,8 @@ def test_clocks_that_disagree_are_told_in_one_sentence_and_every_ballot_counts(s
         def now(zone):
             return newest - timedelta(hours=3)
 
-    monkeypatch.setattr("labeling.review.ballots.datetime", Slow)
-    pulled = sync_round(settings, ledger, studio, NAME)
+    monkeypatch.setattr("labeling.review.rounds.ballots.datetime", Slow)
+    pulled = sync_round(settings.rounds(), ledger, studio, NAME)
     (warning,) = pulled.warnings
     assert "the review server's clock is 180 minutes ahead of this machine's" in warning and "\n" not in warning
     assert (pulled.new, pulled.void) == (len(ours), ()) and len(table_of(ledger, NAME)) == len(ours)

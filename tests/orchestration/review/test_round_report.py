@@ -5,11 +5,11 @@ import re
 import pytest
 
 from catalog.errors import SelvedgeError
-from orchestration.review.comparison import DESCRIPTIONS, read_compared, round_folder
-from orchestration.review.findings import gather
-from orchestration.review.report import write_report
-from orchestration.review.rounds import close_round
-from orchestration.settings import Settings
+from labeling.review.rounds.compared import DESCRIPTIONS, read_compared
+from labeling.review.rounds.findings import gather_findings
+from labeling.review.rounds.judging import close_round
+from labeling.review.rounds.report import write_round_report
+from orchestration.runtime.settings import Settings
 from tests.orchestration.review.drawn_round import NAME, opened, voted
 
 
@@ -23,7 +23,7 @@ def test_no_report_before_the_verdict(settings, tmp_path):
     voted(ledger, 0.85)
     for _ in range(2):
         with pytest.raises(SelvedgeError, match="not judged, and its report would tell the sides"):
-            write_report(settings, ledger, NAME, tmp_path / "page.html")
+            write_round_report(settings.rounds(), ledger, NAME, tmp_path / "page.html")
         ledger.close_round(NAME)
     assert not (tmp_path / "page.html").exists()
 
@@ -32,8 +32,8 @@ def test_no_report_before_the_verdict(settings, tmp_path):
 def test_the_page_says_everything_and_asks_the_network_for_nothing(settings, tmp_path, kind):
     ledger = opened(settings, kind)
     voted(ledger, 0.85)
-    verdict = close_round(settings, ledger, NAME)
-    page = write_report(settings, ledger, NAME, tmp_path / "deep" / "page.html").read_text()
+    verdict = close_round(settings.rounds(), ledger, NAME)
+    page = write_round_report(settings.rounds(), ledger, NAME, tmp_path / "deep" / "page.html").read_text()
     plan = ledger.round(NAME).plan
     said = [plan.candidate, plan.sha256, verdict.evidence_sha256, verdict.ballots_sha256, "scripted annotators"]
     said += ["People preferred the candidate", "Krippendorff", "identical pairs", "design effect"]
@@ -45,17 +45,17 @@ def test_the_page_says_everything_and_asks_the_network_for_nothing(settings, tmp
 
 def test_a_round_that_nobody_voted_in_has_a_report(settings, tmp_path):
     ledger = opened(settings)
-    close_round(settings, ledger, NAME, undecided=True)
-    page = write_report(settings, ledger, NAME, tmp_path / "page.html").read_text()
+    close_round(settings.rounds(), ledger, NAME, undecided=True)
+    page = write_round_report(settings.rounds(), ledger, NAME, tmp_path / "page.html").read_text()
     assert "The ballots do not decide" in page and "No ballot counts." in page
 
 
 def test_the_most_disputed_pairs_come_first_and_show_both_sides_as_they_were_seen(settings):
     ledger = opened(settings)
     voted(ledger, 0.6)
-    close_round(settings, ledger, NAME, undecided=True)
-    content = read_compared(round_folder(settings, NAME))
-    found = gather(ledger, NAME, content)
+    close_round(settings.rounds(), ledger, NAME, undecided=True)
+    content = read_compared(settings.rounds() / NAME)
+    found = gather_findings(ledger, NAME, content)
     scores = [pair.disagreement for pair in found.pairs]
     assert len(scores) == 10 and scores == sorted(scores, reverse=True) and scores[-1] > 0
     first = found.pairs[0]
@@ -70,12 +70,12 @@ def test_the_most_disputed_pairs_come_first_and_show_both_sides_as_they_were_see
 def test_ballots_of_an_excluded_rater_are_told_and_not_counted(settings, tmp_path):
     ledger = opened(settings)
     voted(ledger, 0.85, raters=3, laziness=0.9)
-    close_round(settings, ledger, NAME, undecided=True)
-    found = gather(ledger, NAME, read_compared(round_folder(settings, NAME)))
+    close_round(settings.rounds(), ledger, NAME, undecided=True)
+    found = gather_findings(ledger, NAME, read_compared(settings.rounds() / NAME))
     assert sum(rater.ballots for rater in found.raters) == len(ledger.ballots(NAME)) > 0
     assert all(rater.excluded and rater.simulated for rater in found.raters)
     assert found.pairs == () and found.path.empty and found.model is None
-    page = write_report(settings, ledger, NAME, tmp_path / "page.html").read_text()
+    page = write_round_report(settings.rounds(), ledger, NAME, tmp_path / "page.html").read_text()
     assert "3 left out by the rules of the plan" in page and "rater excluded 120" in page
 
 
@@ -85,9 +85,12 @@ def test_versions_are_ranked_over_all_rounds_that_a_chain_joins(settings, tmp_pa
         names = {"round_id": name, "candidate": f"c{candidate}", "candidate_version": candidate}
         ledger = opened(settings, project=number + 1, opponent_version=opponent, **names)
         voted(ledger, preference, name=name)
-        close_round(settings, ledger, name, undecided=True)
-        found = gather(ledger, name, read_compared(round_folder(settings, name)))
+        close_round(settings.rounds(), ledger, name, undecided=True)
+        found = gather_findings(ledger, name, read_compared(settings.rounds() / name))
         assert [row[0] for row in found.family_rows] == (["4", "3", "base-1"] if name == NAME else [])
-    page = write_report(settings, ledger, NAME, tmp_path / "page.html").read_text()
+    page = write_round_report(settings.rounds(), ledger, NAME, tmp_path / "page.html").read_text()
     assert "All versions of blip2-attributes" in page
-    assert "All versions of" not in write_report(settings, ledger, "elsewhere", tmp_path / "other.html").read_text()
+    assert (
+        "All versions of"
+        not in write_round_report(settings.rounds(), ledger, "elsewhere", tmp_path / "other.html").read_text()
+    )

@@ -6,20 +6,13 @@ import pytest
 
 from catalog.errors import SelvedgeError
 from evaluation.preference_plan import PreferencePlan
-from orchestration.ledger import open_ledger
-from orchestration.review.comparison import (
-    ABOUT_FILE,
-    DESCRIPTIONS,
-    compare,
-    keep,
-    kept_plan,
-    read_compared,
-    round_folder,
-)
-from orchestration.review.contest import AnswerContest, Contest, Rows
-from orchestration.review.opening import RoundRequest, open_round
-from orchestration.review.rounds import close_round, hold_to_plan, standing
-from orchestration.settings import Settings
+from labeling.review.rounds.compared import ABOUT_FILE, DESCRIPTIONS, keep, kept_plan, read_compared
+from labeling.review.rounds.contest import Contest, compare
+from labeling.review.rounds.judging import close_round, hold_to_plan, standing
+from labeling.review.rounds.opening import RoundRequest, open_round
+from orchestration.families.blip2_attributes.contest import AnswerContest, Rows
+from orchestration.registry.ledger import open_ledger
+from orchestration.runtime.settings import Settings
 from tests.labeling.review import rounds_for_tests as drawn
 from tests.orchestration.review.drawn_round import NAME, columns_of, compared, opened, voted
 
@@ -34,29 +27,29 @@ def test_a_clear_preference_becomes_a_verdict_and_stays_it(settings):
     voted(ledger, 0.85)
     before = standing(ledger, NAME)
     assert before.judgement.outcome == "preferred" and before.verdict is None and before.simulated
-    verdict = close_round(settings, ledger, NAME)
+    verdict = close_round(settings.rounds(), ledger, NAME)
     assert (verdict.outcome, verdict.simulated) == ("preferred", True)
     evidence = json.loads(verdict.evidence)
     plan = ledger.round(NAME).plan
     assert evidence["plan_sha256"] == plan.preference.sha256 and evidence["round_plan_sha256"] == plan.sha256
     assert (evidence["candidate_version"], evidence["opponent_version"]) == ("4", "3")
-    assert close_round(settings, ledger, NAME) == verdict == ledger.verdict(NAME)
+    assert close_round(settings.rounds(), ledger, NAME) == verdict == ledger.verdict(NAME)
 
 
 def test_a_closing_that_was_killed_before_the_verdict_gives_the_same_verdict(settings, tmp_path):
     ledger = opened(settings)
     voted(ledger, 0.85)
     ledger.close_round(NAME)  # and the process was killed here
-    assert close_round(settings, ledger, NAME).outcome == "preferred"
+    assert close_round(settings.rounds(), ledger, NAME).outcome == "preferred"
 
 
 def test_an_undecided_round_is_not_closed_by_mistake(settings):
     ledger = opened(settings)
     voted(ledger, 0.5, raters=3)
     with pytest.raises(SelvedgeError, match=r"round may-one is not decided: .* Collect about \d+ more ballots, or"):
-        close_round(settings, ledger, NAME)
+        close_round(settings.rounds(), ledger, NAME)
     assert ledger.round(NAME).state == "open"
-    assert close_round(settings, ledger, NAME, undecided=True).outcome == "inconclusive"
+    assert close_round(settings.rounds(), ledger, NAME, undecided=True).outcome == "inconclusive"
 
 
 def test_a_round_nobody_voted_in_stands_at_nothing(settings):
@@ -68,7 +61,7 @@ def test_a_round_nobody_voted_in_stands_at_nothing(settings):
 def test_lazy_raters_are_left_out_by_the_rule_before_the_verdict(settings):
     ledger = opened(settings)
     voted(ledger, 0.5, raters=4, laziness=1.0)
-    close_round(settings, ledger, NAME, undecided=True)
+    close_round(settings.rounds(), ledger, NAME, undecided=True)
     excluded = ledger.exclusions(NAME)
     assert len(excluded) == 4 and {one.rule for one in excluded} == {"pre-registered"}
     assert ledger.verdict(NAME).outcome == "inconclusive"
@@ -76,32 +69,32 @@ def test_lazy_raters_are_left_out_by_the_rule_before_the_verdict(settings):
 
 def test_a_plan_that_was_changed_voids_the_round_for_good(settings):
     ledger = opened(settings)
-    place = round_folder(settings, NAME) / ABOUT_FILE
+    place = settings.rounds() / NAME / ABOUT_FILE
     about = json.loads(place.read_text())
     easier = drawn.plan(items=40, preference=PreferencePlan(alpha=0.2), results=compared(settings.home / "p").results())
     place.write_text(json.dumps(about | {"plan": easier.to_json()}))
     with pytest.raises(SelvedgeError, match=r"round may-one is void: its plan was changed .*preference\.alpha"):
-        hold_to_plan(settings, ledger, NAME)
+        hold_to_plan(settings.rounds(), ledger, NAME)
     place.write_text(json.dumps(about))
     with pytest.raises(SelvedgeError, match="is void"):
-        close_round(settings, ledger, NAME)
+        close_round(settings.rounds(), ledger, NAME)
 
 
 def test_a_plan_edited_by_hand_voids_the_round(settings):
     ledger = opened(settings)
-    place = round_folder(settings, NAME) / ABOUT_FILE
+    place = settings.rounds() / NAME / ABOUT_FILE
     about = json.loads(place.read_text())
     plan = about["plan"].replace('"alpha": 0.05', '"alpha": 0.4')
     assert plan != about["plan"]
     place.write_text(json.dumps(about | {"plan": plan}))
     with pytest.raises(SelvedgeError, match=r"round may-one is void from now on: the plan .* was changed"):
-        close_round(settings, ledger, NAME)
+        close_round(settings.rounds(), ledger, NAME)
     assert ledger.round(NAME).state == "void"
 
 
 def test_what_was_compared_is_read_back_as_it_was_kept(settings, tmp_path):
     content = compared(tmp_path / "pictures", DESCRIPTIONS)
-    folder = round_folder(settings, NAME)
+    folder = settings.rounds() / NAME
     keep(content, folder, "plan")
     again = read_compared(folder)
     assert again.results() == content.results() and again.kind == DESCRIPTIONS
@@ -125,13 +118,13 @@ def test_a_candidate_that_is_being_judged_gets_no_second_round(settings):
     ledger = opened(settings)
     for changed in ({"round_id": "other"}, {"kind": "descriptions"}):
         with pytest.raises(SelvedgeError, match="is being judged in round may-one; close that one first"):
-            open_round(settings, ledger, None, request(**changed), refuse_to_be_asked)
+            open_round(settings.rounds(), ledger, None, request(**changed), refuse_to_be_asked)
 
 
 def test_another_plan_for_a_round_that_is_open_is_refused(settings):
     ledger = opened(settings)
     with pytest.raises(SelvedgeError, match=r"round may-one was opened with another plan \(different: items, seed\)"):
-        open_round(settings, ledger, None, request(items=20, seed=8), refuse_to_be_asked)
+        open_round(settings.rounds(), ledger, None, request(items=20, seed=8), refuse_to_be_asked)
 
 
 def test_a_closed_round_is_not_opened_again(settings):
@@ -139,10 +132,10 @@ def test_a_closed_round_is_not_opened_again(settings):
     voted(ledger, 0.85)
     ledger.close_round(NAME)
     with pytest.raises(SelvedgeError, match="round may-one is closed without a verdict; run `selvedge review close"):
-        open_round(settings, ledger, None, request(), refuse_to_be_asked)
-    close_round(settings, ledger, NAME)
+        open_round(settings.rounds(), ledger, None, request(), refuse_to_be_asked)
+    close_round(settings.rounds(), ledger, NAME)
     with pytest.raises(SelvedgeError, match="round may-one is closed; open a new one under another name"):
-        open_round(settings, ledger, None, request(round_id=NAME), refuse_to_be_asked)
+        open_round(settings.rounds(), ledger, None, request(round_id=NAME), refuse_to_be_asked)
 
 
 @pytest.fixture(scope="module")
@@ -178,8 +171,8 @@ def test_too_few_products_and_an_empty_test_split_leave_nothing_behind(contest, 
 
     ledger = open_ledger(settings)
     with pytest.raises(SelvedgeError, match=r"needs 46 test products .* but there are 8; lower the plan's items"):
-        open_round(settings, ledger, None, request(), lambda: contest)
+        open_round(settings.rounds(), ledger, None, request(), lambda: contest)
     rows = replace(contest.rows, splits=contest.rows.splits.assign(split="train"))
     with pytest.raises(SelvedgeError, match="the test split is empty"):
-        open_round(settings, ledger, None, request(), lambda: replace(contest, rows=rows))
+        open_round(settings.rounds(), ledger, None, request(), lambda: replace(contest, rows=rows))
     assert ledger.rounds() == [] and not settings.objects().exists()

@@ -11,20 +11,22 @@ from upath import UPath
 
 from catalog.errors import SelvedgeError
 from evaluation.preference_plan import PreferencePlan
-from labeling.review.ballots import sync
-from labeling.review.strips import unpack_frames
-from orchestration.candidates import Opening
+from labeling.review.pairs.strips import unpack_frames
+from labeling.review.rounds.ballots import sync
+from labeling.review.rounds.compared import ABOUT_FILE, STRIPS, keep, read_compared
+from labeling.review.rounds.contest import compare
+from labeling.review.rounds.findings import gather_findings
+from labeling.review.rounds.judging import close_round
+from labeling.review.rounds.opening import RoundRequest, open_round
+from labeling.review.rounds.report import write_round_report
+from orchestration.assets.candidates import Opening
 from orchestration.cli.main import run
-from orchestration.ledger import open_ledger
-from orchestration.review import server, strips
-from orchestration.review.comparison import ABOUT_FILE, STRIPS, compare, keep, read_compared, round_folder
-from orchestration.review.contest import Registered
-from orchestration.review.findings import gather
-from orchestration.review.opening import RoundRequest, open_round
-from orchestration.review.report import write_report
-from orchestration.review.rounds import close_round
-from orchestration.review.strips import SEED, contest_of_folders, contest_of_registry
-from orchestration.settings import Settings
+from orchestration.families.registered import Registered
+from orchestration.families.restgan import contest as strips
+from orchestration.families.restgan.contest import SEED, contest_of_folders, contest_of_registry
+from orchestration.registry.ledger import open_ledger
+from orchestration.runtime import label_studio as server
+from orchestration.runtime.settings import Settings
 from tests.inference.tiny_restgan import save_tiny_restgan
 from tests.labeling.review.rounds_for_tests import NOON
 from tests.orchestration.review.drawn_round import votes
@@ -110,7 +112,7 @@ def test_the_folder_of_a_round_gives_back_every_table(compared, tmp_path):
 
 def test_a_cut_short_opening_is_completed_from_the_folder_and_reported_without_a_model(settings, contest, tmp_path):
     ledger, studio = open_ledger(settings), PaperStudio()
-    first = open_round(settings, ledger, studio, REQUEST, lambda: contest)
+    first = open_round(settings.rounds(), ledger, studio, REQUEST, lambda: contest)
     plan = first.round.plan
     assert (plan.opponent, plan.opponent_version) == ("base", contest.opponent_version)
     studio.tasks[1] = studio.tasks[1][:4]
@@ -118,13 +120,13 @@ def test_a_cut_short_opening_is_completed_from_the_folder_and_reported_without_a
     def gone():
         raise AssertionError("the round's folder is all that is needed")
 
-    again = open_round(settings, ledger, studio, REQUEST, gone)
+    again = open_round(settings.rounds(), ledger, studio, REQUEST, gone)
     assert again.resumed and sorted(studio.tasks[1]) == sorted(ledger.pairs(plan.round_id))
     sync(ledger, plan.round_id, votes(ledger, 0.6, name=plan.round_id), now=NOON + timedelta(days=30))
-    close_round(settings, ledger, plan.round_id, undecided=True)
-    found = gather(ledger, plan.round_id, read_compared(round_folder(settings, plan.round_id)))
+    close_round(settings.rounds(), ledger, plan.round_id, undecided=True)
+    found = gather_findings(ledger, plan.round_id, read_compared(settings.rounds() / plan.round_id))
     assert {row.name for row in found.slices["type"]} <= set(TYPES) and found.slices["colour"]
-    page = write_report(settings, ledger, plan.round_id, tmp_path / "page.html").read_text()
+    page = write_round_report(settings.rounds(), ledger, plan.round_id, tmp_path / "page.html").read_text()
     assert f"beside the weights it began with (version {contest.opponent_version}): two picture strips" in page
     assert '<h4 class="o">The weights it began with</h4>' in page and "the base of restgan" not in page
     assert page.count('<img class="strip"') == 2 * len(found.pairs) > 0
@@ -144,9 +146,9 @@ def test_what_cannot_be_compared_is_one_sentence(contest, settings, tmp_path):
         strips._contest(FAMILY, "by-hand", "4", alone, None, held_out())
     ledger = open_ledger(settings)
     with pytest.raises(SelvedgeError, match=r"needs \d+ test products .* lower the plan's items"):
-        open_round(settings, ledger, None, replace(REQUEST, items=4000), lambda: contest)
+        open_round(settings.rounds(), ledger, None, replace(REQUEST, items=4000), lambda: contest)
     with pytest.raises(SelvedgeError, match=r"an error can be planted in \d+ test products only"):
-        open_round(settings, ledger, None, replace(REQUEST, gold_share=0.5), lambda: contest)
+        open_round(settings.rounds(), ledger, None, replace(REQUEST, gold_share=0.5), lambda: contest)
     assert ledger.rounds() == [] and not settings.objects().exists()
 
 

@@ -11,10 +11,7 @@ from PIL import Image
 
 from catalog.drawn import draw_garment, sample_spec
 from catalog.errors import SelvedgeError
-from catalog.schema import load_schema
-from tests.training.restgan.shop import SHADES, Shop, open_shop, photograph
-from training.restgan.colours import difference
-from training.restgan.garments import (
+from catalog.garments import (
     BOTTOMS,
     CORES,
     MARGIN,
@@ -26,6 +23,9 @@ from training.restgan.garments import (
     median_colour,
     part_mask,
 )
+from catalog.schema import load_schema
+from tests.training.restgan.shop import SHADES, Shop, open_shop, photograph
+from training.restgan.colours import difference
 
 
 @pytest.fixture(scope="module")

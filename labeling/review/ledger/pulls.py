@@ -1,0 +1,127 @@
+"""Pulls: every snapshot of the review server's annotations, and every revision that was ever in one.
+
+Belongs here: storing and replaying them, inside a transaction of the ledger's. Not here: what is wrong with a ballot
+(ballots.py).
+
+A pull keeps what changed since the one before: whole snapshots would grow with the square of the ballots.
+"""
+
+import hashlib
+import json
+import zlib
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select
+
+from catalog.errors import SelvedgeError
+from labeling.review.ledger.records import Ballot, Pull, PulledAnnotation, StoredPull
+from labeling.review.ledger.tables import BALLOTS, PULLS
+
+
+def store_pull(
+    connection: Connection,
+    round_id: str,
+    annotations: Iterable[PulledAnnotation],
+    judge: Callable[[PulledAnnotation], str | None],
+    is_simulated: Callable[[str], bool],
+    at: datetime,
+) -> StoredPull:
+    """Keep a snapshot and every revision in it that was not seen before.
+
+    Raises:
+        SelvedgeError: one annotation is in the snapshot twice.
+    """
+    pulled: dict[int, PulledAnnotation] = {}
+    for one in annotations:
+        if pulled.setdefault(one.annotation_id, one) != one:
+            raise SelvedgeError(f"annotation {one.annotation_id} was pulled twice with two contents; pull again.")
+    hashes = {number: one.content_sha256 for number, one in pulled.items()}
+    sha256 = _snapshot_sha256(hashes.values())
+    earlier, held = replay(connection, round_id)
+    vanished = tuple(sorted(held.keys() - pulled.keys()))
+    if earlier and earlier[-1].sha256 == sha256:
+        return StoredPull(earlier[-1], (), vanished)
+    pull = Pull(len(earlier) + 1, at, sha256, len(pulled))
+    fresh = [one for number, one in sorted(pulled.items()) if held.get(number) != one]
+    change = json.dumps({"new": [one.to_dict() for one in fresh], "gone": vanished})
+    row = {"round_id": round_id, **pull.__dict__, "change": zlib.compress(change.encode())}
+    connection.execute(insert(PULLS), row)
+    known = _known(connection, round_id)
+    new = []
+    for one in fresh:
+        seen = known.get(one.annotation_id, set())
+        if hashes[one.annotation_id] not in seen:
+            new.append(Ballot(one, len(seen) + 1, pull.number, is_simulated(one.rater), judge(one)))
+    if new:
+        connection.execute(insert(BALLOTS), [_ballot_row(round_id, ballot) for ballot in new])
+    return StoredPull(pull, tuple(new), vanished)
+
+
+def snapshot(connection: Connection, round_id: str, number: int) -> list[PulledAnnotation]:
+    """Everything that a pull held, proved by its hash.
+
+    Raises:
+        SelvedgeError: there is no such pull, or what is stored is not what was pulled.
+    """
+    pulls, held = replay(connection, round_id, number)
+    if not 1 <= number <= len(pulls):
+        raise SelvedgeError(f"round {round_id} has no pull {number}; ask for one of those there are.")
+    if _snapshot_sha256(one.content_sha256 for one in held.values()) != pulls[-1].sha256:
+        raise SelvedgeError(f"pull {number} of round {round_id} is not what was pulled; restore the ledger.")
+    return [held[key] for key in sorted(held)]
+
+
+def replay(
+    connection: Connection, round_id: str, until: int | None = None
+) -> tuple[list[Pull], dict[int, PulledAnnotation]]:
+    """The pulls up to a number, and what the last of them held by annotation id."""
+    rows = connection.execute(select(PULLS).where(PULLS.c.round_id == round_id).order_by(PULLS.c.number))
+    pulls: list[Pull] = []
+    held: dict[int, PulledAnnotation] = {}
+    for row in rows:
+        if until is not None and row.number > until:
+            break
+        change = json.loads(zlib.decompress(row.change))
+        pulls.append(Pull(row.number, row.at, row.sha256, row.annotations))
+        held |= {one["annotation_id"]: PulledAnnotation.from_dict(one) for one in change["new"]}
+        for number in change["gone"]:
+            held.pop(number, None)
+    return pulls, held
+
+
+def ballots(connection: Connection, round_id: str) -> list[Ballot]:
+    """Every revision of every annotation, in the order of annotation and revision."""
+    wanted = select(BALLOTS).where(BALLOTS.c.round_id == round_id)
+    rows = connection.execute(wanted.order_by(BALLOTS.c.annotation_id, BALLOTS.c.revision))
+    return [_ballot(row) for row in rows]
+
+
+def _known(connection: Connection, round_id: str) -> dict[int, set[str]]:
+    known: dict[int, set[str]] = {}
+    columns = select(BALLOTS.c.annotation_id, BALLOTS.c.content_sha256)
+    for number, sha256 in connection.execute(columns.where(BALLOTS.c.round_id == round_id)):
+        known.setdefault(number, set()).add(sha256)
+    return known
+
+
+def _snapshot_sha256(hashes: Iterable[str]) -> str:
+    return hashlib.sha256("".join(sorted(hashes)).encode()).hexdigest()
+
+
+def _ballot_row(round_id: str, ballot: Ballot) -> dict[str, Any]:
+    one = ballot.annotation
+    content = {**one.__dict__, "reasons": list(one.reasons), "content_sha256": one.content_sha256}
+    # What a server answers may be anything; the snapshot holds it whole.
+    widths = (("task_key", 128), ("side", 16), ("rater", 254))
+    cut = {name: content[name].replace("\0", "")[:width] for name, width in widths}
+    stamps = {name: getattr(ballot, name) for name in ("revision", "pull", "simulated", "void")}
+    return {"round_id": round_id, **content, **cut, **stamps}
+
+
+def _ballot(row: Row[Any]) -> Ballot:
+    values = dict(row._mapping)
+    del values["round_id"], values["content_sha256"]
+    stamps = {name: values.pop(name) for name in ("revision", "pull", "simulated", "void")}
+    return Ballot(PulledAnnotation(**{**values, "reasons": tuple(values["reasons"])}), **stamps)

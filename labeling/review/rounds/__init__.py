@@ -1,0 +1,1 @@
+"""Rounds: opening, voting, pulling, judging and reporting a blind comparison."""

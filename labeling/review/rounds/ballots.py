@@ -1,0 +1,192 @@
+"""Ballots: from annotations as they were pulled to the votes that count.
+
+Belongs here: what makes a ballot void, which of a rater's ballots on a pair is the last, and the un-blinded table. Not
+here: storing (ledger.py), excluding raters and deciding (evaluation/).
+
+A void revision never counts, and never takes an earlier one with it: who could void a colleague's ballot by touching
+it could pick the ballots that count. So when somebody else changes a ballot, or its author does after the close, the
+last revision of the author's own that was pulled in time stands.
+
+"After the close" means "first pulled after the close", which needs no two clocks to agree. Among a rater's ballots on
+one pair the last by the server's clock counts, whatever order they were pulled in.
+"""
+
+import hashlib
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from evaluation.ballots import COLUMNS, GOLD, PLAIN, REPEAT, SIDES, check_ballots
+from labeling.review.ledger.ledger import Ledger
+from labeling.review.ledger.records import Ballot, Pair, PulledAnnotation
+from labeling.review.rounds.annotators import is_simulated
+
+if TYPE_CHECKING:
+    from labeling.review.label_studio_records import Annotation
+
+CLOCK_TOLERANCE = timedelta(minutes=2)
+# The reasons, as they are stored.
+NOT_OURS = "is of a task that is not this round's"
+FOREIGN = "was changed by {who}, who did not make it"
+LATE = "came after the round was closed"
+NO_CHOICE = "holds no choice of left, right, tie or both bad"
+NO_TIME = "has no time of voting"
+NO_RATER = "is of an account that was deleted"
+
+
+@dataclass(frozen=True)
+class SyncReport:
+    """What a pull brought, to be told to whoever runs the round.
+
+    new: ballots never seen before. corrected: further revisions by their author. void: the new revisions that do not
+    count, one sentence each. vanished: annotations gone from the server; their ballots stand. warnings: clocks.
+    """
+
+    pull: int
+    new: int
+    corrected: int
+    void: tuple[str, ...]
+    vanished: tuple[int, ...]
+    warnings: tuple[str, ...]
+
+
+def sync(
+    ledger: Ledger, round_id: str, annotations: Iterable[PulledAnnotation], now: datetime | None = None
+) -> SyncReport:
+    """Take in everything the review server holds for a round; the same again changes nothing.
+
+    Raises:
+        SelvedgeError: there is no such round.
+    """
+    at = now or datetime.now(UTC)
+    pairs = ledger.pairs(round_id)
+
+    def judge(annotation: PulledAnnotation, closed: bool) -> str | None:
+        return find_fault(annotation, pairs, closed)
+
+    stored = ledger.store_pull(round_id, annotations, judge, is_simulated, at)
+    good = [ballot for ballot in stored.ballots if ballot.void is None]
+    return SyncReport(
+        pull=stored.pull.number,
+        new=sum(ballot.revision == 1 for ballot in good),
+        corrected=sum(ballot.revision > 1 for ballot in good),
+        void=tuple(_told(ballot) for ballot in stored.ballots if ballot.void is not None),
+        vanished=stored.vanished,
+        warnings=tuple(_clock_warnings([ballot.annotation for ballot in stored.ballots], at)),
+    )
+
+
+def as_pulled(annotation: "Annotation") -> PulledAnnotation:
+    """What label_studio.py pulled, as the ledger takes it.
+
+    A result that was not made on the page may hold several choices: none of them is then taken.
+    """
+    one = annotation
+    return PulledAnnotation(
+        annotation_id=one.annotation_id,
+        task_id=one.task_id,
+        task_key=one.task_key or "",
+        rater=one.rater,
+        updated_by=f"account {one.updated_by}" if one.edited_by_another else None,
+        side=one.choices[0] if len(one.choices) == 1 else "",
+        reasons=one.reasons,
+        seconds=one.lead_time_seconds,
+        created_at=one.created_at,
+        updated_at=one.updated_at,
+        cancelled=one.cancelled,
+    )
+
+
+def find_fault(annotation: PulledAnnotation, pairs: Mapping[str, Pair], closed: bool) -> str | None:
+    """Why a revision may never count, if so."""
+    if annotation.task_key not in pairs:
+        return NOT_OURS
+    if annotation.updated_by not in (None, annotation.rater):
+        return FOREIGN.format(who=str(annotation.updated_by)[:200])
+    if not annotation.rater:
+        return NO_RATER
+    if closed:
+        return LATE
+    if annotation.cancelled:
+        return None  # a skip is an author's word too: it takes back the ballot before it
+    if annotation.side not in SIDES:
+        return NO_CHOICE
+    seconds = annotation.seconds
+    # Without a time the pre-registered rule on raters who vote faster than they read could be evaded.
+    return None if seconds is not None and math.isfinite(seconds) and seconds > 0 else NO_TIME
+
+
+def last_ballots(ballots: Iterable[Ballot]) -> list[Ballot]:
+    """The one ballot of each rater on each pair that counts, in the order of voting by the server's clock."""
+    last: dict[tuple[str, str], Ballot] = {}
+    for ballot in sorted((one for one in ballots if one.void is None), key=_by_server_clock):
+        last[ballot.annotation.rater, ballot.annotation.task_key] = ballot
+    return sorted((one for one in last.values() if not one.annotation.cancelled), key=_by_server_clock)
+
+
+def counted_ballots(ballots: Iterable[Ballot], pairs: Mapping[str, Pair]) -> pd.DataFrame:
+    """The table the statistics read (columns in evaluation/ballots.py, `choice` with it), un-blinded.
+
+    Returns:
+        one row per rater and pair, in the order of voting by the server's clock.
+    """
+    rows = []
+    for ballot in last_ballots(ballots):
+        one, pair = ballot.annotation, pairs[ballot.annotation.task_key]
+        rows.append(
+            {
+                "rater": one.rater,
+                "item": str(pair.item),
+                "kind": pair.slot,
+                "side": one.side,
+                "left": pair.left if pair.slot in (PLAIN, REPEAT) else None,  # else both are of one version
+                "correct": one.side == pair.sound if pair.slot == GOLD else None,
+                "seconds": one.seconds,
+                "at": one.updated_at.astimezone(UTC),
+                "words": float(pair.words),
+            }
+        )
+    frame = pd.DataFrame(rows, columns=[*COLUMNS, "words"])
+    kinds = {"left": object, "correct": object, "seconds": "float64", "words": "float64"}
+    return check_ballots(frame.astype({**kinds, "at": "datetime64[us, UTC]"}))
+
+
+def ballots_sha256(ballots: Iterable[Ballot]) -> str:
+    """Hash of every ballot with what was found of it: what a verdict names."""
+    known = sorted(f"{one.annotation.content_sha256} {one.void or ''}" for one in ballots)
+    return hashlib.sha256("\n".join(known).encode()).hexdigest()
+
+
+def rests_on_simulation(ballots: Iterable[Ballot]) -> bool:
+    """Whether a ballot that counts is a scripted annotator's."""
+    return any(ballot.simulated for ballot in last_ballots(ballots))
+
+
+def _by_server_clock(ballot: Ballot) -> tuple[datetime, int, str]:
+    return ballot.annotation.updated_at, ballot.annotation.annotation_id, ballot.annotation.content_sha256
+
+
+def _told(ballot: Ballot) -> str:
+    one = ballot.annotation
+    return f"annotation {one.annotation_id} of {one.rater or 'nobody'} does not count: it {ballot.void}."
+
+
+def _clock_warnings(annotations: list[PulledAnnotation], at: datetime) -> list[str]:
+    warnings = []
+    ahead = max((one.updated_at - at for one in annotations), default=timedelta(0))
+    if ahead > CLOCK_TOLERANCE:
+        warnings.append(
+            f"the review server's clock is {ahead.total_seconds() / 60:.0f} minutes ahead of this machine's; "
+            "ballots are ordered by the server's alone, so they count, but set one of the two."
+        )
+    backwards = sum(one.updated_at < one.created_at for one in annotations)
+    if backwards:
+        warnings.append(
+            f"{backwards} ballots were changed before they were made: the review server's clock was set back; the last "
+            "of a rater's ballots on a pair may be the wrong one."
+        )
+    return warnings

@@ -1,0 +1,242 @@
+"""A round that runs: pulling its ballots, how it stands, closing and judging it.
+
+Belongs here: the order of these steps. Not here: what a ballot is worth (labeling/review/), the rule (evaluation/).
+
+A round is closed before it is judged and its raters are excluded on the final ballots, without a look at which version
+won: between those steps a kill costs nothing, because each finds what was done already.
+
+Where pulling and closing can be killed, and what the next call does:
+
+    while pages are fetched                  nothing is stored; it pulls everything again
+    while the pull is stored                 one transaction: nothing is stored
+    pull stored, nobody told                 it pulls the same again, which adds no row; `status` has the ballots
+    before the round is closed               it is open: it is pulled again and closed
+    closed, raters not excluded              it excludes them, on the ballots that were pulled before the close
+    excluded, not judged                     it finds the exclusions and judges
+    judged, no report                        it gives the verdict there is; the report is written from the ledger
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from catalog.errors import SelvedgeError
+from labeling.review.rounds.compared import kept_plan
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from upath import UPath
+
+    from evaluation.preference import Verdict as Judgement
+    from labeling.review.label_studio import LabelStudio
+    from labeling.review.ledger.ledger import Ledger
+    from labeling.review.ledger.records import Exclusion, Round, Verdict
+    from labeling.review.rounds.ballots import SyncReport
+
+PullProgress = Callable[[int, int, str], None]
+
+
+def sync_round(
+    rounds_folder: "UPath",
+    ledger: "Ledger",
+    server: "LabelStudio",
+    round_id: str,
+    progress: PullProgress | None = None,
+) -> "SyncReport":
+    """Pull everything Label Studio holds for a round into the ledger; pulling twice adds nothing.
+
+    Raises:
+        SelvedgeError: no such round, it has no project, its plan was changed (it is void then), or its project is gone.
+        ServiceUnavailable: Label Studio does not answer.
+    """
+    from labeling.review.rounds.ballots import as_pulled, sync
+
+    found = hold_to_plan(rounds_folder, ledger, round_id)
+    if found.project_id is None:
+        raise SelvedgeError(f"round {round_id} has no project yet; run `selvedge review open` again to complete it.")
+    told = (lambda done, total: progress(done, total, "pulling tasks")) if progress else (lambda done, total: None)
+    return sync(ledger, round_id, map(as_pulled, server.pull_annotations(found.project_id, told)))
+
+
+def hold_to_plan(rounds_folder: "UPath", ledger: "Ledger", round_id: str) -> "Round":
+    """The round, if its plan is still the one it was opened with; otherwise it becomes void, for good.
+
+    Raises:
+        SelvedgeError: there is no such round, or it is void.
+    """
+    from labeling.review.pairs.plan import RoundPlan
+
+    found = ledger.round(round_id)
+    kept = kept_plan(rounds_folder / round_id)
+    if found.void is None and kept is None:
+        raise SelvedgeError(f"the opening of round {round_id} was cut short; run `selvedge review open` again.")
+    if found.void is None and kept is not None:
+        try:
+            plan = RoundPlan.from_json(kept)
+        except SelvedgeError as error:
+            ledger.void_round(round_id, "the plan in its folder was changed")
+            raise SelvedgeError(f"round {round_id} is void from now on: {error}") from error
+        return ledger.hold_to_plan(plan)
+    return ledger.hold_to_plan(found.plan)
+
+
+def table_of(ledger: "Ledger", round_id: str) -> "pd.DataFrame":
+    """The ballots that count, un-blinded, as the statistics read them."""
+    from labeling.review.rounds.ballots import counted_ballots
+
+    return counted_ballots(ledger.ballots(round_id), ledger.pairs(round_id))
+
+
+def evidence_picture(ledger: "Ledger", found: "Round") -> bytes | None:
+    """How the evidence moved with every ballot, as a PNG; None before the first that counts."""
+    from evaluation.preference import evidence_path
+    from evaluation.review_plots import evidence_plot
+
+    path = evidence_path(table_of(ledger, found.plan.round_id), found.plan.preference)
+    return evidence_plot(path, found.plan.preference, found.plan.opponent) if len(path) else None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a round stands at its last pull.
+
+    Attributes:
+        verdict: what is recorded; None before. judgement: what the ballots say now.
+        ballots: that count, by kind of pair. void: revisions that do not. simulated: some are scripted.
+        capacity: plain ballots that its tasks can give.
+    """
+
+    round: "Round"
+    verdict: "Verdict | None"
+    judgement: "Judgement"
+    ballots: dict[str, int]
+    void: int
+    simulated: bool
+    capacity: int
+    pulled: str | None
+
+
+def standing(ledger: "Ledger", round_id: str) -> Standing:
+    """Look at a round; always allowed, because the rule stays valid however often one looks.
+
+    Raises:
+        SelvedgeError: there is no such round.
+    """
+    from evaluation.preference import judge_round
+    from labeling.review.rounds.ballots import rests_on_simulation
+
+    found = ledger.round(round_id)
+    everything, pairs = ledger.ballots(round_id), ledger.pairs(round_id)
+    table, pulls = table_of(ledger, round_id), ledger.pulls(round_id)
+    counts = table["kind"].value_counts()
+    return Standing(
+        round=found,
+        verdict=ledger.verdict(round_id),
+        judgement=judge_round(table, found.plan.preference, closed=found.state != "open"),
+        ballots={kind: int(counts.get(kind, 0)) for kind in ("plain", "gold", "aa", "repeat")},
+        void=sum(ballot.void is not None for ballot in everything),
+        simulated=rests_on_simulation(everything),
+        capacity=sum(pair.slot == "plain" for pair in pairs.values()) * found.plan.overlap,
+        pulled=pulls[-1].at.isoformat(timespec="seconds") if pulls else None,
+    )
+
+
+def close_round(rounds_folder: "UPath", ledger: "Ledger", round_id: str, undecided: bool = False) -> "Verdict":
+    """Close a round on the ballots pulled so far, and judge it; a judged round gives its verdict again.
+
+    Args:
+        undecided: close it also where the ballots do not decide yet; it is then `inconclusive`.
+
+    Raises:
+        SelvedgeError: there is no such round, it is void, or it is undecided.
+    """
+    from evaluation.ballots import blind, exclude_raters
+    from evaluation.preference import OPEN, judge_round
+    from labeling.review.rounds.ballots import ballots_sha256, rests_on_simulation
+
+    known = ledger.verdict(round_id)
+    if known is not None:
+        return known
+    found = hold_to_plan(rounds_folder, ledger, round_id)
+    plan = found.plan.preference
+    if found.state == "open" and not undecided:
+        now = judge_round(table_of(ledger, round_id), plan)
+        if now.outcome == OPEN:
+            needed = f"about {now.forecast.median} more ballots" if now.forecast else "more ballots"
+            raise SelvedgeError(
+                f"round {round_id} is not decided: {' '.join(now.reasons)} Collect {needed}, or close it as "
+                "inconclusive with --undecided."
+            )
+    ledger.close_round(round_id)
+    everything, table = ledger.ballots(round_id), table_of(ledger, round_id)
+    ledger.exclude(round_id, _exclusions(exclude_raters(blind(table), plan)))
+    judged = judge_round(table, plan, closed=True)
+    evidence = _evidence(found, judged)
+    return ledger.record_verdict(
+        round_id,
+        judged.outcome,  # type: ignore[arg-type]  # a closed round is never `open`
+        evidence,
+        ballots_sha256(everything),
+        rests_on_simulation(everything),
+    )
+
+
+def judge_if_decided(
+    rounds_folder: "UPath",
+    ledger: "Ledger",
+    server: "Callable[[], LabelStudio]",
+    round_id: str,
+    progress: PullProgress | None = None,
+) -> Standing:
+    """Pull, then close and judge a round whose ballots decide it, or which no further ballot can reach.
+
+    Args:
+        server: connects to Label Studio; called only where there is something to pull.
+
+    Returns:
+        how it stands; its verdict is None while it is undecided.
+
+    Raises:
+        SelvedgeError: as `sync_round`.
+        ServiceUnavailable: Label Studio does not answer.
+    """
+    from evaluation.preference import OPEN
+
+    if ledger.verdict(round_id) is None:
+        if ledger.round(round_id).state != "closed":
+            sync_round(rounds_folder, ledger, server(), round_id, progress)
+            now = standing(ledger, round_id)
+            if now.judgement.outcome == OPEN and not _is_exhausted(ledger, now.round):
+                return now
+        close_round(rounds_folder, ledger, round_id, undecided=True)
+    return standing(ledger, round_id)
+
+
+def _is_exhausted(ledger: "Ledger", found: "Round") -> bool:
+    """Whether every task has all the ballots it was shown for; void ones are used up, too."""
+    pairs = ledger.pairs(found.plan.round_id)
+    ballots = ledger.ballots(found.plan.round_id)
+    given = {one.annotation.annotation_id for one in ballots if one.annotation.task_key in pairs}
+    return len(given) >= len(pairs) * found.plan.overlap
+
+
+def _exclusions(excluded: dict[str, str]) -> "list[Exclusion]":
+    from labeling.review.ledger.records import Exclusion
+
+    return [Exclusion(rater, "pre-registered", reason) for rater, reason in excluded.items()]
+
+
+def _evidence(found: "Round", judged: "Judgement") -> dict[str, Any]:
+    """What the verdict rests on, as plain data: the judgement, and which versions it is about."""
+    plan = found.plan
+    told = asdict(judged) | {"forecast": None}
+    return told | {
+        "round": plan.round_id,
+        "family": plan.family,
+        "kind": plan.kind,
+        "candidate": plan.candidate,
+        "candidate_version": plan.candidate_version,
+        "opponent": plan.opponent,
+        "opponent_version": plan.opponent_version,
+        "round_plan_sha256": plan.sha256,
+    }

@@ -1,0 +1,84 @@
+"""The data set of a candidate: the catalogue's tables as they stood when training was prepared, kept together.
+
+Belongs here: freezing them, under the name of their content. Not here: making them (catalog/), reading them
+(training/catalogue.py).
+
+A drop that arrives while a candidate trains changes the splits and may make a rare value common: without this copy a
+killed training would resume on other questions than it began with.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from catalog.errors import SelvedgeError
+from orchestration.assets.published import Tables, materialised
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from upath import UPath
+
+TABLES = ("products", "images", "splits", "qa_pairs")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A frozen data set; `folder` holds the four tables."""
+
+    folder: "UPath"
+    sha256: str
+    drops: tuple[str, ...]
+    question_set: str
+
+
+def freeze_dataset(instance: dg.DagsterInstance, tables: Tables) -> Dataset:
+    """Copy the tables that training reads into a folder named by their content; the same content is kept once.
+
+    Raises:
+        SelvedgeError: a table is missing, or the questions are older than the splits.
+    """
+    from catalog.splits import assigned_deliveries
+    from catalog.tables import content_sha256, write_table
+
+    about = materialised(instance, "catalog/qa_pairs")
+    if about is None:
+        raise SelvedgeError("catalog/qa_pairs was never materialised; read a drop first.")
+    drops = list(about["drops"])
+    splits = tables.read(instance, "catalog/splits")
+    current: dict[str, pa.Table] = {
+        "products": assigned_deliveries(tables.read_all(instance, "catalog/products", drops), splits),
+        "images": assigned_deliveries(tables.read_all(instance, "catalog/images", drops), splits),
+        "splits": splits,
+        "qa_pairs": tables.read(instance, "catalog/qa_pairs"),
+    }
+    # Where the originals lie differs from home to home; what they hold does not.
+    hashes = [content_sha256(_without_places(table)) for table in current.values()]
+    sha256 = hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+    folder = tables.path(f"training/datasets/{sha256[:16]}").with_suffix("")
+    for name, table in current.items():
+        if not (folder / f"{name}.parquet").exists():
+            write_table(table, folder / f"{name}.parquet", name)
+    return Dataset(folder, sha256, tuple(drops), about["question_set"])
+
+
+def made_of(instance: dg.DagsterInstance, tables: Tables, drops: Sequence[str]) -> dict[str, str]:
+    """What a data set of these drops comes from: the content hashes of their products and images."""
+    names = ("catalog/products", "catalog/images")
+    return {f"{name}/{drop}": tables.reference(instance, name, drop).sha256 for drop in drops for name in names}
+
+
+def read_dataset(folder: str, question_set: str) -> Any:
+    """A frozen data set as training wants it (`training.catalogue.CatalogueTables`)."""
+    from upath import UPath
+
+    from training.catalogue import read_catalogue_folder
+
+    place: Any = UPath(folder)  # a folder or a bucket; only `/` and reading are asked of it
+    return read_catalogue_folder(place, question_set)
+
+
+def _without_places(table: "pa.Table") -> "pa.Table":
+    return table.drop_columns([name for name in ("uri", "image_uri") if name in table.column_names])

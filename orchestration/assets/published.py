@@ -1,0 +1,137 @@
+"""Published tables: writing a whole table with the metadata that names it, and reading what upstream published.
+
+Belongs here: tables below one root, references, what was materialised when, the pools. Not here: the tables' schemas
+(each room declares its own), the registry and the ledger (resources.py).
+
+Between assets pass references, recorded in the materialisation: what is read is held to the recorded hash, so a table
+that was changed behind Dagster's back is noticed by its first reader.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from catalog.errors import SelvedgeError
+from orchestration.assets.partitions import valid_key
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+    from upath import UPath
+
+    from catalog.tables import Reference
+
+REFERENCE_FIELDS = ("uri", "sha256", "rows", "schema")
+# Dagster queues a run that asks for a pool's slot; one holder at a time.
+GPU_POOL = "gpu"
+SPLITS_POOL = "splits"
+
+
+class Tables(dg.ConfigurableResource):
+    """The published tables below one root, a folder or a bucket: `<stage>/<name>/<partition>.parquet`."""
+
+    root: str
+
+    def path(self, name: str, partition: str | None = None) -> "UPath":
+        """Where the table `stage/name` is kept.
+
+        Raises:
+            SelvedgeError: the partition is no usable key; it would name a file outside.
+        """
+        from upath import UPath
+
+        place = UPath(self.root) / f"{name}.parquet"
+        return place if partition is None else UPath(self.root) / name / f"{valid_key(partition, 'partition')}.parquet"
+
+    def publish(
+        self,
+        context: dg.AssetExecutionContext,
+        name: str,
+        rows: "pa.Table | pd.DataFrame",
+        metadata: Mapping[str, Any] | None = None,
+        schema: str | None = None,
+    ) -> dg.MaterializeResult:
+        """Write a whole table and say so, with its reference; the data version is the content's hash.
+
+        Args:
+            name: last part of one of the asset keys this step makes.
+            schema: name of the contract; the table's name by default.
+        """
+        from catalog.tables import write_table
+
+        key = next(key for key in context.selected_asset_keys if key.path[-1] == name)
+        place = self.path("/".join(key.path), context.partition_key if context.has_partition_key else None)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        reference = write_table(rows, place, schema or name)
+        described = {**reference.as_metadata(), "dagster/row_count": reference.rows, "dagster/uri": reference.uri}
+        return dg.MaterializeResult(
+            asset_key=key, metadata={**described, **(metadata or {})}, data_version=dg.DataVersion(reference.sha256)
+        )
+
+    def reference(self, instance: dg.DagsterInstance, name: str, partition: str | None = None) -> "Reference":
+        """What the newest materialisation of `stage/name` says it wrote.
+
+        Raises:
+            SelvedgeError: it was never materialised.
+        """
+        from catalog.tables import Reference
+
+        metadata = materialised(instance, name, partition)
+        if metadata is None or any(field not in metadata for field in REFERENCE_FIELDS):
+            where = f" of {partition}" if partition else ""
+            raise SelvedgeError(f"asset {name}{where} was never materialised; materialise it first.")
+        return Reference(**{field: metadata[field] for field in REFERENCE_FIELDS})
+
+    def read(self, instance: dg.DagsterInstance, name: str, partition: str | None = None) -> "pa.Table":
+        """The rows behind the newest reference, held to its hash."""
+        from catalog.tables import read_table
+
+        return read_table(self.reference(instance, name, partition)).replace_schema_metadata(None)
+
+    def read_all(self, instance: dg.DagsterInstance, name: str, partitions: Sequence[str]) -> "pa.Table":
+        """Several partitions as one table, in the order given.
+
+        Raises:
+            SelvedgeError: there is none, or one was never materialised.
+        """
+        import pyarrow as pa
+
+        if not partitions:
+            raise SelvedgeError(f"asset {name} has no partition yet; materialise catalog/products of a drop first.")
+        return pa.concat_tables([self.read(instance, name, partition) for partition in partitions])
+
+    def latest(self, name: str, partition: str | None = None) -> "pa.Table | None":
+        """The table as it stands, or None.
+
+        For what a step wrote itself: after a kill between writing and saying so, the file is the truth.
+        """
+        from catalog.tables import read_table
+
+        place = self.path(name, partition)
+        return read_table(place).replace_schema_metadata(None) if place.exists() else None
+
+
+def materialised(instance: dg.DagsterInstance, name: str, partition: str | None = None) -> dict[str, Any] | None:
+    """Plain metadata of the newest materialisation of `stage/name`; None when there is none."""
+    event = newest(instance, name, partition)
+    if event is None or event.asset_materialization is None:
+        return None
+    return {field: value.value for field, value in event.asset_materialization.metadata.items()}
+
+
+def newest(instance: dg.DagsterInstance, name: str, partition: str | None = None) -> dg.EventLogEntry | None:
+    """The newest materialisation event of `stage/name`."""
+    key = dg.AssetKey(name.split("/"))
+    if partition is None:
+        return instance.get_latest_materialization_event(key)
+    records = instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition]), limit=1
+    ).records
+    return records[0].event_log_entry if records else None
+
+
+def there(instance: dg.DagsterInstance, name: str, partitions: dg.DynamicPartitionsDefinition) -> list[str]:
+    """Partitions of `stage/name` that are materialised, in the order in which they were added to their set."""
+    done = instance.get_materialized_partitions(dg.AssetKey(name.split("/")))
+    return [key for key in partitions.get_partition_keys(dynamic_partitions_store=instance) if key in done]

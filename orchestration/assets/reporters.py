@@ -1,0 +1,44 @@
+"""Reporters: what a long step tells, in Dagster's log and to whoever waits at a terminal.
+
+Belongs here: the binding to Dagster's log. Not here: MLflow's (tracking.py), the terminal's (cli/terminal.py).
+"""
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from training.reporting import Reporter
+
+LOG_SECONDS = 15.0  # every line is a row of Dagster's database
+
+
+class DagsterLog:
+    """Progress and figures as log lines of the run, now and then."""
+
+    def __init__(self, context: dg.AssetExecutionContext) -> None:
+        self._log = context.log
+        self._told_at: dict[str, float] = {}
+        self._figures = ""
+
+    def metrics(self, step: int, values: Mapping[str, float]) -> None:
+        self._figures = "  ".join(f"{name} {value:.4g}" for name, value in values.items())
+
+    def picture(self, step: int, name: str, image: "Image") -> None: ...
+
+    def progress(self, done: int, total: int, what: str) -> None:
+        now = time.monotonic()
+        if now - self._told_at.setdefault(what, now) >= LOG_SECONDS:
+            self._told_at[what] = now
+            self._log.info(f"{what}: {done} of {total}{'  ' + self._figures if self._figures else ''}")
+
+
+def log_and(context: dg.AssetExecutionContext, *others: "Reporter") -> Any:
+    """The run's log and other reporters as one."""
+    from orchestration.registry.tracking import Reporters
+
+    return Reporters(DagsterLog(context), *others)

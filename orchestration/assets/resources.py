@@ -1,0 +1,135 @@
+"""Resources: the registry and the reviews, as an asset body is handed them.
+
+Belongs here: opening them when they are first asked. Not here: published tables (published.py), what they do
+(orchestration/registry/, labeling/review/rounds/).
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from orchestration.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from evaluation.gate import Decision, Evidence, GateRule
+    from labeling.review.label_studio_records import Counter
+    from labeling.review.ledger.ledger import Ledger
+    from labeling.review.rounds.contest import Contest, Progress
+    from labeling.review.rounds.judging import Standing
+    from labeling.review.rounds.opening import Opened
+    from orchestration.registry.registry import ModelVersionInfo, Registry
+    from orchestration.registry.tracking import TrackedRun
+
+
+class Models(dg.ConfigurableResource):
+    """The model registry, opened when first asked: MLflow takes four seconds to import."""
+
+    settings: dg.ResourceDependency[Settings]
+
+    def registry(self) -> "Registry":
+        """Raises: ServiceUnavailable: MLflow does not answer."""
+        from orchestration.registry.registry import Registry
+
+        return Registry(self.settings)
+
+    def champion(self, family: str) -> "ModelVersionInfo | None":
+        """The version that inference uses; None until one was promoted."""
+        return self.registry().champion(family)
+
+    def promote(self, family: str, evidence: "Evidence", rule: "GateRule") -> "ModelVersionInfo":
+        """Make the candidate of the evidence champion; asking again after success changes nothing.
+
+        Raises:
+            SelvedgeError: the candidate is not registered, or the gate refuses here and now.
+        """
+        from orchestration.registry.promotion import promote
+
+        return promote(self.registry(), rule, evidence, by="dagster").require_champion()
+
+    def note_decision(self, family: str, candidate: str, decision: "Decision") -> None:
+        """Keep a gate's reasons with the candidate's version; a refused one is no challenger any more."""
+        self.registry().note_decision(family, candidate, decision.promote, decision.reasons)
+
+    def repair(self, family: str) -> Sequence[str]:
+        """Complete what was cut short, record what was moved by hand; what had to be done, one sentence each."""
+        from orchestration.registry.repair import settle
+
+        return settle(self.registry(), [family])
+
+    def moved_by(self, family: str) -> str:
+        """How the champion came to be: promotion, rollback or by_hand; empty where no record says."""
+        from orchestration.registry.ledger import open_ledger
+
+        made = open_ledger(self.settings).promotions.champion(family)
+        return made.kind if made else ""
+
+    def tracked(
+        self, context: dg.AssetExecutionContext, family: str, dataset_sha256: str = ""
+    ) -> "AbstractContextManager[TrackedRun]":
+        """One MLflow run for this attempt at this asset partition, tagged with the way back to it."""
+        from orchestration.registry.tracking import Lineage, tracked_run
+
+        partition = context.partition_key if context.has_partition_key else ""
+        asset = "/".join(context.asset_key.path)
+        lineage = Lineage(asset, partition, context.run.run_id, dataset_sha256)
+        return tracked_run(self.settings.mlflow_uri, family, partition or asset, lineage)
+
+
+class Reviews(dg.ConfigurableResource):
+    """Blind rounds: the ledger, and the Label Studio that people vote in, connected to when it is needed."""
+
+    settings: dg.ResourceDependency[Settings]
+
+    def ledger(self) -> "Ledger":
+        """Raises: ServiceUnavailable: its database does not answer."""
+        from orchestration.registry.ledger import open_ledger
+
+        return open_ledger(self.settings)
+
+    def open(
+        self,
+        family: str,
+        candidate: str,
+        kind: str,
+        seed: int,
+        contest: "Callable[[Settings, str, str], Contest]",
+        progress: "Progress",
+    ) -> "Opened":
+        """Open a candidate's round, or complete one whose opening was cut short; see labeling/review/rounds/opening.py.
+
+        Args:
+            kind: of pair. seed: of the draw of products. contest: the candidate beside whom it has to beat.
+        """
+        from evaluation.preference_plan import PreferencePlan
+        from labeling.review.rounds.opening import RoundRequest, open_round
+        from orchestration.runtime.label_studio import connect
+
+        of = self.settings
+        request = RoundRequest(family, candidate, kind, of.review_items, of.review_overlap, seed, PreferencePlan())
+        server = connect(of)  # before minutes of work
+        return open_round(of.rounds(), self.ledger(), server, request, lambda: contest(of, family, candidate), progress)
+
+    def counter(self, project: int) -> "Counter":
+        """How many votes a project holds; a sensor asks, so a server that is away is told at once."""
+        from orchestration.runtime.label_studio import connect
+
+        return connect(self.settings, patience_seconds=2.0).counter(project)
+
+    def judge(self, round_id: str, progress: "Progress") -> "Standing":
+        """Pull a round's ballots, and judge it if they decide; see review/rounds.py."""
+        from labeling.review.rounds.judging import judge_if_decided
+        from orchestration.runtime.label_studio import connect
+
+        return judge_if_decided(
+            self.settings.rounds(), self.ledger(), lambda: connect(self.settings), round_id, progress
+        )
+
+    def report(self, round_id: str) -> str:
+        """Write the page of a judged round; where it is."""
+        from labeling.review.rounds.report import write_round_report
+
+        return str(
+            write_round_report(self.settings.rounds(), self.ledger(), round_id, self.settings.round_report(round_id))
+        )

@@ -1,1 +1,0 @@
-"""training/: what candidates of any family are trained from."""

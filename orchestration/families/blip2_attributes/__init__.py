@@ -1,0 +1,1 @@
+"""blip2-attributes: BLIP-2 with a LoRA adapter that names a product's attributes."""

@@ -1,0 +1,1 @@
+"""restgan: a recurrent StackGAN that pictures what a shopper types, word by word."""

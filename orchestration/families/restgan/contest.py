@@ -1,0 +1,186 @@
+"""Picture strips compared: two ReStGANs draw the same words, one picture after each of them.
+
+Belongs here: which two models a round compares, from the registry or from folders, which words both are asked, and
+what they draw as tables of a round. Not here: what a strip looks like to people (labeling/review/pairs/strips.py), the
+folder of a round (comparison.py).
+
+Both sides come from one code path: the words of held-out products, the same noise for the same words, and each word
+put into a model's own vocabulary as its scores do. Where there is no champion, the weights that the candidate began
+with stand in: they lie inside its artefact.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from catalog.errors import SelvedgeError
+from labeling.review.rounds.contest import Contest, Progress, by_digest
+from orchestration.families.registered import registered
+from orchestration.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from labeling.review.rounds.compared import Compared
+    from training.restgan.dataset import Bottoms
+    from training.restgan.samples import Queries
+    from training.restgan.sampling import RestganModel
+
+MOST = 300  # strips a version draws; a round shows about half of them
+LONGEST = 6  # words of each: two rows of three pictures, and seldom a word that no picture can show
+AT_ONCE = 32  # queries between two words of progress
+SEED = 0  # of the draw of words and of the noise
+DROP = "bottoms"  # the data set is made of all drops together
+
+
+@dataclass(frozen=True)
+class StripContest(Contest):
+    """Two models that draw, and the products whose words they are asked.
+
+    Attributes:
+        bottoms: part test of the candidate's data set.
+        load_candidate, load_opponent: called once each.
+    """
+
+    kinds = ("picture-strips",)
+
+    bottoms: "Bottoms"
+    load_candidate: "Callable[[], RestganModel]"
+    load_opponent: "Callable[[], RestganModel]"
+
+    def compare(self, kind: str, progress: Progress | None = None) -> "Compared":
+        """Raises: SelvedgeError: part test is empty, or a model is missing or damaged."""
+        from labeling.review.rounds.compared import Compared
+        from training.restgan.samples import Queries, choose_queries
+
+        if len(self.bottoms) == 0:
+            raise SelvedgeError("part test of the bottoms is empty; read more products before opening a round.")
+        whole = choose_queries(self.bottoms, MOST, LONGEST, SEED).growing
+        asked = _asked(whole).drop_duplicates("query")  # what was cut off may be all that two of them differed in
+        some = whole.take(asked.index.to_numpy())
+        queries, found = Queries(some, some, {}), {}
+        for who, load in (("candidate", self.load_candidate), ("opponent", self.load_opponent)):
+            drawn, total = [], len(asked)
+            for frames in _drawn(load(), queries):
+                drawn.append(frames)
+                if progress is not None:
+                    progress(len(drawn), total, f"asking the {who}")
+            found[who] = asked.assign(frames=drawn)
+        products, splits = _products(some)
+        return Compared(kind, None, found["candidate"], found["opponent"], products, None, splits, None)
+
+
+def contest_of_registry(settings: Settings, family: str, candidate: str) -> StripContest:
+    """A registered candidate against the champion there is now, on the data set it was opened with.
+
+    Raises:
+        SelvedgeError: no such candidate, it is the champion itself, its data set is gone, or there is neither champion
+            nor base.
+        ServiceUnavailable: MLflow does not answer.
+    """
+    from training.restgan.dataset import read_bottoms
+
+    found = registered(settings, family, candidate)
+    bottoms = read_bottoms(found.opening.dataset["bottoms"]).of("test")
+    return _contest(family, candidate, found.version, found.folder, found.champion, bottoms)
+
+
+def contest_of_folders(family: str, candidate: str, model: Path, champion: Path | None, catalog: Path) -> StripContest:
+    """A model folder against another one, or against what it began with, on the bottoms of a catalogue directory.
+
+    Raises:
+        SelvedgeError: a folder holds no model, the base is missing, or it is not the candidate's own catalogue.
+    """
+    from catalog.workspace import open_catalogue
+    from training.catalogue import read_catalogue_folder
+    from training.restgan.candidate import bottoms_of
+    from training.restgan.sampling import read_about
+
+    version = by_digest(read_about(model)["digest"])
+    opponent = None if champion is None else (by_digest(read_about(champion)["digest"]), champion)
+    tables = read_catalogue_folder(catalog, str(open_catalogue(catalog).summary["qa_pairs"]["question_set"]))
+    bottoms = bottoms_of(model, tables).bottoms.of("test")
+    return _contest(family, candidate, version, model, opponent, bottoms)
+
+
+def _contest(
+    family: str, candidate: str, version: str, folder: Path, champion: tuple[str, Path] | None, bottoms: "Bottoms"
+) -> StripContest:
+    from training.restgan.candidate import BASE_FOLDER
+    from training.restgan.sampling import load_artefact, read_about
+
+    def load(place: Path) -> "Callable[[], RestganModel]":
+        return lambda: load_artefact(place)
+
+    if champion is not None:
+        against, place = champion
+        return StripContest(family, candidate, version, "champion", against, bottoms, load(folder), load(place))
+    base = folder / BASE_FOLDER
+    try:
+        began = f"base-{read_about(base)['digest'][:12]}"
+    except SelvedgeError as error:
+        raise SelvedgeError(
+            f"{family} has no champion, and the weights that {candidate} began with cannot stand in: {error}"
+        ) from error
+    return StripContest(family, candidate, version, "base", began, bottoms, load(folder), load(base))
+
+
+def _asked(some: "Bottoms") -> "pd.DataFrame":
+    """Table `strips` without its frames: the words of every product, and the colour that they ask."""
+    import numpy as np
+    import pandas as pd
+
+    from training.restgan.words import join_colours
+
+    told = some.rows[["product_id", "query", "colour"]].itertuples(index=False)
+    rows: list[dict[str, Any]] = []
+    for row, (product_id, query, colour) in enumerate(told):
+        length = int(some.lengths[row])
+        # A colour of two words is one place, also one that is too rare for the table.
+        words = join_colours(str(query).split(), (*some.colours.words, str(colour)))[:length]
+        named = np.flatnonzero(some.colour_words[row, :length] >= 0)
+        at = int(named[0]) if len(named) else -1
+        lab = some.colours.centres[some.colour_words[row, at]] if at >= 0 else (None, None, None)
+        asked = dict(zip(("asked_l", "asked_a", "asked_b"), lab, strict=True))
+        rows.append({"product_id": product_id, "query": " ".join(words), "words": words, "colour_at": at, **asked})
+    return pd.DataFrame(rows)
+
+
+def _drawn(model: "RestganModel", queries: "Queries") -> Iterator[bytes]:
+    """Every growing query's pictures, packed, in their order."""
+    from labeling.review.pairs.strips import pack_frames
+    from training.restgan.generator import Noise
+    from training.restgan.samples import put_to_model
+
+    own = put_to_model(queries, model).growing
+    noise = model.noise(len(own), SEED)
+    for start in range(0, len(own), AT_ONCE):
+        some = slice(start, start + AT_ONCE)
+        drawn = model.draw_encoded(
+            own.words[some], own.colour_words[some], own.lengths[some], Noise(noise.z[some], noise.epsilon[some])
+        )
+        yield from map(pack_frames, drawn)
+
+
+def _products(some: "Bottoms") -> "tuple[pd.DataFrame, pd.DataFrame]":
+    """Tables `products` and `splits` of the products asked: what strata, slices and the report go by."""
+    import pandas as pd
+
+    from catalog.splits import TEST
+    from catalog.tables import SCHEMAS
+
+    rows = some.rows
+    known = pd.DataFrame(
+        {
+            "drop": DROP,
+            "product_id": rows["product_id"],
+            "gender": rows["gender"],
+            "article_type": rows["type"],
+            "base_colour": rows["colour"],
+            "product_display_name": rows["query"],
+        }
+    )
+    products = known.assign(**{name: None for name in SCHEMAS["products"].names if name not in known})
+    splits = known[["product_id", "drop"]].assign(group_id=rows["group_id"], split=TEST)
+    return products[SCHEMAS["products"].names], splits

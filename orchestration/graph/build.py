@@ -1,0 +1,90 @@
+"""Building the definitions: one factory for the code location, the demo, the commands and the tests.
+
+Belongs here: gathering the stages, the families and the resources. Not here: any asset.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from orchestration.assets.published import Tables
+from orchestration.assets.resources import Models, Reviews
+from orchestration.defs.catalog import drops, inbox, training_set
+from orchestration.defs.inference import descriptions
+from orchestration.defs.operations import dead_runs
+from orchestration.families.blip2_attributes import classifier as attribute_classifier
+from orchestration.families.blip2_attributes import preparation as blip2
+from orchestration.families.blip2_attributes import publication as attributes
+from orchestration.families.blip2_attributes.declaration import BLIP2_ATTRIBUTES
+from orchestration.families.contract import Family, families_by_name
+from orchestration.families.restgan import preparation as restgan
+from orchestration.families.restgan import publication as discovery
+from orchestration.families.restgan.declaration import RESTGAN
+from orchestration.graph import checks
+from orchestration.graph.road import family_definitions
+from orchestration.runtime.settings import Settings, load_settings
+from training.reporting import Silent
+
+FAMILIES: Sequence[Family] = (BLIP2_ATTRIBUTES, RESTGAN)
+# Two sensors, so that a slow evaluation on one side cannot hold up the other.
+GPU_STAGES = ("training", "evaluation", "review", "registry", "inference")
+AUTOMATION_SECONDS = 20
+
+
+def build_defs(
+    settings: Settings | None = None,
+    families: Sequence[Family] = FAMILIES,
+    overrides: Mapping[str, Any] | None = None,
+) -> dg.Definitions:
+    """All of Selvedge's definitions.
+
+    Args:
+        settings: read from the environment by default.
+        families: the declarations to build; the installed ones by default.
+        overrides: resources by name (`settings`, `tables`, `models`, `reviews`, `progress`) to use instead.
+
+    Raises:
+        SelvedgeError: a setting is wrong, or two families share a name.
+    """
+    settings = settings or load_settings()
+    resources = {
+        "settings": settings,
+        "tables": Tables(root=str(settings.tables())),
+        "models": Models(settings=settings),
+        "reviews": Reviews(settings=settings),
+        "progress": Silent(),  # who waits at a terminal; a command puts its own here
+        **(overrides or {}),
+    }
+    stages = dg.Definitions(
+        assets=[
+            *(drops.read_drop, drops.images, training_set.splits, training_set.qa_pairs),
+            *(blip2.blip2_base, blip2.blip2_features, attribute_classifier.attribute_classifier),
+            *(restgan.color_table, restgan.word_sequences, restgan.restgan_judge),
+            *(attributes.attributes, descriptions.descriptions, discovery.discovery_index),
+        ],
+        asset_checks=checks.catalogue_checks(),
+        sensors=[inbox.inbox, dead_runs.dead_runs, *_automation()],
+        resources=resources,
+        # One process a run: it is the run that resumes after a kill, and two cores gain nothing from more.
+        executor=dg.in_process_executor,
+    )
+    return dg.Definitions.merge(stages, *[family_definitions(one) for one in families_by_name(families).values()])
+
+
+def _automation() -> list[dg.AutomationConditionSensorDefinition]:
+    gpu = dg.AssetSelection.groups(*GPU_STAGES)
+    return [
+        dg.AutomationConditionSensorDefinition(
+            name=name,
+            target=target,
+            description=f"Requests what is due {what}.",
+            default_status=dg.DefaultSensorStatus.RUNNING,
+            minimum_interval_seconds=AUTOMATION_SECONDS,
+            emit_backfills=False,  # single runs, each with its own partition; backfills are asked for by people
+        )
+        for name, target, what in (
+            ("cpu_automation", dg.AssetSelection.all() - gpu, "in the catalogue"),
+            ("gpu_automation", gpu, "with a model"),
+        )
+    ]

@@ -1,0 +1,249 @@
+"""The road from candidate to champion, built once for every family.
+
+Belongs here: the assets, checks, sensors and jobs that follow from a declaration. Not here: the declaration
+(family.py), the round (family_review.py), training, scoring, the rule that decides (evaluation/gate.py), moving an
+alias (promotion.py).
+
+    training/…_candidate ─► evaluation/…_scores ─► review/…_round ─► review/…_verdict ─► registry/…_promotion
+                                └ gate                                   └ gate              └─► registry/…_champion
+
+The first gate judges the scores, so that nobody is asked about a candidate that may not win; the second judges scores
+and verdict. Both block, and both are warnings: losing is an ordinary result. Scores beside the champion's are data
+inside the evidence, not an edge: that would be a circle. The promotion reads the evidence again and refuses on its own,
+because a manual materialisation meets no check. The champion is an external asset: its data version is the model
+version, reported only when that changes, so that inference depends on the champion and never on a promotion.
+"""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from orchestration.assets.candidates import read_opening
+from orchestration.assets.conditions import follows_new, once_per_candidate
+from orchestration.assets.failures import told_plainly
+from orchestration.assets.metadata import table
+from orchestration.assets.partitions import EVERY, SAME, candidate_partitions, valid_candidate
+from orchestration.assets.published import GPU_POOL, Tables
+from orchestration.assets.reporters import log_and
+from orchestration.assets.resources import Models, Reviews
+from orchestration.families.contract import CandidateJob, Family
+from orchestration.graph.evidence import evidence_place, scores_evidence, whole_evidence
+from orchestration.graph.review import round_asset, verdict_asset, watches_rounds
+from orchestration.graph.sensors import champion_watcher, opens_candidates, report_champion
+from orchestration.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from training.reporting import Reporter
+
+
+def family_definitions(family: Family) -> dg.Definitions:
+    """Everything that makes a declaration a part of the graph."""
+    partitions = candidate_partitions(family.name)
+    judged = [] if family.review is None else [
+        round_asset(family, family.review, partitions), verdict_asset(family, partitions)
+    ]  # fmt: skip
+    return dg.Definitions(
+        assets=[
+            _candidate(family, partitions),
+            _scores(family, partitions),
+            *judged,
+            _promotion(family, partitions),
+            _champion(family),
+        ],
+        asset_checks=[_gate(family, partitions)],
+        sensors=[
+            opens_candidates(family.name, family.prepared_by[-1], family.open),
+            champion_watcher(family.name, family.champion),
+            *([watches_rounds(family)] if judged else []),
+        ],
+        jobs=[
+            dg.define_asset_job(
+                family.training_job,
+                selection=dg.AssetSelection.assets(*family.prepared_by),
+                description=(
+                    f"Prepares the training of {family.name}. Its success opens a candidate for the present data and "
+                    "settings, which is then trained, scored, judged and, if it wins, promoted."
+                ),
+            )
+        ],
+    )
+
+
+def _job(
+    family: Family,
+    context: dg.AssetExecutionContext,
+    settings: Settings,
+    tables: Tables,
+    models: Models,
+    progress: "Reporter",
+) -> CandidateJob:
+    candidate = valid_candidate(family.name, context.partition_key)
+    opening = read_opening(tables, family.name, candidate)
+    return CandidateJob(context, settings, tables, models, log_and(context, progress), candidate, opening)
+
+
+def _candidate(family: Family, partitions: dg.DynamicPartitionsDefinition) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=family.candidate,
+        group_name="training",
+        partitions_def=partitions,
+        deps=family.trained_from,
+        automation_condition=follows_new(),
+        pool=GPU_POOL,
+        owners=family.owners,
+        kinds=family.kinds,
+        code_version=family.code_version,
+        description=f"A trained model awaiting judgement. {family.describes}",
+    )
+    @told_plainly
+    def candidate(
+        context: dg.AssetExecutionContext,
+        settings: dg.ResourceParam[Settings],
+        tables: Tables,
+        models: Models,
+        progress: dg.ResourceParam[Any],
+    ) -> dg.MaterializeResult:
+        job = _job(family, context, settings, tables, models, progress)
+        trained = family.train(job)
+        return dg.MaterializeResult(
+            metadata={
+                "model": f"models:/{family.name}/{trained.version}",
+                "version": trained.version,
+                "digest": trained.digest,
+                "dataset_sha256": job.opening.dataset_sha256,
+                "settings": dict(job.opening.settings),
+                **trained.metadata,
+            },
+            data_version=dg.DataVersion(trained.digest),
+        )
+
+    return candidate
+
+
+def _scores(family: Family, partitions: dg.DynamicPartitionsDefinition) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=family.scores,
+        group_name="evaluation",
+        partitions_def=partitions,
+        deps=[dg.AssetDep(family.candidate, partition_mapping=SAME), *family.scored_on],
+        automation_condition=follows_new(),
+        pool=GPU_POOL,
+        owners=family.owners,
+        kinds={"parquet"},
+        code_version=family.code_version,
+        description="The candidate beside base, champion, floors and ceilings, on the same test split.",
+    )
+    @told_plainly
+    def scores(
+        context: dg.AssetExecutionContext,
+        settings: dg.ResourceParam[Settings],
+        tables: Tables,
+        models: Models,
+        progress: dg.ResourceParam[Any],
+    ) -> dg.MaterializeResult:
+        from catalog.tables import publish_bytes
+
+        job = _job(family, context, settings, tables, models, progress)
+        scored = family.score(job)
+        place = evidence_place(family, tables, job.candidate)
+        for name, content in scored.files.items():
+            publish_bytes(content, place.with_name(name))
+        publish_bytes(scored.evidence.to_json().encode(), place)
+        metadata = {
+            "evidence": str(place),
+            "evidence_sha256": scored.evidence.sha256,
+            "against": scored.evidence.champion_version or "no champion",
+            **scored.metadata,
+        }
+        return tables.publish(context, family.scores.path[-1], scored.scores, metadata, schema="scores")
+
+    return scores
+
+
+def _gate(family: Family, partitions: dg.DynamicPartitionsDefinition) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=family.scores,
+        name="gate",
+        partitions_def=partitions,
+        blocking=True,
+        description="Are its scores good enough to go on? A no is an ordinary result and stops only this candidate.",
+    )
+    @told_plainly
+    def gate(
+        context: dg.AssetCheckExecutionContext, settings: dg.ResourceParam[Settings], tables: Tables, models: Models
+    ) -> dg.AssetCheckResult:
+        from evaluation.gate import METRICS, decide
+
+        rule = replace(family.rule(settings), required=(METRICS,))  # of the verdict the next gate judges
+        evidence = scores_evidence(family, context.instance, tables, context.partition_key)
+        champion = models.champion(family.name)
+        decision = decide(rule, evidence, None if champion is None else str(champion.version))
+        if not decision.promote:
+            models.note_decision(family.name, evidence.candidate, decision)
+        return dg.AssetCheckResult(
+            passed=decision.promote,
+            # An error would turn the run of every loser red.
+            severity=dg.AssetCheckSeverity.WARN,
+            description=" ".join(decision.reasons),
+            metadata={
+                "reasons": table(["reason"], [[reason] for reason in decision.reasons]),
+                "evidence_sha256": evidence.sha256,
+            },
+        )
+
+    return gate
+
+
+def _promotion(family: Family, partitions: dg.DynamicPartitionsDefinition) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=family.promotion,
+        group_name="registry",
+        partitions_def=partitions,
+        deps=[dg.AssetDep(family.scores if family.review is None else family.verdict, partition_mapping=SAME)],
+        automation_condition=once_per_candidate(),
+        owners=family.owners,
+        kinds={"mlflow"},
+        code_version=family.code_version,
+        description=(
+            "Makes the candidate the champion, if its evidence says so and the champion is still the one it was "
+            "compared with. Materialising it by hand meets the same refusal."
+        ),
+    )
+    @told_plainly
+    def promotion(
+        context: dg.AssetExecutionContext,
+        settings: dg.ResourceParam[Settings],
+        tables: Tables,
+        models: Models,
+        reviews: Reviews,
+    ) -> dg.MaterializeResult:
+        from evaluation.verdict_gate import rests_on_simulation
+
+        candidate = valid_candidate(family.name, context.partition_key)
+        evidence = whole_evidence(family, context.instance, tables, reviews.ledger(), candidate)
+        champion = models.promote(family.name, evidence, family.rule(settings))
+        report_champion(context.instance, family.champion, champion)
+        return dg.MaterializeResult(
+            metadata={
+                "model": champion.uri,
+                "version": champion.version,
+                "evidence_sha256": evidence.sha256,
+                "instead of": evidence.champion_version or "no champion",
+                "simulated": rests_on_simulation(evidence),
+            },
+            data_version=dg.DataVersion(str(champion.version)),
+        )
+
+    return promotion
+
+
+def _champion(family: Family) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        family.champion,
+        group_name="registry",
+        deps=[dg.AssetDep(family.promotion, partition_mapping=EVERY)],
+        owners=family.owners,
+        kinds={"mlflow"},
+        description=f"The model version of {family.name} that inference uses: MLflow's alias `champion`.",
+    )

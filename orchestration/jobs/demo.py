@@ -1,0 +1,298 @@
+"""The demo: the whole lifecycle once, in this process, on a drawn or a real catalogue; then its report.
+
+Belongs here: the order of the jobs, and what a rerun may leave out. Not here: any step (they are the assets that the
+daemon runs, too), services (services.py), the page (report/).
+
+It is the same graph on the same SQLite instance as `selvedge up` shows. A first drop is read and trained on, what
+follows follows by itself up to a blind round, in which scripted annotators vote on a real Label Studio; then a second,
+smaller drop arrives and is published by the champion without anybody asking. Run again, it finds everything up to date;
+run again after a kill, it goes on where it was.
+"""
+
+import re
+import resource
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from catalog.errors import SelvedgeError
+from orchestration.assets.candidates import name_candidate
+from orchestration.assets.dataset import made_of
+from orchestration.assets.partitions import candidate_partitions, valid_key
+from orchestration.assets.published import Tables, materialised
+from orchestration.cli.folders import whole_folder
+from orchestration.defs.catalog.deliveries import add_drop, fingerprint
+from orchestration.families.contract import Family
+from orchestration.graph.build import FAMILIES, build_defs
+from orchestration.jobs.backfill import plan_backfill, run_backfill
+from orchestration.jobs.in_process import InProcess, keys
+from orchestration.runtime.instance import open_instance
+from orchestration.runtime.recovery import recover
+from orchestration.runtime.settings import LOCAL, OFF, Settings
+
+if TYPE_CHECKING:
+    from training.reporting import Reporter
+
+READ = keys("catalog/products", "catalog/quarantine")
+FIRST_ID, NEW_FIRST_ID = 10001, 60001
+PRODUCTS_A_PAIR = 30  # a tenth of the products are test products; a round shows a third of those
+FRESH_SEED = 1000  # added to the seed of the second drop: other garments, not more of the same draw
+
+
+@dataclass(frozen=True)
+class DemoDrop:
+    """One delivery of the demo."""
+
+    drop: str
+    source: Path
+
+
+def run_demo(
+    settings: Settings,
+    catalog: Path | None = None,
+    faults: bool = False,
+    reporter: "Reporter | None" = None,
+    families: Sequence[Family] = FAMILIES,
+) -> dict[str, Any]:
+    """From a catalogue to published descriptions and a report.
+
+    Args:
+        catalog: a catalogue in the Kaggle layout; drawn when None.
+        faults: plant faults in the drawn catalogue.
+        reporter: told how far long steps are.
+        families: the declarations to build; tests put other gate rules here.
+
+    Returns:
+        report, home, products, peak_rss_bytes; of the first family round_report (None when no round was judged) and
+        champion (None when no candidate passed its gates); champions and round_reports of all families by name.
+
+    Raises:
+        SelvedgeError: a step failed; run again after mending what the sentence names.
+    """
+    from infra.local.lock import exclusive
+    from orchestration.report import write_report
+    from orchestration.runtime.services import in_our_words, review_server, tracking_server
+    from training.reporting import Silent
+
+    settings = profile_of(home_of(settings, catalog), catalog)
+    with (
+        in_our_words(),
+        exclusive(settings.home / "demo.lock", 1.0, "running the demo"),
+        open_instance(settings) as instance,
+    ):
+        recover(instance, say)
+        drops = deliveries(settings, catalog, faults, reporter)
+        definitions = build_defs(settings, families, {"progress": reporter or Silent()})
+        reviewed = (
+            settings if any(family.review for family in families) else settings.model_copy(update={"label_studio": OFF})
+        )
+        with tracking_server(settings, say), review_server(reviewed, say):
+            graph = InProcess(definitions, instance, say)
+            for family in families:
+                learn(graph, settings, drops[0], family)
+                let_annotators_vote(graph, settings, family, reporter)
+            for drop in drops[1:]:
+                if materialised(instance, "catalog/products", drop.drop) is None:
+                    say(f"a new drop arrives: {drop.drop}")
+                read(graph, settings, drop)
+            refresh(graph, [drop.drop for drop in drops], settings)
+        report = write_report(
+            instance, settings, settings.home / "report.html", seconds=graph.seconds, peak_memory=peak_rss() / 2**30
+        )
+        champions = {family.name: _champion(graph, family) for family in families}
+        pages = {family.name: _round_report(instance, family) for family in families}
+        return {
+            "report": str(report),
+            "round_report": pages[families[0].name],
+            "home": str(settings.home),
+            "champion": champions[families[0].name],
+            "champions": champions,
+            "round_reports": pages,
+            "products": sum(_described(instance, drop.drop) for drop in drops),
+            "peak_rss_bytes": peak_rss(),
+        }
+
+
+def home_of(settings: Settings, catalog: Path | None) -> Settings:
+    """The settings themselves, or, for a real catalogue and unless somebody chose the home, one of its own.
+
+    Photographs and drawings in one home would become one training set.
+    """
+    if catalog is None or "home" in settings.model_fields_set:
+        return settings
+    home = settings.home.with_name(f"{settings.home.name}-{drop_name(catalog)}")
+    return settings.model_copy(update={"home": home.resolve()})
+
+
+def profile_of(settings: Settings, catalog: Path | None) -> Settings:
+    """The demo's own rules: scripted annotators' ballots may promote, and a small drawn catalogue has a small round."""
+    changed: dict[str, Any] = {"simulated_ballots": True}
+    if catalog is None and "review_items" not in settings.model_fields_set:
+        changed["review_items"] = max(1, min(settings.review_items, settings.demo_products // PRODUCTS_A_PAIR))
+    return settings.model_copy(update=changed)
+
+
+def deliveries(settings: Settings, catalog: Path | None, faults: bool, reporter: "Reporter | None") -> list[DemoDrop]:
+    """The demo's drops: a real catalogue, or two drawn ones.
+
+    Raises:
+        SelvedgeError: the catalogue is missing.
+    """
+    if catalog is not None:
+        source = catalog.expanduser().resolve()
+        if not (source / "styles.csv").is_file():
+            raise SelvedgeError(f"{source / 'styles.csv'} does not exist; CATALOG names a folder in the Kaggle layout.")
+        return [DemoDrop(drop_name(source), source)]
+    seed = settings.demo_seed
+    return [
+        _drawn(settings, "drawn-1", settings.demo_products, seed, FIRST_ID, faults, reporter),
+        _drawn(settings, "drawn-2", settings.demo_new_products, seed + FRESH_SEED, NEW_FIRST_ID, False, reporter),
+    ]
+
+
+def drop_name(catalog: Path) -> str:
+    """A drop's name for a folder.
+
+    Raises:
+        SelvedgeError: nothing of the folder's name can be used.
+    """
+    return valid_key(re.sub(r"[^A-Za-z0-9_-]+", "-", catalog.expanduser().resolve().name).strip("-_")[:60])
+
+
+def learn(graph: InProcess, settings: Settings, drop: DemoDrop, family: Family) -> None:
+    """Read the first drop; prepare training unless a candidate of these settings knows it; let the rest follow."""
+    read(graph, settings, drop)
+    lacking = family.lacks(graph.instance, Tables(root=str(settings.tables()))) if family.lacks else ""
+    if lacking:
+        say(f"{family.name} is left out: {lacking}")
+        return
+    if not _known(graph, settings, drop.drop, family):
+        graph.run(family.prepared_by)
+    graph.settle()
+
+
+def let_annotators_vote(
+    graph: InProcess, settings: Settings, family: Family, reporter: "Reporter | None" = None
+) -> None:
+    """Scripted annotators work through every open round of the family's candidates; then whatever follows.
+
+    With a Label Studio of a team nobody is simulated there: the round stays open for its people.
+    """
+    if family.review is None:
+        return
+    if settings.label_studio != LOCAL:
+        say("the round is open; nobody is simulated in a Label Studio of yours: vote, and run again.")
+        return
+    from labeling.review.rounds.scripted import demo_annotators, vote
+    from orchestration.registry.ledger import open_ledger
+    from orchestration.runtime.label_studio import account_of, connect
+
+    ledger = open_ledger(settings)
+    known = graph.instance.get_dynamic_partitions(candidate_partitions(family.name).name or "")
+    for found in ledger.rounds(family.name):
+        if found.state == "open" and found.project_id is not None and found.plan.candidate in known:
+            annotators = demo_annotators(settings.demo_seed)
+            say(f"{len(annotators)} scripted annotators vote in round {found.plan.round_id}")
+            progress = reporter.progress if reporter else None
+            vote(
+                partial(account_of, settings, connect(settings)),
+                ledger,
+                found.plan.round_id,
+                annotators,
+                progress=progress,
+            )
+    graph.settle()
+
+
+def read(graph: InProcess, settings: Settings, drop: DemoDrop) -> None:
+    """Read a drop when its files or the reading code changed, and let the catalogue follow."""
+    add_drop(graph.instance, settings, drop.drop, str(drop.source))
+    before = materialised(graph.instance, "catalog/products", drop.drop) or {}
+    changed = before.get("source_fingerprint") != fingerprint(str(drop.source)) or before.get("source") != str(
+        drop.source
+    )
+    if changed or graph.stale("catalog/products", drop.drop) or graph.stale("catalog/quarantine", drop.drop):
+        graph.run(READ, drop.drop)
+    graph.settle()
+    # What a kill left between two tables is no news to the conditions: they see updates, not age.
+    for name, partition in (("catalog/images", drop.drop), ("catalog/splits", None), ("catalog/qa_pairs", None)):
+        if graph.stale(name, partition):
+            graph.run(keys(name), partition)
+    graph.settle()
+
+
+def refresh(graph: InProcess, drops: list[str], settings: Settings) -> None:
+    """Publish again what an older champion, older products or another writer made; says first what that costs."""
+    backfill = plan_backfill(graph, drops)
+    if backfill.drops:
+        say(backfill.sentence())
+        run_backfill(graph, backfill)
+    for drop in drops:
+        told = materialised(graph.instance, "inference/descriptions", drop)
+        if told is not None and told["writer"] != settings.writer:
+            graph.run(keys("inference/descriptions"), drop)
+
+
+def say(line: str) -> None:
+    """One line of progress for a person."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def peak_rss() -> int:
+    """Bytes of the largest process so far: this one or one it started."""
+    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    kilobytes = max(resource.getrusage(one).ru_maxrss for one in who)
+    return kilobytes * (1 if sys.platform == "darwin" else 1024)
+
+
+def _known(graph: InProcess, settings: Settings, drop: str, family: Family) -> bool:
+    """Is there a candidate, finished or not, for the present settings and the first drop as it stands?
+
+    Not asked of Dagster's own staleness: the second drop changed the splits since, and that is no reason to train.
+    """
+    prepared = materialised(graph.instance, "/".join(family.prepared_by[-1].path))
+    tables = Tables(root=str(settings.tables()))
+    if prepared is None or drop not in prepared["drops"]:
+        return False
+    if prepared["made_of"] != made_of(graph.instance, tables, prepared["drops"]):
+        return False
+    candidate = name_candidate(graph.instance, family.open(graph.instance, settings, tables))
+    return candidate in graph.instance.get_dynamic_partitions(candidate_partitions(family.name).name or "")
+
+
+def _drawn(
+    settings: Settings, drop: str, products: int, seed: int, first_id: int, faults: bool, reporter: "Reporter | None"
+) -> DemoDrop:
+    from catalog.drawn import VERSION, draw_catalogue
+
+    name = f"{drop}-v{VERSION}-seed{seed}-{products}{'-faults' if faults else ''}"
+    folder = settings.home / "drawn" / name
+    if not folder.exists():
+        say(f"drawing {products} products")
+        progress: Callable[[int, int, str], None] | None = reporter.progress if reporter else None
+        with whole_folder(folder) as part:
+            draw_catalogue(part, products, seed, first_id=first_id, faults=faults, progress=progress)
+    return DemoDrop(drop, folder)
+
+
+def _champion(graph: InProcess, family: Family) -> str | None:
+    """The family's champion; says so where a candidate came to nothing."""
+    told = materialised(graph.instance, "/".join(family.champion.path))
+    tried = graph.instance.get_dynamic_partitions(candidate_partitions(family.name).name or "")
+    if told is None and tried:
+        say(f"no candidate of {family.name} passed its gate; the report says why, and nothing was published.")
+    return str(told["model"]) if told else None
+
+
+def _round_report(instance: dg.DagsterInstance, family: Family) -> str | None:
+    told = materialised(instance, "/".join(family.verdict.path))
+    return str(told["report"]) if told else None
+
+
+def _described(instance: dg.DagsterInstance, drop: str) -> int:
+    return int((materialised(instance, "inference/descriptions", drop) or {}).get("rows", 0))

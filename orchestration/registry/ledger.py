@@ -1,0 +1,127 @@
+"""The ledger of this home: where its database is, and one turn at a time for whoever moves a champion.
+
+Belongs here: the engine, made once a process, and the lock that goes with that database. Not here: what is written
+(labeling/review/ledger/ledger.py, promotions.py), who moves what (promotion.py).
+
+SQLAlchemy is imported when a ledger is opened, not when the graph is loaded.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zlib import crc32
+
+from catalog.errors import SelvedgeError, ServiceUnavailable
+from infra.local.lock import exclusive
+from orchestration.runtime.services import in_our_words
+from orchestration.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from labeling.review.ledger.ledger import Ledger
+
+LOCK_SECONDS = 60.0
+POSTGRES_LOCKS = 0x5E1F  # first half of an advisory lock's key; the second is the family's
+
+
+def open_ledger(settings: Settings) -> "Ledger":
+    """The ledger that `SELVEDGE_LEDGER` names, its tables made or updated; opening it again costs nothing.
+
+    Raises:
+        SelvedgeError: the address cannot be read, its driver is not installed, or a newer Selvedge wrote it.
+        ServiceUnavailable: its database does not answer.
+    """
+    return _opened(settings.ledger_uri, os.getpid())  # a connection must not be shared with a forked child
+
+
+@lru_cache(maxsize=8)
+def _opened(uri: str, process: int) -> "Ledger":
+    from labeling.review.ledger.ledger import Ledger
+
+    return Ledger(_engine(uri))
+
+
+@lru_cache(maxsize=8)
+def _locking_engine(uri: str, process: int) -> "Engine":
+    """Connections of their own: a lock held for a minute must not take one from the writers."""
+    return _engine(uri)
+
+
+def _engine(uri: str) -> "Engine":
+    from sqlalchemy import create_engine, make_url
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+    try:
+        url = make_url(uri)
+        if url.drivername == "postgresql":  # the driver that selvedge[postgres] installs
+            url = url.set(drivername="postgresql+psycopg")
+        if url.get_backend_name() == "sqlite" and url.database:
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        return create_engine(url)
+    except (NoSuchModuleError, ImportError) as error:
+        raise SelvedgeError(
+            f"setting SELVEDGE_LEDGER needs a driver that is not installed ({error}); install selvedge[postgres] or "
+            "leave it out."
+        ) from error
+    except ArgumentError as error:
+        raise SelvedgeError(
+            "setting SELVEDGE_LEDGER is no database address; write it like postgresql://user@host/selvedge."
+        ) from error
+    except OSError as error:
+        raise SelvedgeError(
+            f"the ledger's folder {error.filename} cannot be written ({error.strerror}); set SELVEDGE_LEDGER elsewhere."
+        ) from error
+
+
+@contextmanager
+def one_at_a_time(settings: Settings, family: str) -> Iterator[None]:
+    """Whoever moves a family's champion does it alone, among all homes that share this ledger.
+
+    The lock ends with its holder, however that ends: a file lock beside a SQLite ledger, a session's advisory lock in
+    PostgreSQL. So an intent that is found open while holding it was left by somebody who is gone.
+
+    Raises:
+        ServiceUnavailable: somebody else held it for a minute, or the database does not answer.
+    """
+    engine = _locking_engine(settings.ledger_uri, os.getpid())
+    if engine.dialect.name == "sqlite":
+        database = Path(engine.url.database or settings.home / "ledger.db")
+        name = re.sub(r"[^A-Za-z0-9_-]", "_", family)
+        with (
+            in_our_words(),
+            exclusive(database.with_name(f"{database.name}.{name}.lock"), LOCK_SECONDS, f"promoting {family}"),
+        ):
+            yield
+        return
+    with _advisory(engine, family):
+        yield
+
+
+@contextmanager
+def _advisory(engine: "Engine", family: str) -> Iterator[None]:
+    from sqlalchemy import text
+    from sqlalchemy.exc import OperationalError
+
+    key = {"house": POSTGRES_LOCKS, "family": crc32(family.encode()) - 2**31}
+    try:
+        connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    except OperationalError as error:
+        where = engine.url.render_as_string(hide_password=True)
+        raise ServiceUnavailable(f"the ledger at {where} does not answer ({error.orig}); start it again.") from error
+    try:
+        try:
+            connection.execute(text(f"SET lock_timeout = '{LOCK_SECONDS:g}s'"))
+            connection.execute(text("SELECT pg_advisory_lock(:house, :family)"), key)
+        except OperationalError as error:
+            raise ServiceUnavailable(
+                f"another process is promoting {family} (it holds the ledger's lock); wait until it ends and run again."
+            ) from error
+        yield
+    finally:
+        connection.invalidate()  # ends the session, and its lock with it
+        connection.close()

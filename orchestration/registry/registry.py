@@ -1,0 +1,373 @@
+"""The registry: model versions, where their files are, and which version an alias names.
+
+Belongs here: registering a candidate's artefact with MLflow, looking versions up, resolving one to a folder. Not here:
+moving the champion's alias (promotion.py), an artefact's format (training/), the pyfunc that answers (inference/, the
+entry files).
+
+An alias is looked up once and the version is pinned from then on (`models:/name/version`): a job that asked twice could
+write half a table with each of two champions.
+"""
+
+import contextlib
+import hashlib
+import importlib.metadata
+import io
+import os
+import secrets
+import shutil
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from catalog.errors import SelvedgeError
+from orchestration.registry.tracking import TrackedRun, client_of, told_in_one_sentence
+from orchestration.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion, RegisteredModel
+    from mlflow.models import ModelSignature
+
+CHAMPION = "champion"
+CHALLENGER = "challenger"
+PREVIOUS_CHAMPION = "previous_champion"
+
+CANDIDATE_TAG = "selvedge.candidate"
+DIGEST_TAG = "selvedge.digest"
+RUN_TAG = "selvedge.run_id"
+GATE_TAG = "selvedge.gate"  # what the last gate said of a version
+ARTEFACT_KEY = "model"  # what an entry file finds in context.artifacts
+ENTRIES = Path(__file__).resolve().parent.parent / "inference"
+
+
+@dataclass(frozen=True)
+class Served:
+    """What a family's versions are behind `mlflow models serve`.
+
+    Attributes:
+        entry: the models-from-code file that a version answers with.
+        signature: makes MLflow's description of a request and its answer.
+        requirements: packages of the serving environment. Given, never guessed: MLflow's guess imports the model and
+            lists what it saw.
+    """
+
+    entry: Path
+    signature: Callable[[], "ModelSignature"]
+    requirements: tuple[str, ...]
+
+    def pinned(self) -> list[str]:
+        """The requirements at the versions here; a local build label (`+cpu`) is no version to ask an index for."""
+        return [f"{name}=={importlib.metadata.version(name).partition('+')[0]}" for name in self.requirements]
+
+
+@dataclass(frozen=True)
+class ModelVersionInfo:
+    """One version of a family's model."""
+
+    family: str
+    version: int
+    model_id: str
+    candidate: str
+    digest: str  # sha256 over the artefact's files
+    run_id: str
+    created: datetime
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def uri(self) -> str:
+        """The pinned address: it names this version whatever becomes champion."""
+        return f"models:/{self.family}/{self.version}"
+
+
+class Registry:
+    """Versions and aliases of one MLflow server."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises: ServiceUnavailable: MLflow does not answer."""
+        self.uri = settings.mlflow_uri
+        self.client: MlflowClient = client_of(self.uri)
+        self._downloads = settings.home / "models"
+        self.settings = settings  # of the home whose ledger records what the aliases do
+
+    def register(
+        self,
+        family: str,
+        candidate: str,
+        artefact: Path,
+        run: TrackedRun,
+        metadata: Mapping[str, Any] | None = None,
+        *,
+        served: Served,
+    ) -> ModelVersionInfo:
+        """Log a candidate's artefact in its run and make it a version; it becomes the challenger.
+
+        Registering the same candidate with the same files again gives the version there is: a rerun after a kill
+        must not leave two.
+
+        Args:
+            artefact: the artefact's folder; safetensors, never a pickle.
+            metadata: written into the MLmodel file, for people.
+            served: how the version answers.
+
+        Raises:
+            SelvedgeError: the folder holds a file that may run code when it is loaded, or the candidate is registered
+                with other files.
+            ServiceUnavailable: MLflow does not answer.
+        """
+        refuse_pickles(artefact)
+        digest = folder_sha256(artefact)
+        known = self.of_candidate(family, candidate)
+        if known is not None:
+            if known.digest != digest:
+                raise SelvedgeError(
+                    f"candidate {candidate} is registered as version {known.version} with other files; "
+                    "train it under a new name."
+                )
+            return known
+        tags = {CANDIDATE_TAG: candidate, DIGEST_TAG: digest, RUN_TAG: run.run_id}
+        with told_in_one_sentence(self.uri), _current_run(run), _without_advice():
+            import mlflow
+
+            logged = mlflow.pyfunc.log_model(
+                name=family,
+                python_model=str(served.entry),
+                artifacts={ARTEFACT_KEY: str(artefact)},
+                signature=served.signature(),
+                pip_requirements=served.pinned(),
+                metadata=dict(metadata or {}),
+                registered_model_name=family,
+                tags=tags,
+            )
+            version = int(logged.registered_model_version)
+            self.client.set_registered_model_alias(family, CHALLENGER, str(version))
+        return self.version(family, version)
+
+    def version(self, family: str, version: int) -> ModelVersionInfo:
+        """Raises: SelvedgeError: there is no such version."""
+        with told_in_one_sentence(self.uri):
+            return _info(self.client.get_model_version(family, str(version)))
+
+    def versions(self, family: str) -> Sequence[ModelVersionInfo]:
+        """Every version of a family, oldest first; empty for a family that has none."""
+        with told_in_one_sentence(self.uri):
+            found = list(_pages(self.client, f"name = '{family}'"))
+        return sorted((_info(version) for version in found), key=lambda version: version.version)
+
+    def of_candidate(self, family: str, candidate: str) -> ModelVersionInfo | None:
+        return next((version for version in self.versions(family) if version.candidate == candidate), None)
+
+    def aliases(self, family: str) -> Mapping[str, int]:
+        """Alias to version. Asked of the registered model: MLflow's search for versions shows no aliases."""
+        model = self._model(family)
+        return {} if model is None else {alias: int(version) for alias, version in model.aliases.items()}
+
+    def _model(self, family: str) -> "RegisteredModel | None":
+        from mlflow.exceptions import MlflowException
+
+        with told_in_one_sentence(self.uri):
+            try:
+                return self.client.get_registered_model(family)
+            except MlflowException as error:
+                if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                    return None
+                raise
+
+    def aliased(self, family: str, alias: str) -> ModelVersionInfo | None:
+        version = self.aliases(family).get(alias)
+        return None if version is None else self.version(family, version)
+
+    def note_decision(self, family: str, candidate: str, passed: bool, reasons: Sequence[str]) -> None:
+        """Tag a candidate's version with what a gate said of it; a refused one loses the alias `challenger`.
+
+        Raises:
+            ServiceUnavailable: MLflow does not answer.
+        """
+        version = self.of_candidate(family, candidate)
+        if version is None:
+            return  # the promotion says so, in its own sentence
+        number = str(version.version)
+        with told_in_one_sentence(self.uri):
+            word = "passed" if passed else "refused"
+            self.client.set_model_version_tag(family, number, GATE_TAG, f"{word}: {' '.join(reasons)}")
+            if not passed and self.aliases(family).get(CHALLENGER) == version.version:
+                self.client.delete_registered_model_alias(family, CHALLENGER)
+
+    def champion(self, family: str) -> ModelVersionInfo | None:
+        """The version that inference uses; None until one was promoted."""
+        return self.aliased(family, CHAMPION)
+
+    def artefact_path(self, version: ModelVersionInfo) -> Path:
+        """The folder with a version's files on this machine; fetched once when MLflow keeps them elsewhere.
+
+        Raises:
+            SelvedgeError: the files are gone, or are not those that were registered.
+        """
+        with told_in_one_sentence(self.uri):
+            location = str(self.client.get_logged_model(version.model_id).artifact_location)
+        local = Path(location.removeprefix("file://"))
+        model = local if "://" not in location.removeprefix("file://") else self._downloaded(version, location)
+        folder = _artefact_in(model, version)
+        if folder_sha256(folder) != version.digest:
+            raise SelvedgeError(
+                f"the files of {version.uri} in {folder} are not those that were registered; "
+                "restore them, or promote another version."
+            )
+        return folder
+
+    def _downloaded(self, version: ModelVersionInfo, location: str) -> Path:
+        target = self._downloads / version.model_id
+        if target.exists():
+            return target
+        import mlflow
+
+        part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+        part.mkdir(parents=True)
+        try:
+            fetched = mlflow.artifacts.download_artifacts(
+                artifact_uri=location, dst_path=str(part), tracking_uri=self.uri
+            )
+            Path(fetched).replace(target)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+        return target
+
+
+def refuse_pickles(folder: Path) -> None:
+    """Raises: SelvedgeError: the folder is missing, empty, or holds a format that may run code when it is loaded."""
+    files = [path for path in folder.rglob("*") if path.is_file()] if folder.is_dir() else []
+    if not files:
+        raise SelvedgeError(f"model folder {folder} is missing or empty; train a candidate into it first.")
+    for path in files:
+        if path.suffix in {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib"}:
+            raise SelvedgeError(f"{path} may run code when it is loaded; keep weights as safetensors.")
+
+
+def folder_sha256(folder: Path) -> str:
+    """One hash over names and bytes of all files of a folder."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def blip2_signature() -> "ModelSignature":
+    """One row is one picture and what is asked of it: image (base64), questions → answers, confidences, abstained."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types.schema import Array
+
+    return ModelSignature(
+        inputs=Schema([ColSpec(DataType.string, "image"), ColSpec(Array(DataType.string), "questions")]),
+        outputs=Schema(
+            [
+                ColSpec(Array(DataType.string), "answers"),
+                ColSpec(Array(DataType.double), "confidences"),
+                ColSpec(Array(DataType.boolean), "abstained"),
+            ],
+        ),
+    )
+
+
+def restgan_signature() -> "ModelSignature":
+    """One row is what a shopper types: query, perhaps seed → words as read, pictures (base64 PNG), unknown words."""
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types.schema import Array
+
+    texts = Array(DataType.string)
+    return ModelSignature(
+        inputs=Schema([ColSpec(DataType.string, "query"), ColSpec(DataType.long, "seed", required=False)]),
+        outputs=Schema([ColSpec(texts, name) for name in ("words", "pictures", "unknown")]),
+    )
+
+
+BLIP2_SERVED = Served(
+    ENTRIES / "mlflow_entry.py",
+    blip2_signature,
+    (
+        *("selvedge", "mlflow", "torch", "transformers", "peft", "safetensors", "tokenizers"),
+        *("numpy", "scipy", "pandas", "pyarrow", "pillow", "scikit-image", "pyyaml", "universal-pathlib"),
+    ),
+)
+RESTGAN_SERVED = Served(
+    ENTRIES / "restgan_entry.py",
+    restgan_signature,
+    ("selvedge", "mlflow", "torch", "safetensors", "numpy", "scipy", "pandas", "pillow", "scikit-image", "pyyaml"),
+)
+
+
+@contextmanager
+def _current_run(run: TrackedRun) -> Iterator[None]:
+    """`log_model` knows a current run and server only; both are put back as they were."""
+    import mlflow
+
+    address = mlflow.get_tracking_uri()
+    variable = os.environ.get("MLFLOW_TRACKING_URI")
+    mlflow.set_tracking_uri(run.uri)
+    mlflow.set_registry_uri(run.uri)
+    try:
+        with mlflow.start_run(run_id=run.run_id):
+            yield
+    finally:
+        # Leaving MLflow's context ended the run; the attempt goes on and ends by itself (tracking.tracked_run).
+        run.client.update_run(run.run_id, status="RUNNING")
+        mlflow.set_tracking_uri(address)
+        mlflow.set_registry_uri("")
+        if variable is None:
+            os.environ.pop("MLFLOW_TRACKING_URI", None)
+
+
+@contextmanager
+def _without_advice() -> Iterator[None]:
+    """MLflow's hints on type hints and input examples, and its lines about every step, tell nobody anything here.
+
+    Its own switch for them is switched on again by libraries that the model's code imports; errors are raised anyway.
+    """
+    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _pages(client: "MlflowClient", query: str) -> "Iterator[ModelVersion]":
+    token = None
+    while True:
+        page = client.search_model_versions(query, max_results=200, page_token=token)
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def _info(version: "ModelVersion") -> ModelVersionInfo:
+    tags = dict(version.tags)
+    return ModelVersionInfo(
+        family=version.name,
+        version=int(version.version),
+        # MLflow leaves `model_id` empty on versions found by alias; the source names it all the same.
+        model_id=version.model_id or str(version.source).removeprefix("models:/"),
+        candidate=tags.get(CANDIDATE_TAG, ""),
+        digest=tags.get(DIGEST_TAG, ""),
+        run_id=version.run_id or tags.get(RUN_TAG, ""),
+        created=datetime.fromtimestamp(version.creation_timestamp / 1000, UTC),
+        tags=tags,
+    )
+
+
+def _artefact_in(model: Path, version: ModelVersionInfo) -> Path:
+    description = model / "MLmodel"
+    try:
+        flavor = yaml.safe_load(description.read_text())["flavors"]["python_function"]
+        folder = model / flavor["artifacts"][ARTEFACT_KEY]["path"]
+    except (OSError, KeyError, TypeError, yaml.YAMLError) as error:
+        raise SelvedgeError(
+            f"the files of {version.uri} are not in {model} any more; promote another version, or train again."
+        ) from error
+    return folder

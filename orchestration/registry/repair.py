@@ -1,0 +1,141 @@
+"""Repair: what a kill, or a hand on MLflow's page, left between the aliases and the ledger.
+
+Belongs here: carrying out an announced move, completing or abandoning one that was cut short, and noticing an alias
+that no record put where it is. Not here: announcing a move (promotion.py).
+
+Where a promotion can be killed, and what the next start does:
+
+    before the intent                    nothing happened; asking again promotes
+    intent, alias not moved              the alias is still on the old champion: the move is carried out
+    alias moved, no end in the ledger    the version is tagged and the move completed
+    completed, Dagster not told          the alias watcher, or the next command, reports the champion
+    intent, alias moved by hand since    the move is abandoned, and what the hand did is recorded as that
+"""
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from orchestration.registry.ledger import one_at_a_time, open_ledger
+from orchestration.registry.registry import CHALLENGER, CHAMPION, PREVIOUS_CHAMPION, Registry
+from orchestration.registry.tracking import told_in_one_sentence
+
+if TYPE_CHECKING:
+    from labeling.review.ledger.records import PromotionRecord
+
+RECORD_TAG = "selvedge.promotion."  # + the record's id, on the version that became champion; never written twice
+
+
+def settle(registry: Registry, families: Sequence[str]) -> list[str]:
+    """Bring aliases and ledger together, at a start; what had to be done, one sentence each.
+
+    Only where something is amiss is the lock taken: a start must not wait for a promotion that is under way and well.
+
+    Raises:
+        ServiceUnavailable: MLflow or the ledger does not answer.
+    """
+    told = []
+    for family in families:
+        if _amiss(registry, family):
+            with one_at_a_time(registry.settings, family):
+                told += settle_alone(registry, family)
+    return told
+
+
+def settle_alone(registry: Registry, family: str) -> list[str]:
+    """`settle` for one family, by somebody who holds its lock."""
+    told = []
+    ledger = open_ledger(registry.settings).promotions
+    for intent in ledger.open_intents(family):
+        record = carry_out(registry, intent)
+        done = "completed" if record.outcome == "completed" else f"abandoned: {record.detail}"
+        told.append(f"the {record.kind} of {family} to version {record.version}, which was cut short, was {done}")
+    return [line.rstrip(".") + "." for line in (*told, *_notice(registry, family))]
+
+
+def carry_out(registry: Registry, intent: "PromotionRecord") -> "PromotionRecord":
+    """Everything after the intent; each write may have been made already.
+
+    Returns:
+        the record with its end: completed, or abandoned where the alias is on neither of the two versions any more, or
+        the new one is gone.
+    """
+    ledger = open_ledger(registry.settings).promotions
+    client, family, version = registry.client, intent.family, int(intent.version)
+    champion = registry.aliases(family).get(CHAMPION)
+    if champion != version and _text(champion) != intent.old_champion:
+        # Somebody moved the alias by hand since; their word is newer.
+        there = "nowhere" if champion is None else f"on version {champion}"
+        return ledger.abandon(intent.record_id, f"the alias {CHAMPION} was moved by hand meanwhile and is {there}.")
+    there_are = {str(one.version) for one in registry.versions(family)}
+    if intent.version not in there_are:
+        # An intent that can never be carried out would stop every later promotion.
+        return ledger.abandon(intent.record_id, f"version {version} was deleted meanwhile.")
+    with told_in_one_sentence(registry.uri):
+        if intent.previous_champion in there_are:
+            client.set_registered_model_alias(family, PREVIOUS_CHAMPION, str(intent.previous_champion))
+        else:
+            client.delete_registered_model_alias(family, PREVIOUS_CHAMPION)
+        client.set_registered_model_alias(family, CHAMPION, intent.version)
+        if registry.aliases(family).get(CHALLENGER) == version:
+            client.delete_registered_model_alias(family, CHALLENGER)
+        client.set_model_version_tag(family, intent.version, f"{RECORD_TAG}{intent.record_id}", _tag(intent))
+    return ledger.complete(intent.record_id)
+
+
+def removed_by_hand(registry: Registry, family: str) -> str | None:
+    """The sentence for a champion's alias that is gone although the ledger knows a champion; None where all is well."""
+    made = open_ledger(registry.settings).promotions.champion(family)
+    if made is None or CHAMPION in registry.aliases(family):
+        return None
+    return (
+        f"the alias {CHAMPION} of {family} was removed by hand; by the record version {made.version} is champion: set "
+        "the alias on it again in MLflow"
+    )
+
+
+def _amiss(registry: Registry, family: str) -> bool:
+    ledger = open_ledger(registry.settings).promotions
+    made, champion = ledger.champion(family), registry.aliases(family).get(CHAMPION)
+    return bool(ledger.open_intents(family)) or _text(champion) != (made.version if made else None)
+
+
+def _notice(registry: Registry, family: str) -> list[str]:
+    """Record an alias that was moved by hand, which promotes nothing: it is only known from then on who is champion."""
+    ledger = open_ledger(registry.settings).promotions
+    made, champion = ledger.champion(family), registry.aliases(family).get(CHAMPION)
+    old = made.version if made else None
+    if champion is None:
+        removed = removed_by_hand(registry, family)
+        return [removed] if removed else []
+    if str(champion) == old:
+        return []
+    detail = (
+        f"the alias {CHAMPION} of {family} was found on version {champion}, where no promotion put it"
+        f" (by the record it was {'on none' if old is None else f'on version {old}'})"
+    )
+    info = registry.version(family, champion)
+    if old is not None and int(old) in {one.version for one in registry.versions(family)}:
+        with told_in_one_sentence(registry.uri):  # before the record, which says that it points there
+            registry.client.set_registered_model_alias(family, PREVIOUS_CHAMPION, old)
+    ledger.record_found(family, str(champion), info.candidate, f"{detail}.")
+    return [f"{detail}; it was recorded as moved by hand, `selvedge rollback {family}` undoes it"]
+
+
+def _tag(record: "PromotionRecord") -> str:
+    """The record for whoever looks at the version in MLflow; the ledger is what counts."""
+    told = {
+        "record": record.record_id,
+        "kind": record.kind,
+        "by": record.who,
+        "at": record.at.isoformat(timespec="seconds"),
+        "old_champion": record.old_champion,
+        "evidence": dict(record.evidence),
+        "simulated": record.simulated,
+        "reasons": list(record.reasons),
+    }
+    return json.dumps(told)
+
+
+def _text(version: int | None) -> str | None:
+    return None if version is None else str(version)

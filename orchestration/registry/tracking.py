@@ -1,0 +1,312 @@
+"""Tracking: one MLflow run for one attempt at one asset partition, and what a training loop tells it.
+
+Belongs here: opening and closing runs, their tags (the way back from a run to asset, partition, commit and data), and
+the bindings of the reporting protocol. Not here: model versions and aliases (registry.py), starting the server
+(services.py).
+
+MLflow takes four seconds to import, so it is imported inside functions only. Nothing global is set: no active run, no
+autologging, no tracking address; two servers can be used by one process.
+"""
+
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+from catalog.errors import SelvedgeError, ServiceUnavailable
+from orchestration.runtime.owner import Owner
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric
+
+    from training.reporting import Reporter
+
+HEALTH_TIMEOUT_SECONDS = 5.0
+FLUSH_SECONDS = 2.0
+PICTURE_SECONDS = 10.0
+METRICS_IN_ONE_CALL = 900  # MLflow refuses more than 1000
+OWNER_TAG = "selvedge.owner"
+EXPERIMENT_PREFIX = "selvedge"
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """Where a run comes from. Everything is a tag, so that MLflow can be asked for it."""
+
+    asset_key: str  # training/blip2_attributes_candidate
+    partition: str = ""
+    dagster_run_id: str = ""
+    dataset_sha256: str = ""
+
+    def tags(self) -> dict[str, str]:
+        return {
+            "dagster.run_id": self.dagster_run_id,
+            "dagster.asset_key": self.asset_key,
+            "dagster.partition": self.partition,
+            "git.sha": git_sha(),
+            "dataset.sha256": self.dataset_sha256,
+        }
+
+
+@dataclass
+class TrackedRun:
+    """An open run. `url` goes into the asset's metadata: the way from the asset to the run."""
+
+    client: "MlflowClient"
+    uri: str
+    experiment_id: str
+    run_id: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def url(self) -> str:
+        return f"{self.uri}/#/experiments/{self.experiment_id}/runs/{self.run_id}"
+
+    def params(self, values: Mapping[str, Any]) -> None:
+        with told_in_one_sentence(self.uri):
+            for name, value in values.items():
+                self.client.log_param(self.run_id, name, value)
+
+    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
+        """Scalars at once, for figures at the end; a loop reports through `reporter()`."""
+        self._send([_metric(name, value, step) for name, value in values.items()])
+
+    def picture(self, name: str, image: Image.Image) -> None:
+        with told_in_one_sentence(self.uri):
+            self.client.log_image(self.run_id, image, artifact_file=name)
+
+    def file(self, path: Path, folder: str | None = None) -> None:
+        with told_in_one_sentence(self.uri):
+            self.client.log_artifact(self.run_id, str(path), artifact_path=folder)
+
+    def dictionary(self, name: str, content: Mapping[str, Any]) -> None:
+        with told_in_one_sentence(self.uri):
+            self.client.log_dict(self.run_id, dict(content), name)
+
+    def reporter(self) -> "MlflowReporter":
+        return MlflowReporter(self)
+
+    def _send(self, metrics: "list[Metric]") -> None:
+        with told_in_one_sentence(self.uri):
+            for first in range(0, len(metrics), METRICS_IN_ONE_CALL):
+                self.client.log_batch(self.run_id, metrics=metrics[first : first + METRICS_IN_ONE_CALL])
+
+
+class MlflowReporter:
+    """Training's reports as MLflow metrics and pictures, sent in batches so that a step never waits for a server.
+
+    A server that is away for a moment costs nothing: what could not be sent is sent with the next batch. `close` sends
+    the rest and is where a lost server becomes an error.
+    """
+
+    def __init__(self, run: TrackedRun, flush_seconds: float = FLUSH_SECONDS) -> None:
+        self._run = run
+        self._flush_seconds = flush_seconds
+        self._waiting: list[Metric] = []
+        self._flushed_at = time.monotonic()
+        self._pictured_at: dict[str, float] = {}
+
+    def metrics(self, step: int, values: Mapping[str, float]) -> None:
+        self._waiting += [_metric(name, value, step) for name, value in values.items()]
+        if time.monotonic() - self._flushed_at >= self._flush_seconds:
+            self._flushed_at = time.monotonic()
+            try:
+                self._flush()
+            except ServiceUnavailable as error:
+                print(f"{error} The figures are kept and sent later.", file=sys.stderr)
+
+    def picture(self, step: int, name: str, image: Image.Image) -> None:
+        if time.monotonic() - self._pictured_at.get(name, -PICTURE_SECONDS) < PICTURE_SECONDS:
+            return
+        self._pictured_at[name] = time.monotonic()
+        try:
+            self._run.picture(f"{name}/{step:06d}.png", image)
+        except ServiceUnavailable as error:
+            print(f"{error} The picture {name} of step {step} is left out.", file=sys.stderr)
+
+    def progress(self, done: int, total: int, what: str) -> None: ...
+
+    def close(self) -> None:
+        """Send what waits.
+
+        Raises:
+            ServiceUnavailable: the server does not answer; the run lacks its last figures.
+        """
+        self._flush()
+
+    def _flush(self) -> None:
+        self._run._send(self._waiting)
+        self._waiting = []
+
+
+class Reporters:
+    """Several reporters as one: MLflow, a progress bar, Dagster's log."""
+
+    def __init__(self, *reporters: "Reporter") -> None:
+        self._reporters = reporters
+
+    def metrics(self, step: int, values: Mapping[str, float]) -> None:
+        for reporter in self._reporters:
+            reporter.metrics(step, values)
+
+    def picture(self, step: int, name: str, image: Image.Image) -> None:
+        for reporter in self._reporters:
+            reporter.picture(step, name, image)
+
+    def progress(self, done: int, total: int, what: str) -> None:
+        for reporter in self._reporters:
+            reporter.progress(done, total, what)
+
+
+def client_of(uri: str) -> "MlflowClient":
+    """An MLflow client of a server that answers.
+
+    Raises:
+        ServiceUnavailable: it does not; without this look MLflow would retry for two minutes first.
+    """
+    _require_answer(uri)
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+@contextmanager
+def tracked_run(uri: str, experiment: str, name: str, lineage: Lineage) -> Iterator[TrackedRun]:
+    """One run for one attempt at one asset partition; it ends FINISHED, FAILED or, when interrupted, KILLED.
+
+    Attempts at the same partition whose process is gone are marked KILLED first: MLflow would show them as running
+    for ever.
+
+    Args:
+        experiment: what the runs of a family share, e.g. `blip2-attributes`.
+        name: the run's name, e.g. the candidate.
+
+    Raises:
+        ServiceUnavailable: MLflow does not answer.
+    """
+    client = client_of(uri)
+    with told_in_one_sentence(uri):
+        experiment_id = _experiment(client, f"{EXPERIMENT_PREFIX}/{experiment}")
+        close_dead_runs(client, experiment_id, lineage)
+        tags = {**lineage.tags(), OWNER_TAG: str(Owner.here())}
+        run = client.create_run(experiment_id, run_name=name, tags=tags)
+    tracked = TrackedRun(client, uri, experiment_id, run.info.run_id, tags)
+    status = "FAILED"
+    try:
+        yield tracked
+        status = "FINISHED"
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise
+    finally:
+        _terminate(tracked, status)
+
+
+def close_dead_runs(client: "MlflowClient", experiment_id: str, lineage: Lineage) -> list[str]:
+    """Mark as KILLED the attempts at this partition whose process on this machine is gone; their run ids."""
+    query = (
+        f"attributes.status = 'RUNNING' AND tags.`dagster.asset_key` = '{lineage.asset_key}' "
+        f"AND tags.`dagster.partition` = '{lineage.partition}'"
+    )
+    closed = []
+    for run in client.search_runs([experiment_id], query):
+        owner = Owner.parse(run.data.tags.get(OWNER_TAG, ""))
+        if owner is not None and owner.proved_dead():
+            client.set_terminated(run.info.run_id, status="KILLED")
+            closed.append(run.info.run_id)
+    return closed
+
+
+@contextmanager
+def told_in_one_sentence(uri: str) -> Iterator[None]:
+    """A lost connection becomes `ServiceUnavailable`; what MLflow refuses becomes `SelvedgeError`.
+
+    Anything else passes through: it is a fault of ours and wants its traceback.
+    """
+    from mlflow.exceptions import MlflowException
+    from requests.exceptions import RequestException
+
+    try:
+        yield
+    except RequestException as error:
+        raise ServiceUnavailable(unreachable(uri)) from error
+    except MlflowException as error:
+        if "API request to" in str(error) or error.get_http_status_code() >= 500:
+            raise ServiceUnavailable(unreachable(uri)) from error
+        raise SelvedgeError(f"MLflow at {uri} refused: {str(error).splitlines()[0]}") from error
+
+
+def unreachable(uri: str) -> str:
+    return f"MLflow at {uri} does not answer; start it with `selvedge up`, or set SELVEDGE_TRACKING_URI to yours."
+
+
+def git_sha() -> str:
+    """The commit the code stands at, with `+changes` when files differ from it; `unknown` outside a repository."""
+    root = Path(__file__).resolve().parent.parent
+    try:
+        commit = _git(root, "rev-parse", "HEAD")
+        changed = _git(root, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return f"{commit}+changes" if changed else commit
+
+
+def _git(root: Path, *arguments: str) -> str:
+    command = ("git", "-C", str(root), *arguments)
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.strip()
+
+
+def _require_answer(uri: str) -> None:
+    if not uri.startswith(("http://", "https://")):
+        raise SelvedgeError(f"setting SELVEDGE_TRACKING_URI is {uri}; it must be the http address of an MLflow server.")
+    try:
+        with urllib.request.urlopen(f"{uri}/health", timeout=HEALTH_TIMEOUT_SECONDS) as response:
+            healthy = response.status == 200
+    except (OSError, ValueError):
+        healthy = False
+    if not healthy:
+        raise ServiceUnavailable(unreachable(uri))
+
+
+def _experiment(client: "MlflowClient", name: str) -> str:
+    from mlflow.exceptions import MlflowException
+
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        return str(found.experiment_id)
+    try:
+        return str(client.create_experiment(name))
+    except MlflowException:  # another process made it in between
+        found = client.get_experiment_by_name(name)
+        if found is None:
+            raise
+        return str(found.experiment_id)
+
+
+def _terminate(run: TrackedRun, status: str) -> None:
+    # While an error is on its way, a server that went away must not take its place.
+    try:
+        with told_in_one_sentence(run.uri):
+            run.client.set_terminated(run.run_id, status=status)
+    except ServiceUnavailable:
+        if status == "FINISHED":
+            raise
+
+
+def _metric(name: str, value: float, step: int) -> "Metric":
+    from mlflow.entities import Metric
+
+    return Metric(key=name, value=float(value), timestamp=int(time.time() * 1000), step=step)

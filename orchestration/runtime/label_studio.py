@@ -1,0 +1,173 @@
+"""The Label Studio of this home: the local one or the team's, and whose token speaks to it.
+
+Belongs here: finding address and token, storing a token, annotators' accounts and their password files. Not here:
+starting a server (services.py), what is asked of it (labeling/review/label_studio.py).
+
+Tokens and passwords go into files that only their owner reads, and nowhere else: no log, no result, no ledger.
+"""
+
+import json
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from catalog.errors import SelvedgeError, ServiceUnavailable
+from orchestration.runtime.settings import LOCAL, Settings
+
+if TYPE_CHECKING:
+    from labeling.review.label_studio import LabelStudio
+    from labeling.review.label_studio_accounts import Credentials
+
+PATIENCE_SECONDS = 20.0  # of a command: a server that restarts is waited for, one that is down is told soon
+
+
+def connect(settings: Settings, patience_seconds: float = PATIENCE_SECONDS) -> "LabelStudio":
+    """Label Studio as the administrator (local) or as the owner of the token (a team's), proved to answer.
+
+    Raises:
+        ServiceUnavailable: it is off, or does not answer.
+        SelvedgeError: there is no token, or it is refused.
+    """
+    from labeling.review.label_studio import LabelStudio
+
+    uri = settings.label_studio_uri
+    if uri is None:
+        raise SelvedgeError(
+            "Label Studio is off; unset SELVEDGE_LABEL_STUDIO for the local one, or set it to your team's address."
+        )
+    if settings.label_studio == LOCAL and not _account_file(settings).exists():
+        raise ServiceUnavailable(f"Label Studio at 127.0.0.1:{settings.label_studio_port} was never started; {START}.")
+    server = LabelStudio(uri, _token(settings), patience_seconds)
+    try:
+        server.ping()
+    except ServiceUnavailable as error:
+        if settings.label_studio != LOCAL:
+            raise
+        raise ServiceUnavailable(
+            f"Label Studio at 127.0.0.1:{settings.label_studio_port} does not answer; {START}."
+        ) from error
+    return server
+
+
+START = "start it with `selvedge up`, and run again"
+
+
+def store_token(settings: Settings, token: str) -> str:
+    """Keep the token of a team's server, once it is proved; the e-mail of its owner.
+
+    Raises:
+        SelvedgeError: Label Studio is local or off, or the token is refused. ServiceUnavailable: it does not answer.
+    """
+    from labeling.review.label_studio import LabelStudio
+
+    uri = settings.label_studio_uri
+    if settings.label_studio == LOCAL or uri is None:
+        raise SelvedgeError(
+            "only a team's Label Studio wants a token; set SELVEDGE_LABEL_STUDIO to its address, and run again."
+        )
+    owner = LabelStudio(uri, token, PATIENCE_SECONDS).ping()
+    _write_secret(_token_file(settings), token.strip())
+    return owner.email
+
+
+def add_annotator(settings: Settings, email: str) -> tuple["Credentials", Path]:
+    """A new account, and the file its password is in.
+
+    The password is stored before the account is made: were it the other way round, a kill in between would leave an
+    account that nobody can sign in to.
+
+    Raises:
+        SelvedgeError: the e-mail has an account already, or is none. ServiceUnavailable: no Label Studio.
+    """
+    server = connect(settings)
+    stored = _stored_password(settings, email) is not None
+    place, password = _password(settings, email)
+    try:
+        made = server.create_annotator(email, password)
+    except SelvedgeError as error:
+        if not stored and not isinstance(error, ServiceUnavailable):
+            place.unlink(missing_ok=True)  # no account has this password, though one may have this e-mail
+        raise
+    return made, place
+
+
+def account_of(settings: Settings, server: "LabelStudio", email: str) -> "LabelStudio":
+    """Label Studio as this annotator, whose account is made when there is none; for annotators that are programs."""
+    from labeling.review.label_studio import LabelStudio
+    from labeling.review.label_studio_accounts import AnnotatorExists
+
+    _, password = _password(settings, email)
+    try:
+        account = server.create_annotator(email, password)
+    except AnnotatorExists:
+        account = server.sign_in(email, password)
+    return LabelStudio(server.url, account.token)
+
+
+def _token(settings: Settings) -> str:
+    if settings.label_studio == LOCAL:
+        from infra.local.label_studio import ensure_account
+        from orchestration.runtime.services import in_our_words
+
+        with in_our_words():
+            return ensure_account(settings.secrets).token
+    if settings.label_studio_token is not None:
+        return settings.label_studio_token.get_secret_value()
+    named, stored = settings.label_studio_token_file, _token_file(settings)
+    place = named or stored
+    try:
+        return place.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        what = (
+            f"SELVEDGE_LABEL_STUDIO_TOKEN_FILE names {place}, which cannot be read" if named else "no token is stored"
+        )
+        raise SelvedgeError(
+            f"{what}; run `selvedge review login`, or set SELVEDGE_LABEL_STUDIO_TOKEN or "
+            "SELVEDGE_LABEL_STUDIO_TOKEN_FILE."
+        ) from error
+
+
+def _account_file(settings: Settings) -> Path:
+    from infra.local.label_studio import account_file
+
+    return account_file(settings.secrets)
+
+
+def _token_file(settings: Settings) -> Path:
+    return settings.secrets / "label-studio-token"
+
+
+def _password_file(settings: Settings, email: str) -> Path:
+    name = re.sub(r"[^a-z0-9@._+-]", "_", email.strip().lower())[:120]
+    return settings.secrets / "annotators" / f"{name}.json"
+
+
+def _stored_password(settings: Settings, email: str) -> str | None:
+    """What an earlier call stored for this annotator of this server."""
+    try:
+        known: Mapping[str, Any] = json.loads(_password_file(settings, email).read_text())
+        return str(known["password"]) if known["server"] == settings.label_studio_uri else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _password(settings: Settings, email: str) -> tuple[Path, str]:
+    """The file of an annotator's password, and the password: what is stored, else a new one."""
+    place, stored = _password_file(settings, email), _stored_password(settings, email)
+    if stored is not None:
+        return place, stored
+    password = secrets.token_urlsafe(12)
+    content = {"server": settings.label_studio_uri, "email": email.strip().lower(), "password": password}
+    _write_secret(place, json.dumps(content, indent=1))
+    return place, password
+
+
+def _write_secret(place: Path, content: str) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    part = place.with_name(f".{place.name}.{secrets.token_hex(4)}.part")
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(content + "\n")
+    part.replace(place)

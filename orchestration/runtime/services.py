@@ -1,0 +1,165 @@
+"""The services of this home: declared from the settings, started when needed, their failures told in our words.
+
+Belongs here: which services belong to a `Settings` and their start and stop. Not here: how a process is started
+(infra/local/) and what is logged to MLflow (tracking.py).
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from catalog.errors import ServiceUnavailable
+from infra.errors import ServiceFailure
+from infra.local.dagster_services import dagster_services
+from infra.local.environments import NotInstalled
+from infra.local.label_studio import ensure_label_studio, label_studio_service
+from infra.local.mlflow_server import ensure_mlflow, mlflow_service
+from infra.local.services import Running, Service, ensure, state
+from infra.local.up import Group
+from orchestration.runtime.settings import LOCAL, OFF, Settings
+
+Progress = Callable[[str], None]
+DEFINITIONS = "orchestration.definitions"
+
+
+@dataclass(frozen=True)
+class Link:
+    """One service as a person meets it."""
+
+    name: str
+    state: str  # running, stopped, taken, starting or stuck, elsewhere
+    url: str | None
+
+
+@contextmanager
+def in_our_words() -> Iterator[None]:
+    """Turns infra's failure into the error the rest of the house raises."""
+    try:
+        yield
+    except ServiceFailure as failure:
+        raise ServiceUnavailable(str(failure)) from failure
+
+
+@contextmanager
+def tracking_server(settings: Settings, progress: Progress = lambda line: None) -> Iterator[str]:
+    """The address of a healthy MLflow server; one that was started here is stopped at the end.
+
+    With `tracking_uri` set nothing is started. Enter it on the main thread: the server ends with the thread that
+    started it.
+
+    Raises:
+        ServiceUnavailable: the port is taken, or the server did not start.
+    """
+    if settings.tracking_uri:
+        yield settings.tracking_uri
+        return
+    with Group() as group:
+        with in_our_words():
+            group.add(lambda: _mlflow(settings, progress))
+        yield settings.mlflow_uri
+
+
+@contextmanager
+def review_server(settings: Settings, progress: Progress = lambda line: None) -> Iterator[str | None]:
+    """The address of a healthy Label Studio, None where it is off; one that was started here is stopped at the end.
+
+    A team's own server is not started. Enter it on the main thread, as `tracking_server`.
+
+    Raises:
+        ServiceUnavailable: it could not be installed, the port is taken, or it did not start.
+    """
+    if settings.label_studio != LOCAL:
+        yield settings.label_studio_uri
+        return
+    with Group() as group:
+        with in_our_words():
+            group.add(lambda: _label_studio(settings, progress))
+        yield settings.label_studio_uri
+
+
+@contextmanager
+def everything(settings: Settings, progress: Progress = lambda line: None) -> Iterator[Group]:
+    """MLflow, Label Studio, Dagster's web server and its daemon, started in this order and stopped in the other.
+
+    Raises:
+        ServiceUnavailable: one of them did not start; those before it are stopped again.
+    """
+    with Group() as group:
+        with in_our_words():
+            if not settings.tracking_uri:
+                group.add(lambda: _mlflow(settings, progress))
+            if settings.label_studio == LOCAL:
+                group.add(lambda: _label_studio(settings, progress))
+            for service in _dagster(settings):
+                group.add(lambda service=service: ensure(service, progress))  # type: ignore[misc]
+        yield group
+
+
+def links(settings: Settings) -> list[Link]:
+    """Every service with its state and address, started or not."""
+    found = []
+    if settings.tracking_uri:
+        found.append(Link("mlflow", "elsewhere", settings.tracking_uri))
+    else:
+        found.append(Link("mlflow", state(_mlflow_service(settings)), settings.mlflow_uri))
+    if settings.label_studio == LOCAL:
+        with in_our_words():
+            service = _label_studio_service(settings)
+        found.append(Link("label-studio", state(service), settings.label_studio_uri))
+    elif settings.label_studio != OFF:
+        found.append(Link("label-studio", "elsewhere", settings.label_studio_uri))
+    for service in _dagster(settings):
+        found.append(Link(service.name, state(service), settings.dagster_uri if service.port else None))
+    return found
+
+
+def _mlflow_service(settings: Settings) -> Service:
+    return mlflow_service(
+        settings.mlflow_home,
+        settings.logs,
+        settings.mlflow_port,
+        settings.mlflow_database_uri,
+        settings.mlflow_artifact_root,
+    )
+
+
+def _mlflow(settings: Settings, progress: Progress) -> Running:
+    return ensure_mlflow(
+        settings.mlflow_home,
+        settings.logs,
+        settings.mlflow_port,
+        settings.mlflow_database_uri,
+        settings.mlflow_artifact_root,
+        progress,
+    )
+
+
+def _label_studio_service(settings: Settings) -> Service:
+    """The declaration, to ask whether it runs; starting it needs the environment that `_label_studio` makes."""
+    return label_studio_service(
+        settings.label_studio_home,
+        settings.logs,
+        settings.secrets,
+        settings.label_studio_port,
+        settings.label_studio_home / "python",
+        settings.label_studio_database,
+    )
+
+
+def _label_studio(settings: Settings, progress: Progress) -> Running:
+    try:
+        return ensure_label_studio(
+            settings.label_studio_home,
+            settings.logs,
+            settings.secrets,
+            settings.label_studio_port,
+            settings.label_studio_database,
+            settings.label_studio_environments,
+            progress,
+        )
+    except NotInstalled as reason:
+        raise ServiceFailure(f"{str(reason).rstrip('.')}; SELVEDGE_LABEL_STUDIO=off leaves it out.") from reason
+
+
+def _dagster(settings: Settings) -> tuple[Service, Service]:
+    return dagster_services(settings.dagster_home, settings.logs, settings.dagster_port, DEFINITIONS)

@@ -1,0 +1,241 @@
+"""Settings: what may be set from outside, its defaults, and every path that follows from them.
+
+Belongs here: one typed object read from `SELVEDGE_…` environment variables. Not here: how a model is trained (those are
+YAML files beside the data) and anything an algorithm needs to know; paths are built here and passed in.
+
+A misspelt setting is refused: silently running with a default is how a catalogue ends up in the wrong bucket.
+"""
+
+import difflib
+import importlib.util
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from upath import UPath
+
+from catalog.errors import SelvedgeError
+
+PREFIX = "SELVEDGE_"
+LOCAL, OFF = "local", "off"  # of `label_studio`; anything else is an address
+# Read by tests and benchmarks, or by training on a machine that has no settings object.
+READ_ELSEWHERE = frozenset({"PHOTOGRAPHS"})
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Settings(BaseSettings):
+    """Every setting; `SELVEDGE_HOME=/data/selvedge` sets `home`, and so on."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    home: Path = Field(Path(".selvedge"), description="folder of all local state")
+    storage: str | None = Field(None, description="where tables and objects live, e.g. s3://bucket/selvedge")
+    models: Path | None = Field(None, description="folder of base weights; the project's own models/ by default")
+    threads: Annotated[int, Field(ge=1)] | None = Field(None, description="processor threads; all cores by default")
+
+    tracking_uri: str | None = Field(None, description="a tracking server of yours; none is started then")
+    mlflow_port: Port = Field(5050, description="port of the local MLflow server")
+    mlflow_database: str | None = Field(None, description="SQLAlchemy URI of MLflow's database; SQLite by default")
+    mlflow_artifacts: str | None = Field(None, description="where logged models are kept, e.g. s3://bucket/mlflow")
+    dagster_port: Port = Field(3000, description="port of the Dagster web server")
+
+    label_studio: str = Field(LOCAL, description="local, off, or the address of your team's Label Studio")
+    label_studio_port: Port = Field(8080, description="port of the local Label Studio")
+    label_studio_database: str | None = Field(
+        None, description="PostgreSQL or SQLite URI of the local Label Studio's database; SQLite by default"
+    )
+    label_studio_environments: Path | None = Field(
+        None, description="folder of Label Studio's virtual environment, for several homes to share; in home by default"
+    )
+    label_studio_token: SecretStr | None = Field(None, description="access token for your team's Label Studio")
+    label_studio_token_file: Path | None = Field(None, description="a file that holds that token, instead")
+    ledger: SecretStr | None = Field(
+        None, description="SQLAlchemy URI of the ledger of reviews; SQLite in home by default"
+    )
+
+    review_items: Annotated[int, Field(ge=1)] = Field(
+        120, description="test products in a blind round; controls are added"
+    )
+    review_overlap: Annotated[int, Field(ge=1)] = Field(3, description="ballots asked for each pair of a round")
+    simulated_ballots: bool = Field(
+        False, description="let scripted annotators' ballots promote a model, stamped as such; the demo sets it"
+    )
+
+    writer: Literal["grammar", "bedrock", "local"] = Field("grammar", description="who writes descriptions first")
+    writer_folder: Path | None = Field(None, description="folder of a causal language model, for the local writer")
+    bedrock_model: str | None = Field(None, description="model or inference-profile id, for the Bedrock writer")
+    bedrock_region: str = Field("us-east-1", description="AWS region of the Bedrock writer")
+    bedrock_max_tokens: Annotated[int, Field(ge=0)] = Field(1_000_000, description="tokens one run may use")
+    bedrock_max_usd: Annotated[float, Field(ge=0)] = Field(5.0, description="US dollars one run may spend")
+    bedrock_usd_per_1k_in: Annotated[float, Field(ge=0)] = Field(0.003, description="price of 1,000 input tokens")
+    bedrock_usd_per_1k_out: Annotated[float, Field(ge=0)] = Field(0.015, description="price of 1,000 output tokens")
+
+    demo_products: Annotated[int, Field(ge=50)] = Field(3600, description="products of the demo's first drop")
+    demo_new_products: Annotated[int, Field(ge=1)] = Field(60, description="products of the demo's second drop")
+    demo_seed: int = Field(7, description="seed of the demo's drawn catalogue")
+    cnn_seconds: Annotated[int, Field(ge=0)] = Field(
+        100, description="seconds for the end-to-end ceiling beside candidates; 0 leaves it out"
+    )
+    blip2_settings: Path | None = Field(None, description="YAML with the training settings of blip2-attributes")
+    restgan_settings: Path | None = Field(None, description="YAML with the training settings of restgan")
+
+    @field_validator(
+        "home",
+        "models",
+        "blip2_settings",
+        "restgan_settings",
+        "writer_folder",
+        "label_studio_environments",
+        "label_studio_token_file",
+    )
+    @classmethod
+    def _absolute(cls, path: Path | None) -> Path | None:
+        # Child processes (MLflow, Dagster) have working directories of their own.
+        return None if path is None else path.expanduser().resolve()
+
+    @field_validator("label_studio")
+    @classmethod
+    def _somewhere(cls, value: str) -> str:
+        if value not in (LOCAL, OFF) and not value.startswith(("http://", "https://")):
+            raise ValueError("it is local, off, or an address that begins with http:// or https://")
+        return value.rstrip("/")
+
+    @field_validator("storage", "mlflow_artifacts")
+    @classmethod
+    def _readable(cls, uri: str | None) -> str | None:
+        # Without this look the first table would fail, long after the start.
+        if uri and uri.startswith("s3://") and importlib.util.find_spec("s3fs") is None:
+            raise ValueError("s3:// needs the package s3fs; install selvedge[aws]")
+        return uri
+
+    @field_validator("storage", "tracking_uri", "mlflow_artifacts")
+    @classmethod
+    def _without_slash(cls, uri: str | None) -> str | None:
+        return uri.rstrip("/") if uri else None
+
+    @property
+    def root(self) -> UPath:
+        """Where tables and objects live: `storage`, or `home` when that is not set."""
+        return UPath(self.storage) if self.storage else UPath(self.home)
+
+    def tables(self) -> UPath:
+        return self.root / "tables"
+
+    def objects(self) -> UPath:
+        return self.root / "objects"
+
+    def rounds(self) -> UPath:
+        """One folder a blind round: what it compares, as it was shown."""
+        return self.objects() / "rounds"
+
+    def round_report(self, round_id: str) -> Path:
+        """The page of a judged round, where nobody names another place."""
+        return self.home / "reports" / f"{round_id}.html"
+
+    def features(self) -> Path:
+        """The feature cache: always on this machine's disk, as it is mapped into memory and can be computed again."""
+        return self.home / "features"
+
+    @property
+    def dagster_home(self) -> Path:
+        return self.home / "dagster"
+
+    @property
+    def mlflow_home(self) -> Path:
+        return self.home / "mlflow"
+
+    @property
+    def logs(self) -> Path:
+        return self.home / "logs"
+
+    @property
+    def secrets(self) -> Path:
+        return self.home / "secrets"
+
+    @property
+    def work(self) -> Path:
+        """Folders a resumable job writes before it publishes; may be deleted when nothing runs."""
+        return self.home / "work"
+
+    @property
+    def mlflow_database_uri(self) -> str:
+        return self.mlflow_database or f"sqlite:///{self.mlflow_home / 'mlflow.db'}"
+
+    @property
+    def mlflow_artifact_root(self) -> str:
+        return self.mlflow_artifacts or str(self.mlflow_home / "artifacts")
+
+    @property
+    def mlflow_uri(self) -> str:
+        """Where clients find the tracking server."""
+        return self.tracking_uri or f"http://127.0.0.1:{self.mlflow_port}"
+
+    @property
+    def dagster_uri(self) -> str:
+        return f"http://127.0.0.1:{self.dagster_port}"
+
+    @property
+    def label_studio_home(self) -> Path:
+        return self.home / "label-studio"
+
+    @property
+    def label_studio_uri(self) -> str | None:
+        """Where annotators find Label Studio; None when it is off."""
+        if self.label_studio == LOCAL:
+            return f"http://127.0.0.1:{self.label_studio_port}"
+        return None if self.label_studio == OFF else self.label_studio
+
+    @property
+    def ledger_uri(self) -> str:
+        """The ledger's database, with its password; never to be shown."""
+        return self.ledger.get_secret_value() if self.ledger else f"sqlite:///{self.home / 'ledger.db'}"
+
+    @property
+    def models_folder(self) -> Path:
+        return self.models or Path(__file__).resolve().parent.parent / "models"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings from the environment, with `overrides` (field names) on top.
+
+    Raises:
+        SelvedgeError: a setting is unknown or its value does not fit; one sentence names it.
+    """
+    _refuse_unknown(set(os.environ))
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else "settings"
+        raise SelvedgeError(
+            f"setting {PREFIX}{name.upper()} cannot be {first.get('input')!r}: {_lower_first(first['msg'])}."
+        ) from error
+
+
+def _refuse_unknown(environment: set[str]) -> None:
+    settings = {name.upper() for name in Settings.model_fields}
+    for variable in sorted(environment):
+        name = variable.upper().removeprefix(PREFIX)
+        if name != variable.upper() and name not in settings | READ_ELSEWHERE:
+            close = difflib.get_close_matches(name, sorted(settings), n=1)
+            remedy = (
+                f"did you mean {PREFIX}{close[0]}?" if close else f"there are {PREFIX}{{{','.join(sorted(settings))}}}."
+            )
+            raise SelvedgeError(f"setting {variable} is unknown; {remedy}")
+
+
+def _lower_first(text: str) -> str:
+    text = text.removeprefix("Value error, ")
+    return text[:1].lower() + text[1:].rstrip(".")
+
+
+def manual() -> str:
+    """The table of all settings in docs/cli.md."""
+    rows = []
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default is None else f"`{field.default}`"
+        rows.append(f"| `{PREFIX}{name.upper()}` | {field.description} | {default} |")
+    return "\n".join(["| setting | what | default |", "|---|---|---|", *rows])
