@@ -51,9 +51,9 @@ def vote(
         )
     from labeling.review.rounds.annotators import ScriptedAnnotator
     from labeling.review.rounds.scripted import vote as let_vote
+    from orchestration.families.settings import load_settings
     from orchestration.registry.ledger import open_ledger
     from orchestration.runtime.label_studio import account_of, connect
-    from orchestration.runtime.settings import load_settings
 
     began = time.monotonic()
     settings = load_settings()
@@ -112,8 +112,8 @@ def login(
     as_json: JsonFlag = False,
 ) -> None:
     """Store the token of your team's Label Studio in a file that only you read."""
+    from orchestration.families.settings import load_settings
     from orchestration.runtime.label_studio import store_token
-    from orchestration.runtime.settings import load_settings
 
     settings = load_settings()
     owner = store_token(settings, _asked_token(token_file))
@@ -125,8 +125,8 @@ def add(
     as_json: JsonFlag = False,
 ) -> None:
     """Make an account for one annotator; the password goes into a file that only you read."""
+    from orchestration.families.settings import load_settings
     from orchestration.runtime.label_studio import add_annotator
-    from orchestration.runtime.settings import load_settings
 
     settings = load_settings()
     made, place = add_annotator(settings, email)

@@ -11,6 +11,7 @@ check together. A run that finds the round undecided materialises nothing, and i
 import json
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -24,6 +25,7 @@ from orchestration.assets.published import GPU_POOL, Tables, materialised
 from orchestration.assets.reporters import log_and
 from orchestration.assets.resources import Models, Reviews
 from orchestration.families.contract import Family, Review
+from orchestration.families.registered import registered_contest
 from orchestration.graph.evidence import newest_round, whole_evidence
 from orchestration.graph.sensors import WATCH_SECONDS
 from orchestration.runtime.settings import Settings
@@ -64,8 +66,9 @@ def round_asset(family: Family, review: Review, partitions: dg.DynamicPartitions
         progress: dg.ResourceParam[Any],
     ) -> dg.MaterializeResult:
         candidate = valid_candidate(family.name, context.partition_key)
-        told = log_and(context, progress)
-        opened = reviews.open(family.name, candidate, review.kind, review.seed, review.contest, told.progress)
+        reporter = log_and(context, progress)
+        contest = partial(registered_contest, review)
+        opened = reviews.open(family.name, candidate, review.kind, review.seed, contest, reporter.progress)
         plan = opened.round.plan
         return dg.MaterializeResult(
             metadata={

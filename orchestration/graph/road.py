@@ -14,6 +14,7 @@ because a manual materialisation meets no check. The champion is an external ass
 version, reported only when that changes, so that inference depends on the champion and never on a promotion.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,8 @@ from orchestration.assets.partitions import EVERY, SAME, candidate_partitions, v
 from orchestration.assets.published import GPU_POOL, Tables
 from orchestration.assets.reporters import log_and
 from orchestration.assets.resources import Models, Reviews
-from orchestration.families.contract import CandidateJob, Family
+from orchestration.families.contract import Family, asset_key
+from orchestration.families.runner import CandidateJob, score_candidate, train_candidate
 from orchestration.graph.evidence import evidence_place, scores_evidence, whole_evidence
 from orchestration.graph.review import round_asset, verdict_asset, watches_rounds
 from orchestration.graph.sensors import champion_watcher, opens_candidates, report_champion
@@ -45,6 +47,7 @@ def family_definitions(family: Family) -> dg.Definitions:
     ]  # fmt: skip
     return dg.Definitions(
         assets=[
+            *family.assets(),
             _candidate(family, partitions),
             _scores(family, partitions),
             *judged,
@@ -80,7 +83,12 @@ def _job(
 ) -> CandidateJob:
     candidate = valid_candidate(family.name, context.partition_key)
     opening = read_opening(tables, family.name, candidate)
-    return CandidateJob(context, settings, tables, models, log_and(context, progress), candidate, opening)
+    return CandidateJob(context, settings, models, log_and(context, progress), candidate, opening)
+
+
+def _everything(names: Sequence[str]) -> list[dg.AssetDep]:
+    """Dependencies on unpartitioned assets."""
+    return [dg.AssetDep(asset_key(name), partition_mapping=EVERY) for name in names]
 
 
 def _candidate(family: Family, partitions: dg.DynamicPartitionsDefinition) -> dg.AssetsDefinition:
@@ -88,7 +96,7 @@ def _candidate(family: Family, partitions: dg.DynamicPartitionsDefinition) -> dg
         key=family.candidate,
         group_name="training",
         partitions_def=partitions,
-        deps=family.trained_from,
+        deps=_everything(family.trained_from),
         automation_condition=follows_new(),
         pool=GPU_POOL,
         owners=family.owners,
@@ -104,19 +112,7 @@ def _candidate(family: Family, partitions: dg.DynamicPartitionsDefinition) -> dg
         models: Models,
         progress: dg.ResourceParam[Any],
     ) -> dg.MaterializeResult:
-        job = _job(family, context, settings, tables, models, progress)
-        trained = family.train(job)
-        return dg.MaterializeResult(
-            metadata={
-                "model": f"models:/{family.name}/{trained.version}",
-                "version": trained.version,
-                "digest": trained.digest,
-                "dataset_sha256": job.opening.dataset_sha256,
-                "settings": dict(job.opening.settings),
-                **trained.metadata,
-            },
-            data_version=dg.DataVersion(trained.digest),
-        )
+        return train_candidate(family, _job(family, context, settings, tables, models, progress))
 
     return candidate
 
@@ -126,7 +122,7 @@ def _scores(family: Family, partitions: dg.DynamicPartitionsDefinition) -> dg.As
         key=family.scores,
         group_name="evaluation",
         partitions_def=partitions,
-        deps=[dg.AssetDep(family.candidate, partition_mapping=SAME), *family.scored_on],
+        deps=[dg.AssetDep(family.candidate, partition_mapping=SAME), *_everything(family.scored_on)],
         automation_condition=follows_new(),
         pool=GPU_POOL,
         owners=family.owners,
@@ -145,18 +141,19 @@ def _scores(family: Family, partitions: dg.DynamicPartitionsDefinition) -> dg.As
         from catalog.tables import publish_bytes
 
         job = _job(family, context, settings, tables, models, progress)
-        scored = family.score(job)
+        scored, shown = score_candidate(family, job)
+        evidence = scored.evaluation.evidence
         place = evidence_place(family, tables, job.candidate)
         for name, content in scored.files.items():
             publish_bytes(content, place.with_name(name))
-        publish_bytes(scored.evidence.to_json().encode(), place)
+        publish_bytes(evidence.to_json().encode(), place)
         metadata = {
             "evidence": str(place),
-            "evidence_sha256": scored.evidence.sha256,
-            "against": scored.evidence.champion_version or "no champion",
-            **scored.metadata,
+            "evidence_sha256": evidence.sha256,
+            "against": evidence.champion_version or "no champion",
+            **shown,
         }
-        return tables.publish(context, family.scores.path[-1], scored.scores, metadata, schema="scores")
+        return tables.publish(context, family.scores.path[-1], scored.evaluation.scores, metadata, schema="scores")
 
     return scores
 

@@ -43,7 +43,6 @@ DIGEST_TAG = "selvedge.digest"
 RUN_TAG = "selvedge.run_id"
 GATE_TAG = "selvedge.gate"  # what the last gate said of a version
 ARTEFACT_KEY = "model"  # what an entry file finds in context.artifacts
-ENTRIES = Path(__file__).resolve().parent.parent / "inference"
 
 
 @dataclass(frozen=True)
@@ -256,52 +255,6 @@ def folder_sha256(folder: Path) -> str:
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
-
-
-def blip2_signature() -> "ModelSignature":
-    """One row is one picture and what is asked of it: image (base64), questions → answers, confidences, abstained."""
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, DataType, Schema
-    from mlflow.types.schema import Array
-
-    return ModelSignature(
-        inputs=Schema([ColSpec(DataType.string, "image"), ColSpec(Array(DataType.string), "questions")]),
-        outputs=Schema(
-            [
-                ColSpec(Array(DataType.string), "answers"),
-                ColSpec(Array(DataType.double), "confidences"),
-                ColSpec(Array(DataType.boolean), "abstained"),
-            ],
-        ),
-    )
-
-
-def restgan_signature() -> "ModelSignature":
-    """One row is what a shopper types: query, perhaps seed → words as read, pictures (base64 PNG), unknown words."""
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, DataType, Schema
-    from mlflow.types.schema import Array
-
-    texts = Array(DataType.string)
-    return ModelSignature(
-        inputs=Schema([ColSpec(DataType.string, "query"), ColSpec(DataType.long, "seed", required=False)]),
-        outputs=Schema([ColSpec(texts, name) for name in ("words", "pictures", "unknown")]),
-    )
-
-
-BLIP2_SERVED = Served(
-    ENTRIES / "mlflow_entry.py",
-    blip2_signature,
-    (
-        *("selvedge", "mlflow", "torch", "transformers", "peft", "safetensors", "tokenizers"),
-        *("numpy", "scipy", "pandas", "pyarrow", "pillow", "scikit-image", "pyyaml", "universal-pathlib"),
-    ),
-)
-RESTGAN_SERVED = Served(
-    ENTRIES / "restgan_entry.py",
-    restgan_signature,
-    ("selvedge", "mlflow", "torch", "safetensors", "numpy", "scipy", "pandas", "pillow", "scikit-image", "pyyaml"),
-)
 
 
 @contextmanager

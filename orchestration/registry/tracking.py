@@ -42,7 +42,7 @@ EXPERIMENT_PREFIX = "selvedge"
 class Lineage:
     """Where a run comes from. Everything is a tag, so that MLflow can be asked for it."""
 
-    asset_key: str  # training/blip2_attributes_candidate
+    asset_key: str  # training/…_candidate
     partition: str = ""
     dagster_run_id: str = ""
     dataset_sha256: str = ""
@@ -191,7 +191,7 @@ def tracked_run(uri: str, experiment: str, name: str, lineage: Lineage) -> Itera
     for ever.
 
     Args:
-        experiment: what the runs of a family share, e.g. `blip2-attributes`.
+        experiment: what the runs of a family share: its name.
         name: the run's name, e.g. the candidate.
 
     Raises:

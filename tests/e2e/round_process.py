@@ -29,12 +29,12 @@ from labeling.review.rounds import opening
 from labeling.review.rounds import registration as rounds
 from labeling.review.rounds.judging import judge_if_decided
 from labeling.review.rounds.report import write_round_report
+from orchestration.cli import review_commands
 from orchestration.cli.main import run
-from orchestration.families.blip2_attributes import contest as contests
 from orchestration.families.blip2_attributes.contest import AnswerContest
+from orchestration.families.settings import load_settings
 from orchestration.registry.ledger import open_ledger
 from orchestration.runtime.label_studio import connect
-from orchestration.runtime.settings import load_settings
 from tests.labeling.review import rounds_for_tests as drawn
 from tests.orchestration.review.drawn_round import compared
 
@@ -83,7 +83,7 @@ def main() -> None:
     os.environ |= {"SELVEDGE_HOME": home, "SELVEDGE_LABEL_STUDIO_PORT": port}
     label_studio.BATCH_TASKS, label_studio.PAGE_TASKS = BATCH, PAGE
     opening.compare = lambda *_: compared(Path(home) / "pictures", products=PRODUCTS)
-    contests.contest_of_registry = lambda *_: contest()
+    review_commands.registered_contest = lambda *_: contest()
     if moment:
         arm(moment[0])
     sys.exit(STEPS[step]())

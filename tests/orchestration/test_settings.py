@@ -6,7 +6,8 @@ import pytest
 from upath import UPath
 
 from catalog.errors import SelvedgeError
-from orchestration.runtime.settings import Settings, load_settings
+from orchestration.families.settings import load_settings
+from orchestration.runtime.settings import Settings
 
 
 def test_everything_of_a_home_lies_inside_it(tmp_path):
@@ -45,6 +46,12 @@ def test_your_own_tracking_server_is_used(tmp_path):
             "setting SELVEDGE_MLFLOW_PORT cannot be 'many': input should be a valid",
         ),
         ("SELVEDGE_MLFLOW_PORT", "70000", "setting SELVEDGE_MLFLOW_PORT cannot be '70000': input should be less than"),
+        (
+            "SELVEDGE_RESTGAN_SETTING",
+            "x",
+            "setting SELVEDGE_RESTGAN_SETTING is unknown; did you mean SELVEDGE_RESTGAN_S",
+        ),
+        ("SELVEDGE_FAMILY_SETTINGS", "{}", "setting SELVEDGE_FAMILY_SETTINGS is unknown; "),
         ("SELVEDGE_THREADS", "0", "setting SELVEDGE_THREADS cannot be '0': input should be greater than or equal to 1"),
     ],
 )
@@ -64,3 +71,13 @@ def test_the_photographs_of_the_tests_are_no_setting(monkeypatch):
     usual = load_settings()
     monkeypatch.setenv("SELVEDGE_PHOTOGRAPHS", "/somewhere")
     assert load_settings() == usual
+
+
+def test_a_family_has_a_setting_of_its_own_for_its_training_settings(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SELVEDGE_BLIP2_SETTINGS", "blip2.yaml")
+    monkeypatch.setenv("SELVEDGE_RESTGAN_SETTINGS", str(tmp_path / "restgan.yaml"))
+    assert load_settings().family_settings == {
+        "blip2-attributes": tmp_path / "blip2.yaml",
+        "restgan": tmp_path / "restgan.yaml",
+    }

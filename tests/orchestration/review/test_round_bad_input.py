@@ -24,11 +24,12 @@ from labeling.review.rounds.contest import Contest
 from labeling.review.rounds.judging import close_round, sync_round, table_of
 from labeling.review.rounds.opening import RoundRequest, open_round
 from orchestration.cli.main import run
-from orchestration.families.blip2_attributes.contest import Rows, contest_of_registry
+from orchestration.families.blip2_attributes.contest import Rows, contest
+from orchestration.families.registered import registered
+from orchestration.families.settings import load_settings
 from orchestration.registry.ledger import open_ledger
 from orchestration.registry.promotion import promote
 from orchestration.runtime import label_studio as server
-from orchestration.runtime.settings import load_settings
 from tests.labeling.review import rounds_for_tests as drawn
 from tests.labeling.review.test_label_studio_connection import Server
 from tests.orchestration.paper_registry import PaperRegistry
@@ -147,10 +148,10 @@ def test_a_round_that_cannot_be_called_so_is_refused_before_minutes_of_work(sett
 def test_an_unknown_candidate_is_told_with_those_there_are(settings, monkeypatch):
     registry = PaperRegistry(settings)
     monkeypatch.setattr("orchestration.registry.registry.Registry", lambda settings: registry)
-    line = refused(settings, lambda: contest_of_registry(settings, FAMILY, "nobody"))
+    line = refused(settings, lambda: registered(settings, FAMILY, "nobody"))
     assert line == f"candidate nobody of {FAMILY} is unknown to MLflow; train one first."
-    registry.register(FAMILY, CANDIDATE)
-    line = refused(settings, lambda: contest_of_registry(settings, FAMILY, "nobody"))
+    registry.add(FAMILY, CANDIDATE)
+    line = refused(settings, lambda: registered(settings, FAMILY, "nobody"))
     assert line.endswith(f"is unknown to MLflow; the newest are {CANDIDATE}.")
 
 
@@ -167,7 +168,7 @@ def test_a_judged_candidate_is_refused_before_minutes_of_work(settings, monkeypa
 
 def test_neither_champion_nor_base_is_told(settings, monkeypatch):
     registry = PaperRegistry(settings)
-    registry.register(FAMILY, CANDIDATE)
+    registry.add(FAMILY, CANDIDATE)
     registry.artefact_path = lambda version: settings.home
     none = SimpleNamespace(products=None, images=None, splits=None, qa_pairs=None)
     record = SimpleNamespace(dataset={"dataset": "", "question_set": ""})
@@ -180,7 +181,7 @@ def test_neither_champion_nor_base_is_told(settings, monkeypatch):
     monkeypatch.setattr("orchestration.assets.dataset.read_dataset", lambda *_: none)
     monkeypatch.setattr("training.blip2.artefact.load_artefact", lambda *_: SimpleNamespace(schema=drawn.schema()))
     monkeypatch.setattr("training.blip2.scoring.base_of", gone)
-    line = refused(settings, lambda: contest_of_registry(settings, FAMILY, CANDIDATE))
+    line = refused(settings, lambda: contest(registered(settings, FAMILY, CANDIDATE)))
     assert line == (
         f"{FAMILY} has no champion, and the base of {CANDIDATE} cannot stand in: blip2-tiny needs its weights; put "
         "them in models/blip2-tiny."
@@ -273,7 +274,7 @@ def test_clocks_that_disagree_are_told_in_one_sentence_and_every_ballot_counts(s
 
 def test_a_promotion_without_a_verdict_is_refused_and_no_alias_moves(settings):
     registry = PaperRegistry(settings)
-    registry.register("toy", "c1")
+    registry.add("toy", "c1")
     rule = GateRule("toy", required=("metrics", "verdict"))
     outcome = promote(registry, rule, evidence_of("toy", "c1", None))
     assert outcome.status == "refused" and any("evidence of kind verdict is missing" in one for one in outcome.reasons)

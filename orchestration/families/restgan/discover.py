@@ -12,26 +12,35 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from catalog.errors import SelvedgeError
-from orchestration.cli.model_commands import model_folder
-from orchestration.cli.results import JsonFlag, emit
-from orchestration.cli.terminal import reporting, say
+from orchestration.families.contract import Command, Terminal
 
 if TYPE_CHECKING:
     from inference.discovery.index import ProductIndex
     from inference.discovery.model import DiscoveryModel, Step
 
-FAMILY = "restgan"
 CHAMPION = "champion"
 HOST = "127.0.0.1"
 NEAREST = 8
 STRIP_SIDE = 192  # pixels of a picture in the strip: 64 are hard to look at
 
 
-def add_to(app: typer.Typer) -> None:
-    app.command("discover")(discover)
+KEYS = {
+    "model": "address of the model that draws",
+    "index": "where the index of products is",
+    "products": "products in the index",
+    "link": "address of the page; null with --query",
+    "query": "the words asked with --query; null for the page, as are the keys below",
+    "seed": "of the noise",
+    "words": "the words as read",
+    "unknown": "words that the model does not know",
+    "nearest": "products most like the last picture, nearest first: drop, product_id, name, likeness (1: the same)",
+    "picture": "the strip, one picture after each word; null without --out",
+    "seconds": "wall seconds the command took",
+}
 
 
 def discover(
+    terminal: Terminal,
     model: Annotated[str, typer.Option(help="Folder of a model, or champion for the registry's.")] = CHAMPION,
     catalog: Annotated[
         Path | None, typer.Option(help="Catalogue directory to index and search; the home's index else.")
@@ -40,62 +49,44 @@ def discover(
     out: Annotated[Path | None, typer.Option(help="PNG of the strip, with --query.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of the noise, with --query.")] = 0,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Of the page; 0 takes any that is free.")] = 8070,
-    as_json: JsonFlag = False,
 ) -> None:
     """Search products by pictures that follow the words: a page until Ctrl-C, or one query."""
     import torch
 
-    from orchestration.runtime.settings import load_settings
+    from inference.discovery.model import load_model
 
     began = time.monotonic()
     if out is not None and query is None:
         raise SelvedgeError("--out is the strip of one query; give --query WORDS as well.")
     # One picture is too little work to share: a second thread waits longer for the first than it saves.
-    torch.set_num_threads(load_settings().threads or 1)
-    loaded = _model(model)
+    torch.set_num_threads(terminal.settings().threads or 1)
+    loaded = load_model(*terminal.model(model))
     if query is not None:
         steps = loaded.after_each_word(query, seed)  # first: a query that is refused leaves no index behind
-        index = _index(loaded, catalog)
-        one = _one_query(steps, index, query, seed, out)
-        emit("discover", as_json, {**_told(loaded, index), **one, "seconds": time.monotonic() - began})
+        index = _index(loaded, catalog, terminal)
+        answer = _answer(steps, index, query, seed, out)
+        terminal.emit({**_described(loaded, index), **answer, "seconds": time.monotonic() - began})
         return
     with _listening(port) as listener:
-        index = _index(loaded, catalog)
+        index = _index(loaded, catalog, terminal)
         address = f"http://{HOST}:{listener.getsockname()[1]}"
         nothing = dict.fromkeys(("query", "seed", "words", "unknown", "nearest", "picture"))
-        page = {**_told(loaded, index), **nothing, "link": address}
-        emit("discover", as_json, {**page, "seconds": time.monotonic() - began})
-        say("The page is open; Ctrl-C closes it.")
-        _serve(loaded, index, listener)
+        page = {**_described(loaded, index), **nothing, "link": address}
+        terminal.emit({**page, "seconds": time.monotonic() - began})
+        terminal.say("The page is open; Ctrl-C closes it.")
+        _serve(loaded, index, listener, terminal)
 
 
-def _model(model: str) -> "DiscoveryModel":
-    from inference.discovery.model import load_model
-
-    if model != CHAMPION:
-        folder = model_folder(model)
-        return load_model(folder, f"file://{folder}")
-    from orchestration.registry.registry import Registry
-    from orchestration.runtime.settings import load_settings
-
-    registry = Registry(load_settings())
-    champion = registry.champion(FAMILY)
-    if champion is None:
-        raise SelvedgeError(f"{FAMILY} has no champion yet; promote a candidate, or give --model FOLDER.")
-    return load_model(registry.artefact_path(champion), champion.uri)
-
-
-def _index(model: "DiscoveryModel", catalog: Path | None) -> "ProductIndex":
+def _index(model: "DiscoveryModel", catalog: Path | None, terminal: Terminal) -> "ProductIndex":
     """The home's index, or that of a catalogue directory, brought up to date.
 
     Raises:
         SelvedgeError: the home's index is of another model or empty, or the catalogue holds no bottoms.
     """
     from inference.discovery.index import FOLDER, open_index
-    from orchestration.runtime.settings import load_settings
 
     if catalog is None:
-        index = open_index(load_settings().objects() / FOLDER, model)
+        index = open_index(terminal.settings().objects() / FOLDER, model)
         index.require()
         return index
     from catalog.workspace import open_catalogue
@@ -104,7 +95,7 @@ def _index(model: "DiscoveryModel", catalog: Path | None) -> "ProductIndex":
     opened = open_catalogue(catalog)
     drop = str(opened.summary["drop"])
     index = open_index(catalog.expanduser().resolve() / FOLDER, model)
-    with reporting() as reporter:
+    with terminal.reporting() as reporter:
         embedded = embed_products(
             opened.products.to_pandas(), opened.images.to_pandas(), model.judge,
             model_uri=model.uri, model_digest=model.digest, previous=index.rows(drop), reporter=reporter,
@@ -115,15 +106,19 @@ def _index(model: "DiscoveryModel", catalog: Path | None) -> "ProductIndex":
     return index
 
 
-def _told(model: "DiscoveryModel", index: "ProductIndex") -> dict[str, Any]:
+def _described(model: "DiscoveryModel", index: "ProductIndex") -> dict[str, Any]:
     return {"model": model.uri, "index": index.uri, "products": len(index), "link": None}
 
 
-def _one_query(steps: "list[Step]", index: "ProductIndex", query: str, seed: int, out: Path | None) -> dict[str, Any]:
-    found = index.search(steps[-1].vector, NEAREST)
+def _answer(steps: "list[Step]", index: "ProductIndex", query: str, seed: int, out: Path | None) -> dict[str, Any]:
     nearest = [
-        {"drop": one.drop, "product_id": one.product_id, "name": one.facts["name"], "likeness": 1 - one.distance}
-        for one in found
+        {
+            "drop": match.drop,
+            "product_id": match.product_id,
+            "name": match.facts["name"],
+            "likeness": 1 - match.distance,
+        }
+        for match in index.search(steps[-1].vector, NEAREST)
     ]
     return {
         "query": query,
@@ -144,8 +139,8 @@ def _write_strip(steps: "list[Step]", out: Path) -> str:
     from catalog.tables import publish_bytes
 
     strip = Image.new("RGB", (STRIP_SIDE * len(steps), STRIP_SIDE), "white")
-    for place, step in enumerate(steps):
-        strip.paste(Image.fromarray(step.picture).resize((STRIP_SIDE, STRIP_SIDE)), (STRIP_SIDE * place, 0))
+    for number, step in enumerate(steps):
+        strip.paste(Image.fromarray(step.picture).resize((STRIP_SIDE, STRIP_SIDE)), (STRIP_SIDE * number, 0))
     stored = io.BytesIO()
     strip.save(stored, "PNG")
     path = out.expanduser().resolve()
@@ -172,7 +167,7 @@ def _listening(port: int) -> socket.socket:
     return listener
 
 
-def _serve(model: "DiscoveryModel", index: "ProductIndex", listener: socket.socket) -> None:
+def _serve(model: "DiscoveryModel", index: "ProductIndex", listener: socket.socket, terminal: Terminal) -> None:
     import uvicorn
 
     from inference.discovery.service import create_app
@@ -181,4 +176,7 @@ def _serve(model: "DiscoveryModel", index: "ProductIndex", listener: socket.sock
     try:
         uvicorn.Server(config).run(sockets=[listener])
     except KeyboardInterrupt:
-        say("Stopping.")
+        terminal.say("Stopping.")
+
+
+DISCOVER = Command("discover", KEYS, discover)
