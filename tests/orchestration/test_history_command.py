@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from orchestration.cli.families import BLIP2_ATTRIBUTES as FAMILY
 
 from catalog.errors import SelvedgeError
 from labeling.review.ledger.promotions import PromotionLedger
 from orchestration.cli import results
 from orchestration.cli.main import run
+from orchestration.families.blip2_attributes import NAME as FAMILY
 from orchestration.registry.ledger import one_at_a_time, open_ledger
 from orchestration.runtime.settings import Settings
 

@@ -6,6 +6,6 @@ from orchestration.families.stages import preparation_asset
 
 
 @preparation_asset(deps=(), kinds={"python"}, gpu=False)
-def toy_features() -> dg.MaterializeResult:
+def toy_features(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
     """Nothing."""
     return dg.MaterializeResult()
