@@ -93,15 +93,15 @@ def simulate(
 
     began = time.monotonic()
     with reporting() as reporter:
-        found = simulate_rounds(preference, rounds, raters, ties, ballots, look_every, seed, reporter.progress)
+        simulated = simulate_rounds(preference, rounds, raters, ties, ballots, look_every, seed, reporter.progress)
     values = {
         "preference": preference,
         "rounds": rounds,
         "raters": raters,
-        "outcomes": found.outcomes,
-        "median_ballots": found.median_ballots,
-        "mean_ballots": found.mean_ballots,
-        "decided_median": found.decided_median,
+        "outcomes": simulated.outcomes,
+        "median_ballots": simulated.median_ballots,
+        "mean_ballots": simulated.mean_ballots,
+        "decided_median": simulated.decided_median,
         "seconds": time.monotonic() - began,
     }
     emit("review simulate", as_json, values)
@@ -129,11 +129,15 @@ def add(
     from orchestration.runtime.label_studio import add_annotator
 
     settings = load_settings()
-    made, place = add_annotator(settings, email)
+    account, password_file = add_annotator(settings, email)
     emit(
         "review annotator add",
         as_json,
-        {"email": made.email, "sign_in": f"{settings.label_studio_uri}/user/login/", "password_file": str(place)},
+        {
+            "email": account.email,
+            "sign_in": f"{settings.label_studio_uri}/user/login/",
+            "password_file": str(password_file),
+        },
     )
 
 

@@ -100,13 +100,13 @@ def history(
     moment = None if at is None else _moment(at)
     from orchestration.families.settings import load_settings
     from orchestration.registry.ledger import open_ledger
-    from orchestration.registry.promotion import as_told
+    from orchestration.registry.promotion import record_fields
 
     ledger = open_ledger(load_settings()).promotions
     made = ledger.champion(family) if moment is None else ledger.champion_at(family, moment)
     records = [record for record in ledger.history(family) if moment is None or _until(record.at, moment)]
     records.sort(key=lambda record: record.number)
-    champion = None if made is None else as_told(made)
+    champion = None if made is None else record_fields(made)
     values = {
         "family": family,
         "at": None if moment is None else moment.isoformat(),
@@ -117,7 +117,7 @@ def history(
         "since": champion["ended_at"] if champion else None,
         "simulated": champion["simulated"] if champion else None,
         # A person reads lines; what a record holds besides is for programs.
-        "records": [as_told(record) if as_json else _line(record) for record in records],
+        "records": [record_fields(record) if as_json else _line(record) for record in records],
     }
     emit("history", as_json, values)
 
@@ -171,7 +171,7 @@ def _home(settings: "Settings", family: Family) -> "Iterator[tuple[dg.DagsterIns
 
 def _families(settings: "Settings") -> tuple[dict[str, Any] | None, list[str]]:
     """Aliases, versions and the newest record by family, None when MLflow does not answer; and what was amiss."""
-    from orchestration.registry.promotion import as_told, history
+    from orchestration.registry.promotion import history, record_fields
     from orchestration.registry.registry import Registry
     from orchestration.registry.repair import settle
 
@@ -185,7 +185,7 @@ def _families(settings: "Settings") -> tuple[dict[str, Any] | None, list[str]]:
             states[family] = {
                 "aliases": dict(registry.aliases(family)),
                 "versions": len(registry.versions(family)),
-                "promotion": as_told(records[-1]) if records else None,
+                "promotion": record_fields(records[-1]) if records else None,
             }
         return states, warnings
     except ServiceUnavailable as error:

@@ -37,8 +37,8 @@ def tailored(command: Callable[..., None], annotations: Mapping[str, Any]) -> Ca
         annotations: of parameters by name; one that the command does not name is a switch of its `**switches`.
     """
     signature = inspect.signature(command)
-    fixed = [one for one in signature.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
-    parameters = [one.replace(annotation=annotations.get(one.name, one.annotation)) for one in fixed]
+    fixed = [own for own in signature.parameters.values() if own.kind is not inspect.Parameter.VAR_KEYWORD]
+    parameters = [own.replace(annotation=annotations.get(own.name, own.annotation)) for own in fixed]
     parameters += [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation)
         for name, annotation in annotations.items()

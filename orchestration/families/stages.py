@@ -12,7 +12,7 @@ import dagster as dg
 
 from catalog.errors import SelvedgeError
 from orchestration.assets.conditions import follows_new
-from orchestration.assets.failures import told_plainly
+from orchestration.assets.failures import errors_as_sentences
 from orchestration.assets.partitions import DROPS, EVERY, SAME
 from orchestration.assets.published import GPU_POOL, materialised
 from orchestration.assets.resources import Models
@@ -41,7 +41,7 @@ def preparation_asset(
             owners=OWNERS,
             kinds=set(kinds),
             code_version="1",
-        )(told_plainly(body))
+        )(errors_as_sentences(body))
 
     return declared
 
@@ -64,7 +64,7 @@ def publication_asset(family: str, kinds: Iterable[str]) -> Callable[[Body], dg.
             owners=OWNERS,
             kinds=set(kinds),
             code_version="1",
-        )(told_plainly(body))
+        )(errors_as_sentences(body))
 
     return declared
 

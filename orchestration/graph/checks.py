@@ -13,7 +13,7 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.assets.failures import told_plainly
+from orchestration.assets.failures import errors_as_sentences
 from orchestration.assets.metadata import table
 from orchestration.assets.partitions import DROPS
 from orchestration.assets.published import Tables, materialised
@@ -44,7 +44,7 @@ def expectation_check(
         partitions_def=partitions_def,
         blocking=True,
     )
-    @told_plainly
+    @errors_as_sentences
     def check(context: dg.AssetCheckExecutionContext, tables: Tables) -> dg.AssetCheckResult:
         from catalog.expectations import validate
 
@@ -70,7 +70,7 @@ def expectation_check(
     blocking=True,
     description="Rows in = products + quarantine.",
 )
-@told_plainly
+@errors_as_sentences
 def nothing_is_lost(context: dg.AssetCheckExecutionContext, tables: Tables) -> dg.AssetCheckResult:
     """Counted where the rows are read and where they are kept."""
     kept = _kept(context.instance, tables, context.partition_key)
@@ -84,7 +84,7 @@ def nothing_is_lost(context: dg.AssetCheckExecutionContext, tables: Tables) -> d
 @dg.asset_check(
     asset=["catalog", "splits"], blocking=True, description="No group and no image is in two of the three splits."
 )
-@told_plainly
+@errors_as_sentences
 def no_leakage(context: dg.AssetCheckExecutionContext, tables: Tables) -> dg.AssetCheckResult:
     """Over every drop, whatever the splits were made from."""
     from catalog.splits import leaks

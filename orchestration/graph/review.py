@@ -18,7 +18,7 @@ import dagster as dg
 
 from catalog.errors import SelvedgeError
 from orchestration.assets.conditions import once_per_candidate
-from orchestration.assets.failures import told_plainly
+from orchestration.assets.failures import errors_as_sentences
 from orchestration.assets.metadata import image, table
 from orchestration.assets.partitions import SAME, candidate_partitions, valid_candidate
 from orchestration.assets.published import GPU_POOL, Tables, materialised
@@ -58,7 +58,7 @@ def round_asset(family: Family, review: Review, partitions: dg.DynamicPartitions
             "Label Studio. Ends when it is open; the votes come later."
         ),
     )
-    @told_plainly
+    @errors_as_sentences
     def round_(
         context: dg.AssetExecutionContext,
         settings: dg.ResourceParam[Settings],
@@ -122,7 +122,7 @@ def verdict_asset(family: Family, partitions: dg.DynamicPartitionsDefinition) ->
             # The page offers to run the check by itself.
             yield from [result] if family.verdict in context.selected_asset_keys else (result.check_results or [])
 
-    @told_plainly
+    @errors_as_sentences
     def judged(
         context: dg.AssetExecutionContext,
         settings: Settings,

@@ -22,7 +22,7 @@ import dagster as dg
 
 from orchestration.assets.candidates import read_opening
 from orchestration.assets.conditions import follows_new, once_per_candidate
-from orchestration.assets.failures import told_plainly
+from orchestration.assets.failures import errors_as_sentences
 from orchestration.assets.metadata import table
 from orchestration.assets.partitions import EVERY, SAME, candidate_partitions, valid_candidate
 from orchestration.assets.published import GPU_POOL, Tables
@@ -104,7 +104,7 @@ def _candidate(family: Family, partitions: dg.DynamicPartitionsDefinition) -> dg
         code_version=family.code_version,
         description=f"A trained model awaiting judgement. {family.describes}",
     )
-    @told_plainly
+    @errors_as_sentences
     def candidate(
         context: dg.AssetExecutionContext,
         settings: dg.ResourceParam[Settings],
@@ -130,7 +130,7 @@ def _scores(family: Family, partitions: dg.DynamicPartitionsDefinition) -> dg.As
         code_version=family.code_version,
         description="The candidate beside base, champion, floors and ceilings, on the same test split.",
     )
-    @told_plainly
+    @errors_as_sentences
     def scores(
         context: dg.AssetExecutionContext,
         settings: dg.ResourceParam[Settings],
@@ -166,7 +166,7 @@ def _gate(family: Family, partitions: dg.DynamicPartitionsDefinition) -> dg.Asse
         blocking=True,
         description="Are its scores good enough to go on? A no is an ordinary result and stops only this candidate.",
     )
-    @told_plainly
+    @errors_as_sentences
     def gate(
         context: dg.AssetCheckExecutionContext, settings: dg.ResourceParam[Settings], tables: Tables, models: Models
     ) -> dg.AssetCheckResult:
@@ -207,7 +207,7 @@ def _promotion(family: Family, partitions: dg.DynamicPartitionsDefinition) -> dg
             "compared with. Materialising it by hand meets the same refusal."
         ),
     )
-    @told_plainly
+    @errors_as_sentences
     def promotion(
         context: dg.AssetExecutionContext,
         settings: dg.ResourceParam[Settings],

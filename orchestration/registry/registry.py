@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from catalog.errors import SelvedgeError
-from orchestration.registry.tracking import TrackedRun, client_of, told_in_one_sentence
+from orchestration.registry.tracking import TrackedRun, client_of, mlflow_errors_as_sentences
 from orchestration.runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class Registry:
                 )
             return known
         tags = {CANDIDATE_TAG: candidate, DIGEST_TAG: digest, RUN_TAG: run.run_id}
-        with told_in_one_sentence(self.uri), _current_run(run), _without_advice():
+        with mlflow_errors_as_sentences(self.uri), _current_run(run), _without_advice():
             import mlflow
 
             logged = mlflow.pyfunc.log_model(
@@ -149,12 +149,12 @@ class Registry:
 
     def version(self, family: str, version: int) -> ModelVersionInfo:
         """Raises: SelvedgeError: there is no such version."""
-        with told_in_one_sentence(self.uri):
+        with mlflow_errors_as_sentences(self.uri):
             return _info(self.client.get_model_version(family, str(version)))
 
     def versions(self, family: str) -> Sequence[ModelVersionInfo]:
         """Every version of a family, oldest first; empty for a family that has none."""
-        with told_in_one_sentence(self.uri):
+        with mlflow_errors_as_sentences(self.uri):
             found = list(_pages(self.client, f"name = '{family}'"))
         return sorted((_info(version) for version in found), key=lambda version: version.version)
 
@@ -169,7 +169,7 @@ class Registry:
     def _model(self, family: str) -> "RegisteredModel | None":
         from mlflow.exceptions import MlflowException
 
-        with told_in_one_sentence(self.uri):
+        with mlflow_errors_as_sentences(self.uri):
             try:
                 return self.client.get_registered_model(family)
             except MlflowException as error:
@@ -191,7 +191,7 @@ class Registry:
         if version is None:
             return  # the promotion says so, in its own sentence
         number = str(version.version)
-        with told_in_one_sentence(self.uri):
+        with mlflow_errors_as_sentences(self.uri):
             word = "passed" if passed else "refused"
             self.client.set_model_version_tag(family, number, GATE_TAG, f"{word}: {' '.join(reasons)}")
             if not passed and self.aliases(family).get(CHALLENGER) == version.version:
@@ -207,7 +207,7 @@ class Registry:
         Raises:
             SelvedgeError: the files are gone, or are not those that were registered.
         """
-        with told_in_one_sentence(self.uri):
+        with mlflow_errors_as_sentences(self.uri):
             location = str(self.client.get_logged_model(version.model_id).artifact_location)
         local = Path(location.removeprefix("file://"))
         model = local if "://" not in location.removeprefix("file://") else self._downloaded(version, location)

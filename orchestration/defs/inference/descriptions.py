@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 
 from orchestration.assets.conditions import follows_new
-from orchestration.assets.failures import told_plainly
+from orchestration.assets.failures import errors_as_sentences
 from orchestration.assets.metadata import table
 from orchestration.assets.partitions import DROPS, SAME
 from orchestration.assets.published import Tables, materialised
@@ -34,7 +34,7 @@ SHOWN_TEXTS = 6
     kinds={"parquet"},
     code_version="1",
 )
-@told_plainly
+@errors_as_sentences
 def descriptions(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],

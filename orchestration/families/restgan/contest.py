@@ -124,7 +124,7 @@ def _asked(bottoms: "Bottoms") -> "pd.DataFrame":
     rows: list[dict[str, Any]] = []
     for row, (product_id, query, colour) in enumerate(asked_rows):
         length = int(bottoms.lengths[row])
-        # A colour of two words is one word, also one that is too rare for the table.
+        # A colour of two words counts as one, also one that is too rare for the table.
         words = join_colours(str(query).split(), (*bottoms.colours.words, str(colour)))[:length]
         named = np.flatnonzero(bottoms.colour_words[row, :length] >= 0)
         at = int(named[0]) if len(named) else -1
