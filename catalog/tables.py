@@ -7,8 +7,6 @@ so a reader sees the old table or the new one, never a half. Between assets pass
 """
 
 import hashlib
-import os
-import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ import pyarrow.parquet as pq
 from upath import UPath
 
 from catalog.errors import SelvedgeError
+from catalog.files import publish_bytes
 
 TEXT = pa.string()
 TEXT_MAP = pa.map_(TEXT, TEXT)
@@ -213,32 +212,6 @@ def write_table(rows: pa.Table | pd.DataFrame, uri: str | Path | UPath, schema_n
     pq.write_table(stamped, sink, compression="zstd")
     publish_bytes(sink.getvalue().to_pybytes(), uri)
     return Reference(str(uri), sha256, table.num_rows, schema_name)
-
-
-def publish_bytes(content: bytes, uri: str | Path | UPath) -> None:
-    """Write a file whole or not at all.
-
-    Raises:
-        SelvedgeError: the disk is full or the place cannot be written.
-    """
-    path = UPath(uri)
-    local = path.protocol in ("", "file", "local")
-    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.part" if local else path
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not local:
-            path.write_bytes(content)
-            return
-        with Path(temporary.path).open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary.path).replace(path.path)
-    except OSError as error:
-        if local:
-            temporary.unlink(missing_ok=True)
-        why = error.strerror or error
-        raise SelvedgeError(f"{path} could not be written ({why}); nothing was changed.") from error
 
 
 def read_table(source: str | Path | UPath | Reference) -> pa.Table:

@@ -14,7 +14,6 @@ if the mean had only to be higher), one that is 0.02 better everywhere 82 %, 0.0
 but 0.12 worse on one attribute 0 %. With 1,000 test products the second figure is 100 %.
 """
 
-import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -25,6 +24,7 @@ from typing import Any
 import pandas as pd
 
 from catalog.errors import SelvedgeError
+from catalog.files import json_sha256
 from evaluation.scores import ALL, BASE, CANDIDATE, CHAMPION, FLOOR, MEAN
 from evaluation.verdict_gate import VERDICT, judge_verdict, verdict_of, why_preferred
 
@@ -109,12 +109,14 @@ class Evidence:
     @property
     def sha256(self) -> str:
         """Hash of the content: what a promotion record names."""
-        return _sha256(self._content())
+        return json_sha256(self._content(), allow_nan=False)
 
     def to_json(self) -> str:
         """The evidence as text, with the hash of its content."""
         content = self._content()
-        return json.dumps({"content": content, "sha256": _sha256(content)}, indent=1, allow_nan=False)
+        return json.dumps(
+            {"content": content, "sha256": json_sha256(content, allow_nan=False)}, indent=1, allow_nan=False
+        )
 
     def _content(self) -> dict[str, Any]:
         content = {"format": FORMAT, **asdict(self)}
@@ -133,7 +135,7 @@ class Evidence:
         try:
             document = json.loads(text)
             content = dict(document["content"])
-            if document["sha256"] != _sha256(content):
+            if document["sha256"] != json_sha256(content, allow_nan=False):
                 raise SelvedgeError("the evidence was changed after it was written; score the candidate again.")
             if (found := content.pop("format")) != FORMAT:
                 raise SelvedgeError(f"the evidence has format {found}, this version reads {FORMAT}; score again.")
@@ -308,7 +310,3 @@ def _incumbent(evidence: Evidence) -> str:
 
 def _named(champion_version: str | None) -> str:
     return "no champion" if champion_version is None else f"champion version {champion_version}"
-
-
-def _sha256(content: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode()).hexdigest()
