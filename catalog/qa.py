@@ -22,7 +22,7 @@ from catalog.files import publish_text
 from catalog.groups import Rows
 from catalog.schema import Attribute, AttributeSchema
 from catalog.splits import EXCLUDED, SPLITS, TRAIN, VALIDATION
-from catalog.tables import SCHEMAS
+from catalog.tables import schema_of
 
 CSV_HEADER = ("id", "Question", "Answer")  # the published form of the AWS fine-tuning example
 
@@ -207,7 +207,7 @@ def _table(frame: pd.DataFrame, kept: list[_Value], schema: AttributeSchema, que
         "answer": [schema.answer(attribute, value) for _, attribute, value in kept],
         "value": [value for _, _, value in kept],
     }
-    return pa.table(columns, schema=SCHEMAS["qa_pairs"])
+    return pa.table(columns, schema=schema_of("qa_pairs"))
 
 
 def _total(counts: dict[str, int]) -> int:

@@ -80,6 +80,7 @@ class ScoreRun:
 
     def write(self, folder: Path) -> None:
         """Scores, predictions, evidence and plots as files of a folder that is there."""
+        import evaluation.tables  # noqa: F401  declares the table
         from catalog.tables import publish_bytes, write_table
 
         write_table(self.scores, folder / SCORES_FILE, "scores")

@@ -50,6 +50,7 @@ class RestganScores:
 
     def write(self, folder: Path) -> None:
         """Scores, evidence and plots as files of a folder that is there."""
+        import evaluation.tables  # noqa: F401  declares the table
         from catalog.tables import publish_bytes, write_table
         from orchestration.evaluation_run import EVIDENCE_FILE, SCORES_FILE
 

@@ -33,9 +33,7 @@ def test_a_write_cut_short_leaves_the_old_file_alone(tmp_path: Path, monkeypatch
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(
-        SelvedgeError, match=r"file could not be written \(No space left on device\)"
-    ):
+    with pytest.raises(SelvedgeError, match=r"file could not be written \(No space left on device\)"):
         publish_bytes(b"new", file)
     assert [(child.name, child.read_bytes()) for child in tmp_path.iterdir()] == [("file", b"old")]
 
