@@ -80,7 +80,7 @@ def score_restgan(
     import pandas as pd
 
     from evaluation import plots
-    from evaluation.gate import metrics_evidence
+    from evaluation.evidence import metrics_evidence
     from evaluation.scores import BASE, CANDIDATE, CHAMPION, score_subjects
     from training.restgan.candidate import BASE_FOLDER
     from training.restgan.samples import choose_queries, draw_samples, put_to_model
