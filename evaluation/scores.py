@@ -15,11 +15,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from catalog.errors import SelvedgeError
-from catalog.tables import SCHEMAS
 from evaluation import classification, intervals
 from evaluation.answers import normalise
 from evaluation.classification import Codes, Floats
 from evaluation.intervals import GroupResamples
+from evaluation.tables import SCORES
 
 BASE, CANDIDATE, CHAMPION = "base", "candidate", "champion"
 FLOOR, CEILING = "floor:", "ceiling:"
@@ -320,7 +320,7 @@ def _as_scores(figures: Figures, family: str, candidate: str) -> pd.DataFrame:
         bounds = intervals.interval(figure.value, figure.replicates)
         key = (family, candidate, subject, attribute, part, metric)
         rows.append((*key, figure.value, bounds.low, bounds.high, figure.support))
-    frame = pd.DataFrame(rows, columns=SCHEMAS["scores"].names)
+    frame = pd.DataFrame(rows, columns=SCORES.names)
     return frame.sort_values(["slice", "attribute", "metric", "subject"], kind="stable").reset_index(drop=True)
 
 

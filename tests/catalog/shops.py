@@ -10,7 +10,7 @@ import pyarrow as pa
 from PIL import Image
 
 from catalog.rows import COLUMNS
-from catalog.tables import SCHEMAS
+from catalog.tables import schema_of
 
 HEADER = ",".join(COLUMNS)
 
@@ -118,7 +118,7 @@ def products_table(rows: list[dict[str, object]]) -> pa.Table:
             "recovered": False,
         }
         complete.append({**defaults, **row})
-    return pa.Table.from_pylist(complete, schema=SCHEMAS["products"])
+    return pa.Table.from_pylist(complete, schema=schema_of("products"))
 
 
 def spread_hash(seed: int) -> str:

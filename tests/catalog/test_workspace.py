@@ -12,7 +12,7 @@ from catalog import workspace
 from catalog.errors import SelvedgeError
 from catalog.images import standardise_images
 from catalog.reading import read_catalogue
-from catalog.tables import SCHEMAS, table_sha256
+from catalog.tables import schema_of, table_sha256
 from catalog.workspace import TABLES, open_catalogue, read_into
 from tests.catalog.shops import encoded, picture, shop
 
@@ -82,7 +82,7 @@ def test_copies_are_shared_and_half_written_ones_replaced(tmp_path: Path) -> Non
     built.images["2.jpg"] = built.images["1.jpg"]
     products = read_catalogue(built.write(tmp_path / "shop"), "d1").products
     images = standardise_images(products, tmp_path / "copies")
-    assert images.schema == SCHEMAS["images"]
+    assert images.schema == schema_of("images")
     uris = images.column("uri").to_pylist()
     assert uris[0] == uris[1] != uris[2]
     whole = Path(uris[0]).read_bytes()

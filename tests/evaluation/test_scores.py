@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from catalog.errors import SelvedgeError
-from catalog.tables import SCHEMAS, as_table
-from evaluation import classification, floors
+from catalog.tables import as_table
+from evaluation import classification, floors, tables
 from evaluation.scores import (
     ALL,
     MEAN,
@@ -45,7 +45,7 @@ def figure(scores: pd.DataFrame, subject: str, attribute: str, metric: str, part
 
 
 def test_the_table_fits_its_contract_and_holds_every_figure_once():
-    assert as_table(SCORES, "scores").schema.names == SCHEMAS["scores"].names
+    assert as_table(SCORES, "scores").schema == tables.SCORES
     assert not SCORES.duplicated(["subject", "attribute", "slice", "metric"]).any()
     for subject in PREDICTIONS:
         for attribute in (*VOCABULARY, MEAN):

@@ -11,7 +11,8 @@ import dagster as dg
 import pandas as pd
 
 from catalog.errors import SelvedgeError
-from evaluation.gate import Decision, Evidence, GateRule, decide, metrics_evidence
+from evaluation.evidence import Evidence, GateRule, metrics_evidence
+from evaluation.gate import Decision, decide
 from orchestration.assets.candidates import Opening, name_candidate, record_opening
 from orchestration.assets.partitions import EVERY, candidate_partitions
 from orchestration.assets.published import Tables

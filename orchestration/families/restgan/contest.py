@@ -168,7 +168,7 @@ def _products(some: "Bottoms") -> "tuple[pd.DataFrame, pd.DataFrame]":
     import pandas as pd
 
     from catalog.splits import TEST
-    from catalog.tables import SCHEMAS
+    from catalog.tables import schema_of
 
     rows = some.rows
     known = pd.DataFrame(
@@ -181,6 +181,6 @@ def _products(some: "Bottoms") -> "tuple[pd.DataFrame, pd.DataFrame]":
             "product_display_name": rows["query"],
         }
     )
-    products = known.assign(**{name: None for name in SCHEMAS["products"].names if name not in known})
+    products = known.assign(**{name: None for name in schema_of("products").names if name not in known})
     splits = known[["product_id", "drop"]].assign(group_id=rows["group_id"], split=TEST)
-    return products[SCHEMAS["products"].names], splits
+    return products[schema_of("products").names], splits
