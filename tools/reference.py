@@ -101,17 +101,11 @@ def assets_page() -> str:
         for key in sorted((key for key in specs if key.path[0] == stage), key=dg.AssetKey.to_user_string):
             spec = specs[key]
             sources = sorted({_code(dep.asset_key) for dep in spec.deps})
-            partitions = getattr(spec.partitions_def, "name", None) or "none"
-            rows.append(
-                (
-                    _code(key),
-                    _one_line(spec.description),
-                    ", ".join(sources),
-                    partitions,
-                    ", ".join(f"`{name}`" for name in sorted(checks.get(key, []))),
-                )
-            )
-        parts.append(table(("asset", "what it is", "made from", "partitions", "checks"), rows))
+            remarks = [f"one partition a {partition_kind(spec.partitions_def)}"] if spec.partitions_def else []
+            remarks += [f"checks: {', '.join(f'`{name}`' for name in sorted(checks[key]))}"] if key in checks else []
+            text = "<br>".join([_one_line(spec.description), *(["; ".join(remarks)] if remarks else [])])
+            rows.append((_code(key), text, "<br>".join(sources)))
+        parts.append(table(("asset", "what it is", "made from"), rows))
     jobs = [job for job in repository.get_all_jobs() if not job.name.startswith("__")]
     parts.append("\n## Jobs\n\n")
     parts.append(table(("job", "what"), [(f"`{job.name}`", _one_line(job.description)) for job in jobs]))
@@ -131,6 +125,12 @@ def assets_page() -> str:
             )
         )
     return "".join(parts)
+
+
+def partition_kind(partitions: dg.PartitionsDefinition[str]) -> str:
+    """What one partition is: a drop, or a candidate of a family."""
+    name = getattr(partitions, "name", None) or type(partitions).__name__
+    return "candidate" if name.endswith("-candidate") else name
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
