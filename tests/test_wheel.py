@@ -1,5 +1,6 @@
 """The wheel carries what the packages read, and nothing else; what is installed from it finds it."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -85,16 +86,36 @@ def test_the_source_archive_builds_the_same_wheel(built, expected):
     assert sorted(expected - names) == []
 
 
+def run_from(folder: Path, cwd: Path, *arguments: str) -> str:
+    """What a Python prints that finds Selvedge in this folder."""
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    environment.pop("SELVEDGE_MODELS", None)
+    command = [sys.executable, *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, cwd=cwd, env=environment)
+    return result.stdout.strip()
+
+
 def test_what_is_installed_finds_its_bases_and_its_command(installed, tmp_path):
     program = "from training.folders import models_folder; print(models_folder())"
-    environment = {**os.environ, "PYTHONPATH": str(installed)}
-    environment.pop("SELVEDGE_MODELS", None)
+    assert Path(run_from(installed, tmp_path, "-c", program)) == installed / "models"
+    assert "Usage: selvedge" in run_from(installed, tmp_path, "-m", "orchestration.cli", "--help")
 
-    def run(*arguments: str) -> str:
-        command = [sys.executable, *arguments]
-        return subprocess.run(
-            command, capture_output=True, text=True, check=True, cwd=tmp_path, env=environment
-        ).stdout.strip()
 
-    assert Path(run("-c", program)) == installed / "models"
-    assert "Usage: selvedge" in run("-m", "orchestration.cli", "--help")
+def test_the_hash_of_the_code_is_the_same_in_a_checkout_and_from_a_wheel_and_changes_with_it(tree, installed, tmp_path):
+    command = ("-m", "orchestration.installed_code")
+    from_wheel = json.loads(run_from(installed, tmp_path, *command))
+    assert json.loads(run_from(tree, tmp_path, *command)) == from_wheel
+    changed = tmp_path / "changed"
+    shutil.copytree(tree, changed, ignore=shutil.ignore_patterns("models"))
+    (changed / "catalog" / "attributes.yaml").open("a").write("# another\n")
+    assert json.loads(run_from(changed, tmp_path, *command))["sha256"] != from_wheel["sha256"]
+
+
+def test_the_code_says_where_it_comes_from_and_cannot_be_uploaded_where_its_name_is_taken():
+    """PyPI has a `selvedge` of somebody else."""
+    from orchestration.installed_code import installed_code
+
+    code = installed_code()
+    assert "commit abc and run `make wheel`" in code.origin("abc") and code.sha256 in code.origin("abc")
+    assert "commit" not in code.origin("unknown")
+    assert "Private :: Do Not Upload" in (ROOT / "pyproject.toml").read_text()
