@@ -252,3 +252,20 @@ def test_lines_come_now_and_then_and_once_at_the_end(capsys):
     reporter.progress(2, 2, "training")
     reporter.progress(1, 2, "predicting")
     assert capsys.readouterr().err.splitlines()[-1] == "predicting: 1 of 2"
+
+
+def test_the_demo_takes_its_products_from_the_command_line_and_not_beside_a_catalogue(monkeypatch, tmp_path, capsys):
+    import orchestration.demo
+
+    drawn = []
+
+    def run_demo(settings, **arguments):
+        drawn.append(settings.demo_products)
+        return dict.fromkeys(set(results.RESULTS["demo"]) - {"seconds"})
+
+    monkeypatch.setattr(orchestration.demo, "run_demo", run_demo)
+    assert run(["demo", "--products", "400"]) == 0
+    assert run(["demo"]) == 0
+    assert drawn == [400, 3600]
+    assert run(["demo", "--products", "400", "--catalog", str(tmp_path)]) == 1
+    assert "Leave one out." in capsys.readouterr().err
