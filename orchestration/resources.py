@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from catalog.tables import Reference
     from evaluation.gate import Decision, Evidence, GateRule
-    from labeling.review.label_studio_records import Counter
+    from labeling.review.label_studio.records import Counter
     from labeling.review.ledger import Ledger
     from orchestration.family import Review
     from orchestration.registry import ModelVersionInfo, Registry

@@ -26,7 +26,7 @@ from labeling.review.ledger import Ledger
 from labeling.review.records import Ballot, Pair, PulledAnnotation
 
 if TYPE_CHECKING:
-    from labeling.review.label_studio_records import Annotation
+    from labeling.review.label_studio.records import Annotation
 
 CLOCK_TOLERANCE = timedelta(minutes=2)
 # The reasons, as they are stored.

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from catalog.errors import ServiceUnavailable
-from labeling.review.label_studio_records import Annotation, Counter
+from labeling.review.label_studio.protocol import Progress, no_progress
+from labeling.review.label_studio.records import Annotation, Counter
 from labeling.review.ledger import Ledger
 from labeling.review.records import PulledAnnotation
 from orchestration.ledger import open_ledger
@@ -66,7 +67,7 @@ class PaperReviews:
     def judge(self, round_id: str, progress: Any) -> Standing:
         return judge_if_decided(self.settings, self.ledger(), lambda: self, round_id)  # type: ignore[arg-type,return-value]
 
-    def pull_annotations(self, project: int, progress: Any) -> list[Annotation]:
+    def pull_annotations(self, project: int, progress: Progress = no_progress) -> list[Annotation]:
         self.pulls += 1
         return list(self.held.get(project, []))
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from catalog.errors import SelvedgeError
 from labeling.review.annotators import ScriptedAnnotator
 from labeling.review.ballots import as_pulled, ballots_sha256, counted_ballots, rests_on_simulation, sync
-from labeling.review.label_studio_records import Annotation
+from labeling.review.label_studio.records import Annotation
 from labeling.review.ledger import Ledger
 from labeling.review.records import PulledAnnotation
 from tests.labeling.review.rounds_for_tests import NOON, annotation, new_ledger, pair, plan
