@@ -1,6 +1,6 @@
 """A round of full size through a real Label Studio: 2,000 pairs in, 6,000 ballots out.
 
-Belongs here: seconds, requests and memory of importing, voting and pulling through labeling/review/label_studio.py.
+Belongs here: seconds, requests and memory of importing, voting and pulling through labeling/review/label_studio/.
 
   baseline   a request per task in (POST /api/tasks) and a request per task out (its annotations), as simple scripts do
   ours       batches in, pages out
@@ -82,7 +82,7 @@ def timed(act: Callable[[], Any]) -> tuple[Any, float]:
 
 
 def measure(pairs: int, overlap: int) -> dict[str, Any]:
-    import requests
+    import httpx
 
     from infra.local.environments import ensure_environment
     from infra.local.label_studio import NAME, REQUIREMENTS, ensure_account, ensure_label_studio
@@ -129,8 +129,7 @@ def measure(pairs: int, overlap: int) -> dict[str, Any]:
             assert fourth.next_task(project) is None
             _, figures["next_task_of_a_finished_round_seconds"] = timed(lambda: fourth.next_task(project))
 
-            with requests.Session() as session:
-                session.headers["Authorization"] = f"Token {token}"
+            with httpx.Client(headers={"Authorization": f"Token {token}"}, timeout=60, trust_env=False) as session:
                 sample = [{"data": task, "project": project} for task, _ in zip(tasks, range(SAMPLE), strict=False)]
                 place = f"{url}/api/tasks/"
                 _, seconds = timed(lambda: [session.post(place, json=one).raise_for_status() for one in sample])

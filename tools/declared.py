@@ -14,17 +14,17 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 import typer
+from labeling.review.ledger_tables import METADATA
+from orchestration.build import build_defs
+from orchestration.settings import load_settings
 from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 from typer.core import TyperCommand
 
 from catalog.tables import SCHEMAS
-from labeling.review.ledger_tables import METADATA
-from orchestration.build import build_defs
 from orchestration.cli.main import app
 from orchestration.cli.manual import written
 from orchestration.cli.results import RESULTS
-from orchestration.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("catalog", "evaluation", "training", "labeling", "inference", "infra", "orchestration")

@@ -174,9 +174,7 @@ class _RestganRun(TrainingRun):
             drawn = self.generator(for_generator, noise)
 
         self.optimiser.zero_grad(set_to_none=True)
-        loss, values = self.objective.of_discriminators(
-            batch, drawn, for_discriminators, changes, generator, penalised
-        )
+        loss, values = self.objective.of_discriminators(batch, drawn, for_discriminators, changes, generator, penalised)
         loss.backward()
         values["norm/discriminators"] = self._clip(self.discriminators)
         self.optimiser.step()
