@@ -231,9 +231,3 @@ def read_frame(source: str | Path | UPath | Reference) -> pd.DataFrame:
         if name in frame and len(frame) and not isinstance(frame[name].iloc[0], str):
             frame[name] = [dict(pairs) if pairs is not None else {} for pairs in frame[name]]
     return frame
-
-
-def table_sha256(source: str | Path | UPath) -> str:
-    """The content hash a published table carries."""
-    metadata = read_table(source).schema.metadata or {}
-    return metadata.get(b"selvedge.content_sha256", b"").decode()

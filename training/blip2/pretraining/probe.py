@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from catalog import drawn
 from catalog.schema import AttributeSchema, load_schema
+from evaluation.classification import macro_f1
 from training.blip2.adapter import attach_new, detach, parameters_of, trainable
 from training.blip2.answers import AnswerTrie, Asked, answer_all, pad_right
 from training.blip2.base import Base
@@ -132,10 +133,10 @@ def linear_probe(tokens: Tensor, exam: Exam) -> dict[str, Any]:
         best = (-1.0, 0.0)
         for penalty in PENALTIES:
             head = _fit(flat[train], truth[train], len(exam.values[name]), penalty)
-            scored = macro_f1(truth[validation], head(flat[validation]).argmax(1)) if int(validation.sum()) else 0.0
-            best = max(best, (scored, macro_f1(truth[test], head(flat[test]).argmax(1))))
+            scored = _macro_f1(truth[validation], head(flat[validation]).argmax(1)) if int(validation.sum()) else 0.0
+            best = max(best, (scored, _macro_f1(truth[test], head(flat[test]).argmax(1))))
         by_attribute[name] = best[1]
-        floor.append(macro_f1(truth[test], truth[train].mode().values.expand(int(test.sum()))))
+        floor.append(_macro_f1(truth[test], truth[train].mode().values.expand(int(test.sum()))))
     return {
         "mean": float(np.mean(list(by_attribute.values()))),
         "majority": float(np.mean(floor)),
@@ -159,13 +160,13 @@ def _fit(features: Tensor, labels: Tensor, classes: int, penalty: float) -> nn.L
     return head
 
 
-def macro_f1(truth: Tensor, predicted: Tensor) -> float:
-    """Mean F1 over the values that occur in the truth."""
-    scores = []
-    for value in truth.unique():
-        hit = float(((predicted == value) & (truth == value)).sum())
-        scores.append(2 * hit / float((predicted == value).sum() + (truth == value).sum()))
-    return float(np.mean(scores)) if scores else 0.0
+def _macro_f1(truth: Tensor, answer: Tensor) -> float:
+    """`evaluation.classification.macro_f1` of numbered values; 0 where there are no rows."""
+    return (
+        macro_f1([str(value) for value in truth.tolist()], [str(value) for value in answer.tolist()])
+        if len(truth)
+        else 0.0
+    )
 
 
 def lora_trial(
@@ -245,7 +246,7 @@ def _score(base: Base, features: Tensor, exam: Exam, schema: AttributeSchema, ho
         trie = AnswerTrie([schema.answer(name, value) for value in exam.values[name]], base.tokenizer, start)
         asked = [Asked(int(i), schema.question(name, exam.types[i]), trie) for i in test]
         said = torch.tensor([score.chosen for score in answer_all(base, features, asked, how)])
-        by_attribute[name] = macro_f1(torch.from_numpy(labels[test]), said)
+        by_attribute[name] = _macro_f1(torch.from_numpy(labels[test]), said)
     return {"mean": float(np.mean(list(by_attribute.values()))), "by_attribute": by_attribute}
 
 
