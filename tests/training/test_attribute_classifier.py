@@ -213,7 +213,9 @@ def test_bad_settings_and_labels_are_refused_with_a_sentence(monkeypatch):
     with pytest.raises(SelvedgeError, match="precision fp8"):
         train_attribute_classifier(PICTURES, LABELS, TRAIN, VALIDATION, replace(QUICK, precision="fp8"))
     monkeypatch.setattr(attribute_classifier, "masked_loss", lambda *a: torch.tensor(math.nan, requires_grad=True))
-    with pytest.raises(SelvedgeError, match="attribute classifier: the loss became nan at step 1; nothing was kept; lower"):
+    with pytest.raises(
+        SelvedgeError, match="attribute classifier: the loss became nan at step 1; nothing was kept; lower"
+    ):
         train_attribute_classifier(PICTURES, LABELS, TRAIN, VALIDATION, QUICK)
 
 

@@ -169,7 +169,9 @@ def _choose_pictures(training: pd.DataFrame, most: int) -> list[str]:
     return sorted(training["image_sha256"].unique())[:most]
 
 
-def _load_squares(base: Base, selected: list[str], pictures: Mapping[str, str], reporter: Reporter) -> dict[str, Tensor]:
+def _load_squares(
+    base: Base, selected: list[str], pictures: Mapping[str, str], reporter: Reporter
+) -> dict[str, Tensor]:
     larger = replace(base.preprocessing, size=source_size(base.preprocessing))
 
     def load(sha256: str) -> Tensor:

@@ -266,8 +266,6 @@ class _LoraRun(TrainingRun):
         folder = self.out / "adapter"
         with written_whole(folder, "adapter") as part:
             save_adapter(self.adapted, part)
-            (part / "lora.json").write_text(
-                json.dumps({"run": self.run, "result": values}, indent=2), encoding="utf-8"
-            )
+            (part / "lora.json").write_text(json.dumps({"run": self.run, "result": values}, indent=2), encoding="utf-8")
         shutil.rmtree(self.out / "checkpoint", ignore_errors=True)
         return LoraResult(adapter=folder, **values)

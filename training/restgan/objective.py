@@ -59,7 +59,10 @@ class Objective:
                 features, features_fake = discriminator.features(torch.cat([real, fake])).chunk(2)
                 joined = discriminator.joined(features)
                 plain, plain_fake = discriminator.unconditional(features), discriminator.unconditional(features_fake)
-                fits, fits_wrong = discriminator.conditional(joined, state), discriminator.conditional(joined[partner], state)
+                fits, fits_wrong = (
+                    discriminator.conditional(joined, state),
+                    discriminator.conditional(joined[partner], state),
+                )
                 fits_fake = discriminator.conditional(discriminator.joined(features_fake), state)
                 shows = discriminator.attributes(features) if discriminator.classes else None
             adversarial = losses.real_loss(plain, kind).mean() + losses.fake_loss(plain_fake, kind).mean()
@@ -88,7 +91,10 @@ class Objective:
             pictures = augment(drawn.pictures[index], changes)
             with autocast(pictures.device, self.precision):
                 features = discriminator.features(pictures)
-                plain, fits = discriminator.unconditional(features), discriminator.conditional(discriminator.joined(features), state)
+                plain, fits = (
+                    discriminator.unconditional(features),
+                    discriminator.conditional(discriminator.joined(features), state),
+                )
                 shows = discriminator.attributes(features) if discriminator.classes else None
             cost = losses.generator_loss(plain, kind).mean() + losses.generator_loss(fits, kind).mean()
             total = total + _noted(noted, "generator/adversarial", cost)
@@ -116,7 +122,9 @@ class Objective:
         settings = self.settings
         pictures = real.detach().requires_grad_()
         features = discriminator.features(pictures)
-        logits = discriminator.unconditional(features) + discriminator.conditional(discriminator.joined(features), state)
+        logits = discriminator.unconditional(features) + discriminator.conditional(
+            discriminator.joined(features), state
+        )
         rule = losses.r1_gamma(real.shape[2], settings.batch_size)
         gamma = rule if settings.r1_gamma is None else settings.r1_gamma
         return losses.r1_penalty(logits, pictures, gamma, settings.r1_every)
