@@ -1,7 +1,8 @@
 """The training driver: everything that a training loop needs and that is not its step, its loss or its data.
 
 Belongs here: the order of a run (resume, step, check, report, save, stop), learning-rate curves, the update of weights
-with clipping. Not here: the file format of checkpoints (checkpoint.py), signals (stopping.py), any loss or batch.
+with clipping, running means. Not here: the file format of checkpoints (checkpoint.py), signals (stopping.py), any loss
+or batch.
 
 Why no Trainer of a library: ours resume to the same bits after a kill, also in the middle of an epoch. That needs the
 step's random numbers to follow from seed and step, which is a matter of each loop's own data order.
@@ -10,13 +11,14 @@ step's random numbers to follow from seed and step, which is a matter of each lo
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from catalog.errors import SelvedgeError
 from training.checkpoint import read_checkpoint, write_checkpoint
@@ -41,6 +43,29 @@ def warm_up_then_cosine(step: int, warm_up: int, steps: int) -> float:
     return half_cosine((step - warm_up) / max(1, steps - warm_up))
 
 
+def running_mean(module: nn.Module, decay: Callable[[int], float]) -> AveragedModel:
+    """A copy of a module that follows it slowly, buffers included; integers (counters) are copied.
+
+    Call `update_parameters(module)` after each step. A run that goes on sets `n_averaged` to 1 + the steps made.
+
+    Args:
+        decay: what the mean keeps of itself at an update; of their number, the first is 1.
+    """
+
+    def follow(means: Any, values: Any, _: Any) -> None:
+        if means[0].is_floating_point():
+            # The count is read here, where it lies on the CPU: the one passed in would wait for the device.
+            get_ema_multi_avg_fn(decay(int(mean.n_averaged)))(means, values, 0)
+        else:
+            for kept, value in zip(means, values, strict=True):
+                kept.copy_(value)
+
+    mean = AveragedModel(module, multi_avg_fn=follow, use_buffers=True)
+    mean.n_averaged.fill_(1)  # the copy counts as the first: at 0 torch would overwrite it with the module
+    mean.module.eval().requires_grad_(False)
+    return mean
+
+
 class TrainingRun(ABC):
     """One training, from random weights or its last checkpoint to its last step.
 
@@ -56,7 +81,7 @@ class TrainingRun(ABC):
 
     Attributes:
         step: steps made. total: steps in all; may be lowered while training.
-        seconds: of training, those before a stop included.
+        seconds: of training, those before a stop included. goes_on: whether the same call goes on after a stop.
     """
 
     name: ClassVar[str]
@@ -92,13 +117,14 @@ class TrainingRun(ABC):
         self.total, self.optimiser, self.parameters, self.reporter = total, optimiser, parameters, reporter
         self.device, self.precision, self.clip_norm = device, precision, clip_norm
         self.checkpoint, self.run, self.checkpoint_every = checkpoint, run, checkpoint_every
+        self.goes_on = checkpoint is not None
         self.step, self.seconds = 0, 0.0
 
     @abstractmethod
     def advance(self) -> Mapping[str, Tensor | float]:
         """Make step number `self.step` (the first is 0); its values by name, all of which must be finite."""
 
-    def rate(self, step: int) -> float:  # noqa: ARG002 (the argument is for the loops that have a curve)
+    def rate(self, step: int) -> float:
         """Share of the peak rate at a step."""
         return 1.0
 
@@ -108,7 +134,7 @@ class TrainingRun(ABC):
             group.setdefault("initial_lr", group["lr"])
         return LambdaLR(self.optimiser, self.rate, last_epoch=self.step - 1)
 
-    def after_step(self, values: Mapping[str, float]) -> None:
+    def after_step(self, values: Mapping[str, float]) -> None:  # noqa: B027 (a loop may have nothing to report)
         """Report, validate. `self.step` counts the step already; `values` is empty where they were not looked at."""
 
     def is_over(self) -> bool:
@@ -124,7 +150,7 @@ class TrainingRun(ABC):
         for name in self.counters:
             setattr(self, name, counters[name])
 
-    def leave_nothing(self) -> None:
+    def leave_nothing(self) -> None:  # noqa: B027 (a loop may leave nothing anyway)
         """Remove what must not outlive a loss that is not finite."""
 
     def save(self) -> None:
@@ -164,7 +190,7 @@ class TrainingRun(ABC):
                 if stop and not last:
                     raise TrainingStopped(
                         f"{self.name}: training was stopped at step {self.step} of {self.total}; "
-                        f"{'run it again to go on from there' if self.checkpoint else 'nothing was kept'}."
+                        f"{'run it again to go on from there' if self.goes_on else 'nothing was kept'}."
                     )
 
     def autocast(self) -> torch.autocast:
@@ -172,7 +198,7 @@ class TrainingRun(ABC):
         return autocast(self.device, self.precision)
 
     def update(self, loss: Tensor) -> dict[str, Tensor]:
-        """One update of all weights: gradients, clipping, the optimiser's step. Returns loss and norm, to be checked."""
+        """One update of all weights: gradients, clipping, the optimiser's step. Returns loss and norm, to check."""
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         values = {"loss": loss.detach()}

@@ -11,7 +11,7 @@ from torch import nn
 from transformers import get_cosine_schedule_with_warmup
 
 from catalog.errors import SelvedgeError
-from training.driver import TrainingRun, half_cosine, warm_up_then_cosine
+from training.driver import TrainingRun, half_cosine, running_mean, warm_up_then_cosine
 from training.reporting import Silent
 from training.stopping import TrainingStopped
 
@@ -99,3 +99,17 @@ def test_more_steps_go_on_from_the_end(tmp_path: Path):
     longer.train()
     whole.train()
     assert len(longer.rates) == 12 and torch.equal(longer.weights, whole.weights)
+
+
+def test_a_running_mean_follows_buffers_as_well_as_parameters():
+    module, counts = nn.BatchNorm1d(2), []
+    mean = running_mean(module, lambda steps: counts.append(steps) or 0.75)
+    with torch.no_grad():
+        module.weight.fill_(3)
+        module.running_mean.fill_(4)
+        module.num_batches_tracked.fill_(7)
+    mean.update_parameters(module)
+    assert mean.module.weight.tolist() == [1.5, 1.5] and mean.module.running_mean.tolist() == [1, 1]
+    assert int(mean.module.num_batches_tracked) == 7 and not mean.module.weight.requires_grad
+    mean.update_parameters(module)
+    assert mean.module.weight.tolist() == [1.875, 1.875] and set(counts) == {1, 2}

@@ -18,23 +18,23 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 from catalog.errors import SelvedgeError
 from training.devices import choose_device, choose_precision
-from training.driver import TrainingRun
+from training.driver import TrainingRun, running_mean
 from training.reporting import Reporter
 from training.restgan.augment import draw_augmentation
 from training.restgan.batches import Batches
 from training.restgan.checkpoints import Networks, identify, restore_checkpoint, save_checkpoint
 from training.restgan.dataset import GENDERS, TYPES, Bottoms
 from training.restgan.discriminator import Discriminator
-from training.restgan.generator import draw_noise
+from training.restgan.generator import Generator, draw_noise
 from training.restgan.grids import chosen_rows, word_grid
 from training.restgan.objective import Objective, discriminators_of
 from training.restgan.sampling import RestganModel, build_networks, load_artefact, read_about, save_artefact
 from training.restgan.settings import RestganSettings
 from training.restgan.start import Start
+from training.restgan.text import TextEncoder
 
 COUNTERS = ("step", "seconds", "cpu_seconds", "history", "sums")  # of a run, kept in its checkpoints
 
@@ -124,7 +124,8 @@ class _RestganRun(TrainingRun):
         self.discriminators = _channels_last(discriminators.to(device))
         precision = choose_precision(settings.precision, device)
         self.objective = Objective(settings, cast(list[Discriminator], list(discriminators)), precision)
-        self.means = {"text": running_mean(text, settings), "generator": running_mean(generator, settings)}
+        # Buffers follow too; StackGAN-v2 averaged parameters only, and drew with the statistics of the last step.
+        self.means = {"text": running_mean(text, self._decay), "generator": running_mean(generator, self._decay)}
         modules = {"text": self.text, "generator": self.generator, "discriminators": self.discriminators}
         rates = {
             "text": settings.text_rate,
@@ -149,8 +150,14 @@ class _RestganRun(TrainingRun):
             run=self.identity.run,
             checkpoint_every=settings.checkpoint_every,
         )
-        mean_text, mean_generator = self.means["text"].module, self.means["generator"].module
-        self.model = RestganModel(settings, mean_text, mean_generator, bottoms.vocabulary, bottoms.colours)
+        mean_text, mean_generator = (self.networks.averages[name] for name in ("text", "generator"))
+        self.model = RestganModel(
+            settings,
+            cast(TextEncoder, mean_text),
+            cast(Generator, mean_generator),
+            bottoms.vocabulary,
+            bottoms.colours,
+        )
         shown = bottoms.of("test") if len(bottoms.of("test").pictures) else training
         self.shown = shown.take(chosen_rows(shown, settings.sample_queries))
         self.cpu_seconds, self.cpu_began = 0.0, time.process_time()
@@ -190,6 +197,10 @@ class _RestganRun(TrainingRun):
         self.means["text"].update_parameters(self.text)
         self.means["generator"].update_parameters(self.generator)
         return values
+
+    def _decay(self, steps: int) -> float:
+        settings, size = self.settings, self.settings.batch_size
+        return decay_at(steps * size, size, settings.average_half_life, settings.average_ramp)
 
     def _clip(self, module: nn.Module) -> Tensor:
         return nn.utils.clip_grad_norm_(module.parameters(), self.settings.clip_norm)
@@ -252,38 +263,14 @@ class _RestganRun(TrainingRun):
         return Result(self.out / "model", digest, self.step, self.history, seconds, cpu_seconds)
 
 
-def running_mean(module: nn.Module, settings: RestganSettings) -> AveragedModel:
-    """The network that draws: a copy that follows the trained one, with a half-life in images and a ramp at the start.
-
-    StackGAN-v2 averaged parameters only and drew with the running statistics of the last step; here buffers follow like
-    parameters, and counters are copied.
-
-    Source: Karras et al., StyleGAN2-ADA, NeurIPS 2020, training loop.
-    """
-
-    def follow(mean: Tensor, value: Tensor, steps: Tensor | int) -> Tensor:
-        if not mean.is_floating_point():
-            return value
-        decay = decay_at(
-            float(steps) * settings.batch_size,
-            settings.batch_size,
-            settings.average_half_life,
-            settings.average_ramp,
-        )
-        return mean.lerp(value, 1 - decay)
-
-    average = AveragedModel(module, avg_fn=follow, use_buffers=True)
-    average.n_averaged.fill_(1)  # the copy counts as the first: at 0 the first update would overwrite it
-    average.eval().requires_grad_(False)
-    return average
-
-
 def decay_at(seen: float, batch_size: int, half_life: float, ramp: float) -> float:
     """The factor of one step: half of what the mean held is forgotten after `half_life` images.
 
     Args:
         seen: images so far. ramp: the half-life is never more than this share of them, so that the first, random
             weights are soon forgotten; 0 for none.
+
+    Source: Karras et al., StyleGAN2-ADA, NeurIPS 2020, training loop.
     """
     life = min(half_life, seen * ramp) if ramp else half_life
     return float(0.5 ** (batch_size / max(life, 1e-8)))

@@ -16,7 +16,7 @@ from catalog.errors import SelvedgeError
 from tests.training.restgan.synthetic import synthetic_bottoms
 from training.reporting import Silent
 from training.restgan.dataset import freeze
-from training.restgan.loop import Result, decay_at, running_mean, summarise, train_restgan
+from training.restgan.loop import Result, decay_at, summarise, train_restgan
 from training.restgan.settings import VARIANTS, RestganSettings
 from training.restgan.words import Vocabulary
 from training.stopping import TrainingStopped
@@ -212,19 +212,6 @@ def test_a_report_is_means_and_shares():
     sums = {"steps": 4.0, "generator/adversarial": 2.0, "right/colour": 6.0, "of/colour": 8.0, "right/type": 0.0,
             "of/type": 0.0, "discriminator/r1": 3.0}  # fmt: skip
     assert summarise(sums) == {"generator/adversarial": 0.5, "recognised/colour": 0.75}
-
-
-def test_the_average_follows_buffers_as_well_as_parameters():
-    module = torch.nn.BatchNorm1d(2)
-    settings = replace(TINY, batch_size=1, average_half_life=1.0, average_ramp=0.0)
-    average = running_mean(module, settings)
-    with torch.no_grad():
-        module.weight.fill_(3)
-        module.running_mean.fill_(4)
-        module.num_batches_tracked.fill_(7)
-    average.update_parameters(module)
-    assert average.module.weight.tolist() == [2, 2] and average.module.running_mean.tolist() == [2, 2]
-    assert int(average.module.num_batches_tracked) == 7 and not average.module.weight.requires_grad
 
 
 def test_after_its_half_life_half_is_forgotten_and_the_start_sooner():
