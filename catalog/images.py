@@ -12,7 +12,7 @@ from upath import UPath
 from catalog.pictures import Limits
 from catalog.source import is_local
 from catalog.standard_copies import CopyChunk, Delivered, Stored, store_copies
-from catalog.tables import SCHEMAS
+from catalog.tables import schema_of
 from catalog.workers import Progress, map_in_order
 
 CHUNK_IMAGES = 64
@@ -64,4 +64,4 @@ def standardise_images(
         "width": [one.width for one in stored],
         "height": [one.height for one in stored],
     }
-    return pa.table(columns, schema=SCHEMAS["images"])
+    return pa.table(columns, schema=schema_of("images"))

@@ -18,10 +18,11 @@ import pyarrow as pa
 from upath import UPath
 
 from catalog.errors import SelvedgeError
+from catalog.files import publish_text
 from catalog.groups import Rows
 from catalog.schema import Attribute, AttributeSchema
 from catalog.splits import EXCLUDED, SPLITS, TRAIN, VALIDATION
-from catalog.tables import SCHEMAS, publish_bytes
+from catalog.tables import schema_of
 
 CSV_HEADER = ("id", "Question", "Answer")  # the published form of the AWS fine-tuning example
 
@@ -116,7 +117,7 @@ def write_vqa_csv(table: pa.Table, out: str | Path | UPath) -> dict[str, UPath]:
         writer.writerow(CSV_HEADER)
         writer.writerows(zip(rows["product_id"], rows["question"], rows["answer"], strict=True))
         written[split] = UPath(out) / f"vqa_{split}.csv"
-        publish_bytes(text.getvalue().encode(), written[split])
+        publish_text(text.getvalue(), written[split])
     return written
 
 
@@ -206,7 +207,7 @@ def _table(frame: pd.DataFrame, kept: list[_Value], schema: AttributeSchema, que
         "answer": [schema.answer(attribute, value) for _, attribute, value in kept],
         "value": [value for _, _, value in kept],
     }
-    return pa.table(columns, schema=SCHEMAS["qa_pairs"])
+    return pa.table(columns, schema=schema_of("qa_pairs"))
 
 
 def _total(counts: dict[str, int]) -> int:

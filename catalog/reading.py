@@ -22,7 +22,7 @@ from catalog.product_files import Checked, Chunk, ProductFiles, check_chunk
 from catalog.quarantine import Reason, Rejected
 from catalog.rows import NO_IMAGE, Row, StylesFile, clean_values, parse_images, parse_styles
 from catalog.source import File, Source
-from catalog.tables import SCHEMAS
+from catalog.tables import schema_of
 from catalog.workers import Progress, map_in_order
 
 CHUNK_PRODUCTS = 64
@@ -205,7 +205,7 @@ def _counts(
 
 
 def _products_table(records: list[dict[str, Any]], drop: str) -> pa.Table:
-    schema = SCHEMAS["products"]
+    schema = schema_of("products")
     columns = [
         pa.array([drop] * len(records), pa.string())
         if name == "drop"
@@ -223,4 +223,4 @@ def _quarantine_table(rejected: list[Rejected], drop: str) -> pa.Table:
         "raw": [one.raw for one in rejected],
         "detail": [one.detail for one in rejected],
     }
-    return pa.table(columns, schema=SCHEMAS["quarantine"])
+    return pa.table(columns, schema=schema_of("quarantine"))

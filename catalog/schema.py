@@ -7,8 +7,6 @@ The schema is data and travels inside a model artefact (`to_dict`), so that a mo
 taught with.
 """
 
-import hashlib
-import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -22,6 +20,7 @@ import pyarrow as pa
 import yaml
 
 from catalog.errors import SelvedgeError
+from catalog.files import json_sha256
 
 FORMAT = 1
 SHIPPED = Path(__file__).with_name("attributes.yaml")
@@ -203,7 +202,7 @@ class AttributeSchema:
 
     def digest(self) -> str:
         """Hash of everything the schema says; part of what makes a published row out of date."""
-        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
+        return json_sha256(self.to_dict())
 
     def _attribute(self, name: str) -> Attribute:
         if name not in self.attributes:

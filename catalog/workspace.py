@@ -15,13 +15,14 @@ import pyarrow as pa
 from upath import UPath
 
 from catalog.errors import SelvedgeError
+from catalog.files import publish_text
 from catalog.images import standardise_images
 from catalog.pictures import Limits
 from catalog.qa import make_qa_pairs, write_vqa_csv
 from catalog.reading import read_catalogue
 from catalog.schema import AttributeSchema, load_schema
 from catalog.splits import assign_splits, leaks, split_summary
-from catalog.tables import publish_bytes, read_table, write_table
+from catalog.tables import read_table, write_table
 from catalog.workers import Progress
 
 SUMMARY_FILE = "catalogue.json"
@@ -94,7 +95,7 @@ def read_into(
     }
     references = {name: write_table(table, out / f"{name}.parquet", name) for name, table in tables.items()}
     write_vqa_csv(pairs.table, out)
-    publish_bytes(json.dumps(pairs.schema.to_dict(), indent=2).encode(), out / SCHEMA_FILE)
+    publish_text(json.dumps(pairs.schema.to_dict(), indent=2), out / SCHEMA_FILE)
     summary = {
         "source": str(source),
         "drop": drop,
@@ -104,7 +105,7 @@ def read_into(
         "qa_pairs": pairs.summary(),
         "tables": {name: reference.as_metadata() for name, reference in references.items()},
     }
-    publish_bytes(json.dumps(summary, indent=2).encode(), out / SUMMARY_FILE)
+    publish_text(json.dumps(summary, indent=2), out / SUMMARY_FILE)
     return summary
 
 

@@ -31,7 +31,7 @@ from evaluation.generation import (
     moments_distance,
 )
 from evaluation.hierarchical import CrossedResamples, Resampled
-from evaluation.intervals import GroupResamples, resampled_mean
+from evaluation.intervals import GroupResamples
 
 
 @dataclass(frozen=True)
@@ -217,13 +217,6 @@ def accuracy_estimate(
     hits = np.stack([hit[:, columns].sum(axis=1) for hit, _ in found])
     asked = np.stack([ask[:, columns].sum(axis=1) for _, ask in found])
     return draws.ratio(hits, asked, prompts)
-
-
-def mean_estimate(values: ArrayLike, groups: Sequence[str], resamples: int, seed: int = 1) -> Resampled:
-    """The mean of (N,) values of real pictures, their groups resampled: e.g. the classifier's own accuracy."""
-    column = np.asarray(values, dtype=np.float64)
-    weights = GroupResamples(groups, resamples, seed).row_weights(groups)
-    return Resampled(float(column.mean()), resampled_mean(column, weights))
 
 
 def _halves(

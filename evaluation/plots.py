@@ -6,13 +6,11 @@ Palette, marks and sizes are those of plot_style.py, so that a subject looks the
 """
 
 import math
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from catalog.errors import SelvedgeError
 from evaluation import classification
@@ -294,38 +292,6 @@ def learning_curves(history: Sequence[Mapping[str, float]], x: str = "step", tit
                 axes.set_ylim(bottom=0)
             axes.legend(loc="best")
         figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
-        return png(figure)
-
-
-def contact_strip(
-    pictures: Sequence[Image.Image], captions: Sequence[str] = (), columns: int = 6, side: int = 160
-) -> bytes:
-    """Thumbnails in a grid, each whole on white with its caption below.
-
-    Raises:
-        SelvedgeError: no picture, or captions that do not match them.
-    """
-    if not pictures or (captions and len(captions) != len(pictures)):
-        raise SelvedgeError(f"a contact strip needs pictures and a caption each, got {len(pictures)}, {len(captions)}.")
-    columns = min(columns, len(pictures))
-    lines = math.ceil(len(pictures) / columns)
-    inch = side / 100
-    width, height = columns * (inch + 0.12), lines * (inch + (0.42 if captions else 0.12))
-    tight = {f"figure__constrained_layout__{name}": 0.02 for name in ("w_pad", "h_pad", "wspace", "hspace")}
-    with styled_figure(width, height, dpi=100, **tight) as figure:
-        grid = np.atleast_1d(figure.subplots(lines, columns)).ravel()
-        for axes in grid:
-            axes.set(xticks=[], yticks=[])
-            axes.spines[:].set_visible(False)
-        for position, (axes, picture) in enumerate(zip(grid, pictures, strict=False)):
-            small = picture.convert("RGB")
-            small.thumbnail((side * 2, side * 2))
-            square = Image.new("RGB", (max(small.size), max(small.size)), PAPER)
-            square.paste(small, ((square.width - small.width) // 2, (square.height - small.height) // 2))
-            axes.imshow(np.asarray(square), interpolation="antialiased")
-            if captions:
-                caption = textwrap.wrap(captions[position], max(8, side // 6), max_lines=2, placeholder=" …")
-                axes.set_xlabel("\n".join(caption), fontsize=7.5)
         return png(figure)
 
 

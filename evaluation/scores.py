@@ -7,7 +7,7 @@ A subject is anything that answered the test rows: `base`, `candidate`, `champio
 to the same rows, and one set of resampled groups serves them all, so that differences are paired.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +15,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from catalog.errors import SelvedgeError
-from catalog.tables import SCHEMAS
 from evaluation import classification, intervals
 from evaluation.answers import normalise
 from evaluation.classification import Codes, Floats
 from evaluation.intervals import GroupResamples
+from evaluation.tables import SCORES
 
 BASE, CANDIDATE, CHAMPION = "base", "candidate", "champion"
 FLOOR, CEILING = "floor:", "ceiling:"
@@ -80,17 +80,6 @@ def labelled_rows(qa_pairs: pd.DataFrame, products: pd.DataFrame, split: str | N
     return rows.reset_index(drop=True)
 
 
-def score_predictions(
-    predictions: pd.DataFrame,
-    subject: str,
-    family: str,
-    candidate: str,
-    settings: ScoreSettings | None = None,
-) -> pd.DataFrame:
-    """`score_subjects` for one subject alone; without differences."""
-    return score_subjects({subject: predictions}, family, candidate, settings)
-
-
 def score_subjects(
     predictions: Mapping[str, pd.DataFrame], family: str, candidate: str, settings: ScoreSettings | None = None
 ) -> pd.DataFrame:
@@ -126,14 +115,6 @@ def score_subjects(
     figures |= _means(figures)
     figures |= _differences(figures)
     return _as_scores(figures, family, candidate)
-
-
-def score_table(scores: pd.DataFrame, metric: str = "macro_f1", part: str = ALL) -> pd.DataFrame:
-    """One metric as attributes x subjects, the mean last: what a person reads."""
-    chosen = scores[(scores["metric"] == metric) & (scores["slice"] == part)]
-    table = chosen.pivot(index="attribute", columns="subject", values="value")
-    attributes = [name for name in table.index if name != MEAN]
-    return table.loc[[*attributes, *([MEAN] if MEAN in table.index else [])], sorted(table.columns, key=subject_order)]
 
 
 def subject_order(subject: str) -> tuple[int, str]:
@@ -320,10 +301,5 @@ def _as_scores(figures: Figures, family: str, candidate: str) -> pd.DataFrame:
         bounds = intervals.interval(figure.value, figure.replicates)
         key = (family, candidate, subject, attribute, part, metric)
         rows.append((*key, figure.value, bounds.low, bounds.high, figure.support))
-    frame = pd.DataFrame(rows, columns=SCHEMAS["scores"].names)
+    frame = pd.DataFrame(rows, columns=SCORES.names)
     return frame.sort_values(["slice", "attribute", "metric", "subject"], kind="stable").reset_index(drop=True)
-
-
-def subjects_of(scores: pd.DataFrame) -> Sequence[str]:
-    """The subjects of a table of scores: floors, base, champion, candidate, ceilings."""
-    return sorted(scores["subject"].unique(), key=subject_order)

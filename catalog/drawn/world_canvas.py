@@ -14,8 +14,13 @@ from catalog.drawn.world_shapes import shape_path
 _NOISE_STREAM = 0x2B01
 
 
-def paint_scene(scene: WorldScene, size: int) -> WorldDrawing:
-    """The picture of a scene and its regions; see `catalog.drawn.world.draw_world`."""
+def draw_world(scene: WorldScene, size: int) -> WorldDrawing:
+    """Draw a scene, anti-aliased, with its regions.
+
+    Args:
+        scene: from `catalog.drawn.world.sample_scene`.
+        size: side in pixels.
+    """
     picture = skia.Surface(size, size)
     regions = skia.Surface(size, size)
     regions.getCanvas().clear(skia.Color(0, 0, 0))

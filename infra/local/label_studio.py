@@ -1,7 +1,7 @@
 """The Label Studio server of this machine: its own environment, its account, one process on the loopback address.
 
 Belongs here: how Label Studio is installed, configured and started. Not here: what it is asked
-(labeling/review/label_studio.py) and what runs inside its environment (label_studio_server.py).
+(labeling/review/label_studio/) and what runs inside its environment (label_studio_server.py).
 
 It answers to this machine only, takes no sign-up without an invitation, and tells nobody anything: analytics, error
 reports and the look for newer versions are off. Its guard against requests to private networks stays on, so nothing

@@ -14,7 +14,7 @@ from orchestration.runtime.settings import Settings
 
 if TYPE_CHECKING:
     from evaluation.gate import Decision, Evidence, GateRule
-    from labeling.review.label_studio_records import Counter
+    from labeling.review.label_studio.records import Counter
     from labeling.review.ledger.ledger import Ledger
     from labeling.review.rounds.contest import Contest, Progress
     from labeling.review.rounds.judging import Standing

@@ -61,7 +61,7 @@ def _settle(settings: "Settings") -> None:
 def demo(
     catalog: Annotated[Path | None, typer.Option(help="A real catalogue, Kaggle layout; else drawn.")] = None,
     products: Annotated[
-        int | None, typer.Option(min=50, help="Products of the first drawn drop, SELVEDGE_DEMO_PRODUCTS by default.")
+        int | None, typer.Option(min=50, help="Products of the first drawn drop (SELVEDGE_DEMO_PRODUCTS).")
     ] = None,
     faults: Annotated[bool, typer.Option("--faults", help="Plant faults in the drawn catalogue.")] = False,
     as_json: JsonFlag = False,
@@ -70,6 +70,8 @@ def demo(
     from orchestration.families.settings import load_settings
     from orchestration.jobs.demo import run_demo
 
+    if catalog is not None and products is not None:
+        raise SelvedgeError("--products is for the drawn catalogue, and with --catalog none is drawn. Leave one out.")
     began = time.monotonic()
     settings = load_settings() if products is None else load_settings(demo_products=products)
     with reporting() as reporter:

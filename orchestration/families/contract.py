@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import dagster as dg
     import pandas as pd
 
-    from evaluation.gate import Evidence, GateRule
+    from evaluation.evidence import Evidence, GateRule
     from labeling.review.rounds.contest import Contest
     from orchestration.assets.candidates import Opening
     from orchestration.assets.published import Tables

@@ -138,6 +138,7 @@ def _scores(family: Family, partitions: dg.DynamicPartitionsDefinition) -> dg.As
         models: Models,
         progress: dg.ResourceParam[Any],
     ) -> dg.MaterializeResult:
+        import evaluation.tables  # noqa: F401  declares the table
         from catalog.tables import publish_bytes
 
         job = _job(family, context, settings, tables, models, progress)

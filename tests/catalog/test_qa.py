@@ -9,7 +9,7 @@ from catalog.errors import SelvedgeError
 from catalog.qa import QaPairs, make_qa_pairs, write_vqa_csv
 from catalog.schema import COLUMNS, DETAILS, AttributeSchema, load_schema
 from catalog.splits import assign_splits
-from catalog.tables import SCHEMAS
+from catalog.tables import schema_of
 from tests.catalog.shops import products_table
 from tests.catalog.test_splits import known
 
@@ -32,7 +32,7 @@ def test_published_form_and_csv_files(tmp_path: Path) -> None:
         for i in range(1, 60)
     ]
     pairs = pairs_of(rows)
-    assert pairs.table.schema == SCHEMAS["qa_pairs"]
+    assert pairs.table.schema == schema_of("qa_pairs")
     first = [row for row in pairs.table.to_pylist() if row["product_id"] == 1]
     assert [(row["question"], row["answer"], row["value"]) for row in first] == [
         ("What is the colour of the shirt in this picture?", "Colour: Navy Blue", "Navy Blue"),

@@ -11,7 +11,7 @@ from catalog.errors import SelvedgeError
 from catalog.pictures import Limits
 from catalog.quarantine import Reason
 from catalog.reading import read_catalogue
-from catalog.tables import SCHEMAS
+from catalog.tables import schema_of
 from tests.catalog.shops import Shop, encoded, picture, product_json, shop
 
 
@@ -47,7 +47,7 @@ def test_every_fault_under_its_own_reason(tmp_path: Path) -> None:
     }
     raw = dict(zip(read.quarantine.column("line").to_pylist(), read.quarantine.column("raw").to_pylist(), strict=True))
     assert raw[17] == b"13,short"
-    assert (read.products.schema, read.quarantine.schema) == (SCHEMAS["products"], SCHEMAS["quarantine"])
+    assert (read.products.schema, read.quarantine.schema) == (schema_of("products"), schema_of("quarantine"))
 
 
 def test_drawn_faults_are_found_and_nothing_else(tmp_path: Path) -> None:

@@ -6,16 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.errors import SelvedgeError
-from catalog.groups import assign_groups
 from catalog.splits import EXCLUDED, SPLITS, Leak, assign_splits, assigned_deliveries, leaks, split_of, split_summary
-from catalog.tables import SCHEMAS
+from catalog.tables import schema_of
 from tests.catalog.shops import products_table, spread_hash
 
 
 def known(rows: list[tuple[int, str, str]]) -> pa.Table:
     columns = ["product_id", "group_id", "split"]
     return pa.Table.from_pylist(
-        [{**dict(zip(columns, row, strict=True)), "drop": "d1"} for row in rows], schema=SCHEMAS["splits"]
+        [{**dict(zip(columns, row, strict=True)), "drop": "d1"} for row in rows], schema=schema_of("splits")
     )
 
 
@@ -27,10 +26,9 @@ def test_first_splits_follow_the_groups() -> None:
     rows = [{"product_id": i, "product_display_name": f"Arden Loop{i // 3} Shirt"} for i in range(300)]
     products = products_table(rows)
     splits = assign_splits(products)
-    assert splits.schema == SCHEMAS["splits"]
+    assert splits.schema == schema_of("splits")
     assigned = by_product(splits)
-    groups = assign_groups(products)
-    assert {i: group for i, (group, _) in assigned.items()} == groups.to_dict()
+    assert {i: group for i, (group, _) in assigned.items()} == {i: f"g{i - i % 3}" for i in range(300)}
     assert all(split == split_of(group) for group, split in assigned.values())
     assert leaks(splits, products) == []
 

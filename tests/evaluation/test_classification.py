@@ -117,7 +117,3 @@ def test_unlabelled_rows_are_refused():
         metrics.accuracy(["a", None], ["a", "a"])
     with pytest.raises(ValueError, match="not zero"):
         metrics.accuracy([], [])
-
-
-def test_out_of_vocabulary_rate():
-    assert metrics.out_of_vocabulary_rate([True, True, False, True]) == pytest.approx(0.25)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.errors import SelvedgeError
-from evaluation.gate import Evidence, GateRule, Score, decide, metrics_evidence
+from evaluation.evidence import Evidence, GateRule, Score, metrics_evidence
+from evaluation.gate import decide
 from evaluation.scores import ScoreSettings, score_subjects
 
 from .rows import answered, labelled

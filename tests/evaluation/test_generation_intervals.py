@@ -125,7 +125,6 @@ def test_accuracy_is_of_asked_attributes_and_of_one_attribute_where_wanted():
         for name in (None, "type", "colour")
     }
     assert found == pytest.approx({None: 2 / 3, "type": 1.0, "colour": 0.0})
-    assert estimates.mean_estimate([0.0, 1.0], ["a", "b"], 80).value == 0.5
 
 
 @pytest.mark.parametrize(

@@ -72,16 +72,6 @@ def test_learning_curves_take_entries_that_lack_metrics():
         plots.learning_curves(history, x="epoch")
 
 
-def test_a_contact_strip_keeps_every_picture_whole():
-    pictures = [Image.new("RGB", size, "navy") for size in ((60, 80), (80, 60), (300, 20), (256, 256), (5, 5))]
-    strip = opened(plots.contact_strip(pictures, [f"product {i} with a rather long name" for i in range(5)], columns=3))
-    assert strip.width > strip.height
-    with pytest.raises(SelvedgeError, match="needs pictures"):
-        plots.contact_strip([])
-    with pytest.raises(SelvedgeError, match="caption each"):
-        plots.contact_strip(pictures, ["one"])
-
-
 def test_reading_a_metric_does_not_import_matplotlib():
     import subprocess
     import sys

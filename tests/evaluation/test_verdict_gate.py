@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from catalog.errors import SelvedgeError
-from evaluation.gate import Evidence, GateRule, decide
+from evaluation.evidence import Evidence, GateRule
+from evaluation.gate import decide
 from evaluation.preference import VERDICTS
 from evaluation.verdict_gate import VERDICT, VerdictEvidence, rests_on_simulation
 

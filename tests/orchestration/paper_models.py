@@ -7,7 +7,8 @@ from typing import Any
 
 import dagster as dg
 
-from evaluation.gate import Decision, Evidence, GateRule
+from evaluation.evidence import Evidence, GateRule
+from evaluation.gate import Decision
 from orchestration.registry.ledger import open_ledger
 from orchestration.registry.promotion import promote
 from orchestration.registry.registry import ModelVersionInfo

@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluation.gate import Evidence, GateRule, Score
+from evaluation.evidence import Evidence, GateRule, Score
 from orchestration.families.blip2_attributes.served import signature
 from orchestration.registry.registry import ModelVersionInfo, Registry, Served
 from orchestration.registry.tracking import Lineage, tracked_run

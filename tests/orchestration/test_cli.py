@@ -78,6 +78,7 @@ def test_missing_figures_are_null_because_nan_is_no_json(capsys):
 
 def test_starting_up_imports_nothing_heavy():
     heavy = ["torch", "transformers", "mlflow", "dagster", "great_expectations", "pandas", "pyarrow", "pydantic"]
+    heavy += ["label_studio_sdk", "httpx"]
     script = f"import sys; import orchestration.cli.main; print([m for m in {heavy} if m in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)
     assert shown.stdout == "[]\n"
@@ -249,3 +250,20 @@ def test_lines_come_now_and_then_and_once_at_the_end(capsys):
     reporter.progress(2, 2, "training")
     reporter.progress(1, 2, "predicting")
     assert capsys.readouterr().err.splitlines()[-1] == "predicting: 1 of 2"
+
+
+def test_the_demo_takes_its_products_from_the_command_line_and_not_beside_a_catalogue(monkeypatch, tmp_path, capsys):
+    import orchestration.demo
+
+    drawn = []
+
+    def run_demo(settings, **arguments):
+        drawn.append(settings.demo_products)
+        return dict.fromkeys(set(results.RESULTS["demo"]) - {"seconds"})
+
+    monkeypatch.setattr(orchestration.demo, "run_demo", run_demo)
+    assert run(["demo", "--products", "400"]) == 0
+    assert run(["demo"]) == 0
+    assert drawn == [400, 3600]
+    assert run(["demo", "--products", "400", "--catalog", str(tmp_path)]) == 1
+    assert "Leave one out." in capsys.readouterr().err

@@ -27,6 +27,8 @@ HEAVY = (
     "skia",
     "pandas",
     "scipy",
+    "label_studio_sdk",
+    "httpx",
 )
 # The bare import of dagster itself takes about half of it; on a busy machine both grow alike.
 IMPORT_SECONDS = 3.0

@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from evaluation.gate import GateRule
+from evaluation.evidence import GateRule
 from orchestration.assets.candidates import Opening, name_candidate, record_opening
 from orchestration.assets.partitions import candidate_partitions
 from orchestration.assets.published import Tables

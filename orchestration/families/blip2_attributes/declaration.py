@@ -19,7 +19,7 @@ from orchestration.families.contract import Family, Inference, ResultKeys, Revie
 if TYPE_CHECKING:
     import dagster as dg
 
-    from evaluation.gate import GateRule
+    from evaluation.evidence import GateRule
     from orchestration.assets.candidates import Opening
     from orchestration.assets.published import Tables
     from orchestration.registry.registry import Served
@@ -58,7 +58,7 @@ def open_candidate(instance: "dg.DagsterInstance", settings: "Settings", tables:
 def rule(settings: "Settings") -> "GateRule":
     """At most delta worse than the champion on any attribute, better on the mean; a first one must beat the base. And
     preferred by people, in a round held by the house's own plan: one opened by an easier plan promotes nothing."""
-    from evaluation.gate import METRICS, GateRule
+    from evaluation.evidence import METRICS, GateRule
     from evaluation.preference_plan import PreferencePlan
     from evaluation.verdict_gate import VERDICT
 

@@ -155,7 +155,7 @@ def _products(bottoms: "Bottoms") -> "tuple[pd.DataFrame, pd.DataFrame]":
     import pandas as pd
 
     from catalog.splits import TEST
-    from catalog.tables import SCHEMAS
+    from catalog.tables import schema_of
 
     rows = bottoms.rows
     facts = pd.DataFrame(
@@ -168,6 +168,6 @@ def _products(bottoms: "Bottoms") -> "tuple[pd.DataFrame, pd.DataFrame]":
             "product_display_name": rows["query"],
         }
     )
-    products = facts.assign(**{name: None for name in SCHEMAS["products"].names if name not in facts})
+    products = facts.assign(**{name: None for name in schema_of("products").names if name not in facts})
     splits = facts[["product_id", "drop"]].assign(group_id=rows["group_id"], split=TEST)
-    return products[SCHEMAS["products"].names], splits
+    return products[schema_of("products").names], splits

@@ -20,7 +20,7 @@ from orchestration.families.restgan.discover import DISCOVER
 if TYPE_CHECKING:
     import dagster as dg
 
-    from evaluation.gate import GateRule
+    from evaluation.evidence import GateRule
     from orchestration.assets.candidates import Opening
     from orchestration.assets.published import Tables
     from orchestration.registry.registry import Served
@@ -62,8 +62,8 @@ def rule(settings: "Settings") -> "GateRule":
     A classifier sees whether a picture is of black pants, not whether it is a good picture. So the scores may refuse a
     candidate, and only a round by the house's own plan promotes it.
     """
+    from evaluation.evidence import METRICS, GateRule
     from evaluation.floors import MAJORITY
-    from evaluation.gate import METRICS, GateRule
     from evaluation.preference_plan import PreferencePlan
     from evaluation.verdict_gate import VERDICT
 

@@ -17,7 +17,7 @@ from evaluation.gate import GateRule
 from evaluation.preference_plan import PreferencePlan
 from infra.local.label_studio import ensure_account
 from labeling.review.label_studio import LabelStudio
-from labeling.review.label_studio_accounts import AnnotatorExists
+from labeling.review.label_studio.accounts import AnnotatorExists, Credentials
 from labeling.review.rounds import opening
 from labeling.review.rounds.annotators import ScriptedAnnotator
 from labeling.review.rounds.contest import Contest
@@ -31,7 +31,7 @@ from orchestration.registry.ledger import open_ledger
 from orchestration.registry.promotion import promote
 from orchestration.runtime import label_studio as server
 from tests.labeling.review import rounds_for_tests as drawn
-from tests.labeling.review.test_label_studio_connection import Server
+from tests.labeling.review.label_studio.faulty_server import FaultyServer
 from tests.orchestration.paper_registry import PaperRegistry
 from tests.orchestration.paper_reviews import as_held
 from tests.orchestration.registering import evidence_of
@@ -119,7 +119,7 @@ def test_a_token_that_is_refused_is_told_and_nothing_changes(
     settings, ledger, capsys, monkeypatch, tmp_path, command, token
 ):
     (tmp_path / "token").write_text(f"{token}\n")
-    strict = Server()
+    strict = FaultyServer()
     strict.answer = lambda number: (401, {}, '{"detail": "Token is invalid or expired."}')
     monkeypatch.setenv("SELVEDGE_LABEL_STUDIO", strict.url)
     monkeypatch.setenv("SELVEDGE_LABEL_STUDIO_TOKEN_FILE", str(tmp_path / "token"))
@@ -216,19 +216,27 @@ def test_an_empty_test_split_is_refused(settings):
     assert not settings.objects().exists()
 
 
+class Team:
+    """The accounts of a team's server."""
+
+    def __init__(self) -> None:
+        self.accounts: dict[str, Credentials] = {}
+
+    def create_annotator(self, email: str, password: str | None = None) -> Credentials:
+        if email in self.accounts:
+            raise AnnotatorExists(f"an annotator {email} exists already in Label Studio; use another e-mail.")
+        self.accounts[email] = Credentials(len(self.accounts), email, password or "drawn by the server", "a" * 40)
+        return self.accounts[email]
+
+    def sign_in(self, email: str, password: str) -> Credentials:
+        if email not in self.accounts or self.accounts[email].password != password:
+            raise SelvedgeError(f"Label Studio does not know {email} with this password; correct one of them.")
+        return self.accounts[email]
+
+
 def test_an_e_mail_that_has_an_account_is_told_and_a_password_that_opens_nothing_is_not_kept(
     settings, capsys, monkeypatch
 ):
-    class Team:
-        def __init__(self) -> None:
-            self.known: set[str] = set()
-
-        def create_annotator(self, email: str, password: str) -> SimpleNamespace:
-            if email in self.known:
-                raise AnnotatorExists(f"an annotator {email} exists already in Label Studio; use another e-mail.")
-            self.known.add(email)
-            return SimpleNamespace(email=email)
-
     team = Team()
     monkeypatch.setattr(server, "connect", lambda settings: team)
     assert run(["review", "annotator", "add", "anna@shop.example"]) == 0
@@ -237,7 +245,7 @@ def test_an_e_mail_that_has_an_account_is_told_and_a_password_that_opens_nothing
     capsys.readouterr()
     assert "anna@shop.example exists already" in told(capsys, "annotator add anna@shop.example")
     assert json.loads(place.read_text())["password"] == password
-    team.known.add("ben@shop.example")  # by a colleague, at another machine
+    team.create_annotator("ben@shop.example")  # by a colleague, at another machine
     assert "ben@shop.example exists already" in told(capsys, "annotator add ben@shop.example")
     assert sorted(one.name for one in place.parent.iterdir()) == [place.name]
 

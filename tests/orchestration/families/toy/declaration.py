@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from evaluation.gate import Evidence, GateRule, metrics_evidence
+from evaluation.evidence import Evidence, GateRule, metrics_evidence
 from orchestration.assets.candidates import Opening
 from orchestration.families.contract import (
     Contenders,

@@ -1,6 +1,6 @@
-"""What Label Studio tells, as plain records on the server's own clock.
+"""What Label Studio answers, as plain records on the server's own clock.
 
-Belongs here: the records and how they are read from its JSON. Not here: asking for them (label_studio.py).
+Belongs here: the records and how they are read from its JSON. Not here: asking for them (client.py).
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ class Ping:
 class Annotation:
     """One annotation as the server has it, on the server's clock.
 
-    task_key is None for a task that carries none of our keys. choices and reasons are as chosen on the page; a result
+    task_key is None for a task that carries none of our keys. choices and reasons are those of the page; a result
     that was not made on the page may have any number of them.
     """
 
@@ -69,32 +69,39 @@ class Task:
     data: Mapping[str, Any]
 
 
-def key_of(task: Mapping[str, Any]) -> str | None:
-    """The key a task carries; None for one that is not ours."""
-    key = (task.get("meta") or {}).get("key") or (task.get("data") or {}).get("key")
-    return key if isinstance(key, str) else None
+def key_of(meta: Any, data: Any) -> str | None:
+    """The key a task carries, from its `meta` or its `data`; None for a task that is not ours."""
+    for fields in (meta, data):
+        key = fields.get("key") if isinstance(fields, Mapping) else None
+        if key:
+            return key if isinstance(key, str) else None
+    return None
 
 
-def annotation_of(one: Mapping[str, Any], task: Mapping[str, Any], raters: Mapping[int, str]) -> Annotation:
-    """An annotation of a page of tasks. raters: e-mails by user id."""
-    chosen: dict[str, list[str]] = {}
-    for region in one["result"] if isinstance(one["result"], list) else []:
+def annotation_of(annotation: Mapping[str, Any], task_id: int, task_key: str | None, rater: str) -> Annotation:
+    """An annotation of a page of tasks. rater: the author's e-mail."""
+    choices: dict[str, list[str]] = {}
+    for region in annotation["result"] if isinstance(annotation["result"], list) else []:
         if isinstance(region, Mapping) and isinstance(region.get("value"), Mapping):
             values = region["value"].get("choices")
             if isinstance(values, list):
-                chosen.setdefault(str(region.get("from_name")), []).extend(str(value) for value in values)
-    rater = int(one["completed_by"] or 0)
+                choices.setdefault(str(region.get("from_name")), []).extend(str(value) for value in values)
     return Annotation(
-        int(one["id"]),
-        int(task["id"]),
-        key_of(task),
+        int(annotation["id"]),
+        task_id,
+        task_key,
+        author_of(annotation),
         rater,
-        raters.get(rater, ""),
-        None if one["updated_by"] is None else int(one["updated_by"]),
-        tuple(chosen.get("choice", ())),
-        tuple(chosen.get("reasons", ())),
-        None if one["lead_time"] is None else float(one["lead_time"]),
-        datetime.fromisoformat(one["created_at"]),
-        datetime.fromisoformat(one["updated_at"]),
-        bool(one["was_cancelled"]),
+        None if annotation["updated_by"] is None else int(annotation["updated_by"]),
+        tuple(choices.get("choice", ())),
+        tuple(choices.get("reasons", ())),
+        None if annotation["lead_time"] is None else float(annotation["lead_time"]),
+        datetime.fromisoformat(annotation["created_at"]),
+        datetime.fromisoformat(annotation["updated_at"]),
+        bool(annotation["was_cancelled"]),
     )
+
+
+def author_of(annotation: Mapping[str, Any]) -> int:
+    """The user id of who made an annotation, as the client that sent it says; 0 when the account was deleted."""
+    return int(annotation["completed_by"] or 0)
