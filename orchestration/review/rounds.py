@@ -26,7 +26,7 @@ from orchestration.review.comparison import kept_plan, round_folder
 if TYPE_CHECKING:
     import pandas as pd
 
-    from evaluation.preference import Verdict as Judgement
+    from evaluation.preference import Judgement
     from labeling.review.ballots import SyncReport
     from labeling.review.label_studio import LabelStudio
     from labeling.review.ledger import Ledger
