@@ -139,8 +139,8 @@ class Links:
 
     def join(self, first: int, second: int) -> None:
         """Puts two rows, and all that is with them, in one group."""
-        one, other = self.root(first), self.root(second)
-        self._parent[max(one, other)] = min(one, other)
+        left, right = self.root(first), self.root(second)
+        self._parent[max(left, right)] = min(left, right)
 
 
 def _words(text: str) -> list[str]:

@@ -88,8 +88,8 @@ class Evidence:
         return frozenset(self.others) | ({METRICS} if self.scores else frozenset())
 
     def figure(self, subject: str, attribute: str, metric: str) -> Score | None:
-        found = (s for s in self.scores if (s.subject, s.attribute, s.metric) == (subject, attribute, metric))
-        return next(found, None)
+        matches = (s for s in self.scores if (s.subject, s.attribute, s.metric) == (subject, attribute, metric))
+        return next(matches, None)
 
     def attributes(self, subject: str, metric: str) -> set[str]:
         """The attributes a subject has a row for, the mean not among them."""
@@ -126,8 +126,10 @@ class Evidence:
             content = dict(document["content"])
             if document["sha256"] != json_sha256(content, allow_nan=False):
                 raise SelvedgeError("the evidence was changed after it was written; score the candidate again.")
-            if (found := content.pop("format")) != FORMAT:
-                raise SelvedgeError(f"the evidence has format {found}, this version reads {FORMAT}; score again.")
+            if (stored_format := content.pop("format")) != FORMAT:
+                raise SelvedgeError(
+                    f"the evidence has format {stored_format}, this version reads {FORMAT}; score again."
+                )
             scores = tuple(map(_score, content.pop("scores")))
             return cls(**content, scores=scores)
         except (ValueError, KeyError, TypeError, AttributeError) as error:

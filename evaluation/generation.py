@@ -105,9 +105,9 @@ def kernel_distance(real: ArrayLike, generated: ArrayLike) -> float:
     return _squared_discrepancy(first, second)
 
 
-def kernel_rows(some: Floats, others: Floats) -> Floats:
+def kernel_rows(left: Floats, right: Floats) -> Floats:
     """(a, b) float64 kernel values of (a, d) with (b, d) features."""
-    return np.asarray((some @ others.T / some.shape[1] + 1.0) ** 3)
+    return np.asarray((left @ right.T / left.shape[1] + 1.0) ** 3)
 
 
 def inception_score(probabilities: ArrayLike) -> float:
@@ -229,10 +229,10 @@ def _squared_discrepancy(real: Floats, generated: Floats) -> float:
     return within / pairs - 2.0 * _kernel_sum(real, generated) / len(real) ** 2
 
 
-def _kernel_sum(some: Floats, others: Floats) -> float:
-    starts = range(0, len(some), ROWS_AT_ONCE)
-    return float(sum(kernel_rows(some[start : start + ROWS_AT_ONCE], others).sum() for start in starts))
+def _kernel_sum(left: Floats, right: Floats) -> float:
+    starts = range(0, len(left), ROWS_AT_ONCE)
+    return float(sum(kernel_rows(left[start : start + ROWS_AT_ONCE], right).sum() for start in starts))
 
 
-def _kernel_diagonal(some: Floats) -> float:
-    return float((((some**2).sum(axis=1) / some.shape[1] + 1.0) ** 3).sum())
+def _kernel_diagonal(side: Floats) -> float:
+    return float((((side**2).sum(axis=1) / side.shape[1] + 1.0) ** 3).sum())

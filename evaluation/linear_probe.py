@@ -7,9 +7,9 @@ Features of thousands of dimensions are first reduced to their leading principal
 what remains is a small convex problem for each attribute and each strength of the L2 penalty, each started from the
 one before. The strength is chosen by macro-F1 on the validation rows.
 
-Written out, not scikit-learn's LogisticRegression: that stops at another point of the same loss, which turned a near tie
-between two strengths at the demo's size (5 of 2,094 answers, mean macro-F1 0.826 to 0.822). The ceilings that were
-published stay as they are; a test holds both to each other at convergence.
+Written out, not scikit-learn's LogisticRegression: that stops at another point of the same loss, which turned a near
+tie between two strengths at the size of the demo (5 of 2,094 answers, mean macro-F1 0.826 to 0.822). The ceilings that
+were published stay as they are; a test holds both to each other at convergence.
 """
 
 from collections.abc import Sequence

@@ -96,8 +96,10 @@ class PreferencePlan:
             content = dict(document["content"])
             if document["sha256"] != json_sha256(content, allow_nan=False):
                 raise SelvedgeError("the plan was changed after it was registered; the round is void, open another.")
-            if (found := content.pop("format")) != FORMAT:
-                raise SelvedgeError(f"the plan has format {found}, this version reads {FORMAT}; open another round.")
+            if (stored_format := content.pop("format")) != FORMAT:
+                raise SelvedgeError(
+                    f"the plan has format {stored_format}, this version reads {FORMAT}; open another round."
+                )
             return cls(**content)
         except (ValueError, KeyError, TypeError) as error:
             raise SelvedgeError(f"this is no plan of a round ({error}); open another round.") from error

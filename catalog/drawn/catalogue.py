@@ -135,7 +135,11 @@ def draw_catalogue(
 def _ids(products: int, seed: int, style: str, first_id: int, articles: Collection[str]) -> Sequence[int]:
     if not articles:
         return range(first_id, first_id + products)
-    fit = (one for one in itertools.count(first_id) if sample_spec(seed, one, style).article_type in articles)
+    fit = (
+        product_id
+        for product_id in itertools.count(first_id)
+        if sample_spec(seed, product_id, style).article_type in articles
+    )
     return tuple(itertools.islice(fit, products))
 
 

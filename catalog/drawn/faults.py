@@ -140,8 +140,8 @@ def plan_faults(ids: Sequence[int], seed: int) -> Plan:
         raise SelvedgeError(
             f"faults need at least {len(wanted)} products, not {len(ids)}; draw more or leave faults out."
         )
-    chosen = generator(seed, "faults").permutation(np.asarray(ids))[: len(wanted)]
-    pairs = list(zip((int(product_id) for product_id in chosen), wanted, strict=True))
+    damaged = generator(seed, "faults").permutation(np.asarray(ids))[: len(wanted)]
+    pairs = list(zip((int(product_id) for product_id in damaged), wanted, strict=True))
     return Plan(
         {product_id: fault for product_id, fault in pairs if fault in _ON_FILES},
         {product_id: fault for product_id, fault in pairs if fault in _ON_ROWS},

@@ -316,18 +316,18 @@ def _paint_lines(scene: WorldScene, canvas: skia.Canvas, regions: skia.Canvas, r
     region.setStyle(skia.Paint.kStroke_Style)
     region.setStrokeWidth(max(width, 0.02))
     for index in range(f["count"]):
-        place = (index + 0.7) / (f["count"] + 0.4)
+        height = (index + 0.7) / (f["count"] + 0.4)
         angle = {"across": 0.0, "up and down": 90.0, "slanting": 40.0}.get(f["way"], float(rng.uniform(0, 180)))
         for surface, ink in ((canvas, paint), (regions, region)):
             surface.save()
             surface.rotate(angle, 0.5, 0.5)
             if f["stroke"] == "curvy":
-                surface.drawPath(_wave(0.15, 0.8, place, 0.16), ink)
+                surface.drawPath(_wave(0.15, 0.8, height, 0.16), ink)
             else:
-                surface.drawLine(0.15, place, 0.85, place, ink)
+                surface.drawLine(0.15, height, 0.85, height, ink)
             if f["ends"] == "arrow":
-                surface.drawLine(0.85, place, 0.79, place - 0.04, ink)
-                surface.drawLine(0.85, place, 0.79, place + 0.04, ink)
+                surface.drawLine(0.85, height, 0.79, height - 0.04, ink)
+                surface.drawLine(0.85, height, 0.79, height + 0.04, ink)
             surface.restore()
 
 

@@ -106,10 +106,10 @@ def test_near_pairs_are_exactly_those_of_a_plain_loop(rows: int, seed: int, shar
         and (new[i] or new[j])
         and (int(hashes[i], 16) ^ int(hashes[j], 16)).bit_count() <= DHASH_THRESHOLD
     }
-    found = list(near_pairs(as_frame(table), new))
-    assert {frozenset(pair) for pair in found} == expected
-    assert len(found) == len(expected)  # each pair once
-    assert all(new[first] for first, _ in found)
+    pairs = list(near_pairs(as_frame(table), new))
+    assert {frozenset(pair) for pair in pairs} == expected
+    assert len(pairs) == len(expected)  # each pair once
+    assert all(new[first] for first, _ in pairs)
 
 
 @given(st.integers(1, 30), st.lists(st.tuples(st.integers(0, 29), st.integers(0, 29)), max_size=40))

@@ -77,24 +77,24 @@ def test_gaussians_of_known_moments_have_the_known_distance():
     rng = np.random.default_rng(4)
     a, b = (m @ m.T + 0.1 * np.eye(5) for m in rng.standard_normal((2, 5, 5)))
     expected = np.trace(a) + np.trace(b) - 2 * np.trace(sqrtm(a @ b).real)
-    found = generation.frechet_distance(exactly(np.zeros(5), a), exactly(np.zeros(5), b, seed=1))
-    assert found == pytest.approx(expected, rel=1e-7)
+    measured = generation.frechet_distance(exactly(np.zeros(5), a), exactly(np.zeros(5), b, seed=1))
+    assert measured == pytest.approx(expected, rel=1e-7)
 
 
 def test_nearly_singular_covariances_give_a_real_distance():
     flat = np.repeat(drawn(100, 2, 1), 10, axis=1)
     other = np.repeat(drawn(100, 2, 2), 10, axis=1)
-    found = generation.frechet_distance(flat, other)
-    assert found == pytest.approx(10 * generation.frechet_distance(flat[:, ::10], other[:, ::10]), rel=1e-4)
+    measured = generation.frechet_distance(flat, other)
+    assert measured == pytest.approx(10 * generation.frechet_distance(flat[:, ::10], other[:, ::10]), rel=1e-4)
 
 
 @pytest.mark.parametrize(("pictures", "share"), [(100, 0.34), (200, 0.17), (500, 0.070), (1000, 0.034)])
 def test_the_bias_of_the_frechet_distance_falls_with_the_number_of_pictures(pictures, share):
-    found = [
+    measured = [
         generation.frechet_distance(*np.random.default_rng([pictures, seed]).standard_normal((2, pictures, 64))) / 64
         for seed in range(4)
     ]
-    assert np.mean(found) == pytest.approx(share, rel=0.06)
+    assert np.mean(measured) == pytest.approx(share, rel=0.06)
 
 
 def test_the_kernel_distance_of_one_distribution_is_0_on_average():
@@ -107,27 +107,27 @@ def test_the_kernel_distance_of_one_distribution_is_0_on_average():
 
 def test_the_kernel_distance_is_the_sum_over_pairs_that_it_says(monkeypatch):
     monkeypatch.setattr(generation, "ROWS_AT_ONCE", 4)
-    some, others = drawn(9, 3, 1), drawn(9, 3, 2)
+    left, right = drawn(9, 3, 1), drawn(9, 3, 2)
     k = lambda a, b: (a @ b / 3 + 1) ** 3  # noqa: E731
-    within = sum(k(s[i], s[j]) for s in (some, others) for i in range(9) for j in range(9) if i != j) / 72
-    between = sum(k(a, b) for a in some for b in others) / 81
-    assert generation.kernel_distance(some, others) == pytest.approx(within - 2 * between)
+    within = sum(k(s[i], s[j]) for s in (left, right) for i in range(9) for j in range(9) if i != j) / 72
+    between = sum(k(a, b) for a in left for b in right) / 81
+    assert generation.kernel_distance(left, right) == pytest.approx(within - 2 * between)
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 6), st.integers(8, 30), st.floats(0.1, 10))
 def test_distances_are_symmetric_and_blind_to_the_order_of_pictures(seed, d, n, scale):
     rng = np.random.default_rng(seed)
-    some, others = rng.standard_normal((2, n, d)) * scale
+    left, right = rng.standard_normal((2, n, d)) * scale
     mixed = rng.permutation(n)
     for measure in (generation.frechet_distance, generation.kernel_distance):
-        found = measure(some, others)
+        measured = measure(left, right)
         tolerance = {"rel": 1e-6, "abs": 1e-7 * max(1, scale**6)}
-        assert measure(others, some) == pytest.approx(found, **tolerance)
-        assert measure(some[mixed], others) == pytest.approx(found, **tolerance)
-    assert generation.frechet_distance(some, others) >= 0
-    assert generation.frechet_distance(some, some[mixed]) == pytest.approx(0, abs=1e-6 * scale**2)
-    assert generation.frechet_distance(some, some + 3.0) == pytest.approx(9 * d, rel=1e-6)
+        assert measure(right, left) == pytest.approx(measured, **tolerance)
+        assert measure(left[mixed], right) == pytest.approx(measured, **tolerance)
+    assert generation.frechet_distance(left, right) >= 0
+    assert generation.frechet_distance(left, left[mixed]) == pytest.approx(0, abs=1e-6 * scale**2)
+    assert generation.frechet_distance(left, left + 3.0) == pytest.approx(9 * d, rel=1e-6)
 
 
 @pytest.mark.parametrize("classes", [2, 3, 11])
@@ -153,16 +153,16 @@ def test_the_inception_score_depends_on_confidence_and_number_as_the_books_say()
 def test_the_inception_score_lies_between_1_and_the_number_of_classes(seed, classes, n):
     rng = np.random.default_rng(seed)
     table = rng.dirichlet(np.full(classes, 0.3), n)
-    found = generation.inception_score(table)
-    assert 1 - 1e-9 <= found <= classes + 1e-9
-    assert generation.inception_score(table[rng.permutation(n)]) == pytest.approx(found)
+    measured = generation.inception_score(table)
+    assert 1 - 1e-9 <= measured <= classes + 1e-9
+    assert generation.inception_score(table[rng.permutation(n)]) == pytest.approx(measured)
 
 
 def test_accuracy_counts_only_what_the_prompt_asks_for():
     probabilities = {"type": np.eye(3)[[0, 1, 2, 0]], "colour": np.eye(2)[[0, 0, 1, 1]]}
     wanted = np.array([[0, -1], [1, 1], [0, 1], [-1, -1]])
-    found = generation.attribute_accuracy(probabilities, wanted)
-    assert found == pytest.approx({"type": 2 / 3, "colour": 1 / 2, "all": 3 / 5})
+    measured = generation.attribute_accuracy(probabilities, wanted)
+    assert measured == pytest.approx({"type": 2 / 3, "colour": 1 / 2, "all": 3 / 5})
     nothing = generation.attribute_accuracy(probabilities, np.full((4, 2), -1))
     assert all(np.isnan(value) for value in nothing.values())
 

@@ -36,14 +36,14 @@ def score_one(subject: str, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def figure(scores: pd.DataFrame, subject: str, attribute: str, metric: str, part: str = ALL) -> pd.Series:
-    chosen = scores[
+    matches = scores[
         (scores["subject"] == subject)
         & (scores["attribute"] == attribute)
         & (scores["metric"] == metric)
         & (scores["slice"] == part)
     ]
-    assert len(chosen) == 1, (subject, attribute, metric, part)
-    return chosen.iloc[0]
+    assert len(matches) == 1, (subject, attribute, metric, part)
+    return matches.iloc[0]
 
 
 def test_the_table_fits_its_contract_and_holds_every_figure_once():
@@ -60,8 +60,8 @@ def test_the_table_fits_its_contract_and_holds_every_figure_once():
                 "oov_rate",
                 "coverage_at_risk_0.05",
             ):
-                found = figure(SCORES, subject, attribute, metric)
-                assert found["low"] <= found["value"] <= found["high"]
+                row = figure(SCORES, subject, attribute, metric)
+                assert row["low"] <= row["value"] <= row["high"]
     assert figure(SCORES, "candidate", "fit", "macro_f1")["support"] == 300
     assert figure(SCORES, "candidate", MEAN, "macro_f1")["support"] == 900
 
@@ -78,9 +78,9 @@ def test_figures_are_those_of_the_metrics():
         (kept["truth"] != kept["value"]).mean()
     )
     men = fit[fit["gender"] == "Men"]
-    found = figure(SCORES, "candidate", "fit", "macro_f1", "gender=Men")
-    assert found["value"] == pytest.approx(classification.macro_f1(men["truth"], men["value"]))
-    assert found["support"] == len(men)
+    row = figure(SCORES, "candidate", "fit", "macro_f1", "gender=Men")
+    assert row["value"] == pytest.approx(classification.macro_f1(men["truth"], men["value"]))
+    assert row["support"] == len(men)
     means = [figure(SCORES, "candidate", name, "aurc")["value"] for name in VOCABULARY]
     assert figure(SCORES, "candidate", MEAN, "aurc")["value"] == pytest.approx(np.mean(means))
 
@@ -90,8 +90,8 @@ def test_differences_are_to_the_best_floor_of_each_attribute():
     table = f1.pivot(index="attribute", columns="subject", values="value")
     best = table[[name for name in table if name.startswith("floor:")]].max(axis=1)
     for attribute in VOCABULARY:
-        found = figure(SCORES, "candidate", attribute, "macro_f1_minus_floor")
-        assert found["value"] == pytest.approx(table.at[attribute, "candidate"] - best[attribute])
+        row = figure(SCORES, "candidate", attribute, "macro_f1_minus_floor")
+        assert row["value"] == pytest.approx(table.at[attribute, "candidate"] - best[attribute])
     mean = figure(SCORES, "candidate", MEAN, "macro_f1_minus_floor")
     assert mean["value"] == pytest.approx((table["candidate"] - best)[list(VOCABULARY)].mean())
     versus = figure(SCORES, "candidate", MEAN, "macro_f1_minus_champion")

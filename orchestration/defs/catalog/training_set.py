@@ -46,7 +46,7 @@ def splits(context: dg.AssetExecutionContext, tables: Tables) -> dg.MaterializeR
     for number, drop in enumerate(drops, start=1):
         if drop not in known or number == len(drops):
             assigned = assign_splits(
-                tables.read_all(context.instance, "catalog/products", drops[:number]), known=assigned
+                tables.read_all(context.instance, "catalog/products", drops[:number]), earlier=assigned
             )
     summary = split_summary(assigned)
     return tables.publish(
