@@ -101,28 +101,26 @@ def prepare(tables: Tables, settings: CandidateSettings, folder: Path, reporter:
             missing.
     """
     bottoms = build_bottoms(tables, **made_with(settings), reporter=reporter)
-    place = folder / PREPARED_BOTTOMS
-    if not place.exists() or read_bottoms(place).digest != bottoms.digest:
-        write_bottoms(bottoms, place)
+    file = folder / PREPARED_BOTTOMS
+    if not file.exists() or read_bottoms(file).digest != bottoms.digest:
+        write_bottoms(bottoms, file)
     return Prepared(bottoms, prepare_judge(bottoms, settings, folder / JUDGE_FILE, reporter))
 
 
-def prepare_judge(
-    bottoms: Bottoms, settings: CandidateSettings, place: Path, reporter: Reporter | None = None
-) -> Judge:
+def prepare_judge(bottoms: Bottoms, settings: CandidateSettings, file: Path, reporter: Reporter | None = None) -> Judge:
     """The judge of these bottoms: the one in the file `place`, else a new one.
 
     Raises:
         SelvedgeError: as for `train_judge`, or the base is missing.
     """
-    if place.exists() and (kept := load_judge(place)).data == bottoms.digest:
+    if file.exists() and (kept := load_judge(file)).data == bottoms.digest:
         return kept
     start, colours = None, None
     if settings.base != NO_BASE:
         folder = base_folder(settings.base)
         start, colours = load_judge(folder / JUDGE_FILE), load_artefact(folder).colours
     judge = train_judge(bottoms, settings.judge, reporter, start, colours)
-    save_judge(judge, place)
+    save_judge(judge, file)
     return judge
 
 

@@ -141,15 +141,15 @@ def examine(judge: Judge, bottoms: Bottoms, learnt: Bottoms) -> dict[str, Exam]:
     Args:
         bottoms: those it is examined on. learnt: those that say which class is the commonest.
     """
-    found, figures = judge.probabilities(bottoms.pictures), {}
+    answers, figures = judge.probabilities(bottoms.pictures), {}
     for column, name in enumerate(ATTRIBUTES):
         rows = np.flatnonzero(bottoms.labels[:, column] >= 0)
-        truth, table = bottoms.labels[rows, column], found[name][rows]
+        truth, table = bottoms.labels[rows, column], answers[name][rows]
         right = table.argmax(axis=1) == truth
         groups = bottoms.rows["group_id"].iloc[rows]
         bounds = interval(float(right.mean()), resampled_mean(right, GroupResamples(groups).row_weights(groups)))
-        known = learnt.labels[:, column]
-        commonest = np.bincount(known[known >= 0]).argmax()
+        learnt_labels = learnt.labels[:, column]
+        commonest = np.bincount(learnt_labels[learnt_labels >= 0]).argmax()
         error = expected_calibration_error(np.clip(table.max(axis=1), 0.0, 1.0), right)
         figures[name] = Exam(
             accuracy=float(right.mean()),
@@ -240,10 +240,10 @@ def _temperatures(judge: Judge, slice_: Bottoms) -> dict[str, float]:
     A slice without a mistake would be fitted best by certainty of everything, of generated pictures too; there the
     least sure answer is counted once more, as if it had been wrong.
     """
-    found, fitted = judge.probabilities(slice_.pictures), {}
+    answers, fitted = judge.probabilities(slice_.pictures), {}
     for column, name in enumerate(ATTRIBUTES):
         rows = np.flatnonzero(slice_.labels[:, column] >= 0)
-        logs = np.log(np.maximum(found[name][rows], LEAST))
+        logs = np.log(np.maximum(answers[name][rows], LEAST))
         truth = slice_.labels[rows, column]
         if (logs.argmax(axis=1) == truth).all():
             unsure = logs[logs.max(axis=1).argmin()]
@@ -256,8 +256,8 @@ def _slices(own: Bottoms, settings: JudgeSettings) -> tuple[NDArray[np.int64], N
     """Rows to learn from and rows to calibrate on; no group is in both."""
     groups, number = np.unique(own.rows["group_id"].to_numpy(dtype=object).astype(str), return_inverse=True)
     order = np.random.default_rng(settings.seed).permutation(len(groups))
-    chosen = order[: round(settings.calibration_share * len(groups))]
-    in_slice = np.isin(number, chosen)
+    calibration = order[: round(settings.calibration_share * len(groups))]
+    in_slice = np.isin(number, calibration)
     return np.flatnonzero(~in_slice), np.flatnonzero(in_slice)
 
 

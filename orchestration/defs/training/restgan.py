@@ -61,7 +61,7 @@ def color_table(
             "question_set": dataset.question_set,
             "made_of": made_of(context.instance, tables, dataset.drops),
             "digest": colours.digest,
-            "bottoms": len(coloured.chosen),
+            "bottoms": len(coloured.rows),
             "clusters": len(colours),
             "CIEDE2000": dict(colours.figures),
             "table": image(picture_of_table(colours, names, coloured.cut.colours[learnt]), "colour table"),
