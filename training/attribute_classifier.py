@@ -66,7 +66,7 @@ class ClassifierSettings:
 
 
 @dataclass
-class Trained:
+class TrainedClassifier:
     """A finished run. history: one entry an epoch with train/loss and validation/macro_f1; validation_macro_f1: of the
     weights kept, mean over attributes; seconds: of this process, a resumed run counts only its own."""
 
@@ -96,7 +96,7 @@ def train_attribute_classifier(
     given: Mapping[str, Sequence[str | None]] | None = None,
     out: Path | None = None,
     reporter: Reporter | None = None,
-) -> Trained:
+) -> TrainedClassifier:
     """Train on some of the pictures, keep the weights that are best on others.
 
     Args:
@@ -242,10 +242,10 @@ class _ClassifierRun(TrainingRun):
         for name, buffer in self.model.named_buffers():
             buffer.copy_(tensors[f"buffer/{name}"])
 
-    def finish(self) -> Trained:
+    def finish(self) -> TrainedClassifier:
         self.model.load_state_dict(self.kept)
         self.model.eval()
-        return Trained(self.model, self.best, self.step, time.monotonic() - self.began, self.history)
+        return TrainedClassifier(self.model, self.best, self.step, time.monotonic() - self.began, self.history)
 
 
 def masked_loss(model: AttributeClassifier, logits: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:

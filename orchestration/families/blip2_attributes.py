@@ -56,11 +56,11 @@ def train(job: CandidateJob) -> Trained:
     from evaluation.plots import learning_curves
     from orchestration.tracking import Reporters
     from training.blip2.candidate import train_candidate
-    from training.blip2.settings import CandidateSettings
+    from training.blip2.settings import Blip2CandidateSettings
     from training.settings import settings_from
 
     opened = job.opening
-    settings = settings_from(CandidateSettings, opened.settings, f"the opening of {job.candidate}")
+    settings = settings_from(Blip2CandidateSettings, opened.settings, f"the opening of {job.candidate}")
     settings = replace(
         settings,
         base=opened.dataset["base"],

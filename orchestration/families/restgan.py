@@ -54,13 +54,13 @@ def train(job: CandidateJob) -> Trained:
     """The base continued on the training part; registers the result. Goes on where a killed run stopped."""
     from evaluation.plots import learning_curves
     from orchestration.tracking import Reporters
-    from training.restgan.candidate import CandidateSettings, at_device, train_candidate
+    from training.restgan.candidate import RestganCandidateSettings, at_device, train_candidate
     from training.settings import settings_from
 
     opened = job.opening
     values = {**opened.settings, "base": opened.dataset["base"]}
     settings = at_device(
-        settings_from(CandidateSettings, values, f"the opening of {job.candidate}"), job.settings.threads
+        settings_from(RestganCandidateSettings, values, f"the opening of {job.candidate}"), job.settings.threads
     )
     prepared = read_prepared(opened)
     with job.models.tracked(job.context, NAME, opened.dataset_sha256) as run:

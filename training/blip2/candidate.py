@@ -26,7 +26,7 @@ from training.blip2.calibration import Calibration, fit_calibration
 from training.blip2.continuation import continue_base
 from training.blip2.features import FeatureStore, compute_features
 from training.blip2.lora import LoraResult, train_lora
-from training.blip2.settings import CandidateSettings
+from training.blip2.settings import Blip2CandidateSettings
 from training.catalogue import CatalogueTables
 from training.reporting import Reporter
 
@@ -69,7 +69,7 @@ class CandidateResult:
 
 
 def train_candidate(
-    tables: CatalogueTables, settings: CandidateSettings, features_root: Path, out: Path, reporter: Reporter
+    tables: CatalogueTables, settings: Blip2CandidateSettings, features_root: Path, out: Path, reporter: Reporter
 ) -> CandidateResult:
     """Train, check, calibrate and save a candidate of the family `blip2-attributes`.
 
@@ -126,7 +126,7 @@ def train_candidate(
     )
 
 
-def prepare_base(tables: CatalogueTables, settings: CandidateSettings, out: Path, reporter: Reporter) -> Base:
+def prepare_base(tables: CatalogueTables, settings: Blip2CandidateSettings, out: Path, reporter: Reporter) -> Base:
     """The base to adapt: as named in the settings, continued on the coarse columns where that is wanted."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     base = load_base(settings.base, device=device)
@@ -153,7 +153,7 @@ def _choose(
     schema: AttributeSchema,
     pairs: pd.DataFrame,
     store: FeatureStore,
-    settings: CandidateSettings,
+    settings: Blip2CandidateSettings,
     adapter: Path,
 ) -> _Choice:
     """Answer all of validation with adapter and with merged weights; take the better decoding, calibrate it."""

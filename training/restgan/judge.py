@@ -53,7 +53,7 @@ class Exam:
     temperature: float
 
 
-class Judge:
+class AttributeJudge:
     """A finished judge: pictures in, class probabilities and features out.
 
     Attributes:
@@ -129,7 +129,7 @@ class Judge:
         return {"format": str(FORMAT), "data": self.data, **described}
 
 
-def save_judge(judge: Judge, path: Path | str) -> None:
+def save_judge(judge: AttributeJudge, path: Path | str) -> None:
     """Write the judge as one safetensors file: weights, classes, temperatures, exam, digests.
 
     Raises:
@@ -138,7 +138,7 @@ def save_judge(judge: Judge, path: Path | str) -> None:
     publish_bytes(save(judge._tensors(), judge._header() | {"digest": judge.digest}), path)
 
 
-def load_judge(path: Path | str, device: str = "cpu") -> Judge:
+def load_judge(path: Path | str, device: str = "cpu") -> AttributeJudge:
     """The judge that `save_judge` wrote.
 
     Raises:
@@ -160,7 +160,7 @@ def load_judge(path: Path | str, device: str = "cpu") -> Judge:
     network.load_state_dict(tensors)
     network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     exam = {name: Exam(**figures) for name, figures in json.loads(header["exam"]).items()}
-    judge = Judge(network, json.loads(header["temperatures"]), exam, header["data"])
+    judge = AttributeJudge(network, json.loads(header["temperatures"]), exam, header["data"])
     judge.centre, judge.scale = centre, scale
     return judge
 

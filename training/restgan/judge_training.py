@@ -28,7 +28,7 @@ from training.muon import Muon
 from training.reporting import Reporter, Silent
 from training.restgan.colours import ColourTable, nearest_clusters
 from training.restgan.dataset import ATTRIBUTES, GENDERS, TYPES, Bottoms
-from training.restgan.judge import Exam, Judge, resized
+from training.restgan.judge import AttributeJudge, Exam, resized
 from training.temperature import fit_temperature
 
 ARCHITECTURE = "separable"
@@ -81,9 +81,9 @@ def train_judge(
     bottoms: Bottoms,
     settings: JudgeSettings | None = None,
     reporter: Reporter | None = None,
-    start: Judge | None = None,
+    start: AttributeJudge | None = None,
     start_colours: ColourTable | None = None,
-) -> Judge:
+) -> AttributeJudge:
     """Train on part judge, calibrate on a slice of it, examine on part test.
 
     Args:
@@ -112,7 +112,7 @@ def train_judge(
     network.train()
     _JudgeRun(network, resized(learn.pictures, size), _targets(learn.labels), settings, reporter or Silent()).train()
     network.eval()
-    judge = Judge(network, dict.fromkeys(ATTRIBUTES, 1.0), {}, bottoms.digest)
+    judge = AttributeJudge(network, dict.fromkeys(ATTRIBUTES, 1.0), {}, bottoms.digest)
     raw = torch.from_numpy(judge.features(learn.pictures))
     judge.centre, judge.scale = raw.mean(dim=0), raw.var(dim=0).mean().sqrt()
     judge.temperatures = _temperatures(judge, own.take(calibration))
@@ -120,7 +120,7 @@ def train_judge(
     return judge
 
 
-def _begin_from(network: AttributeClassifier, start: Judge, colour_of: NDArray[np.int64]) -> None:
+def _begin_from(network: AttributeClassifier, start: AttributeJudge, colour_of: NDArray[np.int64]) -> None:
     """Copy all layers; a colour's logit begins as that of the nearest colour that the other judge knows."""
     if (network.width, network.architecture) != (start.network.width, start.network.architecture):
         raise SelvedgeError(
@@ -135,7 +135,7 @@ def _begin_from(network: AttributeClassifier, start: Judge, colour_of: NDArray[n
     network.load_state_dict(theirs)
 
 
-def examine(judge: Judge, bottoms: Bottoms, learnt: Bottoms) -> dict[str, Exam]:
+def examine(judge: AttributeJudge, bottoms: Bottoms, learnt: Bottoms) -> dict[str, Exam]:
     """The judge's figures on labelled bottoms.
 
     Args:
@@ -234,7 +234,7 @@ def _targets(labels: NDArray[np.int64]) -> Tensor:
     return torch.from_numpy(np.where(labels < 0, MISSING, labels))
 
 
-def _temperatures(judge: Judge, slice_: Bottoms) -> dict[str, float]:
+def _temperatures(judge: AttributeJudge, slice_: Bottoms) -> dict[str, float]:
     """Temperatures with the least negative log-likelihood of the slice; the judge's own are still 1.
 
     A slice without a mistake would be fitted best by certainty of everything, of generated pictures too; there the

@@ -21,7 +21,7 @@ from training.restgan.batches import Sequences, shuffle
 from training.restgan.colours import difference
 from training.restgan.dataset import ATTRIBUTES, Bottoms
 from training.restgan.garments import foreground, median_colour
-from training.restgan.judge import Judge
+from training.restgan.judge import AttributeJudge
 from training.restgan.sampling import RestganModel
 from training.restgan.words import COLOUR, PAD, UNKNOWN
 
@@ -114,7 +114,7 @@ def put_to_model(queries: Queries, model: RestganModel) -> Queries:
 
 
 def draw_samples(
-    model: RestganModel, judge: Judge, queries: Queries, seed: int = 0, with_changes: bool = True
+    model: RestganModel, judge: AttributeJudge, queries: Queries, seed: int = 0, with_changes: bool = True
 ) -> Arrays:
     """The judge's view of what a model draws.
 
@@ -186,7 +186,9 @@ def garment_colours(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.array([median_colour(picture, foreground(picture)) for picture in pictures], np.float32)
 
 
-def _seen(judge: Judge, pictures: NDArray[np.uint8], name: str, shape: tuple[int, ...], with_colour: bool) -> Arrays:
+def _seen(
+    judge: AttributeJudge, pictures: NDArray[np.uint8], name: str, shape: tuple[int, ...], with_colour: bool
+) -> Arrays:
     table = judge.probabilities(pictures)
     answers = np.stack([table[attribute].argmax(axis=1) for attribute in ATTRIBUTES], axis=1).astype(np.int64)
     arrays: Arrays = {

@@ -11,19 +11,19 @@ from orchestration.cli.by_hand.work import ByHand, Scored, ToCompare, ToScore, c
 if TYPE_CHECKING:
     from orchestration.family import Review
     from orchestration.review.contest import Contest
-    from training.blip2.settings import CandidateSettings
+    from training.blip2.settings import Blip2CandidateSettings
     from training.reporting import Reporter
 
 FEATURES_FOLDER = "features"  # inside the catalogue directory, so that training, scoring and inference share them
 
 
-def settings() -> "type[CandidateSettings]":
-    from training.blip2.settings import CandidateSettings
+def settings() -> "type[Blip2CandidateSettings]":
+    from training.blip2.settings import Blip2CandidateSettings
 
-    return CandidateSettings
+    return Blip2CandidateSettings
 
 
-def train(catalog: Path, chosen: "CandidateSettings", out: Path, reporter: "Reporter") -> dict[str, Any]:
+def train(catalog: Path, chosen: "Blip2CandidateSettings", out: Path, reporter: "Reporter") -> dict[str, Any]:
     """Raises: as for `training.blip2.candidate.train_candidate`; or it is no complete catalogue directory."""
     from training.blip2.candidate import train_candidate
 

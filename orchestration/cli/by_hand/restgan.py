@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from orchestration.family import Review
     from orchestration.review.contest import Contest
     from training.reporting import Reporter
-    from training.restgan.candidate import CandidateSettings
+    from training.restgan.candidate import RestganCandidateSettings
 
 PREPARED_FOLDER = "restgan"  # inside the catalogue directory: data sets and judges, by the settings they were made with
 
 
-def settings() -> "type[CandidateSettings]":
-    from training.restgan.candidate import CandidateSettings
+def settings() -> "type[RestganCandidateSettings]":
+    from training.restgan.candidate import RestganCandidateSettings
 
-    return CandidateSettings
+    return RestganCandidateSettings
 
 
-def train(catalog: Path, chosen: "CandidateSettings", out: Path, reporter: "Reporter") -> dict[str, Any]:
+def train(catalog: Path, chosen: "RestganCandidateSettings", out: Path, reporter: "Reporter") -> dict[str, Any]:
     """Raises: as for `prepare` and `train_candidate` of training/restgan; or it is no complete catalogue directory."""
     from training.restgan.candidate import prepare, train_candidate
     from training.restgan.sampling import load_artefact
@@ -91,7 +91,7 @@ def review() -> "Review":
 BY_HAND = ByHand(settings, train, score, digest, compare, review)
 
 
-def _prepared_in(catalog: Path, chosen: "CandidateSettings") -> Path:
+def _prepared_in(catalog: Path, chosen: "RestganCandidateSettings") -> Path:
     """Where the data set and the judge of these settings are kept; other settings have another place."""
     from training.restgan.candidate import made_with
 
@@ -99,7 +99,7 @@ def _prepared_in(catalog: Path, chosen: "CandidateSettings") -> Path:
     return catalog / PREPARED_FOLDER / hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
-def _base_digest(chosen: "CandidateSettings") -> str:
+def _base_digest(chosen: "RestganCandidateSettings") -> str:
     """The base's, or `none`; asked before minutes of work.
 
     Raises:

@@ -16,7 +16,7 @@ from orchestration.resources import GPU_POOL, Tables, materialised
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
-    from training.blip2.settings import CandidateSettings
+    from training.blip2.settings import Blip2CandidateSettings
 
 OWNERS = ["team:models"]
 CATALOGUE = ("products", "images", "splits", "qa_pairs")
@@ -116,13 +116,17 @@ def blip2_features(
     )
 
 
-def candidate_settings(settings: Settings) -> "CandidateSettings":
+def candidate_settings(settings: Settings) -> "Blip2CandidateSettings":
     """How candidates are trained: the file that the settings name, or the defaults.
 
     Raises:
         SelvedgeError: the file cannot be read, or a setting in it is unknown or of another type.
     """
-    from training.blip2.settings import CandidateSettings
+    from training.blip2.settings import Blip2CandidateSettings
     from training.settings import load_settings
 
-    return load_settings(CandidateSettings, settings.blip2_settings) if settings.blip2_settings else CandidateSettings()
+    return (
+        load_settings(Blip2CandidateSettings, settings.blip2_settings)
+        if settings.blip2_settings
+        else Blip2CandidateSettings()
+    )

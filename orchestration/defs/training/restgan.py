@@ -19,7 +19,7 @@ from orchestration.resources import GPU_POOL, Tables, materialised
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
-    from training.restgan.candidate import CandidateSettings
+    from training.restgan.candidate import RestganCandidateSettings
     from training.restgan.dataset import Coloured
 
 COLOURS, WORDS, JUDGE = "training/color_table", "training/word_sequences", "training/restgan_judge"
@@ -161,17 +161,17 @@ def restgan_judge(
     )
 
 
-def candidate_settings(settings: Settings) -> "CandidateSettings":
+def candidate_settings(settings: Settings) -> "RestganCandidateSettings":
     """How candidates are trained: the file that the settings name, or the defaults.
 
     Raises:
         SelvedgeError: the file cannot be read, or a setting in it is unknown or of another type.
     """
-    from training.restgan.candidate import CandidateSettings
+    from training.restgan.candidate import RestganCandidateSettings
     from training.settings import load_settings
 
     file = settings.restgan_settings
-    return load_settings(CandidateSettings, file) if file else CandidateSettings()
+    return load_settings(RestganCandidateSettings, file) if file else RestganCandidateSettings()
 
 
 def judge_place(bottoms: str) -> Path:
