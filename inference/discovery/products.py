@@ -18,7 +18,7 @@ import pyarrow as pa
 from catalog.errors import SelvedgeError
 from catalog.garments import BOTTOMS, choose_bottoms, cut_garments
 from training.reporting import Reporter
-from training.restgan.judge import Judge
+from training.restgan.judge import AttributeJudge
 
 FORMAT = 1  # of `input_hash`: what a vector depends on beside the judge
 FACTS = ("name", "type", "article_type", "colour", "gender", "brand")
@@ -67,7 +67,7 @@ def find_bottoms(products: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
 def embed_products(
     products: pd.DataFrame,
     images: pd.DataFrame,
-    judge: Judge,
+    judge: AttributeJudge,
     *,
     model_uri: str,
     model_digest: str,
@@ -109,7 +109,7 @@ def _rows(chosen: pd.DataFrame, hashes: list[str], vectors: np.ndarray, model_ur
     return pa.table(columns).select(schema.names).cast(schema)
 
 
-def _input_hash(row: dict[str, object], judge: Judge) -> str:
+def _input_hash(row: dict[str, object], judge: AttributeJudge) -> str:
     # A drawn picture's mask lies beside the delivered file.
     content = [FORMAT, judge.digest, row["sha256"], row["image_uri"], row["article_type"]]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from training.reporting import Reporter
     from training.restgan.candidate import Prepared
     from training.restgan.dataset import Bottoms
-    from training.restgan.judge import Judge
+    from training.restgan.judge import AttributeJudge
     from training.restgan.samples import Arrays, Queries
     from training.restgan.sampling import RestganModel
 
@@ -134,7 +134,9 @@ def refinement_strip(held_out: "Bottoms", models: "Mapping[str, RestganModel]", 
     return encoded_png(whole)
 
 
-def _predictions(bottoms: "Bottoms", judge: "Judge", drawn: "Mapping[str, Arrays]") -> "dict[str, pd.DataFrame]":
+def _predictions(
+    bottoms: "Bottoms", judge: "AttributeJudge", drawn: "Mapping[str, Arrays]"
+) -> "dict[str, pd.DataFrame]":
     """Every subject's answers: candidate, base, champion, two floors, and the judge on the real pictures."""
     import numpy as np
 
@@ -187,7 +189,7 @@ def _answered(
 
 
 def _picture_figures(
-    queries: "Queries", held_out: "Bottoms", judge: "Judge", drawn: "Mapping[str, Arrays]"
+    queries: "Queries", held_out: "Bottoms", judge: "AttributeJudge", drawn: "Mapping[str, Arrays]"
 ) -> "dict[tuple[str, str], Resampled]":
     """(subject, metric) -> figure: KID, and word after word accuracy, gain, retention and drift."""
     from evaluation.generation_intervals import kernel_estimate

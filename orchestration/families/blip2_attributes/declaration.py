@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     from orchestration.assets.published import Tables
     from orchestration.registry.registry import Served
     from orchestration.runtime.settings import Settings
-    from training.blip2.settings import CandidateSettings
+    from training.blip2.settings import Blip2CandidateSettings
 
 BASE, CLASSIFIER, FEATURES = "training/blip2_base", "training/attribute_classifier", "training/blip2_features"
 
 
-def settings() -> "type[CandidateSettings]":
-    from training.blip2.settings import CandidateSettings
+def settings() -> "type[Blip2CandidateSettings]":
+    from training.blip2.settings import Blip2CandidateSettings
 
-    return CandidateSettings
+    return Blip2CandidateSettings
 
 
 def open_candidate(instance: "dg.DagsterInstance", settings: "Settings", tables: "Tables") -> "Opening":
@@ -43,10 +43,10 @@ def open_candidate(instance: "dg.DagsterInstance", settings: "Settings", tables:
     """
     from orchestration.assets.candidates import Opening
     from orchestration.families.stages import candidate_settings, require_materialised
-    from training.blip2.settings import CandidateSettings
+    from training.blip2.settings import Blip2CandidateSettings
 
     features = require_materialised(instance, FEATURES, BLIP2_ATTRIBUTES.training_job)
-    values = asdict(candidate_settings(CandidateSettings, settings, NAME))
+    values = asdict(candidate_settings(Blip2CandidateSettings, settings, NAME))
     # How many threads compute it does not make another candidate; which base does, and that goes by its digest.
     for part in ("lora", "continuation"):
         values[part].pop("threads")
