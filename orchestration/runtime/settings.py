@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from upath import UPath
 
@@ -20,8 +20,9 @@ from catalog.errors import SelvedgeError
 
 PREFIX = "SELVEDGE_"
 LOCAL, OFF = "local", "off"  # of `label_studio`; anything else is an address
-# Read by tests and benchmarks, or by training on a machine that has no settings object.
-READ_ELSEWHERE = frozenset({"PHOTOGRAPHS"})
+# Read where it is used, by training, which may run on a machine that has no settings object.
+READ_BY_TRAINING = {"MODELS": "folder of base weights; the project's own models/ by default"}
+READ_BY_TESTS = frozenset({"PHOTOGRAPHS"})  # and by benchmarks
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -33,7 +34,6 @@ class Settings(BaseSettings):
 
     home: Path = Field(Path(".selvedge"), description="folder of all local state")
     storage: str | None = Field(None, description="where tables and objects live, e.g. s3://bucket/selvedge")
-    models: Path | None = Field(None, description="folder of base weights; the project's own models/ by default")
     threads: Annotated[int, Field(ge=1)] | None = Field(None, description="processor threads; all cores by default")
 
     tracking_uri: str | None = Field(None, description="a tracking server of yours; none is started then")
@@ -84,7 +84,6 @@ class Settings(BaseSettings):
 
     @field_validator(
         "home",
-        "models",
         "blip2_settings",
         "restgan_settings",
         "writer_folder",
@@ -105,10 +104,12 @@ class Settings(BaseSettings):
 
     @field_validator("storage", "mlflow_artifacts")
     @classmethod
-    def _readable(cls, uri: str | None) -> str | None:
-        # Without this look the first table would fail, long after the start.
-        if uri and uri.startswith("s3://") and importlib.util.find_spec("s3fs") is None:
-            raise ValueError("s3:// needs the package s3fs; install selvedge[aws]")
+    def _readable(cls, uri: str | None, field: ValidationInfo) -> str | None:
+        # Without this look the first table, or the first step's log, would fail long after the start.
+        needed = ("s3fs", "dagster_aws") if field.field_name == "storage" else ("s3fs",)
+        missing = [name.replace("_", "-") for name in needed if importlib.util.find_spec(name) is None]
+        if uri and uri.startswith("s3://") and missing:
+            raise ValueError(f"s3:// needs the package {' and '.join(missing)}; install selvedge[aws]")
         return uri
 
     @field_validator("storage", "tracking_uri", "mlflow_artifacts")
@@ -193,10 +194,6 @@ class Settings(BaseSettings):
         """The ledger's database, with its password; never to be shown."""
         return self.ledger.get_secret_value() if self.ledger else f"sqlite:///{self.home / 'ledger.db'}"
 
-    @property
-    def models_folder(self) -> Path:
-        return self.models or Path(__file__).resolve().parent.parent / "models"
-
 
 def load_settings(**overrides: Any) -> Settings:
     """Settings from the environment, with `overrides` (field names) on top.
@@ -216,10 +213,10 @@ def load_settings(**overrides: Any) -> Settings:
 
 
 def _refuse_unknown(environment: set[str]) -> None:
-    settings = {name.upper() for name in Settings.model_fields}
+    settings = {name.upper() for name in Settings.model_fields} | set(READ_BY_TRAINING)
     for variable in sorted(environment):
         name = variable.upper().removeprefix(PREFIX)
-        if name != variable.upper() and name not in settings | READ_ELSEWHERE:
+        if name != variable.upper() and name not in settings | READ_BY_TESTS:
             close = difflib.get_close_matches(name, sorted(settings), n=1)
             remedy = (
                 f"did you mean {PREFIX}{close[0]}?" if close else f"there are {PREFIX}{{{','.join(sorted(settings))}}}."
@@ -238,4 +235,5 @@ def manual() -> str:
     for name, field in Settings.model_fields.items():
         default = "" if field.default is None else f"`{field.default}`"
         rows.append(f"| `{PREFIX}{name.upper()}` | {field.description} | {default} |")
+    rows += [f"| `{PREFIX}{name}` | {what} |  |" for name, what in READ_BY_TRAINING.items()]
     return "\n".join(["| setting | what | default |", "|---|---|---|", *rows])
