@@ -63,7 +63,7 @@ def build_defs(
             *(restgan.color_table, restgan.word_sequences, restgan.restgan_judge),
             *(attributes.attributes, descriptions.descriptions, discovery.discovery_index),
         ],
-        asset_checks=checks.catalogue_checks(),
+        asset_checks=[*checks.catalogue_checks(), *checks.inference_checks()],
         sensors=[inbox.inbox, dead_runs.dead_runs, *_automation()],
         resources=resources,
         # One process a run: it is the run that resumes after a kill, and two cores gain nothing from more.
