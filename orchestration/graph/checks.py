@@ -117,9 +117,8 @@ def texts_are_faithful(context: dg.AssetCheckExecutionContext, tables: Tables) -
 
     drop = context.partition_key
     predicted = materialised(context.instance, "inference/attributes", drop) or {}
-    schema = AttributeSchema.from_dict(
-        predicted.get("attribute_schema"), f"the schema of inference/attributes of {drop}"
-    )
+    recorded: dict[str, Any] = predicted.get("attribute_schema") or {}
+    schema = AttributeSchema.from_dict(recorded, f"the schema of inference/attributes of {drop}")
     descriptions, products, attributes = (
         tables.read(context.instance, name, drop).to_pandas()
         for name in ("inference/descriptions", "catalog/products", "inference/attributes")
