@@ -43,12 +43,12 @@ def plan_backfill(graph: InProcess, drops: list[str] | None = None) -> Backfill:
         drops: only these; all that were ever published by default.
     """
     published = there(graph.instance, PUBLISHED[0], DROPS)
-    chosen = [drop for drop in published if drops is None or drop in drops]
-    stale = tuple(drop for drop in chosen if any(graph.stale(name, drop) for name in _of(graph, drop)))
+    selected = [drop for drop in published if drops is None or drop in drops]
+    stale = tuple(drop for drop in selected if any(graph.stale(name, drop) for name in _of(graph, drop)))
     products = sum(int((materialised(graph.instance, "catalog/products", drop) or {}).get("rows", 0)) for drop in stale)
     took = [_seconds(graph, drop) for drop in stale]
-    known = [seconds for seconds in took if seconds is not None]
-    return Backfill(stale, products, sum(known) * len(stale) / len(known) if known else None)
+    timed = [seconds for seconds in took if seconds is not None]
+    return Backfill(stale, products, sum(timed) * len(stale) / len(timed) if timed else None)
 
 
 def run_backfill(graph: InProcess, backfill: Backfill) -> None:

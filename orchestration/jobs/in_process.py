@@ -33,7 +33,7 @@ class InProcess:
 
     definitions: dg.Definitions
     instance: dg.DagsterInstance
-    progress: Progress = lambda line: None
+    progress: Progress = lambda _line: None
     seconds: dict[str, float] = field(default_factory=dict)  # asset → wall seconds of its runs
 
     def __post_init__(self) -> None:

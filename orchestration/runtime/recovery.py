@@ -47,7 +47,7 @@ def owner_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Owner | None:
     return None
 
 
-def recover(instance: dg.DagsterInstance, progress: Callable[[str], None] = lambda line: None) -> Sequence[str]:
+def recover(instance: dg.DagsterInstance, progress: Callable[[str], None] = lambda _line: None) -> Sequence[str]:
     """Close every run whose owner is proved dead and free its pool slots.
 
     Returns:
