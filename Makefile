@@ -11,7 +11,7 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help setup system demo test test-fast up check bench base constraints clean
+.PHONY: help setup demo test test-fast up check docs reference wheel bench base constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -28,10 +28,10 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP) ## the whole lifecycle once; CATALOG=DIR takes a real catalogue instead of the drawn one
 	@$(BIN)/selvedge demo $(if $(CATALOG),--catalog "$(CATALOG)")
 
-test: $(STAMP) ## every test, real services included
+test: $(STAMP) ## every test, real services included; COVERAGE=1 counts the lines they reach and holds them to the floor
 	@sh .ci/system-packages tests
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(if $(COVERAGE),--cov --cov-report=term:skip-covered)
 
 test-fast: $(STAMP) ## the tests that need seconds
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not e2e"
@@ -39,11 +39,23 @@ test-fast: $(STAMP) ## the tests that need seconds
 up: $(STAMP) ## Dagster, MLflow and Label Studio with one link each; Ctrl-C stops all
 	@$(BIN)/selvedge up
 
-check: $(STAMP) ## ruff, mypy, import rules
+check: $(STAMP) ## ruff, mypy, import rules, generated pages, the site
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m tools.reference --check
+	@$(BIN)/zensical build --clean --strict
+
+docs: $(STAMP) ## the manual as a site, in site/
+	@$(BIN)/zensical build --clean --strict
+
+reference: $(STAMP) ## write the reference pages and the picture of the house from the code
+	@$(BIN)/python -m tools.reference
+
+wheel: $(STAMP) ## build the wheel and the source archive into dist/
+	@rm -rf build dist
+	@$(BIN)/python -m build --no-isolation
 
 bench: $(STAMP) ## the benchmarks, each a ratio against a baseline measured in the same run
 	@$(BIN)/python -m benchmarks

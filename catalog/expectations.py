@@ -121,10 +121,10 @@ def _splits_suite(frame: pd.DataFrame, context: dict[str, Any]) -> tuple[pd.Data
 
 def _qa_suite(frame: pd.DataFrame, context: dict[str, Any]) -> tuple[pd.DataFrame, list[_Rule]]:
     schema: AttributeSchema = context.get("schema") or load_schema()
-    known = {(one.name, value) for one in schema.attributes.values() for value in one.vocabulary}
+    vocabulary = {(attribute.name, value) for attribute in schema.attributes.values() for value in attribute.vocabulary}
     prepared = frame.assign(
         published_answer=frame["attribute"] + ": " + frame["value"],
-        in_vocabulary=[pair in known for pair in zip(frame["attribute"], frame["value"], strict=True)],
+        in_vocabulary=[pair in vocabulary for pair in zip(frame["attribute"], frame["value"], strict=True)],
         splits_of_group=_splits_by(frame, "group_id"),
     )
     used = [split for split in SPLITS if split != EXCLUDED]
@@ -200,14 +200,14 @@ def _run(suite: str, frame: pd.DataFrame, rules: list[_Rule]) -> list[Expectatio
 
 
 def _observed(result: Any) -> dict[str, Any]:
-    found = result.result or {}
+    observed = result.result or {}
     kept = {
-        key: found[key]
+        key: observed[key]
         for key in ("observed_value", "element_count", "unexpected_count", "unexpected_percent")
-        if found.get(key) is not None
+        if observed.get(key) is not None
     }
-    if found.get("partial_unexpected_list"):
-        kept["unexpected_examples"] = found["partial_unexpected_list"][:EXAMPLES]
-    if (info := result.exception_info or {}) and not found:
+    if observed.get("partial_unexpected_list"):
+        kept["unexpected_examples"] = observed["partial_unexpected_list"][:EXAMPLES]
+    if (info := result.exception_info or {}) and not observed:
         kept["error"] = str(info)[:500]
     return kept

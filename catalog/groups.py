@@ -11,7 +11,7 @@ product of the type is ("Men Black Tshirt") are left out.
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TypeAlias
 
 import numpy as np
@@ -46,26 +46,6 @@ INFORMATIVE_BITS = 16  # a picture with fewer bits set (or unset) is all but bla
 _PAIR_ROWS = 256  # rows compared at once; 256 x 7,000 distances are 2 MB
 
 Rows: TypeAlias = pa.Table | pd.DataFrame
-
-
-def assign_groups(products: Rows) -> pd.Series:
-    """The group of every product, as if the catalogue were read for the first time.
-
-    Args:
-        products: schema `products`; a product may come in several drops.
-
-    Returns:
-        group_id by product_id. A group is named after its smallest product id.
-    """
-    frame = as_frame(products)
-    ids = frame["product_id"].to_numpy()
-    links = Links(len(frame))
-    links.join_equal(link_keys(frame))
-    links.join_pairs(near_pairs(frame))
-    labels = links.labels()
-    smallest = pd.Series(ids).groupby(labels).transform("min")
-    named = pd.Series([group_name(int(value)) for value in smallest], index=pd.Index(ids, name="product_id"))
-    return named[~named.index.duplicated()].rename("group_id")
 
 
 def group_name(smallest_product_id: int) -> str:
@@ -159,24 +139,8 @@ class Links:
 
     def join(self, first: int, second: int) -> None:
         """Puts two rows, and all that is with them, in one group."""
-        one, other = self.root(first), self.root(second)
-        self._parent[max(one, other)] = min(one, other)
-
-    def join_equal(self, keys: Iterable[Iterable[str]]) -> None:
-        """Joins rows that share a key; `keys` holds the keys of every row, in order."""
-        first_with: dict[str, int] = {}
-        for row, row_keys in enumerate(keys):
-            for key in row_keys:
-                self.join(first_with.setdefault(key, row), row)
-
-    def join_pairs(self, pairs: Iterable[tuple[int, int]]) -> None:
-        """Joins every pair of rows."""
-        for first, second in pairs:
-            self.join(first, second)
-
-    def labels(self) -> np.ndarray:
-        """(n,) int64, equal for rows of one group."""
-        return np.array([self.root(row) for row in range(len(self._parent))], dtype=np.int64)
+        left, right = self.root(first), self.root(second)
+        self._parent[max(left, right)] = min(left, right)
 
 
 def _words(text: str) -> list[str]:

@@ -12,7 +12,7 @@ from upath import UPath
 from catalog.pictures import Limits
 from catalog.source import is_local
 from catalog.standard_copies import CopyChunk, Delivered, Stored, store_copies
-from catalog.tables import SCHEMAS
+from catalog.tables import schema_of
 from catalog.workers import Progress, map_in_order
 
 CHUNK_IMAGES = 64
@@ -43,11 +43,11 @@ def standardise_images(
     """
     uris, hashes = products.column("image_uri").to_pylist(), products.column("image_sha256").to_pylist()
     images = [Delivered(uri, sha256) for uri, sha256 in zip(uris, hashes, strict=True)]
-    place = UPath(out)
-    if is_local(place):
-        place = UPath(Path(place.path).expanduser().resolve())
+    folder = UPath(out)
+    if is_local(folder):
+        folder = UPath(Path(folder.path).expanduser().resolve())
     chunks = [
-        CopyChunk(images[start : start + CHUNK_IMAGES], str(place), dict(place.storage_options), limits or Limits())
+        CopyChunk(images[start : start + CHUNK_IMAGES], str(folder), dict(folder.storage_options), limits or Limits())
         for start in range(0, len(images), CHUNK_IMAGES)
     ]
     stored: list[Stored] = []
@@ -59,9 +59,9 @@ def standardise_images(
         "drop": products.column("drop"),
         "product_id": products.column("product_id"),
         "source_sha256": products.column("image_sha256"),
-        "uri": [one.uri for one in stored],
-        "sha256": [one.sha256 for one in stored],
-        "width": [one.width for one in stored],
-        "height": [one.height for one in stored],
+        "uri": [copy.uri for copy in stored],
+        "sha256": [copy.sha256 for copy in stored],
+        "width": [copy.width for copy in stored],
+        "height": [copy.height for copy in stored],
     }
-    return pa.table(columns, schema=SCHEMAS["images"])
+    return pa.table(columns, schema=schema_of("images"))

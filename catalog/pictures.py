@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from catalog.files import jpeg_bytes
 from catalog.quarantine import Reason, Rejection
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # a closed list: Pillow would also try EPS, PSD and forty more
@@ -107,9 +108,7 @@ def standard_copy(content: bytes, limits: Limits) -> StandardCopy:
         raise
     except Exception as error:
         raise _undecodable(content, error) from error
-    encoded = io.BytesIO()
-    picture.save(encoded, "JPEG", quality=STANDARD_QUALITY, subsampling=0)
-    copy = encoded.getvalue()
+    copy = jpeg_bytes(picture, STANDARD_QUALITY, subsampling=0)
     return StandardCopy(copy, hashlib.sha256(copy).hexdigest(), picture.width, picture.height, source_sha256)
 
 

@@ -101,10 +101,14 @@ def _data_of(content: bytes) -> dict[str, Any]:
     return data
 
 
-def _check_id(found: Any, product_id: int) -> None:
-    same = not isinstance(found, bool) and isinstance(found, int | str) and str(found).strip() == str(product_id)
+def _check_id(delivered_id: Any, product_id: int) -> None:
+    same = (
+        not isinstance(delivered_id, bool)
+        and isinstance(delivered_id, int | str)
+        and str(delivered_id).strip() == str(product_id)
+    )
     if not same:
-        raise Rejection(Reason.JSON_ID_MISMATCH, f"the JSON's id is {found!r:.80}, the row's {product_id}")
+        raise Rejection(Reason.JSON_ID_MISMATCH, f"the JSON's id is {delivered_id!r:.80}, the row's {product_id}")
 
 
 def _mapping(data: dict[str, Any], name: str) -> dict[str, Any]:

@@ -18,10 +18,11 @@ import pyarrow as pa
 from upath import UPath
 
 from catalog.errors import SelvedgeError
+from catalog.files import publish_text
 from catalog.groups import Rows
 from catalog.schema import Attribute, AttributeSchema
 from catalog.splits import EXCLUDED, SPLITS, TRAIN, VALIDATION
-from catalog.tables import SCHEMAS, publish_bytes
+from catalog.tables import schema_of
 
 CSV_HEADER = ("id", "Question", "Answer")  # the published form of the AWS fine-tuning example
 
@@ -79,8 +80,8 @@ def make_qa_pairs(
     Raises:
         SelvedgeError: no pair is left, or a split or question set that does not exist.
     """
-    chosen = schema.question_set(question_set)
-    minimum = chosen.minimum_products if minimum_products is None else minimum_products
+    questions = schema.question_set(question_set)
+    minimum = questions.minimum_products if minimum_products is None else minimum_products
     frame, excluded, redelivered = _with_splits(products, splits)
     values, unmapped, missing = _values(frame, schema, question_set)
     kept, rare = _without_rare(values, minimum)
@@ -116,7 +117,7 @@ def write_vqa_csv(table: pa.Table, out: str | Path | UPath) -> dict[str, UPath]:
         writer.writerow(CSV_HEADER)
         writer.writerows(zip(rows["product_id"], rows["question"], rows["answer"], strict=True))
         written[split] = UPath(out) / f"vqa_{split}.csv"
-        publish_bytes(text.getvalue().encode(), written[split])
+        publish_text(text.getvalue(), written[split])
     return written
 
 
@@ -150,7 +151,7 @@ def _values(
     frame: pd.DataFrame, schema: AttributeSchema, question_set: str
 ) -> tuple[list[_Value], dict[str, dict[str, int]], Counter[str]]:
     """Vocabulary values by row and attribute, values outside it, and attributes without a value."""
-    found: list[_Value] = []
+    mapped: list[_Value] = []
     unmapped: dict[str, Counter[str]] = defaultdict(Counter)
     missing: Counter[str] = Counter()
     applicable = {
@@ -169,8 +170,8 @@ def _values(
             if value is None:
                 unmapped[attribute.name][delivered] += 1
             else:
-                found.append((row, attribute.name, value))
-    return found, {name: dict(counts.most_common()) for name, counts in unmapped.items()}, missing
+                mapped.append((row, attribute.name, value))
+    return mapped, {name: dict(counts.most_common()) for name, counts in unmapped.items()}, missing
 
 
 def _delivered(record: dict[Any, Any], attribute: Attribute) -> str | None:
@@ -188,7 +189,7 @@ def _without_rare(values: list[_Value], minimum: int) -> tuple[list[_Value], dic
     for (attribute, value), number in counts.most_common():
         if number < minimum:
             rare[attribute][value] = number
-    return [one for one in values if counts[one[1:]] >= minimum], dict(rare)
+    return [entry for entry in values if counts[entry[1:]] >= minimum], dict(rare)
 
 
 def _table(frame: pd.DataFrame, kept: list[_Value], schema: AttributeSchema, question_set: str) -> pa.Table:
@@ -206,7 +207,7 @@ def _table(frame: pd.DataFrame, kept: list[_Value], schema: AttributeSchema, que
         "answer": [schema.answer(attribute, value) for _, attribute, value in kept],
         "value": [value for _, _, value in kept],
     }
-    return pa.table(columns, schema=SCHEMAS["qa_pairs"])
+    return pa.table(columns, schema=schema_of("qa_pairs"))
 
 
 def _total(counts: dict[str, int]) -> int:

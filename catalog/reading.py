@@ -22,7 +22,7 @@ from catalog.product_files import Checked, Chunk, ProductFiles, check_chunk
 from catalog.quarantine import Reason, Rejected
 from catalog.rows import NO_IMAGE, Row, StylesFile, clean_values, parse_images, parse_styles
 from catalog.source import File, Source
-from catalog.tables import SCHEMAS
+from catalog.tables import schema_of
 from catalog.workers import Progress, map_in_order
 
 CHUNK_PRODUCTS = 64
@@ -75,15 +75,15 @@ def read_catalogue(
         SelvedgeError: no catalogue there, no row, or no row that became a product.
         ServiceUnavailable: the object store did not answer.
     """
-    place = Source(source)
+    catalogue = Source(source)
     limits = limits or Limits()
-    styles_name = str(place.root / "styles.csv")
-    content = place.read("styles.csv")
+    styles_name = str(catalogue.root / "styles.csv")
+    content = catalogue.read("styles.csv")
     if content is None:
         raise SelvedgeError(f"{styles_name} does not exist; a catalogue has its rows in styles.csv.")
     parsed = parse_styles(content, styles_name)
-    rows, files, without = _find_files(parsed.rows, place)
-    outcomes = _check_files(files, place, limits, workers, progress)
+    rows, files, without = _find_files(parsed.rows, catalogue)
+    outcomes = _check_files(files, catalogue, limits, workers, progress)
 
     tally = _Tally()
     rejected = [*parsed.rejected, *without]
@@ -93,7 +93,7 @@ def read_catalogue(
             rejected.append(Rejected(row.line, outcome[0], row.raw, str(outcome[1])))
         else:
             records.append(_record(row, product, outcome, tally))
-    rejected.sort(key=lambda one: one.line)
+    rejected.sort(key=lambda rejection: rejection.line)
     counts = _counts(parsed, records, rejected, tally)
     if not records:
         faults = ", ".join(f"{reason} {number}" for reason, number in counts["quarantine"].items())
@@ -101,13 +101,13 @@ def read_catalogue(
     return CatalogueRead(_products_table(records, drop), _quarantine_table(rejected, drop), counts)
 
 
-def _find_files(rows: Sequence[Row], place: Source) -> tuple[list[Row], list[ProductFiles], list[Rejected]]:
+def _find_files(rows: Sequence[Row], source: Source) -> tuple[list[Row], list[ProductFiles], list[Rejected]]:
     """The rows that have an image, their files, and the rows that have none."""
-    images = place.files("images", IMAGE_SUFFIXES)
-    details = place.files("styles", ("json",))
-    listed = place.read("images.csv")
+    images = source.files("images", IMAGE_SUFFIXES)
+    details = source.files("styles", ("json",))
+    listed = source.read("images.csv")
     declared_missing = {name.rpartition(".")[0] for name in parse_images(listed)} if listed is not None else set()
-    found: list[Row] = []
+    with_image: list[Row] = []
     files: list[ProductFiles] = []
     without: list[Rejected] = []
     for row in rows:
@@ -118,15 +118,15 @@ def _find_files(rows: Sequence[Row], place: Source) -> tuple[list[Row], list[Pro
         elif image is None:
             without.append(Rejected(row.line, Reason.MISSING_IMAGE, row.raw, f"no file images/{stem}.jpg"))
         else:
-            found.append(row)
+            with_image.append(row)
             files.append(ProductFiles(row.product_id, image, details.get(stem)))
-    return found, files, without
+    return with_image, files, without
 
 
 def _check_files(
-    files: list[ProductFiles], place: Source, limits: Limits, workers: int | None, progress: Progress | None
+    files: list[ProductFiles], source: Source, limits: Limits, workers: int | None, progress: Progress | None
 ) -> list[Checked]:
-    chunks = [Chunk(place.file_system, products, limits) for products in _chunked(files)]
+    chunks = [Chunk(source.file_system, products, limits) for products in _chunked(files)]
     outcomes: list[Checked] = []
     for checked in map_in_order(check_chunk, chunks, workers=workers):
         outcomes.extend(checked)
@@ -189,7 +189,7 @@ def _record(row: Row, product: ProductFiles, outcome: Checked, tally: _Tally) ->
 def _counts(
     parsed: StylesFile, records: list[dict[str, Any]], rejected: list[Rejected], tally: _Tally
 ) -> dict[str, Any]:
-    by_reason = Counter(str(one.reason) for one in rejected)
+    by_reason = Counter(str(rejection.reason) for rejection in rejected)
     return {
         "rows": parsed.lines,
         "products": len(records),
@@ -205,7 +205,7 @@ def _counts(
 
 
 def _products_table(records: list[dict[str, Any]], drop: str) -> pa.Table:
-    schema = SCHEMAS["products"]
+    schema = schema_of("products")
     columns = [
         pa.array([drop] * len(records), pa.string())
         if name == "drop"
@@ -218,9 +218,9 @@ def _products_table(records: list[dict[str, Any]], drop: str) -> pa.Table:
 def _quarantine_table(rejected: list[Rejected], drop: str) -> pa.Table:
     columns = {
         "drop": [drop] * len(rejected),
-        "line": [one.line for one in rejected],
-        "reason": [str(one.reason) for one in rejected],
-        "raw": [one.raw for one in rejected],
-        "detail": [one.detail for one in rejected],
+        "line": [rejection.line for rejection in rejected],
+        "reason": [str(rejection.reason) for rejection in rejected],
+        "raw": [rejection.raw for rejection in rejected],
+        "detail": [rejection.detail for rejection in rejected],
     }
-    return pa.table(columns, schema=SCHEMAS["quarantine"])
+    return pa.table(columns, schema=schema_of("quarantine"))

@@ -49,18 +49,18 @@ class StylesFile:
     not_utf8: int = 0
 
 
-def parse_styles(content: bytes, place: str) -> StylesFile:
+def parse_styles(content: bytes, file_name: str) -> StylesFile:
     """Rows of `styles.csv`.
 
     Args:
         content: the file's bytes.
-        place: how messages name the file.
+        file_name: how messages name the file.
 
     Raises:
         SelvedgeError: the file is empty, has another header, or has no row.
     """
     lines = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
-    _check_header(lines[0], place)
+    _check_header(lines[0], file_name)
     parsed = StylesFile()
     first_line: dict[int, int] = {}
     for number, raw in enumerate(lines[1:], start=2):
@@ -79,7 +79,7 @@ def parse_styles(content: bytes, place: str) -> StylesFile:
         first_line[product_id] = number
         parsed.rows.append(Row(number, raw, product_id, values[1:], recovered))
     if not parsed.lines:
-        raise SelvedgeError(f"{place} has a header and no rows; a catalogue needs at least one product.")
+        raise SelvedgeError(f"{file_name} has a header and no rows; a catalogue needs at least one product.")
     return parsed
 
 
@@ -148,15 +148,15 @@ def parse_images(content: bytes) -> set[str]:
     return without
 
 
-def _check_header(line: bytes, place: str) -> None:
+def _check_header(line: bytes, file_name: str) -> None:
     expected = ",".join(COLUMNS)
     if not line.strip():
-        raise SelvedgeError(f"{place} is empty; its first line must read {expected}.")
-    found = [name.strip().strip('"') for name in decode_line(line)[0].split(",")]
-    if tuple(found) != COLUMNS:
-        absent = [name for name in COLUMNS if name not in found]
+        raise SelvedgeError(f"{file_name} is empty; its first line must read {expected}.")
+    header = [name.strip().strip('"') for name in decode_line(line)[0].split(",")]
+    if tuple(header) != COLUMNS:
+        absent = [name for name in COLUMNS if name not in header]
         what = f"lacks the column {absent[0]}" if absent else "has other columns or another order"
-        raise SelvedgeError(f"{place} line 1 {what}; it must read {expected}.")
+        raise SelvedgeError(f"{file_name} line 1 {what}; it must read {expected}.")
 
 
 def _fault_of(values: list[str], first_line: dict[int, int]) -> tuple[Reason, str] | None:

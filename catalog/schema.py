@@ -7,8 +7,6 @@ The schema is data and travels inside a model artefact (`to_dict`), so that a mo
 taught with.
 """
 
-import hashlib
-import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -22,6 +20,7 @@ import pyarrow as pa
 import yaml
 
 from catalog.errors import SelvedgeError
+from catalog.files import json_sha256
 
 FORMAT = 1
 SHIPPED = Path(__file__).with_name("attributes.yaml")
@@ -48,8 +47,8 @@ class Attribute:
 
     @cached_property
     def _by_spelling(self) -> dict[str, str]:
-        known = {_spelling(variant): value for variant, value in self.synonyms.items()}
-        return known | {_spelling(value): value for value in self.vocabulary}
+        by_synonym = {_spelling(variant): value for variant, value in self.synonyms.items()}
+        return by_synonym | {_spelling(value): value for value in self.vocabulary}
 
     def value_of(self, text: str) -> str | None:
         """The vocabulary's value that a text means, or None; case, hyphens and spaces do not matter."""
@@ -97,7 +96,11 @@ class AttributeSchema:
         """The attributes of a question set that a product of this type has, in the set's order."""
         names = self.question_set(question_set).attributes
         asked = [self.attributes[name] for name in names]
-        return [one.name for one in asked if one.applies_to is None or article_type in one.applies_to]
+        return [
+            attribute.name
+            for attribute in asked
+            if attribute.applies_to is None or article_type in attribute.applies_to
+        ]
 
     def asks(self, article_type: str | None, question_set: str) -> dict[str, str]:
         """Question by attribute for a product: what to ask, worded without what the set does not give away."""
@@ -131,8 +134,8 @@ class AttributeSchema:
             question_set: the set whose attributes are narrowed; the other sets are dropped.
         """
         kept: dict[str, Attribute] = {}
-        chosen = self.question_set(question_set)
-        for name in chosen.attributes:
+        wanted = self.question_set(question_set)
+        for name in wanted.attributes:
             attribute, seen = self.attributes[name], values.get(name, {})
             vocabulary = tuple(value for value in attribute.vocabulary if value in seen)
             if not vocabulary:
@@ -141,7 +144,7 @@ class AttributeSchema:
             applies = None if attribute.applies_to is None else tuple(t for t in attribute.applies_to if t in types)
             synonyms = {variant: value for variant, value in attribute.synonyms.items() if value in seen}
             kept[name] = replace(attribute, vocabulary=vocabulary, applies_to=applies, synonyms=synonyms)
-        left = replace(chosen, attributes=tuple(kept))
+        left = replace(wanted, attributes=tuple(kept))
         return AttributeSchema(self.article_types, kept, {question_set: left})
 
     def to_dict(self) -> dict[str, Any]:
@@ -150,60 +153,60 @@ class AttributeSchema:
             "format": FORMAT,
             "article_types": dict(self.article_types),
             "attributes": {
-                one.name: {
-                    "sources": list(one.sources),
-                    "applies_to": "all" if one.applies_to is None else list(one.applies_to),
-                    "question": one.question,
-                    "vocabulary": list(one.vocabulary),
-                    "synonyms": dict(one.synonyms),
+                attribute.name: {
+                    "sources": list(attribute.sources),
+                    "applies_to": "all" if attribute.applies_to is None else list(attribute.applies_to),
+                    "question": attribute.question,
+                    "vocabulary": list(attribute.vocabulary),
+                    "synonyms": dict(attribute.synonyms),
                 }
-                for one in self.attributes.values()
+                for attribute in self.attributes.values()
             },
             "question_sets": {
-                one.name: {
-                    "attributes": list(one.attributes),
-                    "given": list(one.given),
-                    "minimum_products": one.minimum_products,
+                questions.name: {
+                    "attributes": list(questions.attributes),
+                    "given": list(questions.given),
+                    "minimum_products": questions.minimum_products,
                 }
-                for one in self.question_sets.values()
+                for questions in self.question_sets.values()
             },
         }
 
     @staticmethod
-    def from_dict(data: Mapping[str, Any], place: str = "the attribute schema") -> "AttributeSchema":
+    def from_dict(data: Mapping[str, Any], origin: str = "the attribute schema") -> "AttributeSchema":
         """A schema from plain data, checked.
 
         Args:
             data: what `to_dict` gives.
-            place: how messages name it.
+            origin: how messages name it.
 
         Raises:
             SelvedgeError: another format, or something that does not fit together, in one sentence.
         """
-        found = data.get("format") if isinstance(data, Mapping) else None
-        if found != FORMAT:
-            raise SelvedgeError(f"{place} has format {found!r}; this version reads format {FORMAT}.")
+        data_format = data.get("format") if isinstance(data, Mapping) else None
+        if data_format != FORMAT:
+            raise SelvedgeError(f"{origin} has format {data_format!r}; this version reads format {FORMAT}.")
         try:
             types = {str(name): str(noun) for name, noun in data["article_types"].items()}
-            attributes = {str(name): _attribute(str(name), one, types) for name, one in data["attributes"].items()}
+            attributes = {str(name): _attribute(str(name), entry, types) for name, entry in data["attributes"].items()}
             sets = {
                 str(name): QuestionSet(
                     str(name),
-                    tuple(one["attributes"]),
-                    tuple(one.get("given", ())),
-                    int(one.get("minimum_products", 1)),
+                    tuple(entry["attributes"]),
+                    tuple(entry.get("given", ())),
+                    int(entry.get("minimum_products", 1)),
                 )
-                for name, one in data["question_sets"].items()
+                for name, entry in data["question_sets"].items()
             }
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise SelvedgeError(f"{place} is incomplete ({type(error).__name__}: {error}).") from error
+            raise SelvedgeError(f"{origin} is incomplete ({type(error).__name__}: {error}).") from error
         schema = AttributeSchema(types, attributes, sets)
-        _check(schema, place)
+        _check(schema, origin)
         return schema
 
     def digest(self) -> str:
         """Hash of everything the schema says; part of what makes a published row out of date."""
-        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
+        return json_sha256(self.to_dict())
 
     def _attribute(self, name: str) -> Attribute:
         if name not in self.attributes:
@@ -243,11 +246,11 @@ def _attribute(name: str, data: Mapping[str, Any], article_types: Mapping[str, s
     )
 
 
-def _check(schema: AttributeSchema, place: str) -> None:
+def _check(schema: AttributeSchema, origin: str) -> None:
     for attribute in schema.attributes.values():
-        _check_attribute(attribute, schema.article_types, f"{place}: attribute {attribute.name!r}")
+        _check_attribute(attribute, schema.article_types, f"{origin}: attribute {attribute.name!r}")
     for question_set in schema.question_sets.values():
-        where = f"{place}: question set {question_set.name!r}"
+        where = f"{origin}: question set {question_set.name!r}"
         for name in question_set.attributes:
             if name not in schema.attributes:
                 raise SelvedgeError(f"{where} names the unknown attribute {name!r}; describe it under `attributes`.")

@@ -33,16 +33,16 @@ def catalogue_sheet(source: Path, *, columns: int, rows: int, size: int) -> tupl
         SelvedgeError: there are no pictures, or none can be read.
     """
     if (source / "catalogue.json").exists():
-        chosen = _by_article_type(source, columns * rows)
+        uris = _by_article_type(source, columns * rows)
     else:
-        chosen = _by_file(source, columns * rows)
-    pictures = [picture for picture in map(_opened, chosen) if picture is not None]
+        uris = _by_file(source, columns * rows)
+    pictures = [picture for picture in map(_opened, uris) if picture is not None]
     if not pictures:
         raise SelvedgeError(f"{source} has no readable picture; give a catalogue directory, or a folder with images/.")
     page = Image.new("RGB", (columns * size, -(-len(pictures) // columns) * size), "white")
-    for place, picture in enumerate(pictures):
+    for number, picture in enumerate(pictures):
         picture.thumbnail((size - 2 * GAP, size - 2 * GAP))
-        row, column = divmod(place, columns)
+        row, column = divmod(number, columns)
         left = column * size + (size - picture.width) // 2
         page.paste(picture, (left, row * size + (size - picture.height) // 2))
     return page, len(pictures)

@@ -60,38 +60,38 @@ class Source:
 
     def files(self, folder: str, suffixes: Sequence[str]) -> dict[str, File]:
         """Files of one folder by stem; of two with one stem, the one whose suffix comes first. Empty if no folder."""
-        found: dict[str, tuple[int, File]] = {}
+        by_stem: dict[str, tuple[int, File]] = {}
         for file in self._entries(folder):
             stem, dot, suffix = file.path.rpartition("/")[2].rpartition(".")
             rank = suffixes.index(suffix.lower()) if dot and suffix.lower() in suffixes else -1
-            if rank >= 0 and (stem not in found or rank < found[stem][0]):
-                found[stem] = (rank, file)
-        return {stem: file for stem, (_, file) in found.items()}
+            if rank >= 0 and (stem not in by_stem or rank < by_stem[stem][0]):
+                by_stem[stem] = (rank, file)
+        return {stem: file for stem, (_, file) in by_stem.items()}
 
     def _entries(self, folder: str) -> list[File]:
-        place = self.root / folder
+        directory = self.root / folder
         try:
             if self.file_system is None:
-                with os.scandir(place.path) as entries:
+                with os.scandir(directory.path) as entries:
                     return [File(entry.path, entry.path, None) for entry in entries if entry.is_file()]
             protocol = self.root.protocol
             return [
                 File(info["name"], f"{protocol}://{info['name']}", info.get("size"))
-                for info in self.file_system.ls(place.path, detail=True)
+                for info in self.file_system.ls(directory.path, detail=True)
                 if info["type"] == "file"
             ]
         except (FileNotFoundError, NotADirectoryError):
             return []
         except Exception as error:
-            raise self._unreachable(str(place), error) from error
+            raise self._unreachable(str(directory), error) from error
 
-    def _unreachable(self, place: str, error: Exception) -> SelvedgeError:
+    def _unreachable(self, path: str, error: Exception) -> SelvedgeError:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         if self.file_system is None:
-            return SelvedgeError(f"{place} cannot be read ({reason}); check its permissions.")
+            return SelvedgeError(f"{path} cannot be read ({reason}); check its permissions.")
         if isinstance(error, PermissionError) or type(error).__name__ in ("NoCredentialsError", "ClientError"):
-            return SelvedgeError(f"{place} cannot be read ({reason}); check the credentials and the bucket's policy.")
-        return ServiceUnavailable(f"{place} did not answer ({reason}); check the network and AWS_ENDPOINT_URL.")
+            return SelvedgeError(f"{path} cannot be read ({reason}); check the credentials and the bucket's policy.")
+        return ServiceUnavailable(f"{path} did not answer ({reason}); check the network and AWS_ENDPOINT_URL.")
 
 
 def fetch(file_system: Any, files: Sequence[File], limit: int) -> Iterator[bytes | int | None]:

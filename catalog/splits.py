@@ -38,24 +38,24 @@ def split_of(group_id: str) -> str:
     return TRAIN if draw < TRAIN_SHARE else VALIDATION if draw < TRAIN_SHARE + VALIDATION_SHARE else TEST
 
 
-def assign_splits(products: Rows, known: Rows | None = None) -> pa.Table:
+def assign_splits(products: Rows, earlier: Rows | None = None) -> pa.Table:
     """The split of every product.
 
     Args:
-        products: schema `products`, of every drop read so far, the known ones included: a new product is compared with
-            all of them.
-        known: the assignment so far (schema `splits`); its rows come back unchanged.
+        products: schema `products`, of every drop read so far, the earlier ones included: a new product is compared
+            with all of them.
+        earlier: the assignment so far (schema `splits`); its rows come back unchanged.
 
     Returns:
-        schema `splits`: the known rows in their order, then new products by id. Two new products that belong together
+        schema `splits`: the earlier rows in their order, then new products by id. Two new products that belong together
         get one group; one that belongs to a known group gets its group and split; those that belong to known groups of
         different splits, and all new ones linked with them, are `excluded`.
 
     Raises:
-        SelvedgeError: `known` holds a split that does not exist.
+        SelvedgeError: `earlier` holds a split that does not exist.
     """
     frame = as_frame(products)
-    before = _known_frame(known)
+    before = _known_frame(earlier)
     assigned = before.set_index("product_id")
     is_new = ~frame["product_id"].isin(assigned.index).to_numpy()
     links = Links(len(frame))
@@ -153,7 +153,7 @@ def _place(smallest_product_id: int, touched: set[tuple[str, str]]) -> tuple[str
         return group, split_of(group)
     if len({split for _, split in touched}) > 1:
         return group_name(smallest_product_id), EXCLUDED
-    return min(touched, key=lambda one: (len(one[0]), one[0]))
+    return min(touched, key=lambda target: (len(target[0]), target[0]))
 
 
 def _known_frame(splits: Rows | None) -> pd.DataFrame:
@@ -171,8 +171,8 @@ def _known_frame(splits: Rows | None) -> pd.DataFrame:
 
 def _shared(frame: pd.DataFrame, column: str, kind: str) -> list[Leak]:
     several = frame.groupby(column)["split"].nunique()
-    found = []
+    leaking = []
     for key in several[several > 1].index:
         rows = frame[frame[column] == key]
-        found.append(Leak(kind, str(key), tuple(sorted(set(rows["split"]))), tuple(sorted(set(rows["product_id"])))))
-    return found
+        leaking.append(Leak(kind, str(key), tuple(sorted(set(rows["split"]))), tuple(sorted(set(rows["product_id"])))))
+    return leaking

@@ -7,13 +7,13 @@ Copies are named by their content, so two products with one picture share a file
 and a file that exists is whole. Worker processes import this module, so it stays free of pandas and pyarrow.
 """
 
-import secrets
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from upath import UPath
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
+from catalog.files import publish_bytes
 from catalog.pictures import Limits, StandardCopy, standard_copy
 from catalog.quarantine import Rejection
 from catalog.source import File, fetch, is_local
@@ -83,30 +83,21 @@ def _copy(image: Delivered, content: bytes | int | None, limits: Limits) -> Stan
 
 
 def _store_local(path: str, content: bytes) -> str:
-    """Not synced to disk one by one, as tables are: 44,000 syncs take minutes, and a rerun checks every file's size."""
-    file = Path(path)
+    """Not synced to disk one by one, as tables are: a rerun checks every file's size."""
     try:
-        if file.exists() and file.stat().st_size == len(content):
-            return path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_name(f".{file.name}.{secrets.token_hex(4)}.part")
-        try:
-            temporary.write_bytes(content)
-            temporary.replace(file)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise SelvedgeError(
-            f"{path} could not be written ({error.strerror or error}); free space and rerun."
-        ) from error
+        whole = Path(path).stat().st_size == len(content)
+    except OSError:  # none yet; what else may be wrong, writing it says
+        whole = False
+    if not whole:
+        publish_bytes(content, path, sync=False)
     return path
 
 
 def _store_remote(path: UPath, content: bytes) -> str:
     try:
-        if not path.exists():
-            path.write_bytes(content)  # one completed upload, or nothing
+        there = path.exists()
     except Exception as error:
-        raise ServiceUnavailable(f"{path} could not be written ({error}); run again.") from error
+        raise ServiceUnavailable(f"{path} did not answer ({error}); run again.") from error
+    if not there:
+        publish_bytes(content, path)
     return str(path)

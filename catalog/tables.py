@@ -1,14 +1,13 @@
 """Tables: what every Parquet file of Selvedge looks like, and how one is published whole.
 
-Belongs here: the schemas of DESIGN's data contracts, references, reading and writing. Not here: what the rows mean.
+Belongs here: the contracts of the catalogue's own tables, the register of every room's contracts, references, reading
+and writing. Not here: the tables of other rooms (each declares its own in its `tables.py`), what the rows mean.
 
 A table is published in one step (a temporary file and `os.replace` on disk, one completed upload on an object store),
 so a reader sees the old table or the new one, never a half. Between assets pass `Reference`s, never the rows.
 """
 
 import hashlib
-import os
-import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,44 @@ import pyarrow.parquet as pq
 from upath import UPath
 
 from catalog.errors import SelvedgeError
+from catalog.files import publish_bytes
 
 TEXT = pa.string()
 TEXT_MAP = pa.map_(TEXT, TEXT)
 
-SCHEMAS: dict[str, pa.Schema] = {
-    "products": pa.schema(
+_DECLARED: dict[str, pa.Schema] = {}
+
+
+def declare_table(name: str, schema: pa.Schema) -> pa.Schema:
+    """Make a table's contract known under its name, for `as_table` and `write_table`; returns the schema.
+
+    A room declares its tables in one module, which what makes their rows imports.
+
+    Raises:
+        ValueError: the name is taken by a table with other columns.
+    """
+    if not _DECLARED.setdefault(name, schema).equals(schema):
+        raise ValueError(f"table {name!r} is declared already, with other columns; give this one another name.")
+    return schema
+
+
+def schema_of(name: str) -> pa.Schema:
+    """The columns of a declared table.
+
+    Raises:
+        LookupError: no module that was imported declares it.
+    """
+    if name not in _DECLARED:
+        raise LookupError(
+            f"table {name!r} is not declared ({', '.join(sorted(_DECLARED))} are); import the module that declares it, "
+            "the `tables` of its room."
+        )
+    return _DECLARED[name]
+
+
+declare_table(
+    "products",
+    pa.schema(
         [
             ("drop", TEXT),
             ("product_id", pa.int64()),
@@ -50,10 +81,14 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("recovered", pa.bool_()),  # the row had unquoted commas
         ]
     ),
-    "quarantine": pa.schema(
-        [("drop", TEXT), ("line", pa.int32()), ("reason", TEXT), ("raw", pa.binary()), ("detail", TEXT)]
-    ),
-    "images": pa.schema(
+)
+declare_table(
+    "quarantine",
+    pa.schema([("drop", TEXT), ("line", pa.int32()), ("reason", TEXT), ("raw", pa.binary()), ("detail", TEXT)]),
+)
+declare_table(
+    "images",
+    pa.schema(
         [
             ("drop", TEXT),
             ("product_id", pa.int64()),
@@ -64,7 +99,10 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("height", pa.int32()),
         ]
     ),
-    "splits": pa.schema(
+)
+declare_table(
+    "splits",
+    pa.schema(
         [
             ("product_id", pa.int64()),
             ("drop", TEXT),
@@ -72,7 +110,10 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("split", TEXT),  # train, validation, test; or excluded (joined two groups of different splits)
         ]
     ),
-    "qa_pairs": pa.schema(
+)
+declare_table(
+    "qa_pairs",
+    pa.schema(
         [
             ("product_id", pa.int64()),
             ("drop", TEXT),
@@ -84,59 +125,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("value", TEXT),
         ]
     ),
-    "attributes": pa.schema(
-        [
-            ("drop", TEXT),
-            ("product_id", pa.int64()),
-            ("attribute", TEXT),
-            ("value", TEXT),  # the most likely value, also where the model abstains
-            ("confidence", pa.float32()),
-            ("abstained", pa.bool_()),
-            ("model_uri", TEXT),
-            ("model_digest", TEXT),
-            ("input_hash", TEXT),
-        ]
-    ),
-    "descriptions": pa.schema(
-        [
-            ("drop", TEXT),
-            ("product_id", pa.int64()),
-            ("text", TEXT),
-            ("writer", TEXT),
-            ("checks", TEXT),  # JSON: coverage, unsupported, contradictions, banned
-            ("attempt", pa.int16()),
-            ("model_version", TEXT),
-            ("prompt_version", TEXT),
-            ("input_hash", TEXT),
-        ]
-    ),
-    "strips": pa.schema(
-        [
-            ("product_id", pa.int64()),
-            ("query", TEXT),  # the words as they are said
-            ("words", pa.list_(TEXT)),  # the places as they are read
-            ("frames", pa.binary()),  # PNG, one square picture after each word, side by side
-            ("asked_l", pa.float32()),  # CIELAB of the colour asked; missing where none is
-            ("asked_a", pa.float32()),
-            ("asked_b", pa.float32()),
-            ("colour_at", pa.int16()),  # the place of its word, -1 where none is asked
-        ]
-    ),
-    "scores": pa.schema(
-        [
-            ("family", TEXT),
-            ("candidate", TEXT),
-            ("subject", TEXT),  # base, candidate, champion, floor:majority, ceiling:linear_probe, …
-            ("attribute", TEXT),  # an attribute, or "mean"
-            ("slice", TEXT),  # "all", or "article_type=Shirts"
-            ("metric", TEXT),
-            ("value", pa.float64()),
-            ("low", pa.float64()),  # 95 % group-bootstrap interval; missing where none applies
-            ("high", pa.float64()),
-            ("support", pa.int64()),  # test rows behind the figure
-        ]
-    ),
-}
+)
 
 
 @dataclass(frozen=True)
@@ -191,7 +180,7 @@ def as_table(rows: pa.Table | pd.DataFrame, schema_name: str) -> pa.Table:
     Raises:
         SelvedgeError: a column is missing or holds values of another type.
     """
-    schema = SCHEMAS[schema_name]
+    schema = schema_of(schema_name)
     try:
         if isinstance(rows, pd.DataFrame):
             return pa.Table.from_pandas(rows, schema=schema, preserve_index=False).replace_schema_metadata(None)
@@ -213,32 +202,6 @@ def write_table(rows: pa.Table | pd.DataFrame, uri: str | Path | UPath, schema_n
     pq.write_table(stamped, sink, compression="zstd")
     publish_bytes(sink.getvalue().to_pybytes(), uri)
     return Reference(str(uri), sha256, table.num_rows, schema_name)
-
-
-def publish_bytes(content: bytes, uri: str | Path | UPath) -> None:
-    """Write a file whole or not at all.
-
-    Raises:
-        SelvedgeError: the disk is full or the place cannot be written.
-    """
-    path = UPath(uri)
-    local = path.protocol in ("", "file", "local")
-    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.part" if local else path
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not local:
-            path.write_bytes(content)
-            return
-        with Path(temporary.path).open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary.path).replace(path.path)
-    except OSError as error:
-        if local:
-            temporary.unlink(missing_ok=True)
-        why = error.strerror or error
-        raise SelvedgeError(f"{path} could not be written ({why}); nothing was changed.") from error
 
 
 def read_table(source: str | Path | UPath | Reference) -> pa.Table:
@@ -268,9 +231,3 @@ def read_frame(source: str | Path | UPath | Reference) -> pd.DataFrame:
         if name in frame and len(frame) and not isinstance(frame[name].iloc[0], str):
             frame[name] = [dict(pairs) if pairs is not None else {} for pairs in frame[name]]
     return frame
-
-
-def table_sha256(source: str | Path | UPath) -> str:
-    """The content hash a published table carries."""
-    metadata = read_table(source).schema.metadata or {}
-    return metadata.get(b"selvedge.content_sha256", b"").decode()

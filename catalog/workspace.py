@@ -15,13 +15,14 @@ import pyarrow as pa
 from upath import UPath
 
 from catalog.errors import SelvedgeError
+from catalog.files import publish_text
 from catalog.images import standardise_images
 from catalog.pictures import Limits
 from catalog.qa import make_qa_pairs, write_vqa_csv
 from catalog.reading import read_catalogue
 from catalog.schema import AttributeSchema, load_schema
 from catalog.splits import assign_splits, leaks, split_summary
-from catalog.tables import publish_bytes, read_table, write_table
+from catalog.tables import read_table, write_table
 from catalog.workers import Progress
 
 SUMMARY_FILE = "catalogue.json"
@@ -77,13 +78,13 @@ def read_into(
     (out / SUMMARY_FILE).unlink(missing_ok=True)
     read = read_catalogue(source, drop, limits=limits, workers=workers, progress=progress)
     splits = assign_splits(read.products)
-    found = leaks(splits, read.products)
-    if found:
+    leaking = leaks(splits, read.products)
+    if leaking:
         raise SelvedgeError(
-            f"{found[0].kind} {found[0].key} is in {' and '.join(found[0].splits)}; nothing was written."
+            f"{leaking[0].kind} {leaking[0].key} is in {' and '.join(leaking[0].splits)}; nothing was written."
         )
-    chosen = question_set or schema.choose_question_set(read.products)
-    pairs = make_qa_pairs(read.products, splits, schema, chosen)
+    questions = question_set or schema.choose_question_set(read.products)
+    pairs = make_qa_pairs(read.products, splits, schema, questions)
     images = standardise_images(read.products, out / "images", progress, limits=limits, workers=workers)
     tables = {
         "products": read.products,
@@ -94,17 +95,17 @@ def read_into(
     }
     references = {name: write_table(table, out / f"{name}.parquet", name) for name, table in tables.items()}
     write_vqa_csv(pairs.table, out)
-    publish_bytes(json.dumps(pairs.schema.to_dict(), indent=2).encode(), out / SCHEMA_FILE)
+    publish_text(json.dumps(pairs.schema.to_dict(), indent=2), out / SCHEMA_FILE)
     summary = {
         "source": str(source),
         "drop": drop,
         "reading": read.counts,
         "splits": split_summary(splits),
-        "leaks": len(found),
+        "leaks": len(leaking),
         "qa_pairs": pairs.summary(),
         "tables": {name: reference.as_metadata() for name, reference in references.items()},
     }
-    publish_bytes(json.dumps(summary, indent=2).encode(), out / SUMMARY_FILE)
+    publish_text(json.dumps(summary, indent=2), out / SUMMARY_FILE)
     return summary
 
 
@@ -114,15 +115,15 @@ def open_catalogue(directory: str | Path | UPath) -> Catalogue:
     Raises:
         SelvedgeError: there is none, or its reading was cut short.
     """
-    place = UPath(directory)
+    folder = UPath(directory)
     try:
-        summary = json.loads((place / SUMMARY_FILE).read_text())
-        schema = AttributeSchema.from_dict(json.loads((place / SCHEMA_FILE).read_text()), str(place / SCHEMA_FILE))
+        summary = json.loads((folder / SUMMARY_FILE).read_text())
+        schema = AttributeSchema.from_dict(json.loads((folder / SCHEMA_FILE).read_text()), str(folder / SCHEMA_FILE))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise SelvedgeError(
             f"{directory} is no complete catalogue directory; run `selvedge catalog read SRC --out {directory}` first."
         ) from error
     except ValueError as error:
-        raise SelvedgeError(f"{place / SUMMARY_FILE} is not JSON ({error}); read the catalogue again.") from error
-    tables = {name: read_table(place / f"{name}.parquet") for name in TABLES}
+        raise SelvedgeError(f"{folder / SUMMARY_FILE} is not JSON ({error}); read the catalogue again.") from error
+    tables = {name: read_table(folder / f"{name}.parquet") for name in TABLES}
     return Catalogue(**tables, schema=schema, summary=summary)

@@ -51,8 +51,8 @@ def krippendorff_alpha(units: pd.Series, answers: pd.Series, resamples: int = 10
     names = [str(number) for number in range(len(table))]
     weights = GroupResamples(names, resamples, seed).row_weights(names)
     point = float(_alpha(table, np.ones((1, len(table)), dtype=np.float32))[0])
-    found = interval(point, _alpha(table, weights))
-    return Agreement(point, found.low, found.high, len(table), int(table.sum()))
+    bounds = interval(point, _alpha(table, weights))
+    return Agreement(point, bounds.low, bounds.high, len(table), int(table.sum()))
 
 
 def _alpha(table: Floats, weights: NDArray[np.float32]) -> Floats:
@@ -97,5 +97,5 @@ def self_consistency(ballots: pd.DataFrame) -> Consistency:
     same_side = int(((both["side"] == both["side_first"]) & both["side"].isin(["left", "right"])).sum())
     if not len(both):
         return Consistency(0, 0, 0, 0.0, 1.0)
-    found = binomtest(same, len(both)).proportion_ci()
-    return Consistency(len(both), same, same_side, float(found.low), float(found.high))
+    bounds = binomtest(same, len(both)).proportion_ci()
+    return Consistency(len(both), same, same_side, float(bounds.low), float(bounds.high))

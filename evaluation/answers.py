@@ -63,14 +63,15 @@ def resolve_answers(predictions: pd.DataFrame, schema: AttributeSchema) -> pd.Da
     """
     pairs = list(predictions[["attribute", "value"]].itertuples(index=False, name=None))
     meant = {pair: read_answer(schema, *pair) for pair in set(pairs) if isinstance(pair[1], str)}
-    found = [meant.get(pair) for pair in pairs]
-    values = [new if new is not None else old for new, (_, old) in zip(found, pairs, strict=True)]
+    values_meant = [meant.get(pair) for pair in pairs]
+    values = [new if new is not None else old for new, (_, old) in zip(values_meant, pairs, strict=True)]
     return predictions.assign(
-        value=pd.Series(values, index=predictions.index, dtype=object), in_vocabulary=[v is not None for v in found]
+        value=pd.Series(values, index=predictions.index, dtype=object),
+        in_vocabulary=[v is not None for v in values_meant],
     )
 
 
 def _by_normal_form(attribute: Attribute) -> dict[str, str]:
     """What the schema's own spelling rules leave apart: plurals, and words written together."""
-    known = {normalise(variant): value for variant, value in attribute.synonyms.items()}
-    return known | {normalise(value): value for value in attribute.vocabulary}
+    by_synonym = {normalise(variant): value for variant, value in attribute.synonyms.items()}
+    return by_synonym | {normalise(value): value for value in attribute.vocabulary}

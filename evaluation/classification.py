@@ -168,11 +168,6 @@ def coverage_at_risk(curve: CoverageRisk, risk: float) -> float:
     return float(kept.max()) if len(kept) else 0.0
 
 
-def out_of_vocabulary_rate(in_vocabulary: ArrayLike) -> float:
-    """Share of answers that are no value of the closed vocabulary; must be 0 where decoding is constrained."""
-    return float(1.0 - np.mean(np.asarray(in_vocabulary, dtype=np.float64)))
-
-
 def confusion_matrix(
     truth: Sequence[str] | ArrayLike, answer: Sequence[str | None] | ArrayLike
 ) -> tuple[Ints, list[str]]:

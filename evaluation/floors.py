@@ -72,10 +72,10 @@ def majority_given(train: pd.DataFrame, test: pd.DataFrame, given: Sequence[str]
     for used in range(len(given), -1, -1):
         keys = ["attribute", *given[:used]]
         best = _commonest(train, keys)
-        found = test[keys].merge(best, on=keys, how="left")
-        fill = value.isna().to_numpy() & found["truth"].notna().to_numpy()
-        value[fill] = found.loc[fill, "truth"].to_numpy(dtype=object)
-        confidence[fill] = found.loc[fill, "share"].to_numpy()
+        answers = test[keys].merge(best, on=keys, how="left")
+        fill = value.isna().to_numpy() & answers["truth"].notna().to_numpy()
+        value[fill] = answers.loc[fill, "truth"].to_numpy(dtype=object)
+        confidence[fill] = answers.loc[fill, "share"].to_numpy()
     return _predictions(test, value, confidence)
 
 

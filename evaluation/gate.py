@@ -1,7 +1,8 @@
 """The gate: may this candidate become the champion? A rule and evidence in, a decision with its reasons out.
 
-Belongs here: the rule as data, the evidence as data, and the judgement. Not here: gathering evidence (scores.py),
-moving an alias (orchestration/), which reads its evidence again and asks this gate itself.
+Belongs here: the decision. Not here: the rule and the evidence as data (evidence.py), gathering evidence (scores.py),
+what refuses a verdict of people (verdict_gate.py), moving an alias (orchestration/), which reads its evidence again and
+asks this gate itself.
 
 The default is refusal. A missing kind of evidence, a figure that is missing or not a number, evidence about another
 family or gathered against a champion that is no longer one: each refuses with its own sentence.
@@ -14,138 +15,13 @@ if the mean had only to be higher), one that is 0.02 better everywhere 82 %, 0.0
 but 0.12 worse on one attribute 0 %. With 1,000 test products the second figure is 100 %.
 """
 
-import hashlib
-import json
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
 
-import pandas as pd
-
-from catalog.errors import SelvedgeError
-from evaluation.scores import ALL, BASE, CANDIDATE, CHAMPION, FLOOR, MEAN
-from evaluation.verdict_gate import VERDICT, judge_verdict, verdict_of, why_preferred
-
-FORMAT = 1
-METRICS = "metrics"
-
-
-@dataclass(frozen=True)
-class GateRule:
-    """What a family's candidate has to show.
-
-    required: kinds of evidence. metric: of the scores that decides. delta: the largest loss against the champion on any
-    attribute; deltas: other limits for single attributes. minimum_gain: the mean must be better by more than this.
-    clear_gain: the lower end of the paired interval must be, not just the point. tolerance: what the mean may be worse
-    by than the incumbent's, where other evidence decides who is better. beats: subjects that the candidate's mean must
-    exceed whether or not there is a champion; a floor clearly. plan_sha256: of the preference plan that a verdict must
-    have been reached by, None for any registered one. simulated_ballots: a verdict may rest on scripted annotators.
-    """
-
-    family: str
-    required: tuple[str, ...] = (METRICS,)
-    metric: str = "macro_f1"
-    delta: float = 0.03
-    deltas: Mapping[str, float] = field(default_factory=dict)
-    minimum_gain: float = 0.0
-    clear_gain: bool = True
-    tolerance: float = 0.0
-    beats: tuple[str, ...] = (BASE,)
-    plan_sha256: str | None = None
-    simulated_ballots: bool = False
-
-    def __post_init__(self) -> None:
-        if not self.required:
-            raise SelvedgeError(f"the gate rule of {self.family} requires no evidence; name at least `{METRICS}`.")
-
-    def limit(self, attribute: str) -> float:
-        return self.deltas.get(attribute, self.delta)
-
-
-@dataclass(frozen=True)
-class Score:
-    """One figure on all test rows: a row of the table `scores`. NaN where there is none."""
-
-    subject: str
-    attribute: str
-    metric: str
-    value: float
-    low: float
-    high: float
-    support: int
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What is known about a candidate, and about which champion.
-
-    champion_version: the registry version it was compared with, None where there was no champion. dataset_sha256: of
-    the rows it was tested on. created: ISO 8601, UTC. scores: the evidence of kind `metrics`. others: kind -> its data,
-    for kinds with judges of their own.
-    """
-
-    family: str
-    candidate: str
-    champion_version: str | None
-    dataset_sha256: str
-    created: str
-    scores: tuple[Score, ...] = ()
-    others: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def kinds(self) -> frozenset[str]:
-        return frozenset(self.others) | ({METRICS} if self.scores else frozenset())
-
-    def figure(self, subject: str, attribute: str, metric: str) -> Score | None:
-        found = (s for s in self.scores if (s.subject, s.attribute, s.metric) == (subject, attribute, metric))
-        return next(found, None)
-
-    def attributes(self, subject: str, metric: str) -> set[str]:
-        """The attributes a subject has a row for, the mean not among them."""
-        return {s.attribute for s in self.scores if s.subject == subject and s.metric == metric} - {MEAN}
-
-    @property
-    def sha256(self) -> str:
-        """Hash of the content: what a promotion record names."""
-        return _sha256(self._content())
-
-    def to_json(self) -> str:
-        """The evidence as text, with the hash of its content."""
-        content = self._content()
-        return json.dumps({"content": content, "sha256": _sha256(content)}, indent=1, allow_nan=False)
-
-    def _content(self) -> dict[str, Any]:
-        content = {"format": FORMAT, **asdict(self)}
-        for score in content["scores"]:
-            # JSON has no NaN; a figure that is missing comes back as one.
-            score |= {key: None for key in ("value", "low", "high") if not math.isfinite(score[key])}
-        return content
-
-    @classmethod
-    def from_json(cls, text: str) -> "Evidence":
-        """Read what `to_json` wrote.
-
-        Raises:
-            SelvedgeError: not evidence, of a format this version does not know, or changed since it was written.
-        """
-        try:
-            document = json.loads(text)
-            content = dict(document["content"])
-            if document["sha256"] != _sha256(content):
-                raise SelvedgeError("the evidence was changed after it was written; score the candidate again.")
-            if (found := content.pop("format")) != FORMAT:
-                raise SelvedgeError(f"the evidence has format {found}, this version reads {FORMAT}; score again.")
-            scores = tuple(map(_score, content.pop("scores")))
-            return cls(**content, scores=scores)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise SelvedgeError(f"this is no evidence ({error}); score the candidate again.") from error
-
-
-def _score(row: Mapping[str, Any]) -> Score:
-    fields: dict[str, Any] = {key: math.nan if value is None else value for key, value in row.items()}
-    return Score(**fields)
+from evaluation.evidence import METRICS, Evidence, GateRule
+from evaluation.scores import BASE, CANDIDATE, CHAMPION, FLOOR, MEAN
+from evaluation.verdict_gate import VERDICT, named_champion, refuse_verdict, verdict_of, why_preferred
 
 
 @dataclass(frozen=True)
@@ -154,28 +30,6 @@ class Decision:
 
     promote: bool
     reasons: tuple[str, ...]
-
-
-def metrics_evidence(
-    scores: pd.DataFrame, champion_version: str | None, dataset_sha256: str, created: datetime | None = None
-) -> Evidence:
-    """Evidence of kind `metrics` from a table `scores` of one candidate; slices stay behind.
-
-    Raises:
-        SelvedgeError: the table is empty or speaks of more than one candidate.
-    """
-    names = scores[["family", "candidate"]].drop_duplicates()
-    if len(names) != 1:
-        raise SelvedgeError(f"the scores speak of {len(names)} candidates; evidence is about exactly one.")
-    family, candidate = names.iloc[0]
-    rows = scores[scores["slice"] == ALL].sort_values(["subject", "attribute", "metric"])
-    columns = ["subject", "attribute", "metric", "value", "low", "high", "support"]
-    figures = tuple(
-        Score(subject, attribute, metric, float(value), float(low), float(high), int(support))
-        for subject, attribute, metric, value, low, high, support in rows[columns].itertuples(index=False, name=None)
-    )
-    moment = (created or datetime.now(UTC)).astimezone(UTC).isoformat(timespec="seconds")
-    return Evidence(str(family), str(candidate), champion_version, dataset_sha256, moment, figures)
 
 
 def decide(rule: GateRule, evidence: Evidence, champion_version: str | None) -> Decision:
@@ -188,19 +42,19 @@ def decide(rule: GateRule, evidence: Evidence, champion_version: str | None) -> 
     for kind in rule.required:
         if kind not in evidence.kinds:
             refusals.append(f"evidence of kind {kind} is missing; {rule.family} may not be promoted without it.")
-        elif kind not in JUDGES:
+        elif kind not in REFUSALS:
             refusals.append(f"this version cannot judge evidence of kind {kind}; take it from the rule or upgrade.")
         else:
-            refusals += JUDGES[kind](rule, evidence)
+            refusals += REFUSALS[kind](rule, evidence)
     if VERDICT in evidence.kinds and VERDICT not in rule.required:
-        # Nobody had to ask people, but somebody did: their no is not overlooked.
-        refusals += judge_verdict(rule, evidence)
+        # The rule asks for no verdict, but there is one: where people preferred the other version, it counts.
+        refusals += refuse_verdict(rule, evidence)
     if refusals:
         return Decision(False, tuple(refusals))
     return Decision(True, tuple(_why(rule, evidence)))
 
 
-def judge_metrics(rule: GateRule, evidence: Evidence) -> list[str]:
+def refuse_metrics(rule: GateRule, evidence: Evidence) -> list[str]:
     """The refusals that the offline scores give; none lets the candidate pass."""
     incumbent = _incumbent(evidence)
     rivals = [*dict.fromkeys([*rule.beats, incumbent])]
@@ -226,7 +80,7 @@ def judge_metrics(rule: GateRule, evidence: Evidence) -> list[str]:
     return refusals
 
 
-JUDGES: dict[str, Callable[[GateRule, Evidence], list[str]]] = {METRICS: judge_metrics, VERDICT: judge_verdict}
+REFUSALS: dict[str, Callable[[GateRule, Evidence], list[str]]] = {METRICS: refuse_metrics, VERDICT: refuse_verdict}
 
 
 def _refuse_unfit(rule: GateRule, evidence: Evidence, champion_version: str | None) -> list[str]:
@@ -236,8 +90,8 @@ def _refuse_unfit(rule: GateRule, evidence: Evidence, champion_version: str | No
     if not evidence.dataset_sha256:
         refusals.append("the evidence does not say which rows it was gathered on; score the candidate again.")
     if evidence.champion_version != champion_version:
-        then = _named(evidence.champion_version)
-        now = _named(champion_version)
+        then = named_champion(evidence.champion_version)
+        now = named_champion(champion_version)
         refusals.append(f"the evidence was gathered against {then}, but now there is {now}; score the candidate again.")
     return refusals
 
@@ -281,7 +135,8 @@ def _refuse_losses(rule: GateRule, evidence: Evidence, attributes: set[str]) -> 
 def _gain(rule: GateRule, evidence: Evidence, rival: str) -> tuple[float, float]:
     """The difference on the mean and the lower end of its paired interval (NaN where it was not made)."""
     ours, theirs = (evidence.figure(subject, MEAN, rule.metric) for subject in (CANDIDATE, rival))
-    # Of floors there is one difference, to each attribute's best: the harder one.
+    # The scores hold one paired difference to floors: to the best floor of each attribute, which is harder to beat
+    # than any single floor.
     name = FLOOR.removesuffix(":") if rival.startswith(FLOOR) else rival
     paired = evidence.figure(CANDIDATE, MEAN, f"{rule.metric}_minus_{name}")
     gain = ours.value - theirs.value if ours and theirs else math.nan
@@ -304,11 +159,3 @@ def _why(rule: GateRule, evidence: Evidence) -> list[str]:
 def _incumbent(evidence: Evidence) -> str:
     """Whom the candidate would replace: the champion, or the base where there is none."""
     return BASE if evidence.champion_version is None else CHAMPION
-
-
-def _named(champion_version: str | None) -> str:
-    return "no champion" if champion_version is None else f"champion version {champion_version}"
-
-
-def _sha256(content: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode()).hexdigest()

@@ -37,38 +37,6 @@ class Moments:
     covariance: Floats
 
 
-@dataclass(frozen=True)
-class Extrapolation:
-    """The Fréchet distance as a line in 1 / N. value: at infinitely many pictures, may be slightly below 0; slope: per
-    1 / N; sizes, distances: what was fitted; explained: R² of the line, near 1 where the extrapolation can be believed.
-    """
-
-    value: float
-    slope: float
-    sizes: tuple[int, ...]
-    distances: tuple[float, ...]
-    explained: float
-
-
-@dataclass(frozen=True)
-class KernelDistance:
-    """KID of all pairs of pictures and of blocks.
-
-    all_pairs: the unbiased estimate with the least variance. blocks: estimates of disjoint blocks of `block_size`
-    pictures a side. standard_error: of their mean; disjoint blocks are independent, overlapping subsets are not. It is
-    larger than that of `all_pairs`, so it may serve for both; NaN with one block.
-    """
-
-    all_pairs: float
-    blocks: tuple[float, ...]
-    block_size: int
-    standard_error: float
-
-    @property
-    def block_mean(self) -> float:
-        return float(np.mean(self.blocks))
-
-
 def frechet_distance(real: ArrayLike, generated: ArrayLike) -> float:
     """Squared Fréchet distance between Gaussians fitted to two sets of features, at least 0.
 
@@ -119,42 +87,6 @@ def moments_distance(first: Moments, second: Moments) -> float:
     return max(0.0, apart + spread - 2.0 * float(shared))
 
 
-def frechet_at_infinity(
-    real: ArrayLike, generated: ArrayLike, points: int = 15, smallest: int | None = None, seed: int = 0
-) -> Extrapolation:
-    """The Fréchet distance that infinitely many pictures would have, from a line through those of fewer.
-
-    Args:
-        real, generated: as for `frechet_distance`. points: numbers of pictures tried, up to N.
-        smallest: the least of them; None takes a third of N, at least 2 d. seed: fixes the subsets.
-
-    Raises:
-        SelvedgeError: N is too small for two different sizes.
-
-    Its noise is several times that of the distance itself: it tells models apart whose bias differs, not close ones.
-
-    Source: Chong and Forsyth, CVPR 2020, section 4; here both sides are subsampled, because both are samples.
-    """
-    first, second = equal_sides(real, generated)
-    total, size = first.shape
-    least = max(2 * size, total // 3) if smallest is None else smallest
-    if not size < least < total or points < 2:
-        raise SelvedgeError(
-            f"extrapolating the Fréchet distance of {size} features needs more than {max(least, size)} pictures a "
-            f"side and has {total}; give more pictures."
-        )
-    rng = np.random.default_rng(seed)
-    sizes = np.unique(np.linspace(least, total, points).astype(np.int64))
-    distances = [
-        moments_distance(*(moments(side[rng.permutation(total)[:count]]) for side in (first, second)))
-        for count in sizes
-    ]
-    slope, value = np.polyfit(1.0 / sizes, distances, 1)
-    residual = np.asarray(distances) - (value + slope / sizes)
-    explained = 1.0 - residual.var() / max(float(np.var(distances)), np.finfo(float).tiny)
-    return Extrapolation(float(value), float(slope), tuple(map(int, sizes)), tuple(distances), float(explained))
-
-
 def kernel_distance(real: ArrayLike, generated: ArrayLike) -> float:
     """KID: unbiased squared maximum mean discrepancy with the kernel (x·y / d + 1)³, over all pairs.
 
@@ -173,39 +105,9 @@ def kernel_distance(real: ArrayLike, generated: ArrayLike) -> float:
     return _squared_discrepancy(first, second)
 
 
-def kernel_distance_by_blocks(
-    real: ArrayLike, generated: ArrayLike, block_size: int = 100, seed: int = 0
-) -> KernelDistance:
-    """KID with a standard error from disjoint blocks of both sides.
-
-    Args:
-        real, generated: as for `kernel_distance`. block_size: pictures a side in a block; what is left over after the
-            last whole block counts for `all_pairs` only. seed: fixes who is in which block.
-
-    Raises:
-        SelvedgeError: as for `kernel_distance`, or fewer pictures than one block.
-
-    Rows count as independent; where real ones come in large groups, take `generation_intervals.kernel_estimate`.
-
-    Source: Zaremba et al., NeurIPS 2013 (block estimates of the discrepancy).
-    """
-    first, second = equal_sides(real, generated)
-    if not 2 <= block_size <= len(first):
-        raise SelvedgeError(
-            f"a kernel distance in blocks of {block_size} needs as many pictures a side and has {len(first)}; "
-            "use smaller blocks of at least 2."
-        )
-    rng = np.random.default_rng(seed)
-    mixed = first[rng.permutation(len(first))], second[rng.permutation(len(second))]
-    starts = range(0, len(first) - block_size + 1, block_size)
-    blocks = [_squared_discrepancy(*(side[start : start + block_size] for side in mixed)) for start in starts]
-    error = float(np.std(blocks, ddof=1) / np.sqrt(len(blocks))) if len(blocks) > 1 else float("nan")
-    return KernelDistance(_squared_discrepancy(first, second), tuple(blocks), block_size, error)
-
-
-def kernel_rows(some: Floats, others: Floats) -> Floats:
+def kernel_rows(left: Floats, right: Floats) -> Floats:
     """(a, b) float64 kernel values of (a, d) with (b, d) features."""
-    return np.asarray((some @ others.T / some.shape[1] + 1.0) ** 3)
+    return np.asarray((left @ right.T / left.shape[1] + 1.0) ** 3)
 
 
 def inception_score(probabilities: ArrayLike) -> float:
@@ -327,10 +229,10 @@ def _squared_discrepancy(real: Floats, generated: Floats) -> float:
     return within / pairs - 2.0 * _kernel_sum(real, generated) / len(real) ** 2
 
 
-def _kernel_sum(some: Floats, others: Floats) -> float:
-    starts = range(0, len(some), ROWS_AT_ONCE)
-    return float(sum(kernel_rows(some[start : start + ROWS_AT_ONCE], others).sum() for start in starts))
+def _kernel_sum(left: Floats, right: Floats) -> float:
+    starts = range(0, len(left), ROWS_AT_ONCE)
+    return float(sum(kernel_rows(left[start : start + ROWS_AT_ONCE], right).sum() for start in starts))
 
 
-def _kernel_diagonal(some: Floats) -> float:
-    return float((((some**2).sum(axis=1) / some.shape[1] + 1.0) ** 3).sum())
+def _kernel_diagonal(side: Floats) -> float:
+    return float((((side**2).sum(axis=1) / side.shape[1] + 1.0) ** 3).sum())

@@ -31,7 +31,7 @@ from evaluation.generation import (
     moments_distance,
 )
 from evaluation.hierarchical import CrossedResamples, Resampled
-from evaluation.intervals import GroupResamples, resampled_mean
+from evaluation.intervals import GroupResamples
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def inception_estimate(probabilities: ArrayLike, prompts: Sequence[str], draws: 
     Raises:
         SelvedgeError: as for `inception_score`, or another number of seeds or prompts than the draws have.
     """
-    trainings = [checked_probabilities(one) for one in _stacked(probabilities, "class probabilities")]
+    trainings = [checked_probabilities(training) for training in _stacked(probabilities, "class probabilities")]
     weights = _weights_for(draws, prompts, len(trainings[0]))
     total = weights.sum(axis=1)
     replicates = []
@@ -188,10 +188,10 @@ def inception_ceiling(probabilities: ArrayLike, groups: Sequence[str], resamples
             f"the ceiling of a score on {rows} pictures needs as many real ones and their groups, and there are "
             f"{len(table)} pictures with {len(groups)} groups; score the models on fewer."
         )
-    chosen = np.random.default_rng(0).permutation(len(table))[:rows]
-    names = [str(groups[row]) for row in chosen]
-    one = CrossedResamples(names, 1, resamples, seed=1)
-    return inception_estimate(table[chosen][None], names, one)
+    sample = np.random.default_rng(0).permutation(len(table))[:rows]
+    names = [str(groups[row]) for row in sample]
+    draws = CrossedResamples(names, 1, resamples, seed=1)
+    return inception_estimate(table[sample][None], names, draws)
 
 
 def accuracy_estimate(
@@ -212,18 +212,13 @@ def accuracy_estimate(
     """
     stacked = {name: _stacked(values, "class probabilities") for name, values in probabilities.items()}
     seeds = len(next(iter(stacked.values())))
-    found = [attribute_hits({name: values[seed] for name, values in stacked.items()}, wanted) for seed in range(seeds)]
-    columns = [place for place, name in enumerate(probabilities) if attribute in (None, name)]
-    hits = np.stack([hit[:, columns].sum(axis=1) for hit, _ in found])
-    asked = np.stack([ask[:, columns].sum(axis=1) for _, ask in found])
+    hits_and_asked = [
+        attribute_hits({name: values[seed] for name, values in stacked.items()}, wanted) for seed in range(seeds)
+    ]
+    columns = [column for column, name in enumerate(probabilities) if attribute in (None, name)]
+    hits = np.stack([hit[:, columns].sum(axis=1) for hit, _ in hits_and_asked])
+    asked = np.stack([ask[:, columns].sum(axis=1) for _, ask in hits_and_asked])
     return draws.ratio(hits, asked, prompts)
-
-
-def mean_estimate(values: ArrayLike, groups: Sequence[str], resamples: int, seed: int = 1) -> Resampled:
-    """The mean of (N,) values of real pictures, their groups resampled: e.g. the classifier's own accuracy."""
-    column = np.asarray(values, dtype=np.float64)
-    weights = GroupResamples(groups, resamples, seed).row_weights(groups)
-    return Resampled(float(column.mean()), resampled_mean(column, weights))
 
 
 def _halves(
@@ -247,7 +242,7 @@ def _per_training(
             f"there are {stacked.shape[1]} generated pictures a training and {len(prompts)} prompts; "
             "name the prompt of every picture."
         )
-    return [equal_sides(real, one) for one in stacked]
+    return [equal_sides(real, side) for side in stacked]
 
 
 def _stacked(values: ArrayLike, what: str) -> Floats:
@@ -265,15 +260,15 @@ def _weights_for(draws: CrossedResamples, prompts: Sequence[str], pictures: int)
     return draws.prompt_weights(prompts).astype(np.float64)
 
 
-def _mean_kernel(some: Floats, others: Floats, some_weights: Floats, other_weights: Floats, same: bool) -> Floats:
+def _mean_kernel(left: Floats, right: Floats, left_weights: Floats, right_weights: Floats, same: bool) -> Floats:
     """(resamples,) weighted mean of the kernel over pairs, of different rows where both sides are the same."""
-    total = np.zeros(len(some_weights))
-    for start in range(0, len(some), ROWS_AT_ONCE):
+    total = np.zeros(len(left_weights))
+    for start in range(0, len(left), ROWS_AT_ONCE):
         part = slice(start, start + ROWS_AT_ONCE)
-        total += ((some_weights[:, part] @ kernel_rows(some[part], others)) * other_weights).sum(axis=1)
-    pairs = some_weights.sum(axis=1) * other_weights.sum(axis=1)
+        total += ((left_weights[:, part] @ kernel_rows(left[part], right)) * right_weights).sum(axis=1)
+    pairs = left_weights.sum(axis=1) * right_weights.sum(axis=1)
     if same:
-        diagonal = ((some**2).sum(axis=1) / some.shape[1] + 1.0) ** 3
-        total -= (some_weights**2) @ diagonal
-        pairs = pairs - (some_weights**2).sum(axis=1)
+        diagonal = ((left**2).sum(axis=1) / left.shape[1] + 1.0) ** 3
+        total -= (left_weights**2) @ diagonal
+        pairs = pairs - (left_weights**2).sum(axis=1)
     return total / pairs

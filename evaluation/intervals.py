@@ -12,11 +12,10 @@ A resample is a weight per row, never a copy of the rows: every metric here is a
 thousand resamples are one matrix product.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
@@ -83,25 +82,6 @@ def interval(point: float, replicates: ArrayLike, level: float = LEVEL) -> Inter
     low, high = np.quantile(values, norm.cdf([2 * shift - tail, 2 * shift + tail]))
     # Quantiles interpolate between resamples, so the point can be missed by less than one of them.
     return Interval(float(min(low, point)), float(max(high, point)))
-
-
-def group_bootstrap(
-    frame: pd.DataFrame,
-    statistic: Callable[[pd.DataFrame], float],
-    groups: str | ArrayLike = "group_id",
-    resamples: int = 1000,
-    seed: int = 0,
-) -> Interval:
-    """The interval of any statistic of a frame, by building every resample: general and slow.
-
-    Args:
-        statistic: takes a frame like `frame`, gives one number. groups: a column, or a group for every row.
-    """
-    of_row = frame[groups] if isinstance(groups, str) else pd.Series(np.asarray(groups), index=frame.index)
-    weights = GroupResamples(of_row, resamples, seed).row_weights(of_row)
-    positions = np.arange(len(frame))
-    replicates = [statistic(frame.iloc[np.repeat(positions, weight.astype(np.int64))]) for weight in weights]
-    return interval(statistic(frame), replicates)
 
 
 def resampled_mean(values: ArrayLike, weights: NDArray[np.float32]) -> Floats:

@@ -6,6 +6,10 @@ rows. Not here: computing features (training/blip2/features.py), scoring the ans
 Features of thousands of dimensions are first reduced to their leading principal components, once for all attributes;
 what remains is a small convex problem for each attribute and each strength of the L2 penalty, each started from the
 one before. The strength is chosen by macro-F1 on the validation rows.
+
+Written out, not scikit-learn's LogisticRegression: that stops at another point of the same loss, which turned a near
+tie between two strengths at the size of the demo (5 of 2,094 answers, mean macro-F1 0.826 to 0.822). The ceilings that
+were published stay as they are; a test holds both to each other at convergence.
 """
 
 from collections.abc import Sequence
@@ -179,14 +183,14 @@ def _minimise(design: Floats32, truth: NDArray[np.int64], start: Floats32, l2: f
         loss = -float(logp[rows, truth].mean()) + 0.5 * float((penalty * weights**2).sum())
         return loss, gradient.ravel()
 
-    found = minimize(
+    solution = minimize(
         loss_and_gradient,
         start.astype(np.float64).ravel(),
         jac=True,
         method="L-BFGS-B",
         options={"maxiter": iterations, "ftol": 1e-6, "gtol": 1e-5},
     )
-    return found.x.reshape(shape).astype(np.float32)
+    return solution.x.reshape(shape).astype(np.float32)
 
 
 def _rows_of_products(

@@ -69,14 +69,14 @@ def nearest_real(queries: ArrayLike, references: ArrayLike) -> tuple[Floats, NDA
     Raises:
         SelvedgeError: other shapes, or a feature that is not finite.
     """
-    some, others = checked_features(queries, "queried"), checked_features(references, "reference")
-    distances, index = np.empty(len(some)), np.empty(len(some), dtype=np.int64)
-    for start in range(0, len(some), ROWS_AT_ONCE):
+    queried, reference = checked_features(queries, "queried"), checked_features(references, "reference")
+    distances, index = np.empty(len(queried)), np.empty(len(queried), dtype=np.int64)
+    for start in range(0, len(queried), ROWS_AT_ONCE):
         part = slice(start, start + ROWS_AT_ONCE)
-        squared = _squared_distances(some[part], others)
+        squared = _squared_distances(queried[part], reference)
         index[part] = squared.argmin(axis=1)
         # The subtraction of large squares leaves 1e-7 where a copy has 0; the chosen pair is computed directly.
-        distances[part] = np.sqrt(((some[part] - others[index[part]]) ** 2).sum(axis=1))
+        distances[part] = np.sqrt(((queried[part] - reference[index[part]]) ** 2).sum(axis=1))
     return distances, index
 
 
@@ -117,18 +117,19 @@ def coverage(real: ArrayLike, generated: ArrayLike, neighbours: int = 5) -> floa
 
     Source: Naeem et al., ICML 2020, equation 9.
     """
-    some, others = checked_features(real, "real"), checked_features(generated, "generated")
-    if len(some) <= neighbours:
+    real_rows, generated_rows = checked_features(real, "real"), checked_features(generated, "generated")
+    if len(real_rows) <= neighbours:
         raise SelvedgeError(
-            f"coverage by {neighbours} neighbours needs more real pictures than that and has {len(some)}; give more."
+            f"coverage by {neighbours} neighbours needs more real pictures than that and has {len(real_rows)}; "
+            "give more."
         )
     covered = 0
-    for start in range(0, len(some), ROWS_AT_ONCE):
+    for start in range(0, len(real_rows), ROWS_AT_ONCE):
         part = slice(start, start + ROWS_AT_ONCE)
         # Place 0 of the sorted distances is the picture itself.
-        radius = np.partition(_squared_distances(some[part], some), neighbours, axis=1)[:, neighbours]
-        covered += int((_squared_distances(some[part], others).min(axis=1) <= radius).sum())
-    return covered / len(some)
+        radius = np.partition(_squared_distances(real_rows[part], real_rows), neighbours, axis=1)[:, neighbours]
+        covered += int((_squared_distances(real_rows[part], generated_rows).min(axis=1) <= radius).sum())
+    return covered / len(real_rows)
 
 
 def modes_covered(real: ArrayLike, generated: ArrayLike) -> Modes:
@@ -140,24 +141,24 @@ def modes_covered(real: ArrayLike, generated: ArrayLike) -> Modes:
     Raises:
         SelvedgeError: no rows, or different numbers of attributes.
     """
-    some, others = np.asarray(real), np.asarray(generated)
-    if some.ndim != 2 or others.ndim != 2 or not some.size or some.shape[1] != others.shape[1]:
+    wanted, offered = np.asarray(real), np.asarray(generated)
+    if wanted.ndim != 2 or offered.ndim != 2 or not wanted.size or wanted.shape[1] != offered.shape[1]:
         raise SelvedgeError(
-            f"answers have shapes {some.shape} and {others.shape}; give one row a picture on both sides."
+            f"answers have shapes {wanted.shape} and {offered.shape}; give one row a picture on both sides."
         )
-    kinds, counts = np.unique(some, axis=0, return_counts=True)
-    shown = {tuple(row) for row in others.tolist()}
-    found = np.array([tuple(kind) in shown for kind in kinds.tolist()])
-    order = [place for place in np.argsort(-counts, kind="stable") if not found[place]]
-    missing = tuple(tuple(kinds[place].tolist()) for place in order[:10])
-    return Modes(len(kinds), int(found.sum()), float(counts[found].sum() / counts.sum()), missing)
+    kinds, counts = np.unique(wanted, axis=0, return_counts=True)
+    shown = {tuple(row) for row in offered.tolist()}
+    covered = np.array([tuple(kind) in shown for kind in kinds.tolist()])
+    order = [kind_number for kind_number in np.argsort(-counts, kind="stable") if not covered[kind_number]]
+    missing = tuple(tuple(kinds[kind_number].tolist()) for kind_number in order[:10])
+    return Modes(len(kinds), int(covered.sum()), float(counts[covered].sum() / counts.sum()), missing)
 
 
-def _squared_distances(some: Floats, others: Floats) -> Floats:
+def _squared_distances(left: Floats, right: Floats) -> Floats:
     """(a, b) float64 from (a, d) and (b, d), never below 0."""
-    if some.shape[1] != others.shape[1]:
+    if left.shape[1] != right.shape[1]:
         raise SelvedgeError(
-            f"features have {some.shape[1]} and {others.shape[1]} columns; use one classifier for both sides."
+            f"features have {left.shape[1]} and {right.shape[1]} columns; use one classifier for both sides."
         )
-    squares = (some**2).sum(axis=1)[:, None] + (others**2).sum(axis=1) - 2.0 * some @ others.T
+    squares = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1) - 2.0 * left @ right.T
     return np.asarray(np.clip(squares, 0.0, None))

@@ -99,8 +99,8 @@ def fit_strengths(comparisons: pd.DataFrame, side_bias: bool = True, resamples: 
     cell = pattern * 3 + answer
     cells = len(ends) * 3
     model = _Model(ends, len(versions), side_bias, bool((answer == 2).any()))
-    found = model.fit(np.bincount(cell, minlength=cells).reshape(-1, 3))
-    strength, side, tie = model.read(found)
+    parameters = model.fit(np.bincount(cell, minlength=cells).reshape(-1, 3))
+    strength, side, tie = model.read(parameters)
     fitted = Strengths(versions, tuple(map(float, strength)), side, tie)
     if not resamples:
         return fitted
@@ -108,7 +108,7 @@ def fit_strengths(comparisons: pd.DataFrame, side_bias: bool = True, resamples: 
     for step, by in enumerate(("item", "rater")):
         weights *= GroupResamples(comparisons[by], resamples, seed + step).row_weights(comparisons[by])
     replicates = [
-        model.read(model.fit(np.bincount(cell, weights=row, minlength=cells).reshape(-1, 3), start=found))
+        model.read(model.fit(np.bincount(cell, weights=row, minlength=cells).reshape(-1, 3), start=parameters))
         for row in weights[weights.sum(axis=1) > 0]
     ]
     of_strength = np.array([values for values, *_ in replicates])
@@ -158,8 +158,8 @@ class _Model:
             return np.asarray(second - np.einsum("p,pk,pl->kl", totals, mean, mean) + PENALTY * np.eye(width))
 
         begin = np.zeros(width) if start is None else start
-        found = minimize(loss, begin, jac=True, hess=curvature, method="trust-exact", options={"gtol": 1e-7})
-        return np.asarray(found.x)
+        solution = minimize(loss, begin, jac=True, hess=curvature, method="trust-exact", options={"gtol": 1e-7})
+        return np.asarray(solution.x)
 
     def read(self, parameters: Floats) -> tuple[Floats, float, float]:
         """Strengths with mean 0, side bias, nu."""

@@ -6,13 +6,11 @@ Palette, marks and sizes are those of plot_style.py, so that a subject looks the
 """
 
 import math
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from catalog.errors import SelvedgeError
 from evaluation import classification
@@ -51,19 +49,25 @@ def score_plot(scores: pd.DataFrame, metric: str = "macro_f1", title: str = "") 
     Raises:
         SelvedgeError: no figure of this metric.
     """
-    chosen = scores[(scores["metric"] == metric) & (scores["slice"] == ALL)].dropna(subset=["value"])
-    if chosen.empty:
+    rows_of_metric = scores[(scores["metric"] == metric) & (scores["slice"] == ALL)].dropna(subset=["value"])
+    if rows_of_metric.empty:
         raise SelvedgeError(f"the scores hold no {metric} to plot; score at least one subject.")
-    subjects = sorted(chosen["subject"].unique(), key=subject_order)
+    subjects = sorted(rows_of_metric["subject"].unique(), key=subject_order)
     leader = next(name for name in (CANDIDATE, CHAMPION, BASE, subjects[-1]) if name in subjects)
-    leading = chosen[chosen["subject"] == leader]
+    leading = rows_of_metric[rows_of_metric["subject"] == leader]
     order = leading.set_index("attribute")["value"].drop(index=MEAN, errors="ignore").sort_values(ascending=False)
-    rows = [*([MEAN] if MEAN in set(chosen["attribute"]) else []), *order.index]
+    rows = [*([MEAN] if MEAN in set(rows_of_metric["attribute"]) else []), *order.index]
     models = [subject for subject in subjects if subject in COLOURS]
     with styled_figure(8.6, 1.9 + 0.46 * len(rows)) as figure:
         axes = figure.subplots()
         for row, attribute in enumerate(rows):
-            _score_row(axes, row, chosen[chosen["attribute"] == attribute].set_index("subject"), subjects, models)
+            _score_row(
+                axes,
+                row,
+                rows_of_metric[rows_of_metric["attribute"] == attribute].set_index("subject"),
+                subjects,
+                models,
+            )
         axes.set_yticks(range(len(rows)), [readable(name) for name in rows])
         axes.set_ylim(len(rows) - 0.4, -0.6)
         if rows[0] == MEAN:
@@ -85,19 +89,20 @@ def score_plot(scores: pd.DataFrame, metric: str = "macro_f1", title: str = "") 
         return png(figure)
 
 
-def _score_row(axes: "Axes", row: int, found: pd.DataFrame, subjects: Sequence[str], models: Sequence[str]) -> None:
+def _score_row(axes: "Axes", row: int, scores: pd.DataFrame, subjects: Sequence[str], models: Sequence[str]) -> None:
     """One attribute: floors and ceilings on the line, the models side by side so that intervals do not overlap."""
     offsets = {
-        name: 0.2 * (1 - 2 * place / (len(models) - 1)) if models[1:] else 0.0 for place, name in enumerate(models)
+        name: 0.2 * (1 - 2 * position / (len(models) - 1)) if models[1:] else 0.0
+        for position, name in enumerate(models)
     }
-    floors = [name for name in subjects if name.startswith(FLOOR) and name in found.index]
+    floors = [name for name in subjects if name.startswith(FLOOR) and name in scores.index]
     if floors:
-        best = float(found.loc[floors, "value"].max())
+        best = float(scores.loc[floors, "value"].max())
         axes.plot([0, best], [row, row], color=FLOOR_COLOUR, linewidth=7, alpha=0.28, solid_capstyle="butt", zorder=1)
     for subject in subjects:
-        if subject not in found.index:
+        if subject not in scores.index:
             continue
-        value, low, high = (float(found[column][subject]) for column in ("value", "low", "high"))
+        value, low, high = (float(scores[column][subject]) for column in ("value", "low", "high"))
         if subject in offsets:
             y, colour = row + offsets[subject], COLOURS[subject]
             axes.plot([low, high], [y, y], color=colour, linewidth=2.2, alpha=0.55, solid_capstyle="round", zorder=3)
@@ -114,11 +119,11 @@ def _mark(subject: str, subjects: Sequence[str]) -> dict[str, Any]:
         return {"marker": MARKS[subject], "color": COLOURS[subject], "linestyle": "none", "markersize": 6}
     floor = subject.startswith(FLOOR)
     kind, marks = (FLOOR, FLOOR_MARKS) if floor else (CEILING, CEILING_MARKS)
-    place = [name for name in subjects if name.startswith(kind)].index(subject) if subject.startswith(kind) else 0
+    position = [name for name in subjects if name.startswith(kind)].index(subject) if subject.startswith(kind) else 0
     colour = MUTED if floor else CEILING_COLOUR
     face = {} if floor else {"markerfacecolor": PAPER}
     return {
-        "marker": marks[place % len(marks)], "color": colour, "linestyle": "none", "markersize": 6.5,
+        "marker": marks[position % len(marks)], "color": colour, "linestyle": "none", "markersize": 6.5,
         "markeredgewidth": 1.2, **face,
     }  # fmt: skip
 
@@ -294,38 +299,6 @@ def learning_curves(history: Sequence[Mapping[str, float]], x: str = "step", tit
                 axes.set_ylim(bottom=0)
             axes.legend(loc="best")
         figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
-        return png(figure)
-
-
-def contact_strip(
-    pictures: Sequence[Image.Image], captions: Sequence[str] = (), columns: int = 6, side: int = 160
-) -> bytes:
-    """Thumbnails in a grid, each whole on white with its caption below.
-
-    Raises:
-        SelvedgeError: no picture, or captions that do not match them.
-    """
-    if not pictures or (captions and len(captions) != len(pictures)):
-        raise SelvedgeError(f"a contact strip needs pictures and a caption each, got {len(pictures)}, {len(captions)}.")
-    columns = min(columns, len(pictures))
-    lines = math.ceil(len(pictures) / columns)
-    inch = side / 100
-    width, height = columns * (inch + 0.12), lines * (inch + (0.42 if captions else 0.12))
-    tight = {f"figure__constrained_layout__{name}": 0.02 for name in ("w_pad", "h_pad", "wspace", "hspace")}
-    with styled_figure(width, height, dpi=100, **tight) as figure:
-        grid = np.atleast_1d(figure.subplots(lines, columns)).ravel()
-        for axes in grid:
-            axes.set(xticks=[], yticks=[])
-            axes.spines[:].set_visible(False)
-        for position, (axes, picture) in enumerate(zip(grid, pictures, strict=False)):
-            small = picture.convert("RGB")
-            small.thumbnail((side * 2, side * 2))
-            square = Image.new("RGB", (max(small.size), max(small.size)), PAPER)
-            square.paste(small, ((square.width - small.width) // 2, (square.height - small.height) // 2))
-            axes.imshow(np.asarray(square), interpolation="antialiased")
-            if captions:
-                caption = textwrap.wrap(captions[position], max(8, side // 6), max_lines=2, placeholder=" …")
-                axes.set_xlabel("\n".join(caption), fontsize=7.5)
         return png(figure)
 
 

@@ -64,7 +64,7 @@ class Forecast:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Judgement:
     """What is known at one look. Plain data: `dataclasses.asdict` of it is JSON.
 
     outcome: one of VERDICTS, or `open`. reasons: sentences. counts: choice -> counted plain ballots.
@@ -91,7 +91,7 @@ class Verdict:
     forecast: Forecast | None
 
 
-def judge_round(ballots: pd.DataFrame, plan: PreferencePlan, closed: bool = False, forecast: bool = True) -> Verdict:
+def judge_round(ballots: pd.DataFrame, plan: PreferencePlan, closed: bool = False, forecast: bool = True) -> Judgement:
     """The verdict on the ballots so far. Every look stands by itself: evidence that was there between two looks and is
     gone at the second does not count, which is on the safe side.
 
@@ -143,7 +143,7 @@ def judge_round(ballots: pd.DataFrame, plan: PreferencePlan, closed: bool = Fals
     if outcome == OPEN and forecast:
         weakest = others[min(without, key=lambda name: without[name])] if others else (0, 0)
         ahead = _forecast((won, lost), len(counted), weakest, effect.value, plan)
-    return Verdict(
+    return Judgement(
         outcome, tuple(reasons), plan.sha256, counts, _tally(fates[fates != COUNTED]), excluded, raters, e_value,
         float(low), float(high), effective_e_value, float(effective_low), float(effective_high), effect, without, ahead,
     )  # fmt: skip

@@ -3,13 +3,11 @@
 Belongs here: the plan as data, its ranges, its JSON. Not here: applying it (ballots.py, preference.py).
 """
 
-import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from catalog.errors import SelvedgeError
+from catalog.files import json_sha256
 
 FORMAT = 1
 
@@ -78,11 +76,13 @@ class PreferencePlan:
     @property
     def sha256(self) -> str:
         """Hash of the content: what every verdict names."""
-        return _sha256({"format": FORMAT, **asdict(self)})
+        return json_sha256({"format": FORMAT, **asdict(self)}, allow_nan=False)
 
     def to_json(self) -> str:
         content = {"format": FORMAT, **asdict(self)}
-        return json.dumps({"content": content, "sha256": _sha256(content)}, indent=1, allow_nan=False)
+        return json.dumps(
+            {"content": content, "sha256": json_sha256(content, allow_nan=False)}, indent=1, allow_nan=False
+        )
 
     @classmethod
     def from_json(cls, text: str) -> "PreferencePlan":
@@ -94,14 +94,12 @@ class PreferencePlan:
         try:
             document = json.loads(text)
             content = dict(document["content"])
-            if document["sha256"] != _sha256(content):
+            if document["sha256"] != json_sha256(content, allow_nan=False):
                 raise SelvedgeError("the plan was changed after it was registered; the round is void, open another.")
-            if (found := content.pop("format")) != FORMAT:
-                raise SelvedgeError(f"the plan has format {found}, this version reads {FORMAT}; open another round.")
+            if (stored_format := content.pop("format")) != FORMAT:
+                raise SelvedgeError(
+                    f"the plan has format {stored_format}, this version reads {FORMAT}; open another round."
+                )
             return cls(**content)
         except (ValueError, KeyError, TypeError) as error:
             raise SelvedgeError(f"this is no plan of a round ({error}); open another round.") from error
-
-
-def _sha256(content: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode()).hexdigest()

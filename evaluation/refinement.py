@@ -162,18 +162,18 @@ def refinement(
     first = _same_prompts(trainings)
     own = _own_accuracy(own_accuracy, first.attributes)
 
-    def ratio(parts: Callable[[Sequences], tuple[Floats, Floats]], chosen: slice = slice(None)) -> Resampled:
-        sums = [parts(one) for one in trainings]
-        top, bottom = (np.stack([pair[side][..., chosen].sum(axis=-1) for pair in sums]) for side in (0, 1))
+    def ratio(parts: Callable[[Sequences], tuple[Floats, Floats]], columns: slice = slice(None)) -> Resampled:
+        sums = [parts(training) for training in trainings]
+        top, bottom = (np.stack([pair[side][..., columns].sum(axis=-1) for pair in sums]) for side in (0, 1))
         return draws.ratio(top, bottom, first.prompts)
 
     def by_attribute(parts: Callable[[Sequences], tuple[Floats, Floats]]) -> dict[str, Resampled]:
-        return {name: ratio(parts, slice(place, place + 1)) for place, name in enumerate(first.attributes)}
+        return {name: ratio(parts, slice(column, column + 1)) for column, name in enumerate(first.attributes)}
 
     gain, fresh_gain = ratio(_gain), ratio(_fresh_gain)
-    drift = ratio(lambda one: _drift(one, centre))
+    drift = ratio(lambda training: _drift(training, centre))
     coloured = COLOUR in first.attributes and all(
-        one.colour_steps is not None and one.fresh_colour_steps is not None for one in trainings
+        training.colour_steps is not None and training.fresh_colour_steps is not None for training in trainings
     )
     return Refinement(
         accuracy=ratio(_accuracy),
@@ -183,62 +183,62 @@ def refinement(
         gain_share=combine(np.divide, gain, fresh_gain),
         retention=ratio(_retention),
         retention_of=by_attribute(_retention),
-        relative_retention=ratio(lambda one: _relative(_retention(one), own)),
+        relative_retention=ratio(lambda training: _relative(_retention(training), own)),
         drift=drift,
         summary=combine(lambda g, d: g * (1.0 - np.clip(d, 0.0, 1.0)), gain, drift),
-        colour_step=ratio(lambda one: _colour_steps(one, fresh=False)) if coloured else None,
-        colour_drift=ratio(lambda one: _colour_steps(one, fresh=True)) if coloured else None,
+        colour_step=ratio(lambda training: _colour_steps(training, fresh=False)) if coloured else None,
+        colour_drift=ratio(lambda training: _colour_steps(training, fresh=True)) if coloured else None,
     )
 
 
-def cosine_distance(some: ArrayLike, others: ArrayLike, centre: ArrayLike | None = None) -> Floats:
+def cosine_distance(left: ArrayLike, right: ArrayLike, centre: ArrayLike | None = None) -> Floats:
     """1 - cosine along the last axis, 0 to 2; 0 between two equal vectors, also of length 0.
 
     Args:
-        some, others: (..., d) float. centre: (d,) taken off both first.
+        left, right: (..., d) float. centre: (d,) taken off both first.
     """
     shift = 0.0 if centre is None else np.asarray(centre, dtype=np.float64)
-    a, b = (np.asarray(side, dtype=np.float64) - shift for side in (some, others))
+    a, b = (np.asarray(side, dtype=np.float64) - shift for side in (left, right))
     lengths = np.sqrt((a * a).sum(axis=-1) * (b * b).sum(axis=-1))
     cosine = np.divide((a * b).sum(axis=-1), lengths, out=np.zeros_like(lengths), where=lengths > 0)
     same = (a == b).all(axis=-1)
     return np.where(same, 0.0, np.clip(1.0 - cosine, 0.0, 2.0))
 
 
-def _accuracy(one: Sequences) -> tuple[Floats, Floats]:
+def _accuracy(training: Sequences) -> tuple[Floats, Floats]:
     """Sums over steps, (n, A), as of all functions below."""
-    present = np.arange(one.mentioned.shape[1]) < np.asarray(one.lengths)[:, None]
-    asked = one.mentioned & present[..., None]
-    return _sums(one.hits & asked, asked)
+    present = np.arange(training.mentioned.shape[1]) < np.asarray(training.lengths)[:, None]
+    asked = training.mentioned & present[..., None]
+    return _sums(training.hits & asked, asked)
 
 
-def _gain(one: Sequences) -> tuple[Floats, Floats]:
-    change = one.hits[:, 1:].astype(np.float64) - one.hits[:, :-1]
-    return _sums(change * one.newly, one.newly)
+def _gain(training: Sequences) -> tuple[Floats, Floats]:
+    change = training.hits[:, 1:].astype(np.float64) - training.hits[:, :-1]
+    return _sums(change * training.newly, training.newly)
 
 
-def _fresh_gain(one: Sequences) -> tuple[Floats, Floats]:
-    fresh = one.fresh_answers[:, 1:] == one.wanted[:, None]
-    return _sums((fresh.astype(np.float64) - one.hits[:, :-1]) * one.newly, one.newly)
+def _fresh_gain(training: Sequences) -> tuple[Floats, Floats]:
+    fresh = training.fresh_answers[:, 1:] == training.wanted[:, None]
+    return _sums((fresh.astype(np.float64) - training.hits[:, :-1]) * training.newly, training.newly)
 
 
-def _retention(one: Sequences) -> tuple[Floats, Floats]:
-    had = one.before & one.hits[:, :-1]
-    return _sums(had & one.hits[:, 1:], had)
+def _retention(training: Sequences) -> tuple[Floats, Floats]:
+    had = training.before & training.hits[:, :-1]
+    return _sums(had & training.hits[:, 1:], had)
 
 
-def _drift(one: Sequences, centre: ArrayLike | None) -> tuple[Floats, Floats]:
-    same = cosine_distance(one.features[:, :-1], one.features[:, 1:], centre)
-    fresh = cosine_distance(one.features[:, :-1], one.fresh_features[:, 1:], centre)
-    return _sums((same * one.steps)[..., None], (fresh * one.steps)[..., None])
+def _drift(training: Sequences, centre: ArrayLike | None) -> tuple[Floats, Floats]:
+    same = cosine_distance(training.features[:, :-1], training.features[:, 1:], centre)
+    fresh = cosine_distance(training.features[:, :-1], training.fresh_features[:, 1:], centre)
+    return _sums((same * training.steps)[..., None], (fresh * training.steps)[..., None])
 
 
-def _colour_steps(one: Sequences, fresh: bool) -> tuple[Floats, Floats]:
+def _colour_steps(training: Sequences, fresh: bool) -> tuple[Floats, Floats]:
     """ΔE2000 where the word is not the one to mention colour, over steps or over the ΔE2000 with new noise."""
-    assert one.colour_steps is not None and one.fresh_colour_steps is not None
-    quiet = one.steps & ~one.newly[..., one.attributes.index(COLOUR)]
-    moved = np.where(quiet, one.colour_steps[:, 1:], 0.0)
-    base = np.where(quiet, one.fresh_colour_steps[:, 1:], 0.0) if fresh else quiet
+    assert training.colour_steps is not None and training.fresh_colour_steps is not None
+    quiet = training.steps & ~training.newly[..., training.attributes.index(COLOUR)]
+    moved = np.where(quiet, training.colour_steps[:, 1:], 0.0)
+    base = np.where(quiet, training.fresh_colour_steps[:, 1:], 0.0) if fresh else quiet
     return _sums(moved[..., None], base[..., None])
 
 
@@ -255,10 +255,14 @@ def _same_prompts(trainings: Sequence[Sequences]) -> Sequences:
     if not trainings:
         raise SelvedgeError("refinement needs the pictures of at least one training; sample some first.")
     first = trainings[0]
-    for place, one in enumerate(trainings):
-        alike = list(one.prompts) == list(first.prompts) and one.attributes == first.attributes
-        if not (alike and np.array_equal(one.mentioned, first.mentioned) and np.array_equal(one.wanted, first.wanted)):
-            raise SelvedgeError(f"training {place} was sampled with other prompts than training 0; use the same ones.")
+    for number, training in enumerate(trainings):
+        alike = list(training.prompts) == list(first.prompts) and training.attributes == first.attributes
+        if not (
+            alike
+            and np.array_equal(training.mentioned, first.mentioned)
+            and np.array_equal(training.wanted, first.wanted)
+        ):
+            raise SelvedgeError(f"training {number} was sampled with other prompts than training 0; use the same ones.")
     return first
 
 

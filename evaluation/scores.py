@@ -7,7 +7,7 @@ A subject is anything that answered the test rows: `base`, `candidate`, `champio
 to the same rows, and one set of resampled groups serves them all, so that differences are paired.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +15,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from catalog.errors import SelvedgeError
-from catalog.tables import SCHEMAS
 from evaluation import classification, intervals
 from evaluation.answers import normalise
 from evaluation.classification import Codes, Floats
 from evaluation.intervals import GroupResamples
+from evaluation.tables import SCORES
 
 BASE, CANDIDATE, CHAMPION = "base", "candidate", "champion"
 FLOOR, CEILING = "floor:", "ceiling:"
@@ -69,26 +69,15 @@ def labelled_rows(qa_pairs: pd.DataFrame, products: pd.DataFrame, split: str | N
     """
     pairs = qa_pairs if split is None else qa_pairs[qa_pairs["split"] == split]
     columns = ["master_category", "article_type", "gender", "base_colour"]
-    known = products.drop_duplicates("product_id", keep="last").set_index("product_id")[columns]
-    missing = ~pairs["product_id"].isin(known.index)
+    described = products.drop_duplicates("product_id", keep="last").set_index("product_id")[columns]
+    missing = ~pairs["product_id"].isin(described.index)
     if missing.any():
         product = pairs.loc[missing, "product_id"].iloc[0]
         raise SelvedgeError(f"qa_pairs names product {product}, which products lacks; make the Q&A pairs again.")
     rows = pairs[["product_id", "group_id", "split", "attribute"]].assign(truth=pairs["value"])
-    rows = rows.join(known, on="product_id")
+    rows = rows.join(described, on="product_id")
     rows[columns] = rows[columns].astype(object).where(rows[columns].notna(), "unknown")
     return rows.reset_index(drop=True)
-
-
-def score_predictions(
-    predictions: pd.DataFrame,
-    subject: str,
-    family: str,
-    candidate: str,
-    settings: ScoreSettings | None = None,
-) -> pd.DataFrame:
-    """`score_subjects` for one subject alone; without differences."""
-    return score_subjects({subject: predictions}, family, candidate, settings)
 
 
 def score_subjects(
@@ -128,14 +117,6 @@ def score_subjects(
     return _as_scores(figures, family, candidate)
 
 
-def score_table(scores: pd.DataFrame, metric: str = "macro_f1", part: str = ALL) -> pd.DataFrame:
-    """One metric as attributes x subjects, the mean last: what a person reads."""
-    chosen = scores[(scores["metric"] == metric) & (scores["slice"] == part)]
-    table = chosen.pivot(index="attribute", columns="subject", values="value")
-    attributes = [name for name in table.index if name != MEAN]
-    return table.loc[[*attributes, *([MEAN] if MEAN in table.index else [])], sorted(table.columns, key=subject_order)]
-
-
 def subject_order(subject: str) -> tuple[int, str]:
     """Sort key: floors, then base, champion, candidate, then ceilings."""
     ranks = {BASE: 1, CHAMPION: 2, CANDIDATE: 3}
@@ -150,8 +131,10 @@ def intervals_apart(scores: pd.DataFrame, attribute: str, above: str, below: str
     Raises:
         SelvedgeError: one of the two was not scored.
     """
-    chosen = scores[(scores["metric"] == metric) & (scores["slice"] == ALL) & (scores["attribute"] == attribute)]
-    rows = chosen.set_index("subject")
+    rows_of_metric = scores[
+        (scores["metric"] == metric) & (scores["slice"] == ALL) & (scores["attribute"] == attribute)
+    ]
+    rows = rows_of_metric.set_index("subject")
     for subject in (above, below):
         if subject not in rows.index:
             raise SelvedgeError(f"the scores hold no {metric} of {subject} for {attribute}; score it first.")
@@ -204,22 +187,22 @@ def _score_attribute(
 ) -> None:
     codes = classification.encode(rows["truth"], rows["value"])
     correct = codes.truth == codes.answer
-    found = {
+    figures_of_metric = {
         "macro_f1": (_macro_f1(codes, 1), intervals.resampled_macro_f1(codes, weights)),
         "macro_f1_min20": (_macro_f1(codes, 20), intervals.resampled_macro_f1(codes, weights, 20)),
         **_shares(rows, correct, weights),
         **_confidence_figures(rows["confidence"].to_numpy(dtype=np.float64), correct, weights, settings),
     }
-    for metric, (value, replicates) in found.items():
+    for metric, (value, replicates) in figures_of_metric.items():
         figures[subject, attribute, ALL, metric] = Figure(value, replicates, len(rows))
     for part, positions in parts.items():
-        some, some_weights = _subset(codes, positions), weights[:, positions]
+        sliced, sliced_weights = _subset(codes, positions), weights[:, positions]
         right = correct[positions]
         figures[subject, attribute, part, "accuracy"] = Figure(
-            float(right.mean()), intervals.resampled_mean(right, some_weights), len(positions)
+            float(right.mean()), intervals.resampled_mean(right, sliced_weights), len(positions)
         )
         figures[subject, attribute, part, "macro_f1"] = Figure(
-            _macro_f1(some, 1), intervals.resampled_macro_f1(some, some_weights), len(positions)
+            _macro_f1(sliced, 1), intervals.resampled_macro_f1(sliced, sliced_weights), len(positions)
         )
 
 
@@ -229,14 +212,14 @@ def _shares(
     """Figures that are the mean of a yes or no: accuracy, answered, answered_risk, oov_rate."""
     answered = ~rows["abstained"].to_numpy(dtype=bool)
     outside = ~rows["in_vocabulary"].to_numpy(dtype=bool)
-    found = {
+    shares = {
         name: (float(np.mean(column)), intervals.resampled_mean(column, weights))
         for name, column in (("accuracy", correct), ("answered", answered), ("oov_rate", outside))
     }
     if answered.any():
         wrong = ~correct[answered]
-        found["answered_risk"] = (float(wrong.mean()), intervals.resampled_mean(wrong, weights[:, answered]))
-    return found
+        shares["answered_risk"] = (float(wrong.mean()), intervals.resampled_mean(wrong, weights[:, answered]))
+    return shares
 
 
 def _confidence_figures(
@@ -247,7 +230,7 @@ def _confidence_figures(
         return {}
     curve = classification.coverage_risk(confidence, correct)
     resampled = intervals.resampled_risk(confidence, correct, weights, settings.stated_risks)
-    found = {
+    by_metric = {
         "ece": (
             classification.expected_calibration_error(confidence, correct),
             intervals.resampled_calibration_error(confidence, correct, weights),
@@ -256,8 +239,8 @@ def _confidence_figures(
     }
     for risk in settings.stated_risks:
         coverage = classification.coverage_at_risk(curve, risk)
-        found[f"coverage_at_risk_{risk:g}"] = (coverage, resampled.coverage_at[float(risk)])
-    return found
+        by_metric[f"coverage_at_risk_{risk:g}"] = (coverage, resampled.coverage_at[float(risk)])
+    return by_metric
 
 
 def _macro_f1(codes: Codes, minimum_support: int) -> float:
@@ -292,7 +275,7 @@ def _means(figures: Figures) -> Figures:
 
 def _differences(figures: Figures) -> Figures:
     """Candidate minus base, champion and best floor on all rows, in pairs: the same resamples on both sides."""
-    found: Figures = {}
+    differences: Figures = {}
     floor_names = sorted({subject for subject, *_ in figures if subject.startswith(FLOOR)})
     for (subject, attribute, part, metric), figure in figures.items():
         if subject != CANDIDATE or part != ALL or metric not in COMPARED:
@@ -300,14 +283,14 @@ def _differences(figures: Figures) -> Figures:
         for name in (BASE, CHAMPION):
             if (name, attribute, ALL, metric) in figures:
                 other = figures[name, attribute, ALL, metric]
-                found[CANDIDATE, attribute, ALL, f"{metric}_minus_{name}"] = _minus(figure, other)
+                differences[CANDIDATE, attribute, ALL, f"{metric}_minus_{name}"] = _minus(figure, other)
         floors = [figures.get((name, attribute, ALL, metric)) for name in floor_names]
-        known = [floor for floor in floors if floor is not None and not np.isnan(floor.value)]
-        if known and attribute != MEAN:
-            best = max(known, key=lambda floor: floor.value)
-            found[CANDIDATE, attribute, ALL, f"{metric}_minus_floor"] = _minus(figure, best)
+        scored_floors = [floor for floor in floors if floor is not None and not np.isnan(floor.value)]
+        if scored_floors and attribute != MEAN:
+            best = max(scored_floors, key=lambda floor: floor.value)
+            differences[CANDIDATE, attribute, ALL, f"{metric}_minus_floor"] = _minus(figure, best)
     # The mean of the differences to each attribute's own best floor: no floor is best everywhere.
-    return found | _means({key: figure for key, figure in found.items() if key[3].endswith("_minus_floor")})
+    return differences | _means({key: figure for key, figure in differences.items() if key[3].endswith("_minus_floor")})
 
 
 def _minus(figure: Figure, other: Figure) -> Figure:
@@ -320,10 +303,5 @@ def _as_scores(figures: Figures, family: str, candidate: str) -> pd.DataFrame:
         bounds = intervals.interval(figure.value, figure.replicates)
         key = (family, candidate, subject, attribute, part, metric)
         rows.append((*key, figure.value, bounds.low, bounds.high, figure.support))
-    frame = pd.DataFrame(rows, columns=SCHEMAS["scores"].names)
+    frame = pd.DataFrame(rows, columns=SCORES.names)
     return frame.sort_values(["slice", "attribute", "metric", "subject"], kind="stable").reset_index(drop=True)
-
-
-def subjects_of(scores: pd.DataFrame) -> Sequence[str]:
-    """The subjects of a table of scores: floors, base, champion, candidate, ceilings."""
-    return sorted(scores["subject"].unique(), key=subject_order)

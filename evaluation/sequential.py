@@ -55,19 +55,19 @@ def confidence_sequence(
 def _low_end(won: Floats, lost: Floats, alpha: float, shape: float) -> Floats:
     # log M is convex in p0 with its minimum, at most 0, at the share won: one root lies below it. On the logit scale,
     # where neither end of [0, 1] loses digits.
-    def excess(place: Floats, s: Floats, f: Floats) -> Floats:
+    def excess(position: Floats, s: Floats, f: Floats) -> Floats:
         mixture = betaln(shape + s, shape + f) - betaln(shape, shape)
-        return np.asarray(mixture - s * log_expit(place) - f * log_expit(-place) + np.log(alpha))
+        return np.asarray(mixture - s * log_expit(position) - f * log_expit(-position) + np.log(alpha))
 
-    some = won > 0
-    if not np.any(some):
+    winning = won > 0
+    if not np.any(winning):
         return np.zeros_like(won)
-    share = np.where(some, won / np.where(some, won + lost, 1.0), 0.5)
+    share = np.where(winning, won / np.where(winning, won + lost, 1.0), 0.5)
     top = logit(np.clip(share, 1e-300, 1 - 1e-16))
-    safe = np.where(some, won, 1.0)
-    found = find_root(excess, (np.full_like(top, -690.0), top), args=(safe, lost))
+    safe = np.where(winning, won, 1.0)
+    root = find_root(excess, (np.full_like(top, -690.0), top), args=(safe, lost))
     # Without a change of sign M stays below 1/alpha down to p0 = 0.
-    return np.where(some & np.asarray(found.success), np.exp(log_expit(np.asarray(found.x))), 0.0)
+    return np.where(winning & np.asarray(root.success), np.exp(log_expit(np.asarray(root.x))), 0.0)
 
 
 def inside_band(

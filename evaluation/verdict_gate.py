@@ -1,7 +1,8 @@
-"""The gate's judge of verdicts: what a blind round must have found before its candidate may become champion.
+"""What a blind round must have found before its candidate may become champion: evidence of kind `verdict`.
 
-Belongs here: what evidence of kind `verdict` says, and the refusals it gives. Not here: reaching a verdict
-(preference.py), the other evidence and the rule (gate.py), proving that the ledger holds this verdict (orchestration/).
+Belongs here: this evidence as data, and the refusals it gives. Not here: reaching a verdict (preference.py), the rule
+and the other evidence (evidence.py), the decision (gate.py), proving that the ledger holds this verdict
+(orchestration/).
 
 Only `preferred` passes. A round that ended otherwise, was judged by another plan than the registered one, or was held
 against somebody who is not the champion any more says nothing about this promotion, whatever its figures are.
@@ -9,13 +10,11 @@ against somebody who is not the champion any more says nothing about this promot
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from catalog.errors import SelvedgeError
+from evaluation.evidence import Evidence, GateRule
 from evaluation.preference import INCONCLUSIVE, NO_DIFFERENCE, NOT_PREFERRED, PREFERRED
-
-if TYPE_CHECKING:
-    from evaluation.gate import Evidence, GateRule
 
 VERDICT = "verdict"
 MEANINGS = {
@@ -53,7 +52,7 @@ class VerdictEvidence:
     @classmethod
     def from_dict(cls, content: Any) -> "VerdictEvidence":
         """Raises: SelvedgeError: a field is missing, unknown or of another type."""
-        names = {one.name for one in fields(cls)}
+        names = {field.name for field in fields(cls)}
         if not isinstance(content, Mapping) or set(content) != names:
             raise SelvedgeError("the evidence of kind verdict is incomplete; judge the round again.")
         texts = names - {"champion_version", "simulated"}
@@ -65,7 +64,7 @@ class VerdictEvidence:
         return cls(**content)
 
 
-def verdict_of(evidence: "Evidence") -> VerdictEvidence | None:
+def verdict_of(evidence: Evidence) -> VerdictEvidence | None:
     """The verdict among a candidate's evidence; None where there is none.
 
     Raises:
@@ -74,16 +73,16 @@ def verdict_of(evidence: "Evidence") -> VerdictEvidence | None:
     return VerdictEvidence.from_dict(evidence.others[VERDICT]) if VERDICT in evidence.others else None
 
 
-def rests_on_simulation(evidence: "Evidence") -> bool:
+def rests_on_simulation(evidence: Evidence) -> bool:
     """Whether scripted annotators' ballots count in a candidate's evidence: what a promotion record is stamped with.
 
-    Anything but a plain no counts as yes.
+    A verdict whose field `simulated` is missing or anything but False counts as simulated.
     """
     content = evidence.others.get(VERDICT)
     return content is not None and not (isinstance(content, Mapping) and content.get("simulated") is False)
 
 
-def judge_verdict(rule: "GateRule", evidence: "Evidence") -> list[str]:
+def refuse_verdict(rule: GateRule, evidence: Evidence) -> list[str]:
     """The refusals that a verdict gives; none lets the candidate pass."""
     try:
         verdict = verdict_of(evidence)
@@ -98,8 +97,8 @@ def judge_verdict(rule: "GateRule", evidence: "Evidence") -> list[str]:
         )
     if verdict.champion_version != evidence.champion_version:
         refusals.append(
-            f"{name} was held against {_named(verdict.champion_version)}, the scores are against "
-            f"{_named(evidence.champion_version)}; open a round against the champion of today."
+            f"{name} was held against {named_champion(verdict.champion_version)}, the scores are against "
+            f"{named_champion(evidence.champion_version)}; open a round against the champion of today."
         )
     if verdict.judged_plan_sha256 != verdict.registered_plan_sha256:
         refusals.append(f"{name} was judged by another plan than the registered one; it is void, open another round.")
@@ -121,5 +120,6 @@ def why_preferred(verdict: VerdictEvidence) -> str:
     return f"people preferred it in round {verdict.round_id}, not knowing which was which{stamp}."
 
 
-def _named(champion_version: str | None) -> str:
+def named_champion(champion_version: str | None) -> str:
+    """A champion as the sentences of a refusal name it."""
     return "no champion" if champion_version is None else f"champion version {champion_version}"

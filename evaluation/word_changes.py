@@ -49,9 +49,9 @@ class Changes:
         shapes |= {"changed_features": features, "fresh_features": features, "wanted": answers[1:]}
         for name, shape in shapes.items():
             if np.shape(getattr(self, name)) != shape:
-                found = np.shape(getattr(self, name))
+                shape_given = np.shape(getattr(self, name))
                 raise SelvedgeError(
-                    f"changed prompts: {name} has shape {found}; {n} prompts of {seeds} trainings need {shape}."
+                    f"changed prompts: {name} has shape {shape_given}; {n} prompts of {seeds} trainings need {shape}."
                 )
 
     @property

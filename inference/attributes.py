@@ -17,13 +17,13 @@ from typing import Any, TypeVar, cast
 import pandas as pd
 
 from catalog.errors import SelvedgeError
-from catalog.tables import SCHEMAS
+from inference.tables import ATTRIBUTES
 from training.blip2.artefact import AttributeModel, Question
 from training.blip2.features import FeatureStore, compute_features
 
 FORMAT = 1
 PRODUCTS_AT_ONCE = 256  # bounds memory; a batch gives what its products give alone
-COLUMNS = SCHEMAS["attributes"].names
+COLUMNS = ATTRIBUTES.names
 Progress = Callable[[int, int, str], None]
 Item = TypeVar("Item")
 Row = dict[str, Any]

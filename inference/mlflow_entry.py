@@ -49,9 +49,9 @@ class AttributeAnswers(PythonModel):
 
     def predict(  # MLflow calls it with all three
         self,
-        context: Any,  # noqa: ARG002
+        context: Any,
         model_input: pd.DataFrame,
-        params: dict[str, Any] | None = None,  # noqa: ARG002
+        params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
         """Answer every question of every row.
 

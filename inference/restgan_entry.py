@@ -47,9 +47,9 @@ class WordPictures(PythonModel):
 
     def predict(  # MLflow calls it with all three
         self,
-        context: Any,  # noqa: ARG002
+        context: Any,
         model_input: pd.DataFrame,
-        params: dict[str, Any] | None = None,  # noqa: ARG002
+        params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
         """Draw what every row says, one picture after each word.
 

@@ -4,10 +4,15 @@ import os
 import signal
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from orchestration.runtime.settings import Settings
 from tests.ports import free_port
+
+# An example may take long on a busy machine or while lines are counted; a test that hangs is ended by its timeout.
+hypothesis.settings.register_profile("selvedge", deadline=None)
+hypothesis.settings.load_profile("selvedge")
 
 # A job that a shell runs in the background ignores Ctrl-C, and so would every command that a test interrupts.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:

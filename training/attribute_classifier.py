@@ -1,6 +1,6 @@
 """The attribute classifier: a small convolutional network that learns all attributes end to end from the pictures.
 
-Belongs here: the training loop, checkpoints and answers. Not here: its layers (attribute_network.py), scoring
+Belongs here: the training's step, validation and answers. Not here: its layers (attribute_network.py), scoring
 (evaluation/), the linear probe, which reads frozen features (evaluation/linear_probe.py).
 
 It is a ceiling: what these rows and pictures give to a network that may change everything, trained in about a minute.
@@ -16,6 +16,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,11 +26,11 @@ from torch.nn import functional
 
 from catalog.errors import SelvedgeError
 from evaluation.classification import macro_f1
-from training.attribute_network import AttributeClassifier, augment, choose_precision, probabilities
-from training.checkpoint import read_checkpoint, write_checkpoint
+from training.attribute_network import AttributeClassifier, augment, probabilities
+from training.devices import choose_device, choose_precision
+from training.driver import TrainingRun, warm_up_then_cosine
 from training.muon import Muon
 from training.reporting import Reporter, Silent
-from training.stopping import TrainingStopped, stop_requests
 
 CEILING_CNN = "ceiling:cnn"
 TIMED_STEPS = 10  # after which a time limit is turned into a number of steps
@@ -122,11 +123,18 @@ def train_attribute_classifier(
         torch.manual_seed(settings.seed)
         model = AttributeClassifier(vocabularies, known_given, *shape)
     codes = model.given_codes(given, len(pictures))
-    return _Run(model, pictures, codes, labels, list(train), list(validation), settings, out, reporter).finish()
+    run = _ClassifierRun(
+        model, pictures, codes, labels, list(train), list(validation), settings, out, reporter or Silent()
+    )
+    run.train()
+    return run.finish()
 
 
-class _Run:
-    """The state of one training: network, optimiser, where it stands. Everything random follows from (seed, step)."""
+class _ClassifierRun(TrainingRun):
+    """One training. Everything random follows from (seed, step)."""
+
+    name = "attribute classifier"
+    counters = ("step", "total", "best", "history", "losses")
 
     def __init__(
         self,
@@ -138,81 +146,61 @@ class _Run:
         validation: list[int],
         settings: ClassifierSettings,
         out: Path | None,
-        reporter: Reporter | None,
+        reporter: Reporter,
     ) -> None:
-        self.pictures, self.given, self.labels = pictures, given, labels
-        self.settings, self.reporter = settings, reporter or Silent()
-        self.train, self.validation = torch.tensor(train), validation
-        self.device = _device(settings.device)
-        self.precision = choose_precision(settings.precision, self.device)
-        self.model = model
-        self.model.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.targets = _targets(labels, self.model.vocabularies)
-        self.optimiser = Muon(_parameter_groups(self.model, settings.weight_decay), lr=0.0)
+        self.pictures, self.given, self.labels, self.settings = pictures, given, labels, settings
+        self.rows, self.validation = torch.tensor(train), validation
+        self.targets = _targets(labels, model.vocabularies)
         self.steps_an_epoch = max(1, len(train) // settings.batch_size)
-        self.total = settings.epochs * self.steps_an_epoch
-        self.step, self.best, self.history, self.losses = 0, -1.0, list[dict[str, float]](), list[float]()
-        self.kept = {name: value.clone() for name, value in self.model.state_dict().items()}
-        self.checkpoint = None if out is None else Path(out) / "checkpoint"
-        self.digest = self._digest()
+        self.remedy = f"lower its learning_rate ({settings.learning_rate})"
+        device = choose_device(settings.device)
+        self.model = model.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        super().__init__(
+            settings.epochs * self.steps_an_epoch,
+            Muon(_parameter_groups(model, settings.weight_decay), lr=settings.learning_rate),
+            dict(model.named_parameters()),
+            reporter,
+            device=device,
+            precision=choose_precision(settings.precision, device),
+            checkpoint=None if out is None else Path(out) / "checkpoint",
+            run=self._digest(),
+            checkpoint_every=settings.checkpoint_every,
+        )
+        self.best, self.history, self.losses = -1.0, list[dict[str, float]](), list[float]()
+        self.kept = {name: value.clone() for name, value in model.state_dict().items()}
 
-    def finish(self) -> Trained:
-        self._resume()
-        started, resumed_at = time.monotonic(), self.step
-        with stop_requests() as stop:
-            while self.step < self.total:
-                self.losses.append(self._optimise())
-                self.step += 1
-                if self.step == TIMED_STEPS and self.settings.seconds is not None:
-                    self._fit_to_time(self.settings.seconds, time.monotonic() - started, self.step - resumed_at)
-                self.reporter.progress(self.step, self.total, "attribute classifier")
-                if self.step % self.steps_an_epoch == 0 or self.step == self.total:
-                    self._validate()
-                if stop or self.step == self.total or self.step % self.settings.checkpoint_every == 0:
-                    self._save()
-                if stop:
-                    kept = "run it again to go on from there" if self.checkpoint else "nothing was kept"
-                    raise TrainingStopped(f"the attribute classifier was stopped at step {self.step}; {kept}.")
-        self.model.load_state_dict(self.kept)
-        self.model.eval()
-        return Trained(self.model, self.best, self.step, time.monotonic() - started, self.history)
+    def resume(self) -> None:
+        super().resume()
+        self.began, self.resumed_at = time.monotonic(), self.step
 
-    def _optimise(self) -> float:
-        chosen = self._batch()
-        generator = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + self.step)
-        pictures = augment(self.pictures[chosen].to(self.device), generator)
-        targets = self.targets[chosen].to(self.device)
-        for group in self.optimiser.param_groups:
-            group["lr"] = self._learning_rate()
+    def rate(self, step: int) -> float:
+        return warm_up_then_cosine(step, max(1, int(self.settings.warm_up * self.total)), self.total)
+
+    def advance(self) -> dict[str, Tensor]:
+        batch = self._batch()
+        seed = self.settings.seed * 1_000_003 + self.step
+        pictures = augment(self.pictures[batch].to(self.device), torch.Generator().manual_seed(seed))
+        targets = self.targets[batch].to(self.device)
         self.model.train()
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.settings.seed * 1_000_003 + self.step)  # dropout
-            with torch.autocast(self.device.type, self.precision, enabled=self.precision != torch.float32):
-                logits = self.model(pictures, self.given[chosen].to(self.device)).float()
-        loss = masked_loss(self.model, logits, targets, self.settings.label_smoothing)
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise SelvedgeError(
-                f"the loss of the attribute classifier is {value} at step {self.step}; lower its learning_rate "
-                f"({self.settings.learning_rate})."
-            )
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        self.optimiser.step()
-        return value
+            torch.manual_seed(seed)  # dropout
+            with self.autocast():
+                logits = self.model(pictures, self.given[batch].to(self.device)).float()
+        return self.update(masked_loss(self.model, logits, targets, self.settings.label_smoothing))
 
     def _batch(self) -> Tensor:
         epoch, position = divmod(self.step, self.steps_an_epoch)
-        order = torch.randperm(len(self.train), generator=torch.Generator().manual_seed(self.settings.seed + epoch))
+        order = torch.randperm(len(self.rows), generator=torch.Generator().manual_seed(self.settings.seed + epoch))
         size = self.settings.batch_size
-        return self.train[order[position * size : (position + 1) * size]]
+        return self.rows[order[position * size : (position + 1) * size]]
 
-    def _learning_rate(self) -> float:
-        warm = max(1, int(self.settings.warm_up * self.total))
-        if self.step < warm:
-            return self.settings.learning_rate * (self.step + 1) / warm
-        along = (self.step - warm) / max(1, self.total - warm)
-        return self.settings.learning_rate * 0.5 * (1 + math.cos(math.pi * along))
+    def after_step(self, values: Mapping[str, float]) -> None:
+        self.losses.append(values["loss"])
+        if self.step == TIMED_STEPS and self.settings.seconds is not None:
+            self._fit_to_time(self.settings.seconds, time.monotonic() - self.began, self.step - self.resumed_at)
+        self.reporter.progress(self.step, self.total, self.name)
+        if self.step % self.steps_an_epoch == 0 or self.step == self.total:
+            self._validate()
 
     def _fit_to_time(self, seconds: float, elapsed: float, steps: int) -> None:
         # The first steps hold one-off costs and validation comes on top, which about cancel.
@@ -238,35 +226,26 @@ class _Run:
     def _digest(self) -> str:
         """What a checkpoint must agree with: pictures, targets, rows and settings. The time allowed may differ."""
         settings = {**dataclasses.asdict(self.settings), "seconds": None, "checkpoint_every": None}
-        digest = hashlib.sha256(json.dumps([settings, self.train.tolist(), self.validation]).encode())
+        digest = hashlib.sha256(json.dumps([settings, self.rows.tolist(), self.validation]).encode())
         digest.update(self.pictures.contiguous().numpy().data)
         digest.update(self.targets.numpy().data)
         digest.update(self.given.numpy().data)
         return digest.hexdigest()
 
-    def _save(self) -> None:
-        if self.checkpoint is None:
-            return
-        counters = {"run": self.digest, "step": self.step, "total": self.total, "best": self.best}
+    def tensors(self) -> dict[str, Tensor]:
         extra = {f"kept/{name}": value for name, value in self.kept.items()}
-        extra |= {f"buffer/{name}": value for name, value in self.model.named_buffers()}
-        parameters = dict(self.model.named_parameters())
-        counters_and_history = {**counters, "history": self.history, "losses": self.losses}
-        write_checkpoint(self.checkpoint, parameters, self.optimiser, counters_and_history, extra)
+        return extra | {f"buffer/{name}": value for name, value in self.model.named_buffers()}
 
-    def _resume(self) -> None:
-        """Go on from a checkpoint of this very work; one of other work is left behind."""
-        if self.checkpoint is None:
-            return
-        found = read_checkpoint(self.checkpoint, self.digest, dict(self.model.named_parameters()), self.optimiser)
-        if found is None:
-            return
-        counters, extra = found
-        self.step, self.total, self.best = counters["step"], counters["total"], counters["best"]
-        self.history, self.losses = counters["history"], counters["losses"]
-        self.kept = {name: extra[f"kept/{name}"] for name in self.kept}
+    def restore(self, counters: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+        super().restore(counters, tensors)
+        self.kept = {name: tensors[f"kept/{name}"] for name in self.kept}
         for name, buffer in self.model.named_buffers():
-            buffer.copy_(extra[f"buffer/{name}"])
+            buffer.copy_(tensors[f"buffer/{name}"])
+
+    def finish(self) -> Trained:
+        self.model.load_state_dict(self.kept)
+        self.model.eval()
+        return Trained(self.model, self.best, self.step, time.monotonic() - self.began, self.history)
 
 
 def masked_loss(model: AttributeClassifier, logits: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
@@ -357,9 +336,3 @@ def _parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, o
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
-
-
-def _device(name: str) -> torch.device:
-    if name != "auto":
-        return torch.device(name)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

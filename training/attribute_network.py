@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional
@@ -22,6 +21,7 @@ from upath import UPath
 
 from catalog.errors import SelvedgeError
 from catalog.tables import publish_bytes
+from training.devices import autocast, choose_precision
 
 FORMAT = 1
 
@@ -200,29 +200,12 @@ def probabilities(
     precision = precision or choose_precision("auto", device)
     parts: dict[str, list[Tensor]] = {name: [] for name in model.vocabularies}
     for batch, codes in zip(pictures.split(batch_size), given.split(batch_size), strict=True):
-        with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+        with autocast(device, precision):
             views = [model(view.to(device), codes.to(device)).float() for view in (batch, batch.flip(3))]
         for name in parts:
             both = [model.per_attribute(view)[name].softmax(dim=1) for view in views]
             parts[name].append(((both[0] + both[1]) / 2).cpu())
     return {name: torch.cat(chunks) for name, chunks in parts.items()}
-
-
-def choose_precision(precision: str, device: torch.device) -> torch.dtype:
-    """The type of the convolutions: `auto` takes bf16 where the hardware multiplies it, else fp32.
-
-    Raises:
-        SelvedgeError: an unknown name.
-    """
-    known = {"fp32": torch.float32, "bf16": torch.bfloat16}
-    if precision in known:
-        return known[precision]
-    if precision != "auto":
-        raise SelvedgeError(f"precision {precision} is not known; take auto, bf16 or fp32.")
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    # bf16 in software is several times slower than fp32; AMX is several times faster.
-    return torch.bfloat16 if torch.cpu._is_amx_tile_supported() else torch.float32
 
 
 def save_classifier(model: AttributeClassifier, path: str | Path | UPath) -> None:
@@ -231,23 +214,3 @@ def save_classifier(model: AttributeClassifier, path: str | Path | UPath) -> Non
     words = {"vocabularies": json.dumps(model.vocabularies), "given": json.dumps(model.given)}
     header = {"format": str(FORMAT), "shape": json.dumps(shape), **words}
     publish_bytes(save({k: v.contiguous().cpu() for k, v in model.state_dict().items()}, header), path)
-
-
-def load_classifier(path: str | Path, device: str = "cpu") -> AttributeClassifier:
-    """The network `save_classifier` wrote, ready to answer.
-
-    Raises:
-        SelvedgeError: the file is missing, is no safetensors file, or has a format this version does not know.
-    """
-    try:
-        with safe_open(path, "pt", device=device) as file:
-            header = file.metadata() or {}
-            if header.get("format") != str(FORMAT) or "vocabularies" not in header:
-                raise SelvedgeError(f"{path} is no attribute classifier of format {FORMAT}; train it again.")
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-    except (FileNotFoundError, SafetensorError) as error:
-        raise SelvedgeError(f"attribute classifier {path} cannot be read ({error}); train it first.") from error
-    words = (json.loads(header["vocabularies"]), json.loads(header["given"]))
-    model = AttributeClassifier(*words, **json.loads(header["shape"]))
-    model.load_state_dict(tensors)
-    return model.to(device).to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]

@@ -8,17 +8,16 @@ with truth.parquet, keypoints.parquet, masks/<id>.png and drawn.json. styles.csv
 no catalogue, so a run that was killed leaves nothing that looks whole.
 """
 
-import io
 import itertools
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from PIL import Image
 
 from catalog.drawn import VERSION, parts, vocabulary
 from catalog.drawn.faults import Fault, Plan, Row, plan_faults
@@ -27,7 +26,7 @@ from catalog.drawn.labels import labels_of, product_json
 from catalog.drawn.spec import STYLES, GarmentSpec, sample_spec
 from catalog.drawn.world import RESERVED_SEEDS
 from catalog.errors import SelvedgeError
-from catalog.tables import publish_bytes
+from catalog.files import jpeg_bytes, png_bytes, publish_bytes, publish_text
 from catalog.workers import Progress, map_in_order, usable_cores
 
 COLUMNS = (
@@ -127,7 +126,7 @@ def draw_catalogue(
         "planted_faults": planted,
         "handled_faults": handled,
     }
-    publish_bytes(json.dumps(about, indent=1).encode(), folder / "truth" / "drawn.json")
+    publish_text(json.dumps(about, indent=1), folder / "truth" / "drawn.json")
     publish_bytes(_images_csv(ids, plan), folder / "images.csv")
     publish_bytes((",".join(COLUMNS) + "\n").encode() + b"".join(lines), folder / "styles.csv")
     return DrawnCatalogue(folder, products, len(lines), seed, style, VERSION, planted, handled)
@@ -136,7 +135,11 @@ def draw_catalogue(
 def _ids(products: int, seed: int, style: str, first_id: int, articles: Collection[str]) -> Sequence[int]:
     if not articles:
         return range(first_id, first_id + products)
-    fit = (one for one in itertools.count(first_id) if sample_spec(seed, one, style).article_type in articles)
+    fit = (
+        product_id
+        for product_id in itertools.count(first_id)
+        if sample_spec(seed, product_id, style).article_type in articles
+    )
     return tuple(itertools.islice(fit, products))
 
 
@@ -198,7 +201,7 @@ def _draw_chunk(chunk: _Chunk) -> _Drawn:
             files = {
                 f"images/{product_id}.jpg": encode_jpeg(drawing.image, spec),
                 f"styles/{product_id}.json": json.dumps(product_json(spec, labels), separators=(",", ":")).encode(),
-                f"truth/masks/{product_id}.png": _encode_mask(drawing.parts),
+                f"truth/masks/{product_id}.png": png_bytes(cast(np.ndarray, drawing.parts), compress_level=4),
             }
             if product_id in chunk.faults:
                 files = chunk.faults[product_id].spoil(files, product_id)
@@ -215,15 +218,7 @@ def _draw_chunk(chunk: _Chunk) -> _Drawn:
 def encode_jpeg(image: Any, spec: GarmentSpec) -> bytes:
     """JPEG bytes of a picture; the quality belongs to the shot, so that re-shots differ in every byte."""
     quality = int(spec.rng("jpeg").integers(84, 95))
-    sink = io.BytesIO()
-    Image.fromarray(image).save(sink, "JPEG", quality=quality)
-    return sink.getvalue()
-
-
-def _encode_mask(mask: Any) -> bytes:
-    sink = io.BytesIO()
-    Image.fromarray(mask, "L").save(sink, "PNG", compress_level=4)
-    return sink.getvalue()
+    return jpeg_bytes(image, quality)
 
 
 def _row(spec: GarmentSpec, base_colour: str) -> Row:

@@ -17,6 +17,7 @@ from PIL import Image
 
 from catalog.drawn.spec import generator
 from catalog.errors import SelvedgeError
+from catalog.files import jpeg_bytes, png_bytes
 
 EXIF_ORIENTATION = 0x0112
 _OVERSIZED = 9000  # pixels a side: 81 megapixels in a file of some kilobytes
@@ -139,8 +140,8 @@ def plan_faults(ids: Sequence[int], seed: int) -> Plan:
         raise SelvedgeError(
             f"faults need at least {len(wanted)} products, not {len(ids)}; draw more or leave faults out."
         )
-    chosen = generator(seed, "faults").permutation(np.asarray(ids))[: len(wanted)]
-    pairs = list(zip((int(product_id) for product_id in chosen), wanted, strict=True))
+    damaged = generator(seed, "faults").permutation(np.asarray(ids))[: len(wanted)]
+    pairs = list(zip((int(product_id) for product_id in damaged), wanted, strict=True))
     return Plan(
         {product_id: fault for product_id, fault in pairs if fault in _ON_FILES},
         {product_id: fault for product_id, fault in pairs if fault in _ON_ROWS},
@@ -173,9 +174,7 @@ def _added(row: Row, fault: Fault) -> Row:
 
 
 def _oversized() -> bytes:
-    sink = io.BytesIO()
-    Image.new("1", (_OVERSIZED, _OVERSIZED), 1).save(sink, "PNG", optimize=True)
-    return sink.getvalue()
+    return png_bytes(Image.new("1", (_OVERSIZED, _OVERSIZED), 1), optimize=True)
 
 
 def _turned(jpeg: bytes) -> bytes:
@@ -184,6 +183,4 @@ def _turned(jpeg: bytes) -> bytes:
         turned = picture.transpose(Image.Transpose.ROTATE_90)
         exif = Image.Exif()
         exif[EXIF_ORIENTATION] = 6
-        sink = io.BytesIO()
-        turned.save(sink, "JPEG", quality=92, exif=exif)
-    return sink.getvalue()
+        return jpeg_bytes(turned, 92, exif=exif)

@@ -51,6 +51,6 @@ def contact_sheet(
                 items.add(spec.item_key)
             product_id += 1
         drawing = draw_garment(waiting[article_type].pop(0), size, parts=False)
-        place = (number % columns * size, number // columns * size)
-        sheet.paste(Image.fromarray(drawing.image), place)
+        corner = (number % columns * size, number // columns * size)
+        sheet.paste(Image.fromarray(drawing.image), corner)
     return sheet

@@ -57,7 +57,7 @@ def draw_shoe(sketch: Sketch) -> None:
     if closure == "Lace-Up":
         _laces(sketch, last)
     elif closure == "Velcro":
-        _straps(sketch, last, upper)
+        _straps(sketch, last)
     elif closure == "Buckle":
         _monk_strap(sketch, last, upper)
     else:
@@ -260,7 +260,7 @@ def _band_across(last: Last, share: float, width: float, drop: float) -> skia.Pa
     )
 
 
-def _straps(sketch: Sketch, last: Last, upper: skia.Path) -> None:
+def _straps(sketch: Sketch, last: Last) -> None:
     """Two or three broad straps with hook-and-loop ends."""
     count = 2 if last.ankle < 280 else 3
     for number in range(count):

@@ -1,7 +1,8 @@
 """The generic world: drawn pictures of shapes, surfaces, figures, lines and letters, with what is true of each.
 
-Belongs here: sampling a scene from (seed, number), and drawing it.
-Not here: garments (the rest of this folder), and the sentences about a picture (training/blip2/pretraining/).
+Belongs here: what a scene holds, and sampling one from (seed, number).
+Not here: painting it (world_canvas.py, which needs skia), garments (the rest of this folder), and the sentences about a
+picture (training/blip2/pretraining/).
 
 The world exists so that a small model learns to look (counts, places, textures, outlines) before it is asked about any
 product. Its "figures" share geometry with clothes (arms that end at a height, openings, rows of knobs) but no word.
@@ -112,7 +113,10 @@ def rgb_to_lab(rgb: RGB) -> np.ndarray:
 
 
 def lab_to_rgb(lab: np.ndarray) -> RGB | None:
-    """CIE LAB (D65) to sRGB 0..255, or None outside the sRGB gamut."""
+    """CIE LAB (D65) to sRGB 0..255, or None outside the sRGB gamut.
+
+    Written out because the scenes are frozen: skimage's conversion differs by one level in 0.5 % of colours.
+    """
     fy = (lab[0] + 16) / 116
     f = np.array([fy + lab[1] / 500, fy, fy - lab[2] / 200])
     xyz = np.where(f**3 > 216 / 24389, f**3, (116 * f - 16) * 27 / 24389) * _WHITE
@@ -220,15 +224,3 @@ def _letter(rng: np.random.Generator, ground: RGB) -> dict[str, Any]:
         "rgb": random_rgb(rng, ground, 40),
         "tilt": float(rng.normal(0, 6)),
     }
-
-
-def draw_world(scene: WorldScene, size: int) -> WorldDrawing:
-    """Draw a scene, anti-aliased.
-
-    Args:
-        scene: from `sample_scene`.
-        size: side in pixels.
-    """
-    from catalog.drawn.world_canvas import paint_scene
-
-    return paint_scene(scene, size)

@@ -14,8 +14,13 @@ from catalog.drawn.world_shapes import shape_path
 _NOISE_STREAM = 0x2B01
 
 
-def paint_scene(scene: WorldScene, size: int) -> WorldDrawing:
-    """The picture of a scene and its regions; see `catalog.drawn.world.draw_world`."""
+def draw_world(scene: WorldScene, size: int) -> WorldDrawing:
+    """Draw a scene, anti-aliased, with its regions.
+
+    Args:
+        scene: from `catalog.drawn.world.sample_scene`.
+        size: side in pixels.
+    """
     picture = skia.Surface(size, size)
     regions = skia.Surface(size, size)
     regions.getCanvas().clear(skia.Color(0, 0, 0))
@@ -311,18 +316,18 @@ def _paint_lines(scene: WorldScene, canvas: skia.Canvas, regions: skia.Canvas, r
     region.setStyle(skia.Paint.kStroke_Style)
     region.setStrokeWidth(max(width, 0.02))
     for index in range(f["count"]):
-        place = (index + 0.7) / (f["count"] + 0.4)
+        height = (index + 0.7) / (f["count"] + 0.4)
         angle = {"across": 0.0, "up and down": 90.0, "slanting": 40.0}.get(f["way"], float(rng.uniform(0, 180)))
         for surface, ink in ((canvas, paint), (regions, region)):
             surface.save()
             surface.rotate(angle, 0.5, 0.5)
             if f["stroke"] == "curvy":
-                surface.drawPath(_wave(0.15, 0.8, place, 0.16), ink)
+                surface.drawPath(_wave(0.15, 0.8, height, 0.16), ink)
             else:
-                surface.drawLine(0.15, place, 0.85, place, ink)
+                surface.drawLine(0.15, height, 0.85, height, ink)
             if f["ends"] == "arrow":
-                surface.drawLine(0.85, place, 0.79, place - 0.04, ink)
-                surface.drawLine(0.85, place, 0.79, place + 0.04, ink)
+                surface.drawLine(0.85, height, 0.79, height - 0.04, ink)
+                surface.drawLine(0.85, height, 0.79, height + 0.04, ink)
             surface.restore()
 
 

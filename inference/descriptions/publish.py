@@ -16,19 +16,19 @@ import pandas as pd
 
 from catalog.errors import SelvedgeError
 from catalog.schema import AttributeSchema
-from catalog.tables import SCHEMAS
 from inference.descriptions.facts import ProductFacts, facts_of, rows_by_product, rows_of
 from inference.descriptions.faithfulness import Findings, brand_pattern, check_text
 from inference.descriptions.grammar import GrammarWriter
 from inference.descriptions.journal import Journal
 from inference.descriptions.wording import Wording, wording_of
 from inference.descriptions.writer import BudgetSpent, Draft, Writer
+from inference.tables import DESCRIPTIONS
 
 FORMAT = 1
 RETRIES = 2
 GRAMMAR_PLANS = 8  # choices of sentence plans tried before a product is given up
 Progress = Callable[[int, int, str], None]
-COLUMNS = SCHEMAS["descriptions"].names
+COLUMNS = DESCRIPTIONS.names
 
 
 @dataclass

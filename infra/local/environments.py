@@ -47,20 +47,20 @@ def ensure_environment(
     Raises:
         ServiceFailure: pip cannot reach an index, or refused; the folder is removed again.
     """
-    place = folder / f"{name}-{_digest(requirements)}"
-    if _ready(place):
-        return _python(place)
+    environment = folder / f"{name}-{_digest(requirements)}"
+    if _ready(environment):
+        return _python(environment)
     with exclusive(folder / f"{name}.lock", INSTALL_TIMEOUT_SECONDS, f"installing {name}"):
-        if not _ready(place):
-            if place.exists():
+        if not _ready(environment):
+            if environment.exists():
                 progress(f"{name}: removing an installation that was interrupted")
-                shutil.rmtree(place)
+                shutil.rmtree(environment)
             try:
-                _make(place, name, requirements, log, progress)
+                _make(environment, name, requirements, log, progress)
             except BaseException:  # Ctrl-C as well: nothing half made stays, a kill leaves one without a stamp
-                shutil.rmtree(place, ignore_errors=True)
+                shutil.rmtree(environment, ignore_errors=True)
                 raise
-    return _python(place)
+    return _python(environment)
 
 
 def _digest(requirements: Path) -> str:
@@ -68,32 +68,32 @@ def _digest(requirements: Path) -> str:
     return hashlib.sha256(requirements.read_bytes() + version.encode()).hexdigest()[:12]
 
 
-def _python(place: Path) -> Path:
-    return place / "bin" / "python"
+def _python(environment: Path) -> Path:
+    return environment / "bin" / "python"
 
 
-def _stamp(place: Path) -> Path:
-    return place / "selvedge-ready"
+def _stamp(environment: Path) -> Path:
+    return environment / "selvedge-ready"
 
 
-def _ready(place: Path) -> bool:
+def _ready(environment: Path) -> bool:
     # The interpreter is a link to the system's: it may have been upgraded away.
-    return _stamp(place).exists() and os.access(_python(place), os.X_OK)
+    return _stamp(environment).exists() and os.access(_python(environment), os.X_OK)
 
 
-def _make(place: Path, name: str, requirements: Path, log: Path, progress: Progress) -> None:
-    progress(f"{name}: installing it into {place} (once, a few minutes)")
-    place.parent.mkdir(parents=True, exist_ok=True)
+def _make(environment: Path, name: str, requirements: Path, log: Path, progress: Progress) -> None:
+    progress(f"{name}: installing it into {environment} (once, a few minutes)")
+    environment.parent.mkdir(parents=True, exist_ok=True)
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text("")
-    _run((sys.executable, "-I", "-m", "venv", str(place)), name, log, lambda line: None)
-    install = (str(_python(place)), "-I", "-m", "pip", "install", "--no-input", "--disable-pip-version-check")
+    _run((sys.executable, "-I", "-m", "venv", str(environment)), name, log, lambda line: None)
+    install = (str(_python(environment)), "-I", "-m", "pip", "install", "--no-input", "--disable-pip-version-check")
     total = sum(1 for line in requirements.read_text().splitlines() if "==" in line and not line.startswith("#"))
-    _run((*install, "--retries", "3", "-r", str(requirements)), name, log, _Told(name, total, progress))
-    _stamp(place).write_text(f"{name}\n")
+    _run((*install, "--retries", "3", "-r", str(requirements)), name, log, _PipProgress(name, total, progress))
+    _stamp(environment).write_text(f"{name}\n")
 
 
-class _Told:
+class _PipProgress:
     """Turns pip's lines into one line of progress every few seconds."""
 
     def __init__(self, name: str, total: int, progress: Progress) -> None:
@@ -112,7 +112,7 @@ class _Told:
             self._progress(f"{self._name}: fetched {min(self._found, self._total)} of {self._total} packages")
 
 
-def _run(command: tuple[str, ...], name: str, log: Path, each_line: "_Told | Progress") -> None:
+def _run(command: tuple[str, ...], name: str, log: Path, each_line: "_PipProgress | Progress") -> None:
     # On a leash: an installer that outlived this process would write into the folder the next one makes.
     leash = (sys.executable, "-I", "-S", str(Path(__file__).with_name("leash.py")), str(os.getpid()))
     environment = {key: value for key, value in os.environ.items() if key != "PIP_CONSTRAINT"}

@@ -1,7 +1,7 @@
 """The Label Studio server of this machine: its own environment, its account, one process on the loopback address.
 
 Belongs here: how Label Studio is installed, configured and started. Not here: what it is asked
-(labeling/review/label_studio.py) and what runs inside its environment (label_studio_server.py).
+(labeling/review/label_studio/) and what runs inside its environment (label_studio_server.py).
 
 It answers to this machine only, takes no sign-up without an invitation, and tells nobody anything: analytics, error
 reports and the look for newer versions are off. Its guard against requests to private networks stays on, so nothing
@@ -80,29 +80,29 @@ def ensure_account(secrets_folder: Path) -> Account:
     Raises:
         ServiceFailure: the file is not an account.
     """
-    place = account_file(secrets_folder)
+    path = account_file(secrets_folder)
     secrets_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with exclusive(secrets_folder / ".label-studio.lock", 30, "storing Label Studio's account"):
-        if place.exists():
-            place.chmod(0o600)
-            return _read_account(place)
+        if path.exists():
+            path.chmod(0o600)
+            return _read_account(path)
         account = Account(ADMINISTRATOR, secrets.token_urlsafe(24), secrets.token_hex(20), secrets.token_urlsafe(48))
-        part = place.with_name(f".{place.name}.{secrets.token_hex(4)}.part")
+        part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             json.dump(asdict(account), file)
-        part.replace(place)
+        part.replace(path)
         return account
 
 
-def _read_account(place: Path) -> Account:
+def _read_account(path: Path) -> Account:
     try:
-        stored = json.loads(place.read_text())
+        stored = json.loads(path.read_text())
         account = Account(**{field.name: str(stored[field.name]) for field in fields(Account)})
     except (OSError, ValueError, KeyError, TypeError):
         account = Account("", "", "", "")
     if not all(asdict(account).values()):
         raise ServiceFailure(
-            f"{place} is not a Label Studio account (it was cut or edited); delete it, and the next start makes a "
+            f"{path} is not a Label Studio account (it was cut or edited); delete it, and the next start makes a "
             "new one for the same projects."
         )
     return account

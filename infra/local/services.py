@@ -233,15 +233,15 @@ def _start(service: Service) -> Running:
 
 def _wait_until_healthy(service: Service, process: Process, progress: Progress) -> None:
     began = time.monotonic()
-    told = 0
+    reported = 0
     while (seconds := time.monotonic() - began) < service.start_timeout_seconds:
         if process.find() is None:
             raise ServiceFailure(f"{service.name} ended while starting; {log_ending(service)}")
         if answers(service) and (service.health_url is not None or seconds >= service.settle_seconds):
             return
-        if int(seconds) >= told + 2:
-            told = int(seconds)
-            progress(f"{service.name}: starting, {told} s")
+        if int(seconds) >= reported + 2:
+            reported = int(seconds)
+            progress(f"{service.name}: starting, {reported} s")
         time.sleep(POLL_SECONDS)
     raise ServiceFailure(
         f"{service.name} did not answer within {service.start_timeout_seconds:.0f} s; {log_ending(service)}"

@@ -47,6 +47,6 @@ class Group:
 
 
 def _refuse_dead(running: Sequence[Running]) -> None:
-    for one in running:
-        if not one.alive():
-            raise ServiceFailure(f"{one.service.name} ended by itself; {log_ending(one.service)}")
+    for started in running:
+        if not started.alive():
+            raise ServiceFailure(f"{started.service.name} ended by itself; {log_ending(started.service)}")

@@ -27,7 +27,7 @@ RETRIES = 3
 FIRST_WAIT_SECONDS = 2.0
 
 
-def told_plainly(body: Callable[P, R]) -> Callable[P, R]:
+def errors_as_sentences(body: Callable[P, R]) -> Callable[P, R]:
     """An asset or check body whose errors end the step with their one sentence."""
 
     @functools.wraps(body)

@@ -25,7 +25,7 @@ class DagsterLog:
         self._logged_at: dict[str, float] = {}
         self._figures = ""
 
-    def metrics(self, step: int, values: Mapping[str, float]) -> None:  # noqa: ARG002  # of the protocol
+    def metrics(self, step: int, values: Mapping[str, float]) -> None:  # of the protocol
         self._figures = "  ".join(f"{name} {value:.4g}" for name, value in values.items())
 
     def picture(self, step: int, name: str, image: "Image") -> None: ...

@@ -6,7 +6,7 @@ Belongs here: opening them when they are first asked. Not here: published tables
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import dagster as dg
 
@@ -14,13 +14,46 @@ from orchestration.runtime.settings import Settings
 
 if TYPE_CHECKING:
     from evaluation.gate import Decision, Evidence, GateRule
-    from labeling.review.label_studio_records import Counter
+    from labeling.review.label_studio.records import Counter
     from labeling.review.ledger.ledger import Ledger
     from labeling.review.rounds.contest import Contest, Progress
     from labeling.review.rounds.judging import Standing
     from labeling.review.rounds.opening import Opened
+    from orchestration.registry.interface import Run, VersionStore
     from orchestration.registry.registry import ModelVersionInfo, Registry
     from orchestration.registry.tracking import TrackedRun
+
+
+class ModelStore(Protocol):
+    """What asset bodies ask of `Models`; a stand-in of the tests offers the same."""
+
+    def registry(self) -> "VersionStore": ...
+    def champion(self, family: str) -> "ModelVersionInfo | None": ...
+    def promote(self, family: str, evidence: "Evidence", rule: "GateRule") -> "ModelVersionInfo": ...
+    def note_decision(self, family: str, candidate: str, decision: "Decision") -> None: ...
+    def repair(self, family: str) -> Sequence[str]: ...
+    def moved_by(self, family: str) -> str: ...
+    def tracked(
+        self, context: dg.AssetExecutionContext, family: str, dataset_sha256: str = ""
+    ) -> "AbstractContextManager[Run]": ...
+
+
+class ReviewDesk(Protocol):
+    """What asset bodies and sensors ask of `Reviews`; a stand-in of the tests offers the same."""
+
+    def ledger(self) -> "Ledger": ...
+    def open(
+        self,
+        family: str,
+        candidate: str,
+        kind: str,
+        seed: int,
+        contest: "Callable[[Settings, str, str], Contest]",
+        progress: "Progress",
+    ) -> "Opened": ...
+    def counter(self, project: int) -> "Counter": ...
+    def judge(self, round_id: str, progress: "Progress") -> "Standing": ...
+    def report(self, round_id: str) -> str: ...
 
 
 class Models(dg.ConfigurableResource):

@@ -51,9 +51,9 @@ def vote(
         )
     from labeling.review.rounds.annotators import ScriptedAnnotator
     from labeling.review.rounds.scripted import vote as let_vote
+    from orchestration.families.settings import load_settings
     from orchestration.registry.ledger import open_ledger
     from orchestration.runtime.label_studio import account_of, connect
-    from orchestration.runtime.settings import load_settings
 
     began = time.monotonic()
     settings = load_settings()
@@ -93,15 +93,15 @@ def simulate(
 
     began = time.monotonic()
     with reporting() as reporter:
-        found = simulate_rounds(preference, rounds, raters, ties, ballots, look_every, seed, reporter.progress)
+        simulated = simulate_rounds(preference, rounds, raters, ties, ballots, look_every, seed, reporter.progress)
     values = {
         "preference": preference,
         "rounds": rounds,
         "raters": raters,
-        "outcomes": found.outcomes,
-        "median_ballots": found.median_ballots,
-        "mean_ballots": found.mean_ballots,
-        "decided_median": found.decided_median,
+        "outcomes": simulated.outcomes,
+        "median_ballots": simulated.median_ballots,
+        "mean_ballots": simulated.mean_ballots,
+        "decided_median": simulated.decided_median,
         "seconds": time.monotonic() - began,
     }
     emit("review simulate", as_json, values)
@@ -112,8 +112,8 @@ def login(
     as_json: JsonFlag = False,
 ) -> None:
     """Store the token of your team's Label Studio in a file that only you read."""
+    from orchestration.families.settings import load_settings
     from orchestration.runtime.label_studio import store_token
-    from orchestration.runtime.settings import load_settings
 
     settings = load_settings()
     owner = store_token(settings, _asked_token(token_file))
@@ -125,15 +125,19 @@ def add(
     as_json: JsonFlag = False,
 ) -> None:
     """Make an account for one annotator; the password goes into a file that only you read."""
+    from orchestration.families.settings import load_settings
     from orchestration.runtime.label_studio import add_annotator
-    from orchestration.runtime.settings import load_settings
 
     settings = load_settings()
-    made, place = add_annotator(settings, email)
+    account, password_file = add_annotator(settings, email)
     emit(
         "review annotator add",
         as_json,
-        {"email": made.email, "sign_in": f"{settings.label_studio_uri}/user/login/", "password_file": str(place)},
+        {
+            "email": account.email,
+            "sign_in": f"{settings.label_studio_uri}/user/login/",
+            "password_file": str(password_file),
+        },
     )
 
 

@@ -21,36 +21,41 @@ import typer
 from catalog.errors import SelvedgeError
 from orchestration.cli import (
     catalog_commands,
-    discovery_commands,
     inference_commands,
     model_commands,
     registry_commands,
     results,
     review_commands,
     running_commands,
+    tailoring,
 )
 from orchestration.cli.terminal import say
 from training.stopping import TrainingStopped
 
-app = typer.Typer(
-    name="selvedge",
-    help="From a catalogue to published descriptions: read, train, evaluate, review, promote, infer.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-app.add_typer(catalog_commands.app, name="catalog", help="Draw, read and look at catalogues.")
-model_commands.add_to(app)
-inference_commands.add_to(app)
-discovery_commands.add_to(app)
-app.add_typer(review_commands.app, name="review", help="Blind rounds: people choose between two versions.")
-registry_commands.add_to(app)
-running_commands.add_to(app)
-
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 STOPPED = "selvedge: interrupted; nothing was left half-written, run the same command again to complete it."
 REFUSED_BY_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOMEM}
+
+
+def application() -> typer.Typer:
+    """Every command, with those of the families there are."""
+    app = typer.Typer(
+        name="selvedge",
+        help="From a catalogue to published descriptions: read, train, evaluate, review, promote, infer.",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    app.add_typer(catalog_commands.app, name="catalog", help="Draw, read and look at catalogues.")
+    model_commands.add_to(app)
+    inference_commands.add_to(app)
+    tailoring.add_family_commands(app)
+    rounds = review_commands.application()
+    app.add_typer(rounds, name="review", help="Blind rounds: people choose between two versions.")
+    registry_commands.add_to(app)
+    running_commands.add_to(app)
+    return app
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -65,7 +70,7 @@ def run(arguments: Sequence[str]) -> int:
     wants_help = not arguments or "--help" in arguments
     with contextlib.nullcontext() if wants_help else _result_only_on_stdout(), _terminated_like_interrupted():
         try:
-            outcome = app(list(arguments), prog_name="selvedge", standalone_mode=False)
+            outcome = application()(list(arguments), prog_name="selvedge", standalone_mode=False)
         except (SelvedgeError, typer.TyperException, typer.Abort, KeyboardInterrupt, OSError) as error:
             outcome = _tell(error, arguments)
             if outcome is None:
@@ -95,8 +100,8 @@ def _tell(error: BaseException, arguments: Sequence[str]) -> int | None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return FAILED
     if isinstance(error, OSError) and error.errno in REFUSED_BY_THE_MACHINE:
-        place = f"{error.filename}: " if error.filename else ""
-        say(f"selvedge: {place}{error.strerror}; nothing was left half-written.")
+        file = f"{error.filename}: " if error.filename else ""
+        say(f"selvedge: {file}{error.strerror}; nothing was left half-written.")
         return FAILED
     return None
 
@@ -141,5 +146,5 @@ def _one_line(text: str) -> str:
 
 
 def _command(arguments: Sequence[str]) -> str:
-    known = {word for command in results.RESULTS for word in command.split()}
-    return "".join(f"{word} " for word in arguments[:2] if word in known)
+    words = {word for command in results.declared() for word in command.split()}
+    return "".join(f"{word} " for word in arguments[:2] if word in words)

@@ -1,13 +1,13 @@
 """The parts of docs/cli.md that are written from the declarations: `python -m orchestration.cli.manual docs/cli.md`.
 
-Belongs here: putting them between their marks. Not here: the declarations (results.py, settings.py).
+Belongs here: putting them between their marks. Not here: the declarations (results.py, orchestration/families/).
 """
 
 import sys
 from pathlib import Path
 
 from orchestration.cli import results
-from orchestration.runtime import settings
+from orchestration.families import settings
 
 
 def written(page: str) -> str:
@@ -21,5 +21,5 @@ def written(page: str) -> str:
 
 
 if __name__ == "__main__":
-    place = Path(sys.argv[1])
-    place.write_text(written(place.read_text()))
+    file = Path(sys.argv[1])
+    file.write_text(written(file.read_text()))

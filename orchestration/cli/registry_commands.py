@@ -12,44 +12,44 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
-from orchestration.cli.families import FAMILIES, FamilyArgument, known_family
+from orchestration import families
 from orchestration.cli.results import JsonFlag, emit
+from orchestration.cli.tailoring import family_argument, tailored
 from orchestration.cli.terminal import say
+from orchestration.families.contract import Family
 
 if TYPE_CHECKING:
     import dagster as dg
 
     from labeling.review.ledger.records import PromotionRecord
-    from orchestration.families.contract import Family
     from orchestration.registry.registry import Registry
     from orchestration.runtime.settings import Settings
 
 
 def add_to(app: typer.Typer) -> None:
-    app.command("promote")(promote)
-    app.command("rollback")(rollback)
-    app.command("history")(history)
+    for name, command in (("promote", promote), ("rollback", rollback), ("history", history)):
+        app.command(name)(tailored(command, {"family": family_argument()}))
     app.command("status")(status)
 
 
 def promote(
-    family: FamilyArgument,
-    candidate: Annotated[str, typer.Argument(metavar="CANDIDATE", help="e.g. blip2-attributes-20261120-a1b2c3.")],
+    family: str,
+    candidate: Annotated[str, typer.Argument(metavar="CANDIDATE", help="e.g. FAMILY-20261120-a1b2c3.")],
     as_json: JsonFlag = False,
 ) -> None:
     """Make a candidate champion, if its evidence says so. A refusal is told and exits with 1."""
-    known_family(family)
+    named = families.find_family(family)
     from orchestration.assets.published import Tables
+    from orchestration.families.settings import load_settings
     from orchestration.graph.evidence import whole_evidence
     from orchestration.registry.ledger import open_ledger
     from orchestration.registry.promotion import promote as move
-    from orchestration.runtime.settings import load_settings
 
     settings = load_settings()
-    with _home(settings, family) as (instance, declared, registry):
+    with _home(settings, named) as (instance, registry):
         tables = Tables(root=str(settings.tables()))
-        evidence = whole_evidence(declared, instance, tables, open_ledger(settings), candidate)
-        outcome = move(registry, declared.rule(settings), evidence)
+        evidence = whole_evidence(named, instance, tables, open_ledger(settings), candidate)
+        outcome = move(registry, named.rule(settings), evidence)
     values = {
         "family": family,
         "status": outcome.status,
@@ -66,16 +66,16 @@ def promote(
 
 
 def rollback(
-    family: FamilyArgument,
+    family: str,
     reason: Annotated[str, typer.Option(help="Why; kept in the promotion record.")] = "",
     as_json: JsonFlag = False,
 ) -> None:
     """Make the previous champion champion again."""
-    known_family(family)
+    named = families.find_family(family)
+    from orchestration.families.settings import load_settings
     from orchestration.registry.promotion import rollback as move_back
-    from orchestration.runtime.settings import load_settings
 
-    with _home(load_settings(), family) as (_, _, registry):
+    with _home(load_settings(), named) as (_, registry):
         record = move_back(registry, family, reason)
     values = {
         "family": family,
@@ -88,7 +88,7 @@ def rollback(
 
 
 def history(
-    family: FamilyArgument,
+    family: str,
     at: Annotated[
         str | None,
         typer.Option(metavar="DATE", help="2026-05-03 (the end of that day, UTC), or a moment with its zone."),
@@ -96,27 +96,28 @@ def history(
     as_json: JsonFlag = False,
 ) -> None:
     """Say who was champion on a date, and every move of the alias until then. Asks the ledger alone."""
-    known_family(family)
+    families.find_family(family)
     moment = None if at is None else _moment(at)
+    from orchestration.families.settings import load_settings
     from orchestration.registry.ledger import open_ledger
-    from orchestration.registry.promotion import as_told
-    from orchestration.runtime.settings import load_settings
+    from orchestration.registry.promotion import record_fields
 
     ledger = open_ledger(load_settings()).promotions
     made = ledger.champion(family) if moment is None else ledger.champion_at(family, moment)
-    records = [one for one in ledger.history(family) if moment is None or _until(one.at, moment)]
-    told = None if made is None else as_told(made)
+    records = [record for record in ledger.history(family) if moment is None or _until(record.at, moment)]
+    records.sort(key=lambda record: record.number)
+    champion = None if made is None else record_fields(made)
     values = {
         "family": family,
         "at": None if moment is None else moment.isoformat(),
-        "champion": told["version"] if told else None,
-        "candidate": told["candidate"] if told else None,
-        "kind": told["kind"] if told else None,
-        "by": told["by"] if told else None,
-        "since": told["ended_at"] if told else None,
-        "simulated": told["simulated"] if told else None,
+        "champion": champion["version"] if champion else None,
+        "candidate": champion["candidate"] if champion else None,
+        "kind": champion["kind"] if champion else None,
+        "by": champion["by"] if champion else None,
+        "since": champion["ended_at"] if champion else None,
+        "simulated": champion["simulated"] if champion else None,
         # A person reads lines; what a record holds besides is for programs.
-        "records": [as_told(one) if as_json else _line(one) for one in sorted(records, key=lambda one: one.number)],
+        "records": [record_fields(record) if as_json else _line(record) for record in records],
     }
     emit("history", as_json, values)
 
@@ -133,15 +134,15 @@ def _line(record: "PromotionRecord") -> str:
 
 def status(as_json: JsonFlag = False) -> None:
     """Say which services run, who is champion and what is published."""
+    from orchestration.families.settings import load_settings
     from orchestration.runtime.services import links
-    from orchestration.runtime.settings import load_settings
 
     settings = load_settings()
-    families, warnings = _families(settings)
+    states, warnings = _families(settings)
     values = {
         "home": str(settings.home),
         "services": [asdict(link) for link in links(settings)],
-        "families": families,
+        "families": states,
         "tables": _tables(settings),
         "warnings": warnings,
     }
@@ -149,10 +150,8 @@ def status(as_json: JsonFlag = False) -> None:
 
 
 @contextmanager
-def _home(settings: "Settings", family: str) -> "Iterator[tuple[dg.DagsterInstance, Family, Registry]]":
-    """The home's instance, the declaration and the registry; afterwards Dagster knows who is champion."""
-    from orchestration.families.contract import families_by_name
-    from orchestration.graph.build import FAMILIES as DECLARED
+def _home(settings: "Settings", family: Family) -> "Iterator[tuple[dg.DagsterInstance, Registry]]":
+    """The home's instance and the registry; afterwards Dagster knows who is champion."""
     from orchestration.graph.sensors import report_champion
     from orchestration.registry.ledger import open_ledger
     from orchestration.registry.registry import Registry
@@ -160,35 +159,35 @@ def _home(settings: "Settings", family: str) -> "Iterator[tuple[dg.DagsterInstan
     from orchestration.runtime.instance import open_instance
 
     registry = Registry(settings)
-    declared = families_by_name(DECLARED)[family]
-    for sentence in settle(registry, [family]):
+    for sentence in settle(registry, [family.name]):
         say(f"selvedge: {sentence}")
     with open_instance(settings) as instance:
-        yield instance, declared, registry
-        champion = registry.champion(family)
+        yield instance, registry
+        champion = registry.champion(family.name)
         if champion is not None:
-            made = open_ledger(settings).promotions.champion(family)
-            report_champion(instance, declared.champion, champion, made.kind if made else "")
+            made = open_ledger(settings).promotions.champion(family.name)
+            report_champion(instance, family.champion, champion, made.kind if made else "")
 
 
 def _families(settings: "Settings") -> tuple[dict[str, Any] | None, list[str]]:
     """Aliases, versions and the newest record by family, None when MLflow does not answer; and what was amiss."""
-    from orchestration.registry.promotion import as_told, history
+    from orchestration.registry.promotion import history, record_fields
     from orchestration.registry.registry import Registry
     from orchestration.registry.repair import settle
 
     try:
         registry = Registry(settings)
-        warnings = settle(registry, FAMILIES)
-        found = {}
-        for family in FAMILIES:
+        names = [family.name for family in families.FAMILIES]
+        warnings = settle(registry, names)
+        states = {}
+        for family in names:
             records = history(registry, family)
-            found[family] = {
+            states[family] = {
                 "aliases": dict(registry.aliases(family)),
                 "versions": len(registry.versions(family)),
-                "promotion": as_told(records[-1]) if records else None,
+                "promotion": record_fields(records[-1]) if records else None,
             }
-        return found, warnings
+        return states, warnings
     except ServiceUnavailable as error:
         say(f"selvedge: {error}")
         return None, []

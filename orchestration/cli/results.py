@@ -16,11 +16,15 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
+from orchestration import families
+from orchestration.families.contract import Family
+
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on stdout.")]
 
 _DURATION = "wall seconds the command took"
 
-RESULTS: dict[str, dict[str, str]] = {
+_OWN = "the families' own keys stand here"
+_SHARED: dict[str, dict[str, str]] = {
     "catalog draw": {
         "path": "folder of the drawn catalogue",
         "products": "products asked for",
@@ -58,30 +62,20 @@ RESULTS: dict[str, dict[str, str]] = {
         "path": "folder of the candidate's artefact",
         "digest": "sha256 of everything its answers depend on",
         "steps": "optimiser steps made, those before a stop included",
-        "parameters": "numbers trained; of restgan those of text encoder and generator, not of its discriminators",
-        "best_step": "blip2-attributes: step of the weights that were kept; null for restgan, as the next four",
-        "monitor": "validation figure that chose them: accuracy or loss",
-        "best_value": "that figure at the best step",
-        "decoding": "trie or scored, whichever was better on validation",
-        "validation_macro_f1": "mean macro-F1 on validation, by decoding",
-        "bottoms": "restgan: products of the data set, all parts; null for blip2-attributes, as the next three",
-        "judge": "accuracy of the independent judge on held-out pictures, by attribute",
-        "base_digest": "digest of what the candidate began with",
-        "losses": "means of the losses since the report before the last one",
+        "parameters": "numbers trained",
+        _OWN: "",
         "seconds": _DURATION,
     },
     "evaluate": {
         "family": "the family",
         "model": "folder of the model",
         "path": "folder of scores, predictions, evidence and plots; null without --out",
-        "products": "products of the test split; of restgan bottoms of part test",
-        "macro_f1": "mean macro-F1 over attributes: value, low, high (95 % interval); of restgan what a judge reads "
-        "in the pictures",
+        "products": "products of the test split",
+        "macro_f1": "mean macro-F1 over attributes: value, low, high (95 % interval)",
         "subjects": "the same mean for every subject: floors, base, champion, candidate, ceilings",
         "accuracy": "mean accuracy over attributes for every subject",
         "attributes": "macro-F1 of the model by attribute",
-        "pictures": "restgan: kid and word_accuracy, gain, retention, drift word by word, each value, low, high; null "
-        "for blip2-attributes",
+        _OWN: "",
         "evidence_sha256": "hash of the evidence",
         "seconds": _DURATION,
     },
@@ -169,19 +163,6 @@ RESULTS: dict[str, dict[str, str]] = {
         "sign_in": "where",
         "password_file": "file with the password; only you can read it",
     },
-    "discover": {
-        "model": "address of the model that draws",
-        "index": "where the index of products is",
-        "products": "products in the index",
-        "link": "address of the page; null with --query",
-        "query": "the words asked with --query; null for the page, as are the keys below",
-        "seed": "of the noise",
-        "words": "the words as read",
-        "unknown": "words that the model does not know",
-        "nearest": "products most like the last picture, nearest first: drop, product_id, name, likeness (1: the same)",
-        "picture": "the strip, one picture after each word; null without --out",
-        "seconds": _DURATION,
-    },
     "promote": {
         "family": "the family",
         "status": "promoted, already_champion or refused",
@@ -235,6 +216,43 @@ RESULTS: dict[str, dict[str, str]] = {
     },
 }
 
+_BEFORE = "promote"  # the families' own commands stand before it
+_COUNTS = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
+def declared() -> dict[str, dict[str, str]]:
+    """Every command's keys and what they mean, with what the families add."""
+    commands: dict[str, dict[str, str]] = {}
+    for command, keys in _SHARED.items():
+        if command == _BEFORE:
+            commands |= {own.name: dict(own.keys) for family in families.FAMILIES for own in family.commands}
+        commands[command] = _with_families(command, keys)
+    return commands
+
+
+def _with_families(command: str, shared: Mapping[str, str]) -> dict[str, str]:
+    parts = [(family, family.results[command]) for family in families.FAMILIES if command in family.results]
+    keys: dict[str, str] = {}
+    for key, meaning in shared.items():
+        if key == _OWN:
+            for family, part in parts:
+                keys |= _owned(family, part.own)
+        else:
+            remarks = [f"; of {family.name} {part.remarks[key]}" for family, part in parts if key in part.remarks]
+            keys[key] = meaning + "".join(remarks)
+    return keys
+
+
+def _owned(family: Family, keys: Mapping[str, str]) -> dict[str, str]:
+    """A family's own keys; the first says whose they are and how many follow."""
+    described = dict(keys)
+    others = ", ".join(other.name for other in families.FAMILIES if other is not family)
+    for first in list(described)[:1]:
+        following = f", as the next {_COUNTS[len(described) - 1]}" if len(described) > 1 else ""
+        null = f"; null for {others}{following}" if others else ""
+        described[first] = f"{family.name}: {described[first]}{null}"
+    return described
+
 
 _stream: ContextVar[TextIO | None] = ContextVar("stream", default=None)
 
@@ -255,11 +273,11 @@ def emit(command: str, as_json: bool, values: Mapping[str, Any]) -> None:
     Raises:
         ValueError: the keys are not the declared ones.
     """
-    declared = RESULTS[command]
-    if set(values) != set(declared):
-        raise ValueError(f"result of {command}: keys {sorted(values)} are not the declared {sorted(declared)}")
+    keys = declared()[command]
+    if set(values) != set(keys):
+        raise ValueError(f"result of {command}: keys {sorted(values)} are not the declared {sorted(keys)}")
     stream = _stream.get() or sys.stdout
-    ordered = {key: values[key] for key in declared}
+    ordered = {key: values[key] for key in keys}
     if as_json:
         stream.write(json.dumps(_without_nan(ordered), ensure_ascii=False, allow_nan=False) + "\n")
     else:
@@ -270,7 +288,7 @@ def emit(command: str, as_json: bool, values: Mapping[str, Any]) -> None:
 def manual() -> str:
     """The part of docs/cli.md that lists every key."""
     parts = []
-    for command, keys in RESULTS.items():
+    for command, keys in declared().items():
         rows = "\n".join(f"| `{key}` | {meaning} |" for key, meaning in keys.items())
         parts.append(f"### `selvedge {command}`\n\n| key | meaning |\n|---|---|\n{rows}\n")
     return "\n".join(parts)

@@ -13,38 +13,39 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from catalog.errors import SelvedgeError
+from orchestration import families
 from orchestration.cli import annotator_commands
 from orchestration.cli.annotator_commands import RoundArgument
-from orchestration.cli.by_hand import BY_HAND
-from orchestration.cli.families import FamilyArgument, known_family
-from orchestration.cli.model_commands import model_folder
+from orchestration.cli.models import model_folder
 from orchestration.cli.results import JsonFlag, emit
+from orchestration.cli.tailoring import family_argument, tailored
 from orchestration.cli.terminal import reporting, say
-from orchestration.families.by_hand import ToCompare
+from orchestration.families.contract import Family, Review
+from orchestration.families.registered import by_hand, registered_contest
 
 if TYPE_CHECKING:
     from evaluation.preference_plan import PreferencePlan
+    from labeling.review.rounds.contest import Contest
     from labeling.review.rounds.judging import Standing
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-annotator_commands.add_to(app)
+
+def application() -> typer.Typer:
+    """The commands of rounds, with the kinds of pair that the families are shown in."""
+    app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+    annotator_commands.add_to(app)
+    reviews = [family.review for family in families.FAMILIES if family.review]
+    kinds = StrEnum("Kind", {kind: kind for review in reviews for kind in review.kinds})  # type: ignore[misc]
+    option = typer.Option(help="What stands on the two sides; the family's own by default.")
+    app.command("open")(tailored(open_, {"family": family_argument(), "kind": Annotated[kinds | None, option]}))
+    for name, command in (("status", status), ("sync", sync), ("close", close), ("report", report)):
+        app.command(name)(command)
+    return app
 
 
-class Kind(StrEnum):
-    """What is compared."""
-
-    attribute_cards = "attribute-cards"
-    descriptions = "descriptions"
-    picture_strips = "picture-strips"
-
-
-@app.command("open")
 def open_(
-    family: FamilyArgument,
+    family: str,
     candidate: Annotated[str | None, typer.Argument(metavar="CANDIDATE", help="A registered candidate.")] = None,
-    kind: Annotated[
-        Kind | None, typer.Option(help="What stands on the two sides; the family's own by default.")
-    ] = None,
+    kind: StrEnum | None = None,
     items: Annotated[
         int | None, typer.Option(min=1, help="Test products shown as plain pairs, SELVEDGE_REVIEW_ITEMS by default.")
     ] = None,
@@ -63,28 +64,30 @@ def open_(
     as_json: JsonFlag = False,
 ) -> None:
     """Open a blind round: a candidate beside the champion, or its base. Run again after a stop, it goes on."""
-    work = BY_HAND[known_family(family)]
+    named = families.find_family(family)
+    review = named.review
+    if review is None:
+        raise SelvedgeError(f"{family} is promoted by its scores alone; there is no round of it.")
     began = time.monotonic()
     _one_source(candidate, model, champion, catalog)
     from labeling.review.rounds.opening import RoundRequest, open_round
+    from orchestration.families.settings import load_settings
     from orchestration.registry.ledger import open_ledger
     from orchestration.runtime.label_studio import connect
-    from orchestration.runtime.settings import load_settings
 
     settings = load_settings()
     rules = _rules(plan)
     if plan is not None:
         say(f"a round by other rules than {family} demands is judged and reported, but promotes nothing.")
     server = connect(settings)  # before minutes of work
-    review = work.review()
-    called, contest = candidate or "", partial(review.contest, settings, family, candidate or "")
+    called, contest = candidate or "", partial(registered_contest, review, settings, family, candidate or "")
     if model is not None and catalog is not None:
-        folder, other = model_folder(str(model)), model_folder(str(champion)) if champion else None
-        called = f"{family}-by-hand-{work.digest(folder)[:6]}"
-        contest = partial(work.compare, ToCompare(family, called, folder, other, catalog))
-    what = kind.value if kind else review.kind
+        folder, rival = model_folder(str(model)), model_folder(str(champion)) if champion else None
+        called = f"{family}-by-hand-{named.digest(folder)[:6]}"
+        contest = partial(_contest_by_hand, named, review, called, folder, rival, catalog)
+    pair_kind = kind.value if kind else review.kind
     items, overlap = items or settings.review_items, overlap or settings.review_overlap
-    request = RoundRequest(family, called, what, items, overlap, seed, rules, name, gold)
+    request = RoundRequest(family, called, pair_kind, items, overlap, seed, rules, name, gold)
     with reporting() as reporter:
         opened = open_round(settings.rounds(), open_ledger(settings), server, request, contest, reporter.progress)
     registered = opened.round.plan
@@ -105,32 +108,30 @@ def open_(
     emit("review open", as_json, values)
 
 
-@app.command("status")
 def status(
     name: Annotated[str | None, typer.Argument(metavar="[ROUND]", help="One round, with its interval.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Say how rounds stand at their last pull: ballots, interval, and how many ballots are still needed."""
     from labeling.review.rounds.judging import standing
+    from orchestration.families.settings import load_settings
     from orchestration.registry.ledger import open_ledger
-    from orchestration.runtime.settings import load_settings
 
     ledger = open_ledger(load_settings())
-    names = [name] if name else [one.plan.round_id for one in ledger.rounds()]
-    found = [standing(ledger, one) for one in names]
+    names = [name] if name else [round_.plan.round_id for round_ in ledger.rounds()]
+    standings = [standing(ledger, round_id) for round_id in names]
     values: dict[str, Any] = dict.fromkeys(("ballots", "share", "e_value", "needed", "reasons", "forecast", "pulled"))
     if name:
-        values |= _told(found[0])
-    emit("review status", as_json, {"rounds": [_row(one) for one in found], **values})
+        values |= _figures(standings[0])
+    emit("review status", as_json, {"rounds": [_row(row) for row in standings], **values})
 
 
-@app.command("sync")
 def sync(name: RoundArgument, as_json: JsonFlag = False) -> None:
     """Pull a round's ballots from Label Studio into the ledger; pulling twice adds nothing."""
     from labeling.review.rounds.judging import sync_round
+    from orchestration.families.settings import load_settings
     from orchestration.registry.ledger import open_ledger
     from orchestration.runtime.label_studio import connect
-    from orchestration.runtime.settings import load_settings
 
     began = time.monotonic()
     settings = load_settings()
@@ -153,7 +154,6 @@ def sync(name: RoundArgument, as_json: JsonFlag = False) -> None:
     emit("review sync", as_json, values)
 
 
-@app.command("close")
 def close(
     name: RoundArgument,
     undecided: Annotated[bool, typer.Option("--undecided", help="Close it also where nothing is decided yet.")] = False,
@@ -162,9 +162,9 @@ def close(
 ) -> None:
     """Pull once more, close a round and record its verdict. A judged round gives its verdict again."""
     from labeling.review.rounds.judging import close_round, standing, sync_round
+    from orchestration.families.settings import load_settings
     from orchestration.registry.ledger import open_ledger
     from orchestration.runtime.label_studio import connect
-    from orchestration.runtime.settings import load_settings
 
     settings = load_settings()
     ledger = open_ledger(settings)
@@ -186,7 +186,6 @@ def close(
     emit("review close", as_json, values)
 
 
-@app.command("report")
 def report(
     name: RoundArgument,
     out: Annotated[
@@ -196,12 +195,18 @@ def report(
 ) -> None:
     """Write the page of a judged round: the only place that tells which side was which."""
     from labeling.review.rounds.report import write_round_report
+    from orchestration.families.settings import load_settings
     from orchestration.registry.ledger import open_ledger
-    from orchestration.runtime.settings import load_settings
 
     settings = load_settings()
-    place = write_round_report(settings.rounds(), open_ledger(settings), name, out or settings.round_report(name))
-    emit("review report", as_json, {"round": name, "report": str(place)})
+    page = write_round_report(settings.rounds(), open_ledger(settings), name, out or settings.round_report(name))
+    emit("review report", as_json, {"round": name, "report": str(page)})
+
+
+def _contest_by_hand(
+    family: Family, review: Review, candidate: str, folder: Path, champion: Path | None, catalog: Path
+) -> "Contest":
+    return review.contest(by_hand(family, candidate, folder, champion, catalog))
 
 
 def _one_source(candidate: str | None, model: Path | None, champion: Path | None, catalog: Path | None) -> None:
@@ -225,47 +230,47 @@ def _rules(plan: Path | None) -> "PreferencePlan":
         content = yaml.safe_load(plan.read_text(encoding="utf-8")) or {}
         return PreferencePlan(**content)
     except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
-        told = str(error).splitlines()[0].replace("PreferencePlan.__init__() ", "")
-        raise SelvedgeError(f"plan {plan} is not usable ({told}); see docs/cli.md for its names.") from error
+        reason = str(error).splitlines()[0].replace("PreferencePlan.__init__() ", "")
+        raise SelvedgeError(f"plan {plan} is not usable ({reason}); see docs/cli.md for its names.") from error
 
 
-def _row(found: "Standing") -> dict[str, Any]:
-    plan = found.round.plan
+def _row(standing: "Standing") -> dict[str, Any]:
+    plan = standing.round.plan
     return {
         "round": plan.round_id,
-        "state": found.round.state,
-        "outcome": found.verdict.outcome if found.verdict else None,
+        "state": standing.round.state,
+        "outcome": standing.verdict.outcome if standing.verdict else None,
         "kind": plan.kind,
-        "ballots": found.ballots["plain"],
+        "ballots": standing.ballots["plain"],
         "candidate": plan.candidate,
         "opponent": f"{plan.opponent} {plan.opponent_version}",
-        "simulated": found.simulated,
+        "simulated": standing.simulated,
     }
 
 
-def _told(found: "Standing") -> dict[str, Any]:
+def _figures(standing: "Standing") -> dict[str, Any]:
     """One round in figures; the interval is the one after the design effect, which the verdict rests on."""
-    judged = found.judgement
+    judged = standing.judgement
     won, lost = judged.counts["candidate"], judged.counts["champion"]
     reasons = list(judged.reasons)
-    left = max(0, found.capacity - found.ballots["plain"])
+    left = max(0, standing.capacity - standing.ballots["plain"])
     ahead = judged.forecast
     if ahead is not None and ahead.median > left:
         reasons.append(f"its tasks give {left} more ballots; that will probably not decide it.")
-    if found.round.void:
-        reasons.insert(0, f"it is void: {found.round.void}.")
+    if standing.round.void:
+        reasons.insert(0, f"it is void: {standing.round.void}.")
     return {
-        "ballots": found.ballots | {"void": found.void, "still_possible": left},
+        "ballots": standing.ballots | {"void": standing.void, "still_possible": left},
         "share": {
             "value": won / (won + lost) if won + lost else None,
             "low": judged.effective_low,
             "high": judged.effective_high,
         },
         "e_value": judged.effective_e_value,
-        "needed": found.round.plan.preference.needed,
+        "needed": standing.round.plan.preference.needed,
         "reasons": reasons,
         "forecast": None
         if ahead is None
         else {"median": ahead.median, "low": ahead.low, "high": ahead.high, "ends": dict(ahead.ends)},
-        "pulled": found.pulled,
+        "pulled": standing.pulled,
     }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from catalog.errors import SelvedgeError
-from orchestration.cli.families import FAMILIES
+from orchestration import families
 from orchestration.cli.results import JsonFlag, emit
 from orchestration.cli.terminal import reporting, say
 
@@ -26,10 +26,10 @@ def add_to(app: typer.Typer) -> None:
 
 def up(as_json: JsonFlag = False) -> None:
     """Start Dagster, MLflow and Label Studio, print one link each, and keep them until Ctrl-C."""
+    from orchestration.families.settings import load_settings
     from orchestration.runtime.instance import open_instance
     from orchestration.runtime.recovery import recover
     from orchestration.runtime.services import everything, in_our_words, links
-    from orchestration.runtime.settings import load_settings
 
     settings = load_settings()
     with open_instance(settings) as instance:
@@ -52,7 +52,7 @@ def _settle(settings: "Settings") -> None:
     from orchestration.registry.repair import settle
 
     try:
-        for sentence in settle(Registry(settings), FAMILIES):
+        for sentence in settle(Registry(settings), [family.name for family in families.FAMILIES]):
             say(f"selvedge: {sentence}")
     except SelvedgeError as error:
         say(f"selvedge: {error}")
@@ -60,15 +60,20 @@ def _settle(settings: "Settings") -> None:
 
 def demo(
     catalog: Annotated[Path | None, typer.Option(help="A real catalogue, Kaggle layout; else drawn.")] = None,
+    products: Annotated[
+        int | None, typer.Option(min=50, help="Products of the first drawn drop (SELVEDGE_DEMO_PRODUCTS).")
+    ] = None,
     faults: Annotated[bool, typer.Option("--faults", help="Plant faults in the drawn catalogue.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Run the whole lifecycle once and write its report."""
+    from orchestration.families.settings import load_settings
     from orchestration.jobs.demo import run_demo
-    from orchestration.runtime.settings import load_settings
 
+    if catalog is not None and products is not None:
+        raise SelvedgeError("--products is for the drawn catalogue, and with --catalog none is drawn. Leave one out.")
     began = time.monotonic()
-    settings = load_settings()
+    settings = load_settings() if products is None else load_settings(demo_products=products)
     with reporting() as reporter:
         outcome = run_demo(settings, catalog=catalog, faults=faults, reporter=reporter)
     emit("demo", as_json, {**outcome, "seconds": time.monotonic() - began})

@@ -1,60 +1,125 @@
-"""A family is a declaration: everything that sets it apart on the road from candidate to champion.
+"""A family is a declaration: everything that sets one family of models apart.
 
-Belongs here: the declaration's types. Not here: the road, which is built once for all of them (family_road.py), any one
-family (families/).
+Belongs here: the declaration's types. Not here: what is built from a declaration (orchestration/graph/,
+orchestration/cli/), any one family (the folders beside this file), which families there are (`FAMILIES`, __init__.py).
+
+Graph and command line call the same functions of a family. They differ in where the data is: what a candidate was
+opened with, or a catalogue directory that a person names.
+
+Nothing heavy is imported here, Dagster included: the command line reads the declarations at every start.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-
-import dagster as dg
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 from catalog.errors import SelvedgeError
-from orchestration.assets.candidates import Opening
-from orchestration.assets.partitions import slug
-from orchestration.assets.published import Tables
-from orchestration.assets.resources import Models
-from orchestration.runtime.settings import Settings
 
 if TYPE_CHECKING:
+    import dagster as dg
     import pandas as pd
 
-    from evaluation.gate import Evidence, GateRule
+    from evaluation.evidence import Evidence, GateRule
     from labeling.review.rounds.contest import Contest
+    from orchestration.assets.candidates import Opening
+    from orchestration.assets.published import Tables
+    from orchestration.registry.registry import Served
+    from orchestration.runtime.settings import Settings
     from training.reporting import Reporter
 
-
-@dataclass(frozen=True)
-class CandidateJob:
-    """What training and scoring a candidate are handed."""
-
-    context: dg.AssetExecutionContext
-    settings: Settings
-    tables: Tables
-    models: Models
-    reporter: "Reporter"
-    candidate: str
-    opening: Opening
+CATALOGUE = ("catalog/products", "catalog/images", "catalog/splits", "catalog/qa_pairs")
+SETTINGS_SUFFIX = "_settings"
 
 
 @dataclass(frozen=True)
-class Trained:
-    """A registered candidate: its model version, the hash of its files, and what a person wants to see of it."""
+class TrainingRequest:
+    """A candidate to be trained.
 
-    version: int
+    Attributes:
+        data: what it was opened with, or a catalogue directory.
+        settings: as a person's file gives them, for a catalogue directory; None where the opening has them.
+        folder: to train in; a killed training goes on there.
+        workspace: a folder of this machine where what can be computed again is kept.
+        threads: processor threads; None: as the settings say.
+    """
+
+    data: "Opening | Path"
+    settings: Any
+    folder: Path
+    workspace: Path
+    threads: int | None = None
+
+
+@dataclass(frozen=True)
+class TrainedCandidate:
+    """What training gave.
+
+    Attributes:
+        artefact: folder that is registered. digest: of everything its answers depend on.
+        keys: its result of `selvedge train`.
+        parameters: as the tracking server shows them. history: points of the learning curves.
+        result: everything that training says of itself. shown: further metadata of the asset, by title.
+    """
+
+    artefact: Path
     digest: str
-    metadata: dict[str, Any]
+    keys: Mapping[str, Any]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    history: Sequence[Mapping[str, Any]] = ()
+    result: Mapping[str, Any] = field(default_factory=dict)
+    shown: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Scored:
-    """A candidate's scores beside those of base, champion, floors and ceilings; the evidence made of them."""
+class Contenders:
+    """A candidate, whom it has to beat, and the data that both are asked about.
 
-    scores: "pd.DataFrame"
-    evidence: "Evidence"
-    metadata: dict[str, Any] = field(default_factory=dict)
-    files: Mapping[str, bytes] = field(default_factory=dict)  # plots and the like, kept beside the evidence
+    Attributes:
+        candidate: its name. version: as the registry counts, or from the digest of a model given by hand.
+        folder: the candidate's artefact. champion: version and folder; None where the base stands in.
+        data, workspace: as for `TrainingRequest`.
+    """
+
+    family: str
+    candidate: str
+    version: str
+    folder: Path
+    champion: tuple[str, Path] | None
+    data: "Opening | Path"
+    workspace: Path
+
+
+class Evaluation(Protocol):
+    """What scoring gives, whatever the family; `scores` is the table of that name."""
+
+    @property
+    def scores(self) -> "pd.DataFrame": ...
+    @property
+    def predictions(self) -> "Mapping[str, pd.DataFrame]": ...
+    @property
+    def evidence(self) -> "Evidence": ...
+    def write(self, folder: Path) -> None: ...
+
+
+@dataclass(frozen=True)
+class ScoredCandidate:
+    """An evaluation and what is shown of it.
+
+    Attributes:
+        files: plots and the like, kept beside the evidence.
+        metrics: as the tracking server keeps them.
+        tables, pictures: on the asset's page, by title: columns and rows; a PNG and what it shows.
+        keys: the family's own keys of `selvedge evaluate`.
+    """
+
+    evaluation: Evaluation
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    tables: Mapping[str, tuple[Sequence[str], Sequence[Sequence[Any]]]] = field(default_factory=dict)
+    pictures: Mapping[str, tuple[bytes, str]] = field(default_factory=dict)
+    keys: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -62,82 +127,179 @@ class Review:
     """What people are shown of a family.
 
     Attributes:
-        kind: of pair, see labeling/review/pairs/kinds.py.
-        contest: a candidate beside the champion, or the base, there is now; called when a round is opened.
+        kinds: of pair, see labeling/review/pairs/; the first where nobody asks for another.
+        contest: a candidate beside whom it has to beat; called when a round is opened.
         seed: of the draw of products.
     """
 
-    kind: str
-    contest: "Callable[[Settings, str, str], Contest]"
+    kinds: tuple[str, ...]
+    contest: "Callable[[Contenders], Contest]"
     seed: int = 7
+
+    @property
+    def kind(self) -> str:
+        return self.kinds[0]
+
+
+@dataclass(frozen=True)
+class ResultKeys:
+    """A family's part of what a command prints. own: key to meaning. remarks: added to the meaning of a shared key."""
+
+    own: Mapping[str, str] = field(default_factory=dict)
+    remarks: Mapping[str, str] = field(default_factory=dict)
+
+
+class Terminal(Protocol):
+    """What a family's own command is handed: who asked, and where results go."""
+
+    def settings(self) -> "Settings": ...
+    def model(self, model: str) -> tuple[Path, str]:
+        """Folder and address of a model: a folder's, or the champion's."""
+
+    def reporting(self) -> "AbstractContextManager[Reporter]": ...
+    def say(self, line: str) -> None:
+        """A line for a person, on stderr."""
+
+    def emit(self, values: Mapping[str, Any]) -> None:
+        """Print the result."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command of its own, `selvedge NAME`.
+
+    Attributes:
+        keys: of its result, with their meaning.
+        run: takes a `Terminal`, and then what typer reads off its signature; its docstring is the help.
+    """
+
+    name: str
+    keys: Mapping[str, str]
+    run: Callable[..., None]
+
+
+@dataclass(frozen=True)
+class InferenceRequest:
+    """`selvedge infer` on a catalogue directory. out: folder of the tables. model, uri: an artefact and its address."""
+
+    catalog: Path
+    out: Path
+    model: Path
+    uri: str
+
+
+@dataclass(frozen=True)
+class Inference:
+    """What a champion of the family infers by hand, as `selvedge infer NAME`; `run` gives the result's keys."""
+
+    name: str
+    run: "Callable[[InferenceRequest, Reporter], Mapping[str, Any]]"
 
 
 @dataclass(frozen=True)
 class Family:
-    """One family of models.
+    """One family of models. Assets are named `stage/name`.
 
     Attributes:
-        name: as in DESIGN's words, e.g. `blip2-attributes`.
+        name: as in DESIGN's words, e.g. `garment-segmenter`.
         describes: one sentence for the page.
-        prepared_by: unpartitioned assets to materialise before a candidate is opened; the last one opens it.
-        trained_from: what a candidate depends on, mapping stated.
-        scored_on: what its scores depend on besides the candidate.
-        open: what a candidate opened now would be trained from.
-        train: train and register; returns when the version is there.
-        score: score the candidate and whoever it is compared with.
-        rule: the gate's rule under these settings; a function, because importing it costs pandas.
+        assets: its own assets: preparation, and publication of its champion's work; a function, because it needs
+            Dagster.
+        prepared: unpartitioned assets to materialise before a candidate is opened; the last one opens it.
+        trained_from: what a candidate depends on. scored_on: what its scores depend on besides the candidate.
         publishes: the asset in which the champion's work is published.
+        settings: gives the dataclass of its training settings.
+        open: what a candidate opened now would be trained from.
+        train, score: a candidate, for the graph or by hand.
+        digest: of an artefact's folder.
+        rule: the gate's rule under these settings; a function, because importing it costs pandas.
+        served: what a registered version is behind `mlflow models serve`.
         lacks: why a catalogue cannot train this family, in one sentence, or "" where it can; None: any catalogue can.
         review: the blind round that a candidate goes through; None where the rule asks for no verdict.
+        results: keys that it adds to `train` and `evaluate`, by command.
+        flags: switches of `selvedge evaluate` that are its own, with their help.
+        inference: its part of `selvedge infer`. commands: its own commands.
+        settings_name: the setting that names its YAML file of training settings; made from the name by default.
     """
 
     name: str
     describes: str
-    prepared_by: tuple[dg.AssetKey, ...]
-    trained_from: tuple[dg.AssetDep, ...]
-    scored_on: tuple[dg.AssetDep, ...]
-    open: Callable[[dg.DagsterInstance, Settings, Tables], Opening]
-    train: Callable[[CandidateJob], Trained]
-    score: Callable[[CandidateJob], Scored]
+    assets: "Callable[[], Sequence[dg.AssetsDefinition]]"
+    prepared: tuple[str, ...]
+    trained_from: tuple[str, ...]
+    scored_on: tuple[str, ...]
+    publishes: str
+    settings: Callable[[], type[Any]]
+    open: "Callable[[dg.DagsterInstance, Settings, Tables], Opening]"
+    train: "Callable[[TrainingRequest, Reporter], TrainedCandidate]"
+    score: "Callable[[Contenders, Reporter, frozenset[str]], ScoredCandidate]"
+    digest: Callable[[Path], str]
     rule: "Callable[[Settings], GateRule]"
-    publishes: dg.AssetKey
-    lacks: Callable[[dg.DagsterInstance, Tables], str] | None = None
+    served: "Callable[[], Served]"
+    lacks: "Callable[[dg.DagsterInstance, Tables], str] | None" = None
     review: Review | None = None
+    results: Mapping[str, ResultKeys] = field(default_factory=dict)
+    flags: Mapping[str, str] = field(default_factory=dict)
+    inference: Inference | None = None
+    commands: tuple[Command, ...] = ()
+    settings_name: str = ""
     owners: tuple[str, ...] = ("team:models",)
     kinds: frozenset[str] = field(default_factory=lambda: frozenset({"pytorch", "mlflow"}))
     code_version: str = "1"
 
     @property
     def slug(self) -> str:
-        return slug(self.name)
+        """The name inside an asset key."""
+        return self.name.replace("-", "_")
 
     @property
-    def candidate(self) -> dg.AssetKey:
-        return dg.AssetKey(["training", f"{self.slug}_candidate"])
+    def settings_field(self) -> str:
+        """The setting, without prefix, that names the file of its training settings."""
+        return self.settings_name or f"{self.slug}{SETTINGS_SUFFIX}"
 
     @property
-    def scores(self) -> dg.AssetKey:
-        return dg.AssetKey(["evaluation", f"{self.slug}_scores"])
+    def prepared_by(self) -> "tuple[dg.AssetKey, ...]":
+        return tuple(asset_key(name) for name in self.prepared)
 
     @property
-    def round(self) -> dg.AssetKey:
-        return dg.AssetKey(["review", f"{self.slug}_round"])
+    def candidate(self) -> "dg.AssetKey":
+        return asset_key(f"training/{self.slug}_candidate")
 
     @property
-    def verdict(self) -> dg.AssetKey:
-        return dg.AssetKey(["review", f"{self.slug}_verdict"])
+    def scores(self) -> "dg.AssetKey":
+        return asset_key(f"evaluation/{self.slug}_scores")
 
     @property
-    def promotion(self) -> dg.AssetKey:
-        return dg.AssetKey(["registry", f"{self.slug}_promotion"])
+    def round(self) -> "dg.AssetKey":
+        return asset_key(f"review/{self.slug}_round")
 
     @property
-    def champion(self) -> dg.AssetKey:
-        return dg.AssetKey(["registry", f"{self.slug}_champion"])
+    def verdict(self) -> "dg.AssetKey":
+        return asset_key(f"review/{self.slug}_verdict")
+
+    @property
+    def promotion(self) -> "dg.AssetKey":
+        return asset_key(f"registry/{self.slug}_promotion")
+
+    @property
+    def champion(self) -> "dg.AssetKey":
+        return champion_key(self.name)
 
     @property
     def training_job(self) -> str:
         return f"train_{self.slug}"
+
+
+def asset_key(name: str) -> "dg.AssetKey":
+    """The key of the asset `stage/name`."""
+    import dagster as dg
+
+    return dg.AssetKey(name.split("/"))
+
+
+def champion_key(family: str) -> "dg.AssetKey":
+    """The asset that stands for a family's champion."""
+    return asset_key(f"registry/{family.replace('-', '_')}_champion")
 
 
 def families_by_name(families: Sequence[Family]) -> dict[str, Family]:

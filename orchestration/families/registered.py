@@ -1,4 +1,4 @@
-"""A candidate of the registry and whom it has to beat: what every family's contest from the registry starts with.
+"""A candidate and whom it has to beat: from the registry, or from folders that a person names.
 
 Belongs here: finding both. Not here: how two versions are compared (a family's contest.py).
 
@@ -6,29 +6,24 @@ A candidate is judged on the data set it was opened with, because nothing of tha
 training; where there is no champion the base it was trained from stands in.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog.errors import SelvedgeError
-from orchestration.runtime.settings import Settings
+from orchestration.families.contract import Contenders, Family, Review
 
 if TYPE_CHECKING:
-    from orchestration.assets.candidates import Opening
+    from labeling.review.rounds.contest import Contest
+    from orchestration.runtime.settings import Settings
 
 
-@dataclass(frozen=True)
-class Registered:
-    """A candidate of the registry. champion: version and folder of the one there is now; None where there is none."""
-
-    version: str
-    folder: Path
-    opening: "Opening"
-    champion: tuple[str, Path] | None
+def registered_contest(review: Review, settings: "Settings", family: str, candidate: str) -> "Contest":
+    """The contest of a registered candidate. Raises: as `registered`; as the family's own contest."""
+    return review.contest(registered(settings, family, candidate))
 
 
-def registered(settings: Settings, family: str, candidate: str) -> Registered:
-    """A candidate and whom it has to beat.
+def registered(settings: "Settings", family: str, candidate: str) -> Contenders:
+    """A candidate of the registry and the champion there is now.
 
     Raises:
         SelvedgeError: no such candidate, or it is the champion itself.
@@ -41,12 +36,27 @@ def registered(settings: Settings, family: str, candidate: str) -> Registered:
     registry = Registry(settings)
     version = registry.of_candidate(family, candidate)
     if version is None:
-        known = [one.candidate for one in registry.versions(family)][-3:]
-        remedy = f"the newest are {', '.join(known)}." if known else "train one first."
+        newest = [model.candidate for model in registry.versions(family)][-3:]
+        remedy = f"the newest are {', '.join(newest)}." if newest else "train one first."
         raise SelvedgeError(f"candidate {candidate} of {family} is unknown to MLflow; {remedy}")
-    opened = read_opening(Tables(root=str(settings.tables())), family, candidate)
+    opening = read_opening(Tables(root=str(settings.tables())), family, candidate)
     champion = registry.champion(family)
     if champion is not None and champion.version == version.version:
         raise SelvedgeError(f"{candidate} is the champion of {family} itself; there is nothing to judge.")
     opponent = None if champion is None else (str(champion.version), registry.artefact_path(champion))
-    return Registered(str(version.version), registry.artefact_path(version), opened, opponent)
+    return Contenders(
+        family, candidate, str(version.version), registry.artefact_path(version), opponent, opening, settings.home
+    )
+
+
+def by_hand(family: Family, candidate: str, folder: Path, champion: Path | None, catalog: Path) -> Contenders:
+    """A model folder beside another one, or beside its own base, on a catalogue directory.
+
+    Raises:
+        SelvedgeError: a folder holds no model of the family.
+    """
+    from labeling.review.rounds.contest import by_digest
+
+    version = by_digest(family.digest(folder))
+    opponent = None if champion is None else (by_digest(family.digest(champion)), champion)
+    return Contenders(family.name, candidate, version, folder, opponent, catalog, catalog)

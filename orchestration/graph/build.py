@@ -13,20 +13,14 @@ from orchestration.assets.resources import Models, Reviews
 from orchestration.defs.catalog import drops, inbox, training_set
 from orchestration.defs.inference import descriptions
 from orchestration.defs.operations import dead_runs
-from orchestration.families.blip2_attributes import classifier as attribute_classifier
-from orchestration.families.blip2_attributes import preparation as blip2
-from orchestration.families.blip2_attributes import publication as attributes
-from orchestration.families.blip2_attributes.declaration import BLIP2_ATTRIBUTES
+from orchestration.families import FAMILIES
 from orchestration.families.contract import Family, families_by_name
-from orchestration.families.restgan import preparation as restgan
-from orchestration.families.restgan import publication as discovery
-from orchestration.families.restgan.declaration import RESTGAN
+from orchestration.families.settings import load_settings
 from orchestration.graph import checks
 from orchestration.graph.road import family_definitions
-from orchestration.runtime.settings import Settings, load_settings
+from orchestration.runtime.settings import Settings
 from training.reporting import Silent
 
-FAMILIES: Sequence[Family] = (BLIP2_ATTRIBUTES, RESTGAN)
 # Two sensors, so that a slow evaluation on one side cannot hold up the other.
 GPU_STAGES = ("training", "evaluation", "review", "registry", "inference")
 AUTOMATION_SECONDS = 20
@@ -56,20 +50,16 @@ def build_defs(
         "progress": Silent(),  # who waits at a terminal; a command puts its own here
         **(overrides or {}),
     }
+    described = [descriptions.descriptions] if descriptions.READS in {family.publishes for family in families} else []
     stages = dg.Definitions(
-        assets=[
-            *(drops.read_drop, drops.images, training_set.splits, training_set.qa_pairs),
-            *(blip2.blip2_base, blip2.blip2_features, attribute_classifier.attribute_classifier),
-            *(restgan.color_table, restgan.word_sequences, restgan.restgan_judge),
-            *(attributes.attributes, descriptions.descriptions, discovery.discovery_index),
-        ],
-        asset_checks=[*checks.catalogue_checks(), *checks.inference_checks()],
+        assets=[drops.read_drop, drops.images, training_set.splits, training_set.qa_pairs, *described],
+        asset_checks=[*checks.catalogue_checks(), *(checks.inference_checks() if described else ())],
         sensors=[inbox.inbox, dead_runs.dead_runs, *_automation()],
         resources=resources,
         # One process a run: it is the run that resumes after a kill, and two cores gain nothing from more.
         executor=dg.in_process_executor,
     )
-    return dg.Definitions.merge(stages, *[family_definitions(one) for one in families_by_name(families).values()])
+    return dg.Definitions.merge(stages, *[family_definitions(family) for family in families_by_name(families).values()])
 
 
 def _automation() -> list[dg.AutomationConditionSensorDefinition]:
@@ -78,12 +68,12 @@ def _automation() -> list[dg.AutomationConditionSensorDefinition]:
         dg.AutomationConditionSensorDefinition(
             name=name,
             target=target,
-            description=f"Requests what is due {what}.",
+            description=f"Requests what is due {where}.",
             default_status=dg.DefaultSensorStatus.RUNNING,
             minimum_interval_seconds=AUTOMATION_SECONDS,
             emit_backfills=False,  # single runs, each with its own partition; backfills are asked for by people
         )
-        for name, target, what in (
+        for name, target, where in (
             ("cpu_automation", dg.AssetSelection.all() - gpu, "in the catalogue"),
             ("gpu_automation", gpu, "with a model"),
         )

@@ -13,10 +13,11 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.assets.failures import told_plainly
+from orchestration.assets.failures import errors_as_sentences
 from orchestration.assets.metadata import table
 from orchestration.assets.partitions import DROPS
 from orchestration.assets.published import Tables, materialised
+from orchestration.defs.inference.descriptions import READS
 
 # A preview, and the reason why Dagster's version is pinned exactly; saying so at every start helps nobody.
 warnings.filterwarnings("ignore", message=".*partitions_def on an AssetCheckSpec", category=dg.PreviewWarning)
@@ -44,7 +45,7 @@ def expectation_check(
         partitions_def=partitions_def,
         blocking=True,
     )
-    @told_plainly
+    @errors_as_sentences
     def check(context: dg.AssetCheckExecutionContext, tables: Tables) -> dg.AssetCheckResult:
         from catalog.expectations import validate
 
@@ -70,7 +71,7 @@ def expectation_check(
     blocking=True,
     description="Rows in = products + quarantine.",
 )
-@told_plainly
+@errors_as_sentences
 def nothing_is_lost(context: dg.AssetCheckExecutionContext, tables: Tables) -> dg.AssetCheckResult:
     """Counted where the rows are read and where they are kept."""
     rows = _row_counts(context.instance, tables, context.partition_key)
@@ -84,7 +85,7 @@ def nothing_is_lost(context: dg.AssetCheckExecutionContext, tables: Tables) -> d
 @dg.asset_check(
     asset=["catalog", "splits"], blocking=True, description="No group and no image is in two of the three splits."
 )
-@told_plainly
+@errors_as_sentences
 def no_leakage(context: dg.AssetCheckExecutionContext, tables: Tables) -> dg.AssetCheckResult:
     """Over every drop, whatever the splits were made from."""
     from catalog.splits import leaks
@@ -104,24 +105,24 @@ def no_leakage(context: dg.AssetCheckExecutionContext, tables: Tables) -> dg.Ass
 
 @dg.asset_check(
     asset=["inference", "descriptions"],
-    additional_deps=[["catalog", "products"], ["inference", "attributes"]],
+    additional_deps=[["catalog", "products"], READS.split("/")],
     partitions_def=DROPS,
     blocking=True,
     description="Every published text states all facts of its product and nothing else, judged again on the table.",
 )
-@told_plainly
+@errors_as_sentences
 def texts_are_faithful(context: dg.AssetCheckExecutionContext, tables: Tables) -> dg.AssetCheckResult:
     """Against the products and attributes as they stand, whoever wrote the texts and whenever."""
     from catalog.schema import AttributeSchema
     from inference.descriptions.check import check_published, summarise_checks
 
     drop = context.partition_key
-    predicted = materialised(context.instance, "inference/attributes", drop) or {}
+    predicted = materialised(context.instance, READS, drop) or {}
     recorded: dict[str, Any] = predicted.get("attribute_schema") or {}
-    schema = AttributeSchema.from_dict(recorded, f"the schema of inference/attributes of {drop}")
+    schema = AttributeSchema.from_dict(recorded, f"the schema of {READS} of {drop}")
     descriptions, products, attributes = (
         tables.read(context.instance, name, drop).to_pandas()
-        for name in ("inference/descriptions", "catalog/products", "inference/attributes")
+        for name in ("inference/descriptions", "catalog/products", READS)
     )
     unfaithful = check_published(descriptions, products, attributes, schema)
     rows = [[row.product_id, row.text, " ".join(row.faults)] for row in unfaithful[:SHOWN_FAILURES]]

@@ -11,19 +11,21 @@ check together. A run that finds the round undecided materialises nothing, and i
 import json
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from catalog.errors import SelvedgeError
 from orchestration.assets.conditions import once_per_candidate
-from orchestration.assets.failures import told_plainly
+from orchestration.assets.failures import errors_as_sentences
 from orchestration.assets.metadata import image, table
 from orchestration.assets.partitions import SAME, candidate_partitions, valid_candidate
 from orchestration.assets.published import GPU_POOL, Tables, materialised
 from orchestration.assets.reporters import log_and
 from orchestration.assets.resources import Models, Reviews
 from orchestration.families.contract import Family, Review
+from orchestration.families.registered import registered_contest
 from orchestration.graph.evidence import newest_round, whole_evidence
 from orchestration.graph.sensors import WATCH_SECONDS
 from orchestration.runtime.settings import Settings
@@ -56,13 +58,14 @@ def round_asset(family: Family, review: Review, partitions: dg.DynamicPartitions
             "Label Studio. Ends when it is open; the votes come later."
         ),
     )
-    @told_plainly
+    @errors_as_sentences
     def round_(
         context: dg.AssetExecutionContext, reviews: Reviews, progress: dg.ResourceParam[Any]
     ) -> dg.MaterializeResult:
         candidate = valid_candidate(family.name, context.partition_key)
         reporter = log_and(context, progress)
-        opened = reviews.open(family.name, candidate, review.kind, review.seed, review.contest, reporter.progress)
+        contest = partial(registered_contest, review)
+        opened = reviews.open(family.name, candidate, review.kind, review.seed, contest, reporter.progress)
         plan = opened.round.plan
         return dg.MaterializeResult(
             metadata={
@@ -116,7 +119,7 @@ def verdict_asset(family: Family, partitions: dg.DynamicPartitionsDefinition) ->
             # The page offers to run the check by itself.
             yield from [result] if family.verdict in context.selected_asset_keys else (result.check_results or [])
 
-    @told_plainly
+    @errors_as_sentences
     def judged(
         context: dg.AssetExecutionContext,
         settings: Settings,

@@ -14,6 +14,7 @@ because a manual materialisation meets no check. The champion is an external ass
 version, reported only when that changes, so that inference depends on the champion and never on a promotion.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,13 +22,14 @@ import dagster as dg
 
 from orchestration.assets.candidates import read_opening
 from orchestration.assets.conditions import follows_new, once_per_candidate
-from orchestration.assets.failures import told_plainly
+from orchestration.assets.failures import errors_as_sentences
 from orchestration.assets.metadata import table
 from orchestration.assets.partitions import EVERY, SAME, candidate_partitions, valid_candidate
 from orchestration.assets.published import GPU_POOL, Tables
 from orchestration.assets.reporters import log_and
 from orchestration.assets.resources import Models, Reviews
-from orchestration.families.contract import CandidateJob, Family
+from orchestration.families.contract import Family, asset_key
+from orchestration.families.runner import CandidateJob, score_candidate, train_candidate
 from orchestration.graph.evidence import evidence_place, scores_evidence, whole_evidence
 from orchestration.graph.review import round_asset, verdict_asset, watches_rounds
 from orchestration.graph.sensors import champion_watcher, opens_candidates, report_champion
@@ -45,6 +47,7 @@ def family_definitions(family: Family) -> dg.Definitions:
     ]  # fmt: skip
     return dg.Definitions(
         assets=[
+            *family.assets(),
             _candidate(family, partitions),
             _scores(family, partitions),
             *judged,
@@ -80,7 +83,12 @@ def _job(
 ) -> CandidateJob:
     candidate = valid_candidate(family.name, context.partition_key)
     opening = read_opening(tables, family.name, candidate)
-    return CandidateJob(context, settings, tables, models, log_and(context, progress), candidate, opening)
+    return CandidateJob(context, settings, models, log_and(context, progress), candidate, opening)
+
+
+def _everything(names: Sequence[str]) -> list[dg.AssetDep]:
+    """Dependencies on unpartitioned assets."""
+    return [dg.AssetDep(asset_key(name), partition_mapping=EVERY) for name in names]
 
 
 def _candidate(family: Family, partitions: dg.DynamicPartitionsDefinition) -> dg.AssetsDefinition:
@@ -88,7 +96,7 @@ def _candidate(family: Family, partitions: dg.DynamicPartitionsDefinition) -> dg
         key=family.candidate,
         group_name="training",
         partitions_def=partitions,
-        deps=family.trained_from,
+        deps=_everything(family.trained_from),
         automation_condition=follows_new(),
         pool=GPU_POOL,
         owners=family.owners,
@@ -96,7 +104,7 @@ def _candidate(family: Family, partitions: dg.DynamicPartitionsDefinition) -> dg
         code_version=family.code_version,
         description=f"A trained model awaiting judgement. {family.describes}",
     )
-    @told_plainly
+    @errors_as_sentences
     def candidate(
         context: dg.AssetExecutionContext,
         settings: dg.ResourceParam[Settings],
@@ -104,19 +112,7 @@ def _candidate(family: Family, partitions: dg.DynamicPartitionsDefinition) -> dg
         models: Models,
         progress: dg.ResourceParam[Any],
     ) -> dg.MaterializeResult:
-        job = _job(family, context, settings, tables, models, progress)
-        trained = family.train(job)
-        return dg.MaterializeResult(
-            metadata={
-                "model": f"models:/{family.name}/{trained.version}",
-                "version": trained.version,
-                "digest": trained.digest,
-                "dataset_sha256": job.opening.dataset_sha256,
-                "settings": dict(job.opening.settings),
-                **trained.metadata,
-            },
-            data_version=dg.DataVersion(trained.digest),
-        )
+        return train_candidate(family, _job(family, context, settings, tables, models, progress))
 
     return candidate
 
@@ -126,7 +122,7 @@ def _scores(family: Family, partitions: dg.DynamicPartitionsDefinition) -> dg.As
         key=family.scores,
         group_name="evaluation",
         partitions_def=partitions,
-        deps=[dg.AssetDep(family.candidate, partition_mapping=SAME), *family.scored_on],
+        deps=[dg.AssetDep(family.candidate, partition_mapping=SAME), *_everything(family.scored_on)],
         automation_condition=follows_new(),
         pool=GPU_POOL,
         owners=family.owners,
@@ -134,7 +130,7 @@ def _scores(family: Family, partitions: dg.DynamicPartitionsDefinition) -> dg.As
         code_version=family.code_version,
         description="The candidate beside base, champion, floors and ceilings, on the same test split.",
     )
-    @told_plainly
+    @errors_as_sentences
     def scores(
         context: dg.AssetExecutionContext,
         settings: dg.ResourceParam[Settings],
@@ -142,21 +138,23 @@ def _scores(family: Family, partitions: dg.DynamicPartitionsDefinition) -> dg.As
         models: Models,
         progress: dg.ResourceParam[Any],
     ) -> dg.MaterializeResult:
+        import evaluation.tables  # noqa: F401  declares the table
         from catalog.tables import publish_bytes
 
         job = _job(family, context, settings, tables, models, progress)
-        scored = family.score(job)
+        scored, shown = score_candidate(family, job)
+        evidence = scored.evaluation.evidence
         path = evidence_place(family, tables, job.candidate)
         for name, content in scored.files.items():
             publish_bytes(content, path.with_name(name))
-        publish_bytes(scored.evidence.to_json().encode(), path)
+        publish_bytes(evidence.to_json().encode(), path)
         metadata = {
             "evidence": str(path),
-            "evidence_sha256": scored.evidence.sha256,
-            "against": scored.evidence.champion_version or "no champion",
-            **scored.metadata,
+            "evidence_sha256": evidence.sha256,
+            "against": evidence.champion_version or "no champion",
+            **shown,
         }
-        return tables.publish(context, family.scores.path[-1], scored.scores, metadata, schema="scores")
+        return tables.publish(context, family.scores.path[-1], scored.evaluation.scores, metadata, schema="scores")
 
     return scores
 
@@ -169,7 +167,7 @@ def _gate(family: Family, partitions: dg.DynamicPartitionsDefinition) -> dg.Asse
         blocking=True,
         description="Are its scores good enough to go on? A no is an ordinary result and stops only this candidate.",
     )
-    @told_plainly
+    @errors_as_sentences
     def gate(
         context: dg.AssetCheckExecutionContext, settings: dg.ResourceParam[Settings], tables: Tables, models: Models
     ) -> dg.AssetCheckResult:
@@ -210,7 +208,7 @@ def _promotion(family: Family, partitions: dg.DynamicPartitionsDefinition) -> dg
             "compared with. Materialising it by hand meets the same refusal."
         ),
     )
-    @told_plainly
+    @errors_as_sentences
     def promotion(
         context: dg.AssetExecutionContext,
         settings: dg.ResourceParam[Settings],

@@ -1,4 +1,4 @@
-"""Backfill: bringing old drops to the present champion, after saying what that means.
+"""Backfill: bringing old drops to the present champions, after saying what that means.
 
 Belongs here: which drops are stale, how many products and about how many seconds that is, and doing it. Not here: new
 drops (they follow by themselves).
@@ -6,12 +6,14 @@ drops (they follow by themselves).
 
 from dataclasses import dataclass
 
+import dagster as dg
+
 from orchestration.assets.partitions import DROPS
 from orchestration.assets.published import materialised, newest, there
 from orchestration.jobs.in_process import InProcess, keys
 
-PUBLISHED = ("inference/attributes", "inference/descriptions")
-SEARCHED = "inference/discovery_index"  # of another family's champion, which there may not be yet
+INFERENCE = "inference"  # the stage whose assets are made of a drop by a champion
+PRODUCTS = "catalog/products"
 
 
 @dataclass(frozen=True)
@@ -37,18 +39,17 @@ class Backfill:
 
 
 def plan_backfill(graph: InProcess, drops: list[str] | None = None) -> Backfill:
-    """The drops whose attributes or descriptions were made with another champion, other products or other code.
+    """The drops of which something published was made with another champion, other products or other code.
 
     Args:
-        drops: only these; all that were ever published by default.
+        drops: only these; all there are by default.
     """
-    published = there(graph.instance, PUBLISHED[0], DROPS)
-    selected = [drop for drop in published if drops is None or drop in drops]
-    stale = tuple(drop for drop in selected if any(graph.stale(name, drop) for name in _of(graph, drop)))
-    products = sum(int((materialised(graph.instance, "catalog/products", drop) or {}).get("rows", 0)) for drop in stale)
-    took = [_seconds(graph, drop) for drop in stale]
-    timed = [seconds for seconds in took if seconds is not None]
-    return Backfill(stale, products, sum(timed) * len(stale) / len(timed) if timed else None)
+    read = there(graph.instance, PRODUCTS, DROPS)
+    selected = [drop for drop in read if drops is None or drop in drops]
+    stale = tuple(drop for drop in selected if any(graph.stale(name, drop) for name in _published(graph, drop)))
+    products = sum(int((materialised(graph.instance, PRODUCTS, drop) or {}).get("rows", 0)) for drop in stale)
+    durations = [seconds for drop in stale if (seconds := _seconds(graph, drop)) is not None]
+    return Backfill(stale, products, sum(durations) * len(stale) / len(durations) if durations else None)
 
 
 def run_backfill(graph: InProcess, backfill: Backfill) -> None:
@@ -58,18 +59,29 @@ def run_backfill(graph: InProcess, backfill: Backfill) -> None:
         SelvedgeError: a step failed; the drops before it are done, and the next plan leaves them out.
     """
     for drop in backfill.drops:
-        graph.run(keys(*_of(graph, drop)), drop)
+        graph.run(keys(*_published(graph, drop)), drop)
 
 
-def _of(graph: InProcess, drop: str) -> tuple[str, ...]:
-    """What is published of a drop; the search index only where it was."""
-    return (*PUBLISHED, SEARCHED) if materialised(graph.instance, SEARCHED, drop) else PUBLISHED
+def _published(graph: InProcess, drop: str) -> list[str]:
+    """What is published of a drop, upstream first: what was made of it, and what follows from that.
+
+    An asset of a champion that there was not yet is left out: it was never made, nor was anything before it.
+    """
+    assets = graph.definitions.resolve_asset_graph()
+    published: list[dg.AssetKey] = []
+    for key in assets.toposorted_asset_keys:
+        if key.path[0] != INFERENCE or assets.get(key).partitions_def != DROPS:
+            continue
+        if materialised(graph.instance, "/".join(key.path), drop) or assets.get(key).parent_keys & set(published):
+            published.append(key)
+    return ["/".join(key.path) for key in published]
 
 
 def _seconds(graph: InProcess, drop: str) -> float | None:
-    """Wall seconds of the run that published the drop's attributes last."""
-    event = newest(graph.instance, PUBLISHED[0], drop)
-    record = graph.instance.get_run_record_by_id(event.run_id) if event else None
-    if record is None or record.start_time is None or record.end_time is None:
+    """Wall seconds of the runs that published the drop last; None where one is not known."""
+    events = [newest(graph.instance, name, drop) for name in _published(graph, drop)]
+    records = [graph.instance.get_run_record_by_id(run_id) for run_id in {event.run_id for event in events if event}]
+    times = [(record.start_time, record.end_time) for record in records if record]
+    if not times or any(start is None or end is None for start, end in times):
         return None
-    return record.end_time - record.start_time
+    return sum(float(end or 0) - float(start or 0) for start, end in times)

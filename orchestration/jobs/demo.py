@@ -27,8 +27,9 @@ from orchestration.assets.partitions import candidate_partitions, valid_key
 from orchestration.assets.published import Tables, materialised
 from orchestration.cli.folders import whole_folder
 from orchestration.defs.catalog.deliveries import add_drop, fingerprint
+from orchestration.families import FAMILIES
 from orchestration.families.contract import Family
-from orchestration.graph.build import FAMILIES, build_defs
+from orchestration.graph.build import build_defs
 from orchestration.jobs.backfill import plan_backfill, run_backfill
 from orchestration.jobs.in_process import InProcess, keys
 from orchestration.runtime.instance import open_instance

@@ -154,7 +154,7 @@ def history(registry: Registry, family: str) -> "list[PromotionRecord]":
     return sorted((record for record in records if record.outcome == "completed"), key=lambda record: record.number)
 
 
-def as_told(record: "PromotionRecord") -> dict[str, Any]:
+def record_fields(record: "PromotionRecord") -> dict[str, Any]:
     """A record as plain data, for a command's result; versions are numbers there, as everywhere in MLflow."""
     return {
         "id": record.record_id,

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from catalog.errors import SelvedgeError
-from orchestration.registry.tracking import TrackedRun, client_of, told_in_one_sentence
+from orchestration.registry.tracking import TrackedRun, client_of, mlflow_errors_as_sentences
 from orchestration.runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -43,7 +43,6 @@ DIGEST_TAG = "selvedge.digest"
 RUN_TAG = "selvedge.run_id"
 GATE_TAG = "selvedge.gate"  # what the last gate said of a version
 ARTEFACT_KEY = "model"  # what an entry file finds in context.artifacts
-ENTRIES = Path(__file__).resolve().parent.parent / "inference"
 
 
 @dataclass(frozen=True)
@@ -131,7 +130,7 @@ class Registry:
                 )
             return registered
         tags = {CANDIDATE_TAG: candidate, DIGEST_TAG: digest, RUN_TAG: run.run_id}
-        with told_in_one_sentence(self.uri), _current_run(run), _without_advice():
+        with mlflow_errors_as_sentences(self.uri), _current_run(run), _without_advice():
             import mlflow
 
             logged = mlflow.pyfunc.log_model(
@@ -150,12 +149,12 @@ class Registry:
 
     def version(self, family: str, version: int) -> ModelVersionInfo:
         """Raises: SelvedgeError: there is no such version."""
-        with told_in_one_sentence(self.uri):
+        with mlflow_errors_as_sentences(self.uri):
             return _info(self.client.get_model_version(family, str(version)))
 
     def versions(self, family: str) -> Sequence[ModelVersionInfo]:
         """Every version of a family, oldest first; empty for a family that has none."""
-        with told_in_one_sentence(self.uri):
+        with mlflow_errors_as_sentences(self.uri):
             entries = list(_pages(self.client, f"name = '{family}'"))
         return sorted((_info(version) for version in entries), key=lambda version: version.version)
 
@@ -170,7 +169,7 @@ class Registry:
     def _model(self, family: str) -> "RegisteredModel | None":
         from mlflow.exceptions import MlflowException
 
-        with told_in_one_sentence(self.uri):
+        with mlflow_errors_as_sentences(self.uri):
             try:
                 return self.client.get_registered_model(family)
             except MlflowException as error:
@@ -192,7 +191,7 @@ class Registry:
         if version is None:
             return  # the promotion says so, in its own sentence
         number = str(version.version)
-        with told_in_one_sentence(self.uri):
+        with mlflow_errors_as_sentences(self.uri):
             word = "passed" if passed else "refused"
             self.client.set_model_version_tag(family, number, GATE_TAG, f"{word}: {' '.join(reasons)}")
             if not passed and self.aliases(family).get(CHALLENGER) == version.version:
@@ -208,7 +207,7 @@ class Registry:
         Raises:
             SelvedgeError: the files are gone, or are not those that were registered.
         """
-        with told_in_one_sentence(self.uri):
+        with mlflow_errors_as_sentences(self.uri):
             location = str(self.client.get_logged_model(version.model_id).artifact_location)
         local = Path(location.removeprefix("file://"))
         model = local if "://" not in location.removeprefix("file://") else self._downloaded(version, location)
@@ -256,52 +255,6 @@ def folder_sha256(folder: Path) -> str:
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
-
-
-def blip2_signature() -> "ModelSignature":
-    """One row is one picture and what is asked of it: image (base64), questions → answers, confidences, abstained."""
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, DataType, Schema
-    from mlflow.types.schema import Array
-
-    return ModelSignature(
-        inputs=Schema([ColSpec(DataType.string, "image"), ColSpec(Array(DataType.string), "questions")]),
-        outputs=Schema(
-            [
-                ColSpec(Array(DataType.string), "answers"),
-                ColSpec(Array(DataType.double), "confidences"),
-                ColSpec(Array(DataType.boolean), "abstained"),
-            ],
-        ),
-    )
-
-
-def restgan_signature() -> "ModelSignature":
-    """One row is what a shopper types: query, perhaps seed → words as read, pictures (base64 PNG), unknown words."""
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, DataType, Schema
-    from mlflow.types.schema import Array
-
-    texts = Array(DataType.string)
-    return ModelSignature(
-        inputs=Schema([ColSpec(DataType.string, "query"), ColSpec(DataType.long, "seed", required=False)]),
-        outputs=Schema([ColSpec(texts, name) for name in ("words", "pictures", "unknown")]),
-    )
-
-
-BLIP2_SERVED = Served(
-    ENTRIES / "mlflow_entry.py",
-    blip2_signature,
-    (
-        *("selvedge", "mlflow", "torch", "transformers", "peft", "safetensors", "tokenizers"),
-        *("numpy", "scipy", "pandas", "pyarrow", "pillow", "scikit-image", "pyyaml", "universal-pathlib"),
-    ),
-)
-RESTGAN_SERVED = Served(
-    ENTRIES / "restgan_entry.py",
-    restgan_signature,
-    ("selvedge", "mlflow", "torch", "safetensors", "numpy", "scipy", "pandas", "pillow", "scikit-image", "pyyaml"),
-)
 
 
 @contextmanager

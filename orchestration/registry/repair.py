@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from orchestration.registry.ledger import one_at_a_time, open_ledger
 from orchestration.registry.registry import CHALLENGER, CHAMPION, PREVIOUS_CHAMPION, Registry
-from orchestration.registry.tracking import told_in_one_sentence
+from orchestration.registry.tracking import mlflow_errors_as_sentences
 
 if TYPE_CHECKING:
     from labeling.review.ledger.records import PromotionRecord
@@ -71,7 +71,7 @@ def carry_out(registry: Registry, intent: "PromotionRecord") -> "PromotionRecord
     if intent.version not in versions:
         # An intent that can never be carried out would stop every later promotion.
         return ledger.abandon(intent.record_id, f"version {version} was deleted meanwhile.")
-    with told_in_one_sentence(registry.uri):
+    with mlflow_errors_as_sentences(registry.uri):
         if intent.previous_champion in versions:
             client.set_registered_model_alias(family, PREVIOUS_CHAMPION, str(intent.previous_champion))
         else:
@@ -116,7 +116,7 @@ def _notice(registry: Registry, family: str) -> list[str]:
     )
     info = registry.version(family, champion)
     if old is not None and int(old) in {other.version for other in registry.versions(family)}:
-        with told_in_one_sentence(registry.uri):  # before the record, which says that it points there
+        with mlflow_errors_as_sentences(registry.uri):  # before the record, which says that it points there
             registry.client.set_registered_model_alias(family, PREVIOUS_CHAMPION, old)
     ledger.record_found(family, str(champion), info.candidate, f"{detail}.")
     return [f"{detail}; it was recorded as moved by hand, `selvedge rollback {family}` undoes it"]

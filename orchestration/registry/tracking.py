@@ -42,7 +42,7 @@ EXPERIMENT_PREFIX = "selvedge"
 class Lineage:
     """Where a run comes from. Everything is a tag, so that MLflow can be asked for it."""
 
-    asset_key: str  # training/blip2_attributes_candidate
+    asset_key: str  # training/…_candidate
     partition: str = ""
     dagster_run_id: str = ""
     dataset_sha256: str = ""
@@ -72,7 +72,7 @@ class TrackedRun:
         return f"{self.uri}/#/experiments/{self.experiment_id}/runs/{self.run_id}"
 
     def params(self, values: Mapping[str, Any]) -> None:
-        with told_in_one_sentence(self.uri):
+        with mlflow_errors_as_sentences(self.uri):
             for name, value in values.items():
                 self.client.log_param(self.run_id, name, value)
 
@@ -81,22 +81,22 @@ class TrackedRun:
         self._send([_metric(name, value, step) for name, value in values.items()])
 
     def picture(self, name: str, image: Image.Image) -> None:
-        with told_in_one_sentence(self.uri):
+        with mlflow_errors_as_sentences(self.uri):
             self.client.log_image(self.run_id, image, artifact_file=name)
 
     def file(self, path: Path, folder: str | None = None) -> None:
-        with told_in_one_sentence(self.uri):
+        with mlflow_errors_as_sentences(self.uri):
             self.client.log_artifact(self.run_id, str(path), artifact_path=folder)
 
     def dictionary(self, name: str, content: Mapping[str, Any]) -> None:
-        with told_in_one_sentence(self.uri):
+        with mlflow_errors_as_sentences(self.uri):
             self.client.log_dict(self.run_id, dict(content), name)
 
     def reporter(self) -> "MlflowReporter":
         return MlflowReporter(self)
 
     def _send(self, metrics: "list[Metric]") -> None:
-        with told_in_one_sentence(self.uri):
+        with mlflow_errors_as_sentences(self.uri):
             for first in range(0, len(metrics), METRICS_IN_ONE_CALL):
                 self.client.log_batch(self.run_id, metrics=metrics[first : first + METRICS_IN_ONE_CALL])
 
@@ -191,14 +191,14 @@ def tracked_run(uri: str, experiment: str, name: str, lineage: Lineage) -> Itera
     for ever.
 
     Args:
-        experiment: what the runs of a family share, e.g. `blip2-attributes`.
+        experiment: what the runs of a family share: its name.
         name: the run's name, e.g. the candidate.
 
     Raises:
         ServiceUnavailable: MLflow does not answer.
     """
     client = client_of(uri)
-    with told_in_one_sentence(uri):
+    with mlflow_errors_as_sentences(uri):
         experiment_id = _experiment(client, f"{EXPERIMENT_PREFIX}/{experiment}")
         close_dead_runs(client, experiment_id, lineage)
         tags = {**lineage.tags(), OWNER_TAG: str(Owner.here())}
@@ -231,7 +231,7 @@ def close_dead_runs(client: "MlflowClient", experiment_id: str, lineage: Lineage
 
 
 @contextmanager
-def told_in_one_sentence(uri: str) -> Iterator[None]:
+def mlflow_errors_as_sentences(uri: str) -> Iterator[None]:
     """A lost connection becomes `ServiceUnavailable`; what MLflow refuses becomes `SelvedgeError`.
 
     Anything else passes through: it is a fault of ours and wants its traceback.
@@ -299,7 +299,7 @@ def _experiment(client: "MlflowClient", name: str) -> str:
 def _terminate(run: TrackedRun, status: str) -> None:
     # While an error is on its way, a server that went away must not take its place.
     try:
-        with told_in_one_sentence(run.uri):
+        with mlflow_errors_as_sentences(run.uri):
             run.client.set_terminated(run.run_id, status=status)
     except ServiceUnavailable:
         if status == "FINISHED":

@@ -19,7 +19,7 @@ from orchestration.runtime.settings import LOCAL, Settings
 
 if TYPE_CHECKING:
     from labeling.review.label_studio import LabelStudio
-    from labeling.review.label_studio_accounts import Credentials
+    from labeling.review.label_studio.accounts import Credentials
 
 PATIENCE_SECONDS = 20.0  # of a command: a server that restarts is waited for, one that is down is told soon
 
@@ -97,7 +97,7 @@ def add_annotator(settings: Settings, email: str) -> tuple["Credentials", Path]:
 def account_of(settings: Settings, server: "LabelStudio", email: str) -> "LabelStudio":
     """Label Studio as this annotator, whose account is made when there is none; for annotators that are programs."""
     from labeling.review.label_studio import LabelStudio
-    from labeling.review.label_studio_accounts import AnnotatorExists
+    from labeling.review.label_studio.accounts import AnnotatorExists
 
     _, password = _password(settings, email)
     try:

@@ -9,6 +9,7 @@ A misspelt setting is refused: silently running with a default is how a catalogu
 import difflib
 import importlib.util
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,6 +24,7 @@ LOCAL, OFF = "local", "off"  # of `label_studio`; anything else is an address
 # Read where it is used, by training, which may run on a machine that has no settings object.
 READ_BY_TRAINING = {"MODELS": "folder of base weights; the project's own models/ by default"}
 READ_BY_TESTS = frozenset({"PHOTOGRAPHS"})  # and by benchmarks
+FAMILY_SETTINGS = "family_settings"  # read as one variable a family
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -79,13 +81,12 @@ class Settings(BaseSettings):
     cnn_seconds: Annotated[int, Field(ge=0)] = Field(
         100, description="seconds for the end-to-end ceiling beside candidates; 0 leaves it out"
     )
-    blip2_settings: Path | None = Field(None, description="YAML with the training settings of blip2-attributes")
-    restgan_settings: Path | None = Field(None, description="YAML with the training settings of restgan")
+    family_settings: Mapping[str, Path] = Field(
+        default_factory=dict, description="YAML files with the training settings of families, by the family's name"
+    )
 
     @field_validator(
         "home",
-        "blip2_settings",
-        "restgan_settings",
         "writer_folder",
         "label_studio_environments",
         "label_studio_token_file",
@@ -94,6 +95,11 @@ class Settings(BaseSettings):
     def _absolute(cls, path: Path | None) -> Path | None:
         # Child processes (MLflow, Dagster) have working directories of their own.
         return None if path is None else path.expanduser().resolve()
+
+    @field_validator("family_settings")
+    @classmethod
+    def _absolute_files(cls, files: Mapping[str, Path]) -> dict[str, Path]:
+        return {family: file.expanduser().resolve() for family, file in files.items()}
 
     @field_validator("label_studio")
     @classmethod
@@ -195,25 +201,33 @@ class Settings(BaseSettings):
         return self.ledger.get_secret_value() if self.ledger else f"sqlite:///{self.home / 'ledger.db'}"
 
 
-def load_settings(**overrides: Any) -> Settings:
+def read_settings(family_fields: Mapping[str, str], **overrides: Any) -> Settings:
     """Settings from the environment, with `overrides` (field names) on top.
+
+    Args:
+        family_fields: further setting, without prefix, to the family whose entry of `family_settings` it is.
 
     Raises:
         SelvedgeError: a setting is unknown or its value does not fit; one sentence names it.
     """
-    _refuse_unknown(set(os.environ))
+    environment = {name.upper(): value for name, value in os.environ.items()}
+    _refuse_unknown(set(os.environ), family_fields)
+    files = {
+        family: Path(file) for field, family in family_fields.items() if (file := environment.get(_variable(field)))
+    }
     try:
-        return Settings(**overrides)
+        return Settings(**{"family_settings": files, **overrides})
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else "settings"
         raise SelvedgeError(
-            f"setting {PREFIX}{name.upper()} cannot be {first.get('input')!r}: {_lower_first(first['msg'])}."
+            f"setting {_variable(name)} cannot be {first.get('input')!r}: {_lower_first(first['msg'])}."
         ) from error
 
 
-def _refuse_unknown(environment: set[str]) -> None:
-    settings = {name.upper() for name in Settings.model_fields} | set(READ_BY_TRAINING)
+def _refuse_unknown(environment: set[str], family_fields: Mapping[str, str]) -> None:
+    fields = {*Settings.model_fields, *family_fields} - {FAMILY_SETTINGS}
+    settings = {name.upper() for name in fields} | set(READ_BY_TRAINING)
     for variable in sorted(environment):
         name = variable.upper().removeprefix(PREFIX)
         if name != variable.upper() and name not in settings | READ_BY_TESTS:
@@ -224,16 +238,24 @@ def _refuse_unknown(environment: set[str]) -> None:
             raise SelvedgeError(f"setting {variable} is unknown; {remedy}")
 
 
+def _variable(field: str) -> str:
+    return f"{PREFIX}{field.upper()}"
+
+
 def _lower_first(text: str) -> str:
     text = text.removeprefix("Value error, ")
     return text[:1].lower() + text[1:].rstrip(".")
 
 
-def manual() -> str:
+def manual(family_fields: Mapping[str, str]) -> str:
     """The table of all settings in docs/cli.md."""
     rows = []
     for name, field in Settings.model_fields.items():
+        if name == FAMILY_SETTINGS:
+            continue
         default = "" if field.default is None else f"`{field.default}`"
-        rows.append(f"| `{PREFIX}{name.upper()}` | {field.description} | {default} |")
-    rows += [f"| `{PREFIX}{name}` | {what} |  |" for name, what in READ_BY_TRAINING.items()]
+        rows.append(f"| `{_variable(name)}` | {field.description} | {default} |")
+    for name, family in family_fields.items():
+        rows.append(f"| `{_variable(name)}` | YAML with the training settings of {family} |  |")
+    rows += [f"| `{_variable(name)}` | {what} |  |" for name, what in READ_BY_TRAINING.items()]
     return "\n".join(["| setting | what | default |", "|---|---|---|", *rows])

@@ -10,7 +10,8 @@ import pyarrow as pa
 from PIL import Image
 
 from catalog.rows import COLUMNS
-from catalog.tables import SCHEMAS
+from catalog.splits import assign_splits
+from catalog.tables import read_table, schema_of
 
 HEADER = ",".join(COLUMNS)
 
@@ -118,7 +119,18 @@ def products_table(rows: list[dict[str, object]]) -> pa.Table:
             "recovered": False,
         }
         complete.append({**defaults, **row})
-    return pa.Table.from_pylist(complete, schema=SCHEMAS["products"])
+    return pa.Table.from_pylist(complete, schema=schema_of("products"))
+
+
+def groups_of(products: pa.Table) -> dict[int, str]:
+    """The group of every product of a catalogue that is read for the first time."""
+    splits = assign_splits(products)
+    return dict(zip(splits["product_id"].to_pylist(), splits["group_id"].to_pylist(), strict=True))
+
+
+def stamped_sha256(file: Path) -> str:
+    """The content hash that a published table carries."""
+    return (read_table(file).schema.metadata or {})[b"selvedge.content_sha256"].decode()
 
 
 def spread_hash(seed: int) -> str:

@@ -23,8 +23,8 @@ CONTEXT = {"products": {"rows_in": 42, "quarantined": 3}, "splits": {"products":
 def test_sound_tables_pass(suite: str) -> None:
     outcomes = validate(suite, TABLES[suite], **CONTEXT[suite])
     assert len(outcomes) >= 7
-    assert [one.name for one in outcomes if not one.success] == []
-    assert len({one.name for one in outcomes}) == len(outcomes)
+    assert [outcome.name for outcome in outcomes if not outcome.success] == []
+    assert len({outcome.name for outcome in outcomes}) == len(outcomes)
 
 
 def put(column: str, value: object, row: int = 0) -> Callable[[pd.DataFrame], pd.DataFrame]:
@@ -73,15 +73,15 @@ def test_each_planted_fault_fails_its_own_expectation(
     suite: str, damage: Callable[[pd.DataFrame], pd.DataFrame], failing: set[str]
 ) -> None:
     outcomes = validate(suite, damage(TABLES[suite].to_pandas()), **CONTEXT[suite])
-    failed = {one.name: one for one in outcomes if not one.success}
+    failed = {outcome.name: outcome for outcome in outcomes if not outcome.success}
     assert set(failed) == failing
-    assert all(one.observed for one in failed.values())
+    assert all(outcome.observed for outcome in failed.values())
 
 
 def test_an_image_in_two_splits_fails() -> None:
     products = products_table([{"product_id": i, "image_sha256": "a" * 64} for i in (1, 2)])
     splits = pd.DataFrame({"product_id": [1, 2], "drop": "d1", "group_id": ["g1", "g2"], "split": ["train", "test"]})
-    failed = [one.name for one in validate("splits", splits, products=products) if not one.success]
+    failed = [outcome.name for outcome in validate("splits", splits, products=products) if not outcome.success]
     assert failed == ["no image in two splits"]
 
 

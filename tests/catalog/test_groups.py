@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from catalog.groups import DHASH_THRESHOLD, Links, as_frame, assign_groups, item_name, near_pairs
-from tests.catalog.shops import products_table, spread_hash
+from catalog.groups import DHASH_THRESHOLD, Links, as_frame, item_name, near_pairs
+from tests.catalog.shops import groups_of, products_table, spread_hash
 
 
 def flipped(dhash: str, bits: int) -> str:
@@ -15,8 +15,8 @@ def flipped(dhash: str, bits: int) -> str:
 
 
 def partition(rows: list[dict[str, object]]) -> set[frozenset[int]]:
-    groups = assign_groups(products_table(rows))
-    return {frozenset(ids) for ids in groups.groupby(groups).groups.values()}
+    groups = groups_of(products_table(rows))
+    return {frozenset(product for product in groups if groups[product] == group) for group in groups.values()}
 
 
 def together(first: dict[str, object], second: dict[str, object]) -> bool:
@@ -70,12 +70,12 @@ def test_links_are_transitive_and_named_after_the_smallest_id() -> None:
             {"product_id": 40},
         ]
     )
-    assert assign_groups(table).to_dict() == {30: "g20", 20: "g20", 25: "g20", 40: "g40"}
+    assert groups_of(table) == {30: "g20", 20: "g20", 25: "g20", 40: "g40"}
 
 
 def test_a_product_of_two_drops_is_one_product() -> None:
     rows = [{"product_id": 1, **named("First Name")}, {"product_id": 1, "drop": "d2", **named("Other Name")}]
-    assert assign_groups(products_table(rows)).to_dict() == {1: "g1"}
+    assert groups_of(products_table(rows)) == {1: "g1"}
 
 
 def test_an_item_name_keeps_what_tells_items_apart() -> None:
@@ -106,19 +106,20 @@ def test_near_pairs_are_exactly_those_of_a_plain_loop(rows: int, seed: int, shar
         and (new[i] or new[j])
         and (int(hashes[i], 16) ^ int(hashes[j], 16)).bit_count() <= DHASH_THRESHOLD
     }
-    found = list(near_pairs(as_frame(table), new))
-    assert {frozenset(pair) for pair in found} == expected
-    assert len(found) == len(expected)  # each pair once
-    assert all(new[first] for first, _ in found)
+    pairs = list(near_pairs(as_frame(table), new))
+    assert {frozenset(pair) for pair in pairs} == expected
+    assert len(pairs) == len(expected)  # each pair once
+    assert all(new[first] for first, _ in pairs)
 
 
 @given(st.integers(1, 30), st.lists(st.tuples(st.integers(0, 29), st.integers(0, 29)), max_size=40))
 def test_links_are_the_connected_components(rows: int, pairs: list[tuple[int, int]]) -> None:
     pairs = [(a % rows, b % rows) for a, b in pairs]
     links = Links(rows)
-    links.join_pairs(pairs)
+    for first, second in pairs:
+        links.join(first, second)
     labels = list(range(rows))
     for _ in range(rows):  # the plain way: spread the smallest label until nothing changes
         for a, b in pairs:
             labels[a] = labels[b] = min(labels[a], labels[b])
-    assert links.labels().tolist() == labels
+    assert [links.root(row) for row in range(rows)] == labels

@@ -10,9 +10,8 @@ import psutil
 import pytest
 
 from catalog.errors import SelvedgeError
-from catalog.tables import table_sha256
 from catalog.workspace import TABLES, open_catalogue, read_into
-from tests.catalog.shops import encoded, picture, shop
+from tests.catalog.shops import encoded, picture, shop, stamped_sha256
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +47,7 @@ def undisturbed(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
 
 
 def hashes(out: Path) -> dict[str, str]:
-    return {name: table_sha256(out / f"{name}.parquet") for name in TABLES if name != "images"}
+    return {name: stamped_sha256(out / f"{name}.parquet") for name in TABLES if name != "images"}
 
 
 def start(folder: Path, out: Path, limit: str = "unlimited") -> subprocess.Popen[str]:

@@ -17,8 +17,8 @@ LIMITS = Limits()
 BIG = picture(3, 600, 800)
 
 
-def distance(one: str, other: str) -> int:
-    return (int(one, 16) ^ int(other, 16)).bit_count()
+def distance(left: str, right: str) -> int:
+    return (int(left, 16) ^ int(right, 16)).bit_count()
 
 
 def reason_of(content: bytes, limits: Limits = LIMITS) -> Reason:

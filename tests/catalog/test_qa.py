@@ -9,9 +9,9 @@ from catalog.errors import SelvedgeError
 from catalog.qa import QaPairs, make_qa_pairs, write_vqa_csv
 from catalog.schema import COLUMNS, DETAILS, AttributeSchema, load_schema
 from catalog.splits import assign_splits
-from catalog.tables import SCHEMAS
+from catalog.tables import schema_of
 from tests.catalog.shops import products_table
-from tests.catalog.test_splits import known
+from tests.catalog.test_splits import earlier
 
 SCHEMA = load_schema()
 
@@ -32,7 +32,7 @@ def test_published_form_and_csv_files(tmp_path: Path) -> None:
         for i in range(1, 60)
     ]
     pairs = pairs_of(rows)
-    assert pairs.table.schema == SCHEMAS["qa_pairs"]
+    assert pairs.table.schema == schema_of("qa_pairs")
     first = [row for row in pairs.table.to_pylist() if row["product_id"] == 1]
     assert [(row["question"], row["answer"], row["value"]) for row in first] == [
         ("What is the colour of the shirt in this picture?", "Colour: Navy Blue", "Navy Blue"),
@@ -87,7 +87,7 @@ def test_columns_ask_without_naming_the_type() -> None:
 
 def test_excluded_and_unassigned_products_get_no_pair() -> None:
     rows = [{"product_id": i} for i in (1, 2, 3)]
-    pairs = pairs_of(rows, splits=known([(1, "g1", "train"), (2, "g2", "excluded")]))
+    pairs = pairs_of(rows, splits=earlier([(1, "g1", "train"), (2, "g2", "excluded")]))
     assert set(pairs.table.column("product_id").to_pylist()) == {1}
     assert pairs.excluded == 2
 
@@ -108,4 +108,4 @@ def test_no_pair_at_all_is_an_error_that_says_why() -> None:
 
 def test_an_unknown_split_is_refused() -> None:
     with pytest.raises(SelvedgeError, match="unknown split 'dev'"):
-        pairs_of([{"product_id": 1}], splits=known([(1, "g1", "dev")]))
+        pairs_of([{"product_id": 1}], splits=earlier([(1, "g1", "dev")]))

@@ -11,7 +11,7 @@ from catalog.errors import SelvedgeError
 from catalog.pictures import Limits
 from catalog.quarantine import Reason
 from catalog.reading import read_catalogue
-from catalog.tables import SCHEMAS
+from catalog.tables import schema_of
 from tests.catalog.shops import Shop, encoded, picture, product_json, shop
 
 
@@ -35,26 +35,26 @@ def test_every_fault_under_its_own_reason(tmp_path: Path) -> None:
         b"13,short",
     ]
     read = read_catalogue(built.write(tmp_path), "d1", limits=Limits(pixels=80_000))
-    found = {row["line"]: row["reason"] for row in read.quarantine.to_pylist()}
-    assert found == {
+    reasons = {row["line"]: row["reason"] for row in read.quarantine.to_pylist()}
+    assert reasons == {
         3: "missing_image", 4: "undecodable_image", 5: "truncated_image", 6: "image_too_large", 7: "broken_json",
         8: "json_id_mismatch", 10: "missing_image", 14: "duplicate_id", 15: "path_like_id", 16: "bad_id", 17: "bad_row",
     }  # fmt: skip
     assert read.products.column("product_id").to_pylist() == [1, 8, 10, 11, 12]
     assert read.counts["rows"] == 16 == read.products.num_rows + read.quarantine.num_rows
     assert read.counts["quarantine"] == {
-        reason: list(found.values()).count(reason) for reason in map(str, Reason) if reason in found.values()
+        reason: list(reasons.values()).count(reason) for reason in map(str, Reason) if reason in reasons.values()
     }
     raw = dict(zip(read.quarantine.column("line").to_pylist(), read.quarantine.column("raw").to_pylist(), strict=True))
     assert raw[17] == b"13,short"
-    assert (read.products.schema, read.quarantine.schema) == (SCHEMAS["products"], SCHEMAS["quarantine"])
+    assert (read.products.schema, read.quarantine.schema) == (schema_of("products"), schema_of("quarantine"))
 
 
 def test_drawn_faults_are_found_and_nothing_else(tmp_path: Path) -> None:
     drawn = draw_catalogue(tmp_path / "drawn", products=24, seed=5, faults=True, size=96)
     read = read_catalogue(drawn.path, "d1")
-    found = [(row["line"], row["reason"]) for row in read.quarantine.to_pylist()]
-    assert sorted(found) == sorted(drawn.planted_faults)
+    reasons = [(row["line"], row["reason"]) for row in read.quarantine.to_pylist()]
+    assert sorted(reasons) == sorted(drawn.planted_faults)
     assert read.products.num_rows + read.quarantine.num_rows == drawn.rows
     handled = [kind for _, kind in drawn.handled_faults]
     assert read.counts["recovered"] == handled.count("unquoted_comma") + handled.count("two_unquoted_commas")
@@ -128,11 +128,11 @@ def test_what_is_no_catalogue_is_said_in_one_sentence(tmp_path: Path) -> None:
     empty.mkdir()
     no_images = shop(3)
     no_images.images = {}
-    for place, said in (
+    for source, said in (
         (tmp_path / "nowhere", "there is no catalogue at"),
         (empty, "styles.csv does not exist"),
         (no_images.write(tmp_path / "bare"), r"none of its 3 rows became a product \(missing_image 3\)"),
     ):
         with pytest.raises(SelvedgeError, match=said) as caught:
-            read_catalogue(place, "d1")
+            read_catalogue(source, "d1")
         assert "\n" not in str(caught.value)

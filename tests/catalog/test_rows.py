@@ -67,7 +67,7 @@ def test_public_rows_with_unquoted_commas_are_recovered() -> None:
 def test_ids_that_are_no_ids(written: str, reason: Reason) -> None:
     line = ROW.replace("1,", f"{written},", 1) + "Name"
     parsed = parse(line)
-    assert [one.reason for one in parsed.rejected] == [reason]
+    assert [rejection.reason for rejection in parsed.rejected] == [reason]
     assert parsed.rejected[0].raw == line.encode()
     assert not parsed.rows
 
@@ -75,7 +75,7 @@ def test_ids_that_are_no_ids(written: str, reason: Reason) -> None:
 def test_the_first_of_two_equal_ids_is_kept() -> None:
     parsed = parse(ROW + "First", ROW.replace("1,", "2,", 1) + "Other", ROW + "Second")
     assert [(row.product_id, row.values[-1]) for row in parsed.rows] == [(1, "First"), (2, "Other")]
-    assert [(one.line, one.reason) for one in parsed.rejected] == [(4, Reason.DUPLICATE_ID)]
+    assert [(rejection.line, rejection.reason) for rejection in parsed.rejected] == [(4, Reason.DUPLICATE_ID)]
     assert "line 2" in parsed.rejected[0].detail
 
 
@@ -140,7 +140,7 @@ def test_whatever_the_bytes_no_line_is_lost(lines: list[bytes]) -> None:
     content = b"\n".join([HEADER.encode(), b"1,a,b,c,d,e,f,2011,g,h", *lines])
     parsed = parse_styles(content, "styles.csv")
     data_lines = [(number, raw) for number, raw in enumerate(content.split(b"\n")[1:], start=2) if raw.strip()]
-    kept = {row.line: row.raw for row in parsed.rows} | {one.line: one.raw for one in parsed.rejected}
+    kept = {row.line: row.raw for row in parsed.rows} | {rejection.line: rejection.raw for rejection in parsed.rejected}
     assert kept == dict(data_lines)
     assert parsed.lines == len(parsed.rows) + len(parsed.rejected) == len(data_lines)
 

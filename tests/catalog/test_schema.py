@@ -93,13 +93,13 @@ def shipped() -> dict:
 def change(path: str, value: object) -> dict:
     data = copy.deepcopy(shipped())
     *outer, last = path.split("/")
-    place = data
+    inner = data
     for key in outer:
-        place = place[key]
+        inner = inner[key]
     if value is None:
-        del place[last]
+        del inner[last]
     else:
-        place[last] = value
+        inner[last] = value
     return data
 
 

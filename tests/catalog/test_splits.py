@@ -6,16 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.errors import SelvedgeError
-from catalog.groups import assign_groups
 from catalog.splits import EXCLUDED, SPLITS, Leak, assign_splits, assigned_deliveries, leaks, split_of, split_summary
-from catalog.tables import SCHEMAS
+from catalog.tables import schema_of
 from tests.catalog.shops import products_table, spread_hash
 
 
-def known(rows: list[tuple[int, str, str]]) -> pa.Table:
+def earlier(rows: list[tuple[int, str, str]]) -> pa.Table:
     columns = ["product_id", "group_id", "split"]
     return pa.Table.from_pylist(
-        [{**dict(zip(columns, row, strict=True)), "drop": "d1"} for row in rows], schema=SCHEMAS["splits"]
+        [{**dict(zip(columns, row, strict=True)), "drop": "d1"} for row in rows], schema=schema_of("splits")
     )
 
 
@@ -27,10 +26,9 @@ def test_first_splits_follow_the_groups() -> None:
     rows = [{"product_id": i, "product_display_name": f"Arden Loop{i // 3} Shirt"} for i in range(300)]
     products = products_table(rows)
     splits = assign_splits(products)
-    assert splits.schema == SCHEMAS["splits"]
+    assert splits.schema == schema_of("splits")
     assigned = by_product(splits)
-    groups = assign_groups(products)
-    assert {i: group for i, (group, _) in assigned.items()} == groups.to_dict()
+    assert {i: group for i, (group, _) in assigned.items()} == {i: f"g{i - i % 3}" for i in range(300)}
     assert all(split == split_of(group) for group, split in assigned.values())
     assert leaks(splits, products) == []
 
@@ -91,12 +89,12 @@ def test_a_new_product_joins_its_group_whatever_its_hash_says() -> None:
         ]
     )
     for split in SPLITS[:3]:
-        assert by_product(assign_splits(products, known([(50, "g50", split)])))[3] == ("g50", split)
+        assert by_product(assign_splits(products, earlier([(50, "g50", split)])))[3] == ("g50", split)
 
 
 def test_products_that_bridge_two_splits_are_excluded_and_later_ones_are_not() -> None:
     left, right = "Arden Loop Shirt", "Corvanne Vale Shirt"
-    before = known([(1, "g1", "train"), (2, "g2", "test")])
+    before = earlier([(1, "g1", "train"), (2, "g2", "test")])
     rows = [
         {"product_id": 1, "product_display_name": left},
         {"product_id": 2, "product_display_name": right},
@@ -116,12 +114,12 @@ def test_a_bridge_between_groups_of_one_split_keeps_both_groups() -> None:
         {"product_id": 2, "product_display_name": "Corvanne Vale Shirt"},
         {"product_id": 3, "product_display_name": "Arden Loop Shirt", "image_dhash": spread_hash(2), "drop": "d2"},
     ]
-    assigned = by_product(assign_splits(products_table(rows), known([(1, "g1", "test"), (2, "g2", "test")])))
+    assigned = by_product(assign_splits(products_table(rows), earlier([(1, "g1", "test"), (2, "g2", "test")])))
     assert assigned == {1: ("g1", "test"), 2: ("g2", "test"), 3: ("g1", "test")}
 
 
 def test_known_products_that_left_the_catalogue_keep_their_split() -> None:
-    splits = assign_splits(products_table([{"product_id": 2}]), known([(1, "g1", "test")]))
+    splits = assign_splits(products_table([{"product_id": 2}]), earlier([(1, "g1", "test")]))
     assert by_product(splits)[1] == ("g1", "test")
 
 
@@ -131,7 +129,7 @@ def test_a_redelivered_product_counts_with_the_image_it_was_assigned_with() -> N
         {"product_id": 2, "image_sha256": "b" * 64},
         {"product_id": 1, "image_sha256": "b" * 64, "drop": "d2"},  # a new picture, which product 2 has too
     ]
-    before = known([(1, "g1", "train"), (2, "g2", "test")])
+    before = earlier([(1, "g1", "train"), (2, "g2", "test")])
     splits = assign_splits(products_table(rows), before)
     assert splits.equals(before)
     assert leaks(splits, products_table(rows)) == []
@@ -143,12 +141,12 @@ def test_a_redelivered_product_counts_with_the_image_it_was_assigned_with() -> N
 
 def test_leaks_are_named() -> None:
     products = products_table([{"product_id": i, "image_sha256": "c" * 64 if i > 1 else "d" * 64} for i in (1, 2, 3)])
-    found = leaks(known([(1, "g1", "train"), (2, "g1", "test"), (3, "g3", "validation")]), products)
-    assert found == [
+    leaking = leaks(earlier([(1, "g1", "train"), (2, "g1", "test"), (3, "g3", "validation")]), products)
+    assert leaking == [
         Leak("group", "g1", ("test", "train"), (1, 2)),
         Leak("image", "c" * 64, ("test", "validation"), (2, 3)),
     ]
-    excluded = known([(1, "g1", "train"), (2, "g1", "excluded"), (3, "g3", "validation")])
+    excluded = earlier([(1, "g1", "train"), (2, "g1", "excluded"), (3, "g3", "validation")])
     assert leaks(excluded, products) == []
 
 
@@ -156,4 +154,4 @@ def test_leaks_are_named() -> None:
 def test_an_unknown_split_is_refused(use: object) -> None:
     products = products_table([{"product_id": 1}])
     with pytest.raises(SelvedgeError, match="unknown split 'holdout'"):
-        use(known([(1, "g1", "holdout")]), products)  # type: ignore[operator]
+        use(earlier([(1, "g1", "holdout")]), products)  # type: ignore[operator]

@@ -12,9 +12,9 @@ from catalog import workspace
 from catalog.errors import SelvedgeError
 from catalog.images import standardise_images
 from catalog.reading import read_catalogue
-from catalog.tables import SCHEMAS, table_sha256
+from catalog.tables import schema_of
 from catalog.workspace import TABLES, open_catalogue, read_into
-from tests.catalog.shops import encoded, picture, shop
+from tests.catalog.shops import encoded, picture, shop, stamped_sha256
 
 
 def test_a_directory_holds_everything_and_says_so(tmp_path: Path) -> None:
@@ -42,10 +42,10 @@ def test_a_directory_holds_everything_and_says_so(tmp_path: Path) -> None:
 def test_reading_again_gives_the_same_tables_and_rewrites_no_copy(tmp_path: Path) -> None:
     folder = shop(20).write(tmp_path / "shop")
     read_into(folder, "d1", tmp_path / "out")
-    first = {name: table_sha256(tmp_path / "out" / f"{name}.parquet") for name in TABLES}
+    first = {name: stamped_sha256(tmp_path / "out" / f"{name}.parquet") for name in TABLES}
     copies = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "images").rglob("*.jpg")}
     read_into(folder, "d1", tmp_path / "out")
-    assert {name: table_sha256(tmp_path / "out" / f"{name}.parquet") for name in TABLES} == first
+    assert {name: stamped_sha256(tmp_path / "out" / f"{name}.parquet") for name in TABLES} == first
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "images").rglob("*.jpg")} == copies
 
 
@@ -82,7 +82,7 @@ def test_copies_are_shared_and_half_written_ones_replaced(tmp_path: Path) -> Non
     built.images["2.jpg"] = built.images["1.jpg"]
     products = read_catalogue(built.write(tmp_path / "shop"), "d1").products
     images = standardise_images(products, tmp_path / "copies")
-    assert images.schema == SCHEMAS["images"]
+    assert images.schema == schema_of("images")
     uris = images.column("uri").to_pylist()
     assert uris[0] == uris[1] != uris[2]
     whole = Path(uris[0]).read_bytes()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-import requests
+import httpx
 
 SHOWN = {"key", "photo", "left", "right"}  # all that a task may hold
 # Label Studio's own scripts hold such words, too: they are looked for in pages and in answers of the API.
@@ -119,7 +119,7 @@ class Visit:
             if not text and content["size"] != 0 and answer["status"] == 200:
                 # Chromium asks for the page's icon on its own, and on a busy machine hands its body to nobody.
                 assert "/static/" in where, f"the body of {where} was not recorded"
-                text = requests.get(where, timeout=30).content.decode("latin-1")
+                text = httpx.get(where, timeout=30, trust_env=False, follow_redirects=True).content.decode("latin-1")
             self._pieces.append(Piece(where, text, "/api/" in where or "html" in content["mimeType"]))
             self._keep(f"headers of {where}", answer)
         return self._pieces

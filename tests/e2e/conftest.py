@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from infra.local.environments import NotInstalled
-from orchestration.runtime.settings import Settings, load_settings
+from orchestration.families.settings import load_settings
+from orchestration.runtime.settings import Settings
 from tests.e2e.label_studio_home import ENVIRONMENTS, LabelStudioHome
 from tests.orchestration.trained_model import TrainedModel, train_small_model
 from tests.ports import free_port

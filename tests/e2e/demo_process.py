@@ -59,7 +59,7 @@ def main() -> None:
         tables.publish_bytes = _ending(tables.publish_bytes, "inference/attributes/drawn-1", end, before=False)
     settings = Settings(
         home=Path(folder) / "home",
-        blip2_settings=Path(folder) / "settings.yaml",
+        family_settings={"blip2-attributes": Path(folder) / "settings.yaml"},
         mlflow_port=int(port),
         demo_products=60,
         demo_new_products=12,

@@ -17,24 +17,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-import requests
+import httpx
 from sqlalchemy import Engine, event
 
 from catalog import tables
-from labeling.review import label_studio
-from labeling.review.label_studio import LabelStudio
-from labeling.review.label_studio_connection import Connection
+from labeling.review.label_studio import LabelStudio, tasks
 from labeling.review.ledger.ledger import Ledger
 from labeling.review.rounds import opening
 from labeling.review.rounds import registration as rounds
 from labeling.review.rounds.judging import judge_if_decided
 from labeling.review.rounds.report import write_round_report
+from orchestration.cli import review_commands
 from orchestration.cli.main import run
-from orchestration.families.blip2_attributes import contest as contests
 from orchestration.families.blip2_attributes.contest import AnswerContest
+from orchestration.families.settings import load_settings
 from orchestration.registry.ledger import open_ledger
 from orchestration.runtime.label_studio import connect
-from orchestration.runtime.settings import load_settings
 from tests.labeling.review import rounds_for_tests as drawn
 from tests.orchestration.review.drawn_round import compared
 
@@ -52,9 +50,9 @@ CALLS: dict[str, tuple[Any, str, bool, int]] = {
     "kept": (opening, "keep", False, 1),
     "project made": (LabelStudio, "create_project", False, 1),
     "bound": (Ledger, "bind_project", False, 1),
-    "uploading": (LabelStudio, "_import_batch", False, 1),
+    "uploading": (tasks.Tasks, "_bring_batch", False, 1),
     "uploaded": (LabelStudio, "import_tasks", False, 1),
-    "fetching": (LabelStudio, "_tasks_page", False, 2),
+    "fetching": (tasks.Tasks, "page", False, 2),
     "fetched": (LabelStudio, "pull_annotations", False, 1),
     "stored": (Ledger, "store_pull", False, 1),
     "decided": (Ledger, "close_round", True, 1),
@@ -81,9 +79,9 @@ def main() -> None:
     """Take the step; its result is one line of JSON on stdout."""
     home, port, step, *moment = sys.argv[1:]
     os.environ |= {"SELVEDGE_HOME": home, "SELVEDGE_LABEL_STUDIO_PORT": port}
-    label_studio.BATCH_TASKS, label_studio.PAGE_TASKS = BATCH, PAGE
+    tasks.BATCH_TASKS, tasks.PAGE_TASKS = BATCH, PAGE
     opening.compare = lambda *_: compared(Path(home) / "pictures", products=PRODUCTS)
-    contests.contest_of_registry = lambda *_: contest()
+    review_commands.registered_contest = lambda *_: contest()
     if moment:
         arm(moment[0])
     sys.exit(STEPS[step]())
@@ -130,7 +128,7 @@ def arm(moment: str) -> None:
     if moment in STATEMENTS:
         event.listen(Engine, "after_cursor_execute", _ending_after(STATEMENTS[moment]))
     elif moment in REQUESTS:
-        Connection._send = _ending_when_sent(Connection._send, REQUESTS[moment])  # type: ignore[method-assign]
+        httpx.Client.send = _ending_when_sent(httpx.Client.send, REQUESTS[moment])  # type: ignore[method-assign]
     else:
         owner, name, before, number = CALLS[moment]
         setattr(owner, name, _ending(getattr(owner, name), before, number))
@@ -165,12 +163,14 @@ def _ending_after(statement: str) -> Callable[..., None]:
 
 
 def _ending_when_sent(send: Callable[..., Any], ending: str) -> Callable[..., Any]:
-    def sent(self: Connection, method: str, path: str, params: Any, content: Any, seconds: float, token: Any) -> Any:
-        if method != "POST" or not path.endswith(ending):
-            return send(self, method, path, params, content, seconds, token)
+    def sent(self: httpx.Client, request: httpx.Request, **settings: Any) -> Any:
+        if request.method != "POST" or not request.url.path.endswith(ending):
+            return send(self, request, **settings)
+        limits = {**request.extensions["timeout"], "read": 0.001}  # the request goes out whole before this is up
+        request.extensions = {**request.extensions, "timeout": limits}
         try:
-            send(self, method, path, params, content, 0.001, token)  # the request goes out whole before this is up
-        except requests.ReadTimeout:
+            send(self, request, **settings)
+        except httpx.ReadTimeout:
             end()
         raise AssertionError("the server answered within a millisecond")
 

@@ -42,7 +42,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
         mlflow_port=port,
         dagster_port=page,
         label_studio="off",
-        blip2_settings=folder / "settings.yaml",
+        family_settings={"blip2-attributes": folder / "settings.yaml"},
     )
     variables = {
         "SELVEDGE_HOME": str(settings.home),

@@ -34,7 +34,7 @@ def settings(tmp_path: Path) -> Settings:
     save_micro_settings(tmp_path / "settings.yaml", save_micro_base(tmp_path / "base"))
     return Settings(
         home=tmp_path / "home",
-        blip2_settings=tmp_path / "settings.yaml",
+        family_settings={"blip2-attributes": tmp_path / "settings.yaml"},
         mlflow_port=free_port(),
         label_studio_port=free_port(),
         label_studio_environments=ENVIRONMENTS,

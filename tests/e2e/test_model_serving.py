@@ -17,8 +17,9 @@ from infra.local.services import Service, ensure
 from labeling.review.rounds.judging import close_round
 from orchestration.assets.published import Tables, materialised
 from orchestration.families.blip2_attributes.declaration import BLIP2_ATTRIBUTES
+from orchestration.families.blip2_attributes.served import SERVED
 from orchestration.graph.evidence import evidence_place
-from orchestration.registry.registry import BLIP2_SERVED, CHAMPION, Registry
+from orchestration.registry.registry import CHAMPION, Registry
 from orchestration.registry.tracking import Lineage, tracked_run
 from orchestration.runtime.instance import open_instance
 from tests.orchestration.registering import evidence_of
@@ -41,7 +42,7 @@ def trained(tmp_path_factory):
 def registered(mlflow_server, trained):
     registry = Registry(mlflow_server)
     with tracked_run(registry.uri, FAMILY, CANDIDATE, Lineage("training/blip2_attributes_candidate", CANDIDATE)) as run:
-        return registry.register(FAMILY, CANDIDATE, trained.artefact, run, served=BLIP2_SERVED)
+        return registry.register(FAMILY, CANDIDATE, trained.artefact, run, served=SERVED)
 
 
 @pytest.fixture(scope="module")

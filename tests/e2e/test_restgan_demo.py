@@ -51,7 +51,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     draw_catalogue(folder / "bottoms", PRODUCTS, 9, articles=("Jeans", "Trousers", "Shorts", "Track Pants"), size=160)
     return Settings(
         home=folder / "home",
-        restgan_settings=folder / "settings.yaml",
+        family_settings={"restgan": folder / "settings.yaml"},
         mlflow_port=free_port(),
         label_studio_port=free_port(),
         label_studio_environments=ENVIRONMENTS,

@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from infra.local.services import Service, ensure
-from orchestration.registry.registry import RESTGAN_SERVED, Registry
+from orchestration.families.restgan.served import SERVED
+from orchestration.registry.registry import Registry
 from orchestration.registry.tracking import Lineage, tracked_run
 from tests.inference.tiny_restgan import save_tiny_restgan
 from tests.ports import free_port
@@ -35,7 +36,7 @@ def artefact(tmp_path_factory):
 def registered(mlflow_server, artefact):
     registry = Registry(mlflow_server)
     with tracked_run(registry.uri, FAMILY, CANDIDATE, Lineage("training/restgan_candidate", CANDIDATE)) as run:
-        return registry.register(FAMILY, CANDIDATE, artefact, run, served=RESTGAN_SERVED)
+        return registry.register(FAMILY, CANDIDATE, artefact, run, served=SERVED)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +83,7 @@ def test_the_logged_model_is_code_safetensors_and_a_signature(registered, mlflow
     model = folder.parent.parent
     assert (model / "restgan_entry.py").is_file()
     assert not [path for path in model.rglob("*") if path.suffix in (".pkl", ".bin", ".pt")]
-    assert (model / "requirements.txt").read_text().split() == RESTGAN_SERVED.pinned()
+    assert (model / "requirements.txt").read_text().split() == SERVED.pinned()
 
 
 def test_a_plain_http_client_gets_the_artefacts_pictures(served, artefact):

@@ -18,13 +18,14 @@ from labeling.review.rounds.scripted import vote
 from orchestration.assets.failures import SENTENCE_TAG
 from orchestration.assets.partitions import candidate_partitions
 from orchestration.families.blip2_attributes.declaration import BLIP2_ATTRIBUTES, NAME
+from orchestration.families.settings import load_settings
 from orchestration.registry.ledger import open_ledger
 from orchestration.registry.promotion import history
 from orchestration.registry.registry import Registry
 from orchestration.runtime import services
 from orchestration.runtime.instance import open_instance
 from orchestration.runtime.label_studio import account_of, connect
-from orchestration.runtime.settings import Settings, load_settings
+from orchestration.runtime.settings import Settings
 from tests.e2e.dagster_page import PATIENCE_SECONDS, Page, wait_for
 from tests.e2e.label_studio_home import ENVIRONMENTS
 from tests.orchestration.micro_base import save_micro_base, save_micro_settings

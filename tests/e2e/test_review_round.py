@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from catalog.errors import SelvedgeError
-from labeling.review.label_studio_accounts import AnnotatorExists
+from labeling.review.label_studio.accounts import AnnotatorExists
 from labeling.review.rounds import opening
 from orchestration.cli.main import run
 from orchestration.registry.ledger import open_ledger

@@ -25,8 +25,7 @@ import pytest
 
 from catalog.errors import ServiceUnavailable
 from evaluation.preference_plan import PreferencePlan
-from labeling.review import label_studio as label_studio_module
-from labeling.review.label_studio import LabelStudio
+from labeling.review.label_studio import LabelStudio, tasks
 from labeling.review.ledger.tables import METADATA
 from labeling.review.pairs.blinding import public_title
 from labeling.review.rounds import opening
@@ -130,8 +129,13 @@ def keys(home: Path) -> list[bytes]:
 
 
 def project_titles(admin: LabelStudio) -> Counter[str]:
-    answer = admin._connection.get("/api/projects/", include="id,title", page_size=1000)
-    return Counter(str(one["title"]) for one in answer["results"])
+    return admin._connection.ask(
+        lambda sdk, options: Counter(
+            project.title
+            for project in sdk.projects.list(include="id,title", page_size=1000, request_options=options).items
+        ),
+        repeatable=True,
+    )
 
 
 def opened(home: Path, admin: LabelStudio) -> dict[str, Any]:
@@ -139,8 +143,8 @@ def opened(home: Path, admin: LabelStudio) -> dict[str, Any]:
     ledger = open_ledger(Settings(home=home))
     (found,) = ledger.rounds()
     pairs = ledger.pairs(ROUND)
-    held = [task for task in admin._tasks(found.project_id, "id,meta,data")]
-    assert sorted(task["meta"]["key"] for task in held) == sorted(task["data"]["key"] for task in held) == sorted(pairs)
+    held = list(admin._tasks.all(found.project_id, "id,meta,data", lambda task: (task.meta["key"], task.data["key"])))
+    assert sorted(meta for meta, _ in held) == sorted(data for _, data in held) == sorted(pairs)
     return {
         "round": (found.plan.round_id, found.plan.sha256, found.state),
         "pairs": sorted((pair.item, pair.slot, pair.words) for pair in pairs.values()),
@@ -278,7 +282,7 @@ def test_a_label_studio_that_dies_during_a_pull_leaves_nothing_and_the_next_pull
         pages.append(done)
         label_studio.stop()
 
-    monkeypatch.setattr(label_studio_module, "PAGE_TASKS", PAGE)
+    monkeypatch.setattr(tasks, "PAGE_TASKS", PAGE)
     try:
         with pytest.raises(ServiceUnavailable, match=r"^Label Studio at 127\.0\.0\.1:\d+ does not answer"):
             sync_round(settings.rounds(), open_ledger(settings), label_studio.administrator(1.0), ROUND, dying)
@@ -301,8 +305,8 @@ def test_a_label_studio_that_dies_during_an_upload_is_given_the_rest_at_the_next
             label_studio.stop()
 
     monkeypatch.setattr(opening, "compare", lambda *_: compared(home / "pictures", products=PRODUCTS))
-    monkeypatch.setattr(label_studio_module, "BATCH_TASKS", BATCH)
-    monkeypatch.setattr(label_studio_module, "IMPORT_PAUSES_SECONDS", (0.1, None))
+    monkeypatch.setattr(tasks, "BATCH_TASKS", BATCH)
+    monkeypatch.setattr(tasks, "IMPORT_PAUSES_SECONDS", (0.1, None))
     request = opening.RoundRequest(FAMILY, CANDIDATE, CARDS, ITEMS, OVERLAP, 7, PreferencePlan())
     try:
         with pytest.raises(ServiceUnavailable, match=r"^Label Studio at 127\.0\.0\.1:\d+ does not answer"):

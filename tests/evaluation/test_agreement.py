@@ -49,10 +49,10 @@ def brute_force(frame: pd.DataFrame) -> float:
 def test_alpha_equals_counting_pairs():
     rng = np.random.default_rng(1)
     frame = pd.DataFrame({"unit": rng.integers(0, 20, 70), "answer": rng.choice(list("abcd"), 70)})
-    found = krippendorff_alpha(frame["unit"], frame["answer"])
-    assert found.alpha == pytest.approx(brute_force(frame))
-    assert found.low <= found.alpha <= found.high
-    assert abs(found.alpha) < 0.2  # answers by chance
+    estimate = krippendorff_alpha(frame["unit"], frame["answer"])
+    assert estimate.alpha == pytest.approx(brute_force(frame))
+    assert estimate.low <= estimate.alpha <= estimate.high
+    assert abs(estimate.alpha) < 0.2  # answers by chance
 
 
 def test_agreement_is_perfect_absent_or_unknown():
@@ -74,8 +74,8 @@ def test_a_steady_rater_and_one_who_presses_a_key():
     first = table([{"item": f"i{n}", "side": side} for n, side in enumerate(["left", "right", "tie", "left"])])
     again = first.assign(kind="repeat", left="champion")
     steady = again.assign(side=again["side"].replace({"left": "right", "right": "left"}))
-    found = self_consistency(pd.concat([first, steady]))
-    assert (found.repeats, found.same, found.same_side) == (4, 4, 0) and found.high == 1
-    found = self_consistency(pd.concat([first, again]))
-    assert (found.repeats, found.same, found.same_side) == (4, 1, 3)
+    estimate = self_consistency(pd.concat([first, steady]))
+    assert (estimate.repeats, estimate.same, estimate.same_side) == (4, 4, 0) and estimate.high == 1
+    estimate = self_consistency(pd.concat([first, again]))
+    assert (estimate.repeats, estimate.same, estimate.same_side) == (4, 1, 3)
     assert self_consistency(first).repeats == 0

@@ -121,7 +121,7 @@ def test_alike_ballots_count_for_less():
 def test_side_bias_is_the_exact_binomial_on_identical_pairs():
     aa = {"kind": "aa", "left": None}
     rows = [aa | {"side": "left"}] * 9 + [aa | {"side": "right"}] + [aa | {"side": "tie"}] * 4 + [{}] * 10
-    found = side_bias(table(rows))
-    assert (found.left, found.decided, found.ties) == (9, 10, 4)
-    assert found.p_value == pytest.approx(2 * (1 + 10) / 2**10)
+    bias = side_bias(table(rows))
+    assert (bias.left, bias.decided, bias.ties) == (9, 10, 4)
+    assert bias.p_value == pytest.approx(2 * (1 + 10) / 2**10)
     assert side_bias(table(rows), raters=["bob"]).p_value == 1

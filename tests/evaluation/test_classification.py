@@ -32,11 +32,11 @@ def test_macro_f1_over_large_classes_keeps_all_rows(pairs, minimum):
     truth = [t for t, _ in pairs]
     answer = [a if a is not None else "none" for _, a in pairs]
     large = [label for label in sorted(set(truth)) if truth.count(label) >= minimum]
-    found = metrics.macro_f1(truth, [a for _, a in pairs], minimum)
+    score = metrics.macro_f1(truth, [a for _, a in pairs], minimum)
     if large:
-        assert found == pytest.approx(f1_score(truth, answer, labels=large, average="macro", zero_division=0))
+        assert score == pytest.approx(f1_score(truth, answer, labels=large, average="macro", zero_division=0))
     else:
-        assert math.isnan(found)
+        assert math.isnan(score)
 
 
 @given(PAIRS, st.randoms())
@@ -117,7 +117,3 @@ def test_unlabelled_rows_are_refused():
         metrics.accuracy(["a", None], ["a", "a"])
     with pytest.raises(ValueError, match="not zero"):
         metrics.accuracy([], [])
-
-
-def test_out_of_vocabulary_rate():
-    assert metrics.out_of_vocabulary_rate([True, True, False, True]) == pytest.approx(0.25)

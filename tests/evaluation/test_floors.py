@@ -24,48 +24,48 @@ TRAIN = rows(
 
 def test_majority_names_the_commonest_training_value():
     test = rows(("Shirts", "Men", "Collar"), ("Tshirts", "Men", "Round"))
-    found = floors.majority(TRAIN, test)
-    assert found["value"].tolist() == ["V", "V"]
-    assert found["confidence"].tolist() == pytest.approx([3 / 8, 3 / 8])
+    predictions = floors.majority(TRAIN, test)
+    assert predictions["value"].tolist() == ["V", "V"]
+    assert predictions["confidence"].tolist() == pytest.approx([3 / 8, 3 / 8])
 
 
 def test_majority_given_the_coarse_columns_falls_back_to_fewer():
     test = rows(("Shirts", "Women", "x"), ("Shirts", "Boys", "x"), ("Ties", "Men", "x"), ("Tshirts", "Men", "x"))
-    found = floors.majority_given(TRAIN, test, ["article_type", "gender"])
-    assert found["value"].tolist() == ["Bow", "Collar", "V", "Round"]
-    assert found["confidence"].tolist() == pytest.approx([1.0, 2 / 3, 3 / 8, 2 / 3])
+    predictions = floors.majority_given(TRAIN, test, ["article_type", "gender"])
+    assert predictions["value"].tolist() == ["Bow", "Collar", "V", "Round"]
+    assert predictions["confidence"].tolist() == pytest.approx([1.0, 2 / 3, 3 / 8, 2 / 3])
 
 
 def test_a_draw_from_the_prior_follows_the_prior_and_not_the_row_order():
     train, test = labelled(2000), labelled(3000, seed=1, first_id=90000)
-    found = floors.draw_from_prior(train, test, seed=4)
-    drawn = found.groupby("attribute")["value"].value_counts(normalize=True)
+    predictions = floors.draw_from_prior(train, test, seed=4)
+    drawn = predictions.groupby("attribute")["value"].value_counts(normalize=True)
     share = train.groupby("attribute")["truth"].value_counts(normalize=True)
     assert (drawn - share).abs().max() < 0.03
     mixed = test.sample(frac=1.0, random_state=0)
     again = floors.draw_from_prior(train, mixed, seed=4).loc[test.index]
-    assert again["value"].tolist() == found["value"].tolist()
-    assert floors.draw_from_prior(train, test, seed=5)["value"].tolist() != found["value"].tolist()
+    assert again["value"].tolist() == predictions["value"].tolist()
+    assert floors.draw_from_prior(train, test, seed=5)["value"].tolist() != predictions["value"].tolist()
 
 
 def test_floors_never_read_the_truth_of_the_test_rows():
     train, test = labelled(400), labelled(200, seed=1, first_id=90000)
     blinded = test.assign(truth="?")
-    for subject, found in floors.floor_predictions(train, test, ["article_type", "gender"]).items():
+    for subject, predictions in floors.floor_predictions(train, test, ["article_type", "gender"]).items():
         other = floors.floor_predictions(train, blinded, ["article_type", "gender"])[subject]
-        assert found["value"].tolist() == other["value"].tolist()
-        assert found.index.equals(test.index) and found["value"].notna().all()
+        assert predictions["value"].tolist() == other["value"].tolist()
+        assert predictions.index.equals(test.index) and predictions["value"].notna().all()
 
 
 def test_coarse_columns_help_where_they_tell():
     train, test = labelled(900), labelled(300, seed=1, first_id=90000)
-    told = {"Shirts": "Solid", "Jeans": "Striped", "Dresses": "Checked"}
+    pattern_of = {"Shirts": "Solid", "Jeans": "Striped", "Dresses": "Checked"}
     train, test = (
-        f[f["attribute"] == "pattern"].assign(truth=lambda r: r["article_type"].map(told)) for f in (train, test)
+        f[f["attribute"] == "pattern"].assign(truth=lambda r: r["article_type"].map(pattern_of)) for f in (train, test)
     )
-    found = floors.floor_predictions(train, test, ["article_type"])
-    assert accuracy(test["truth"], found[floors.MAJORITY_GIVEN_COARSE]["value"]) == 1
-    assert macro_f1(test["truth"], found[floors.MAJORITY]["value"]) < 0.25
+    predictions = floors.floor_predictions(train, test, ["article_type"])
+    assert accuracy(test["truth"], predictions[floors.MAJORITY_GIVEN_COARSE]["value"]) == 1
+    assert macro_f1(test["truth"], predictions[floors.MAJORITY]["value"]) < 0.25
 
 
 def test_bad_rows_are_refused_with_a_sentence():

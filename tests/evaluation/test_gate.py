@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.errors import SelvedgeError
-from evaluation.gate import Evidence, GateRule, Score, decide, metrics_evidence
+from evaluation.evidence import Evidence, GateRule, Score, metrics_evidence
+from evaluation.gate import decide
 from evaluation.scores import ScoreSettings, score_subjects
 
 from .rows import answered, labelled
@@ -45,8 +46,8 @@ def shifted(values: dict[str, float], by: float) -> dict[str, float]:
     return {name: value + by for name, value in values.items()}
 
 
-def only_refusal(rule: GateRule, found: Evidence, champion_version: str | None) -> str:
-    decision = decide(rule, found, champion_version)
+def only_refusal(rule: GateRule, presented: Evidence, champion_version: str | None) -> str:
+    decision = decide(rule, presented, champion_version)
     assert not decision.promote
     assert len(decision.reasons) == 1, decision.reasons
     return decision.reasons[0]
@@ -90,11 +91,11 @@ def test_a_floor_is_beaten_clearly_and_without_tolerance():
     floor = shifted(CHAMPION, -0.02)
 
     def beside_floor(low: float) -> Evidence:
-        found = evidence(CHAMPION, CHAMPION)
+        presented = evidence(CHAMPION, CHAMPION)
         rows = [Score("floor:majority", name, "macro_f1", v, v, v, 100) for name, v in floor.items()]
         rows.append(Score("floor:majority", "mean", "macro_f1", 0.68, 0.68, 0.68, 100))
         rows.append(Score("candidate", "mean", "macro_f1_minus_floor", 0.02, low, 0.04, 100))
-        return replace(found, scores=(*found.scores, *rows))
+        return replace(presented, scores=(*presented.scores, *rows))
 
     assert decide(rule, beside_floor(0.005), "3").promote
     assert "not clearly better than the floor:majority's" in only_refusal(rule, beside_floor(-0.005), "3")
@@ -127,27 +128,27 @@ def test_a_challenger_must_also_beat_the_base():
     ],
 )
 def test_evidence_against_another_champion_is_stale(gathered, now, sentence):
-    found = evidence(shifted(CHAMPION, 0.1), gathered)
-    assert sentence in only_refusal(RULE, found, now)
+    presented = evidence(shifted(CHAMPION, 0.1), gathered)
+    assert sentence in only_refusal(RULE, presented, now)
 
 
 def test_missing_evidence_is_a_refusal():
-    found = evidence(CHAMPION)
-    bare = replace(found, scores=())
+    presented = evidence(CHAMPION)
+    bare = replace(presented, scores=())
     assert only_refusal(RULE, bare, None) == (
         "evidence of kind metrics is missing; blip2-attributes may not be promoted without it."
     )
     both = GateRule(FAMILY, required=("metrics", "round"))
-    assert "evidence of kind round is missing" in only_refusal(both, found, None)
-    assert "cannot judge evidence of kind round" in only_refusal(both, replace(found, others={"round": {}}), None)
+    assert "evidence of kind round is missing" in only_refusal(both, presented, None)
+    assert "cannot judge evidence of kind round" in only_refusal(both, replace(presented, others={"round": {}}), None)
     with pytest.raises(SelvedgeError, match="requires no evidence"):
         GateRule(FAMILY, required=())
 
 
 def test_evidence_of_another_family_or_unknown_rows_is_refused():
-    found = evidence(CHAMPION)
-    assert "about family blip2-attributes, the rule about restgan" in only_refusal(GateRule("restgan"), found, None)
-    assert "which rows" in only_refusal(RULE, replace(found, dataset_sha256=""), None)
+    presented = evidence(CHAMPION)
+    assert "about family blip2-attributes, the rule about restgan" in only_refusal(GateRule("restgan"), presented, None)
+    assert "which rows" in only_refusal(RULE, replace(presented, dataset_sha256=""), None)
 
 
 @pytest.mark.parametrize("subject", ["candidate", "champion", "base"])
@@ -197,10 +198,10 @@ def test_more_noise_never_makes_a_promotion_easier(values, narrow, more):
 
 @given(VALUES, st.booleans())
 def test_evidence_survives_a_trip_through_json(values, with_champion):
-    found = evidence({**values, "fit": math.nan}, CHAMPION if with_champion else None)
-    again = Evidence.from_json(found.to_json())
-    assert again.to_json() == found.to_json()
-    assert again.sha256 == found.sha256
+    presented = evidence({**values, "fit": math.nan}, CHAMPION if with_champion else None)
+    again = Evidence.from_json(presented.to_json())
+    assert again.to_json() == presented.to_json()
+    assert again.sha256 == presented.sha256
     assert math.isnan(again.figure("candidate", "fit", "macro_f1").value)
 
 
@@ -226,8 +227,8 @@ def test_evidence_is_made_from_real_scores_and_carries_the_decision_through():
         "champion": answered(rows, 0.6, 3),
     }
     scores = score_subjects(predictions, FAMILY, "c1", ScoreSettings(resamples=200))
-    found = metrics_evidence(scores, "3", "d" * 64)
-    assert decide(RULE, Evidence.from_json(found.to_json()), "3").promote
+    presented = metrics_evidence(scores, "3", "d" * 64)
+    assert decide(RULE, Evidence.from_json(presented.to_json()), "3").promote
     swapped = {**predictions, "candidate": predictions["champion"], "champion": predictions["candidate"]}
     worse = metrics_evidence(score_subjects(swapped, FAMILY, "c2", ScoreSettings(resamples=200)), "3", "d" * 64)
     assert not decide(RULE, worse, "3").promote

@@ -13,22 +13,22 @@ from evaluation.hierarchical import (
     relative_change,
 )
 
-PROMPTS = [f"p{place}" for place in range(12)]
+PROMPTS = [f"p{number}" for number in range(12)]
 
 
 def test_a_resampled_ratio_equals_the_ratio_of_every_rebuilt_resample():
     rng = np.random.default_rng(0)
     top, bottom = rng.random((3, 24)), rng.random((3, 24)) + 0.5
-    prompts = [PROMPTS[place % 12] for place in range(24)]
+    prompts = [PROMPTS[number % 12] for number in range(24)]
     draws = CrossedResamples(PROMPTS, 3, resamples=20, seed=5)
-    found = draws.ratio(top, bottom, prompts)
-    assert found.value == pytest.approx(top.sum() / bottom.sum())
+    estimate = draws.ratio(top, bottom, prompts)
+    assert estimate.value == pytest.approx(top.sum() / bottom.sum())
     weights = draws.prompt_weights(prompts).astype(int)
     for index in range(20):
         seeds = np.repeat(np.arange(3), draws.seed_weights[index].astype(int))
         columns = np.repeat(np.arange(24), weights[index])
         rebuilt = top[np.ix_(seeds, columns)].sum() / bottom[np.ix_(seeds, columns)].sum()
-        assert found.replicates[index] == pytest.approx(rebuilt)
+        assert estimate.replicates[index] == pytest.approx(rebuilt)
 
 
 def test_pictures_of_one_prompt_are_drawn_together():
@@ -42,7 +42,7 @@ def test_pictures_of_one_prompt_are_drawn_together():
 def test_paired_comparisons_are_surer_than_their_sides():
     rng = np.random.default_rng(1)
     hard = rng.random(200)
-    prompts = [str(place) for place in range(200)]
+    prompts = [str(number) for number in range(200)]
     draws = CrossedResamples(prompts, 3)
     weak, strong = (
         draws.ratio(np.stack([hard + lift + 0.01 * rng.random(200) for _ in range(3)]), np.ones((3, 200)), prompts)
@@ -62,9 +62,9 @@ def test_the_closed_gap_is_0_at_the_best_baseline_and_1_at_real_pictures():
     real = Resampled(1.0, np.full(500, 1.0))
     assert gap_closed(middle, [low, middle], real).value == 0
     assert gap_closed(real, [low, middle], real).value == 1
-    found = gap_closed(high, [low, middle], real)
-    assert found.value == pytest.approx(0.8)
-    assert 0.7 < found.interval.low < 0.8 < found.interval.high < 0.9 and found.undefined == 0
+    estimate = gap_closed(high, [low, middle], real)
+    assert estimate.value == pytest.approx(0.8)
+    assert 0.7 < estimate.interval.low < 0.8 < estimate.interval.high < 0.9 and estimate.undefined == 0
     with pytest.raises(SelvedgeError, match=r"no gap to close: real pictures reach 0\.500"):
         gap_closed(high, [middle], middle)
     with pytest.raises(SelvedgeError, match="needs a baseline"):
@@ -73,15 +73,15 @@ def test_the_closed_gap_is_0_at_the_best_baseline_and_1_at_real_pictures():
 
 def test_resamples_without_a_gap_are_counted_as_undefined():
     best, real = Resampled(0.5, np.array([0.5, 0.7])), Resampled(0.6, np.array([0.6, 0.6]))
-    found = gap_closed(best, [best], real)
-    assert found.undefined == 0.5 and found.replicates[0] == 0
+    estimate = gap_closed(best, [best], real)
+    assert estimate.undefined == 0.5 and estimate.replicates[0] == 0
 
 
 def test_a_figure_that_no_drawn_prompt_has_is_undefined():
     draws = CrossedResamples(["a", "b"], 1, resamples=200)
-    found = draws.ratio([[1.0, 0.0]], [[1.0, 0.0]], ["a", "b"])
-    assert found.value == 1 and 0.1 < found.undefined < 0.4
-    assert found.interval.low == found.interval.high == 1
+    estimate = draws.ratio([[1.0, 0.0]], [[1.0, 0.0]], ["a", "b"])
+    assert estimate.value == 1 and 0.1 < estimate.undefined < 0.4
+    assert estimate.interval.low == estimate.interval.high == 1
     assert np.isnan(draws.ratio([[0.0, 0.0]], [[0.0, 0.0]], ["a", "b"]).interval.low)
 
 
@@ -94,13 +94,15 @@ def test_a_seed_that_was_not_drawn_cannot_spoil_a_mean():
 @pytest.mark.parametrize(("seeds", "least"), [(3, 0.86), (5, 0.89)])
 def test_intervals_hold_the_truth_about_as_often_as_the_docstring_says(seeds, least):
     """Prompt and seed effects of equal share in the variance of the figure; truth 0."""
-    inside, prompts = 0, [str(place) for place in range(60)]
+    inside, prompts = 0, [str(number) for number in range(60)]
     for trial in range(300):
         rng = np.random.default_rng(trial)
         values = rng.standard_normal((seeds, 1)) / np.sqrt(60 / seeds) + rng.standard_normal(60)
         values = values + 0.3 * rng.standard_normal((seeds, 60))
-        found = CrossedResamples(prompts, seeds, resamples=400, seed=trial).ratio(values, np.ones_like(values), prompts)
-        inside += found.interval.low <= 0 <= found.interval.high
+        estimate = CrossedResamples(prompts, seeds, resamples=400, seed=trial).ratio(
+            values, np.ones_like(values), prompts
+        )
+        inside += estimate.interval.low <= 0 <= estimate.interval.high
     assert inside / 300 > least
 
 

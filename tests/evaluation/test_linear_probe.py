@@ -39,13 +39,13 @@ def parts_of(rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFra
 def test_it_reads_what_is_linear_and_fails_on_noise():
     features, rows = catalogue()
     train, validation, test = parts_of(rows)
-    found, probes = probe_predictions(features, range(PRODUCTS), train, validation, test, SMALL)
-    score = {name: accuracy(part["truth"], part["value"]) for name, part in found.groupby("attribute")}
+    answers, probes = probe_predictions(features, range(PRODUCTS), train, validation, test, SMALL)
+    score = {name: accuracy(part["truth"], part["value"]) for name, part in answers.groupby("attribute")}
     assert score["pattern"] > 0.9
     assert score["neck"] > 0.8
     assert 0.35 < score["fit"] < 0.65
-    assert found.index.equals(test.index)
-    assert found["confidence"].between(0, 1).all()
+    assert answers.index.equals(test.index)
+    assert answers["confidence"].between(0, 1).all()
     assert probes["fit"].l2 >= probes["pattern"].l2
 
 
@@ -73,12 +73,20 @@ def test_the_projection_keeps_the_directions_of_most_variance():
     assert np.mean(components.var(axis=0)) == pytest.approx(1, abs=0.01)
 
 
+def test_an_attribute_of_one_value_is_answered_with_it():
+    features, rows = catalogue()
+    train, validation, test = parts_of(rows[rows["attribute"] == "pattern"].assign(truth="plain"))
+    answers, _ = probe_predictions(features, range(PRODUCTS), train, validation, test, SMALL)
+    assert set(answers["value"]) == {"plain"}
+    assert (answers["confidence"] == 1).all()
+
+
 def test_a_constant_feature_and_few_rows_are_no_trouble():
     features, rows = catalogue()
     features[:, 7] = 2.0
     train, validation, test = parts_of(rows[rows["attribute"] == "pattern"])
-    found, _ = probe_predictions(features, range(PRODUCTS), train.head(20), validation, test)
-    assert found["value"].notna().all()
+    answers, _ = probe_predictions(features, range(PRODUCTS), train.head(20), validation, test)
+    assert answers["value"].notna().all()
 
 
 def test_missing_and_broken_features_are_refused_with_a_sentence():

@@ -42,12 +42,12 @@ def baseball() -> pd.DataFrame:
     ],
 )
 def test_bradley_terry_equals_the_published_fit(home_advantage, published, side):
-    found = fit_strengths(baseball(), side_bias=home_advantage)
-    strength = dict(zip(found.versions, found.strength, strict=True))
+    fitted = fit_strengths(baseball(), side_bias=home_advantage)
+    strength = dict(zip(fitted.versions, fitted.strength, strict=True))
     for team, value in published.items():
         assert strength[team] - strength["Baltimore"] == pytest.approx(value, abs=5e-4)
-    assert found.side == pytest.approx(side, abs=5e-4)
-    assert found.tie == 0 and sum(found.strength) == pytest.approx(0, abs=1e-9)
+    assert fitted.side == pytest.approx(side, abs=5e-4)
+    assert fitted.tie == 0 and sum(fitted.strength) == pytest.approx(0, abs=1e-9)
 
 
 def comparisons(wins: int, losses: int, ties: int, left: str = "a", right: str = "b") -> pd.DataFrame:
@@ -56,10 +56,10 @@ def comparisons(wins: int, losses: int, ties: int, left: str = "a", right: str =
 
 
 def test_two_versions_have_a_closed_form():
-    found = fit_strengths(comparisons(60, 20, 30), side_bias=False)
-    assert found.strength[0] - found.strength[1] == pytest.approx(np.log(60 / 20), abs=1e-4)
-    assert found.tie == pytest.approx(30 / np.sqrt(60 * 20), abs=1e-4)
-    assert found.probabilities("a", "b") == pytest.approx((60 / 110, 20 / 110, 30 / 110), abs=1e-4)
+    fitted = fit_strengths(comparisons(60, 20, 30), side_bias=False)
+    assert fitted.strength[0] - fitted.strength[1] == pytest.approx(np.log(60 / 20), abs=1e-4)
+    assert fitted.tie == pytest.approx(30 / np.sqrt(60 * 20), abs=1e-4)
+    assert fitted.probabilities("a", "b") == pytest.approx((60 / 110, 20 / 110, 30 / 110), abs=1e-4)
 
 
 def test_side_bias_is_told_from_preference():
@@ -68,9 +68,9 @@ def test_side_bias_is_told_from_preference():
     for left, right, lead in (("a", "b", 0.8), ("b", "a", -0.8)):
         weights = np.array([np.exp((lead + 0.5) / 2), np.exp(-(lead + 0.5) / 2), 0.4])
         counts.append(comparisons(*np.rint(1e4 * weights / weights.sum()).astype(int), left, right))
-    found = fit_strengths(pd.concat(counts, ignore_index=True))
-    assert found.strength[0] - found.strength[1] == pytest.approx(0.8, abs=1e-3)
-    assert (found.side, found.tie) == pytest.approx((0.5, 0.4), abs=1e-3)
+    fitted = fit_strengths(pd.concat(counts, ignore_index=True))
+    assert fitted.strength[0] - fitted.strength[1] == pytest.approx(0.8, abs=1e-3)
+    assert (fitted.side, fitted.tie) == pytest.approx((0.5, 0.4), abs=1e-3)
     blind = fit_strengths(pd.concat(counts, ignore_index=True), side_bias=False)
     assert 0.7 < blind.strength[0] - blind.strength[1] < 0.79  # left out, the bias hides some of the preference
 
@@ -98,15 +98,15 @@ def test_intervals_hold_the_truth_and_widen_with_alike_raters():
         chance = 1 / (1 + np.exp(-lead))
         sides = np.where(rng.random(600) < chance, "left", "right")
         frame = pd.DataFrame({"left": "a", "right": "b", "side": sides, "rater": rater.astype(str)})
-        found = fit_strengths(frame.assign(item=np.arange(600).astype(str)), side_bias=False, resamples=120)
-        assert found.intervals[0].low <= 0.4 <= found.intervals[0].high
-        width[name] = found.intervals[0].high - found.intervals[0].low
+        fitted = fit_strengths(frame.assign(item=np.arange(600).astype(str)), side_bias=False, resamples=120)
+        assert fitted.intervals[0].low <= 0.4 <= fitted.intervals[0].high
+        width[name] = fitted.intervals[0].high - fitted.intervals[0].low
     assert width["apart"] > 1.3 * width["alike"]
 
 
 def test_a_version_that_never_lost_stays_finite():
-    found = fit_strengths(comparisons(10, 0, 0), side_bias=False)
-    assert 2 < found.strength[0] < 20
+    fitted = fit_strengths(comparisons(10, 0, 0), side_bias=False)
+    assert 2 < fitted.strength[0] < 20
 
 
 @pytest.mark.parametrize(

@@ -33,8 +33,8 @@ def opened(content: bytes) -> Image.Image:
 
 def test_the_score_plot_grows_with_the_attributes():
     whole = opened(plots.score_plot(SCORES))
-    one = opened(plots.score_plot(SCORES[SCORES["attribute"] == "fit"]))
-    assert whole.height > one.height and whole.width == one.width
+    single = opened(plots.score_plot(SCORES[SCORES["attribute"] == "fit"]))
+    assert whole.height > single.height and whole.width == single.width
     assert opened(plots.score_plot(SCORES[SCORES["subject"] == "ceiling:cnn"], "accuracy", "Only a ceiling"))
     with pytest.raises(SelvedgeError, match="no bleu to plot"):
         plots.score_plot(SCORES, "bleu")
@@ -59,9 +59,9 @@ def test_curves_and_matrices_show_what_they_are_given():
     assert differ(small, plots.confusion_plot(foreign[foreign["attribute"] == "neck"]))
 
 
-def differ(one: bytes, another: bytes) -> bool:
+def differ(first_png: bytes, second_png: bytes) -> bool:
     """Two pictures that can be read and have something on them, and not the same."""
-    first, second = opened(one), opened(another)
+    first, second = opened(first_png), opened(second_png)
     return first.size != second.size or first.tobytes() != second.tobytes()
 
 
@@ -70,16 +70,6 @@ def test_learning_curves_take_entries_that_lack_metrics():
     opened(plots.learning_curves(history))
     with pytest.raises(SelvedgeError, match="no epoch"):
         plots.learning_curves(history, x="epoch")
-
-
-def test_a_contact_strip_keeps_every_picture_whole():
-    pictures = [Image.new("RGB", size, "navy") for size in ((60, 80), (80, 60), (300, 20), (256, 256), (5, 5))]
-    strip = opened(plots.contact_strip(pictures, [f"product {i} with a rather long name" for i in range(5)], columns=3))
-    assert strip.width > strip.height
-    with pytest.raises(SelvedgeError, match="needs pictures"):
-        plots.contact_strip([])
-    with pytest.raises(SelvedgeError, match="caption each"):
-        plots.contact_strip(pictures, ["one"])
 
 
 def test_reading_a_metric_does_not_import_matplotlib():

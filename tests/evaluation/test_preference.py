@@ -57,26 +57,26 @@ def test_which_side_a_version_stood_on_is_without_effect(ballots, random):
 @settings(max_examples=40, deadline=None)
 @given(rounds(), st.booleans())
 def test_no_verdict_comes_from_below_the_quorum(ballots, closed):
-    found = judge_round(ballots, PLAN, closed, forecast=False)
-    decided = sum(found.raters.values())
+    judgement = judge_round(ballots, PLAN, closed, forecast=False)
+    decided = sum(judgement.raters.values())
     quorum = (
-        len(found.raters) >= PLAN.minimum_raters
+        len(judgement.raters) >= PLAN.minimum_raters
         and decided >= PLAN.minimum_ballots
-        and max(found.raters.values()) <= PLAN.maximum_share * decided
+        and max(judgement.raters.values()) <= PLAN.maximum_share * decided
     )
     if not quorum:
-        assert found.outcome == ("inconclusive" if closed else "open")
-    if found.outcome in MIRROR:
-        assert found.effective_e_value >= 20 and min(found.without_rater.values()) >= 20
-    assert json.loads(json.dumps(asdict(found), allow_nan=False))["outcome"] in (*VERDICTS, "open")
+        assert judgement.outcome == ("inconclusive" if closed else "open")
+    if judgement.outcome in MIRROR:
+        assert judgement.effective_e_value >= 20 and min(judgement.without_rater.values()) >= 20
+    assert json.loads(json.dumps(asdict(judgement), allow_nan=False))["outcome"] in (*VERDICTS, "open")
 
 
 def test_a_clear_preference_is_found_and_says_why():
-    found = judge_round(drawn(200, 0.75, ties=0.1), PLAN)
-    assert found.outcome == "preferred" and found.forecast is None
-    assert found.plan_sha256 == PLAN.sha256
-    assert "the candidate won" in found.reasons[0] and found.low > 0.5
-    assert found.counts["tie"] > 0 and sum(found.counts.values()) == 200
+    judgement = judge_round(drawn(200, 0.75, ties=0.1), PLAN)
+    assert judgement.outcome == "preferred" and judgement.forecast is None
+    assert judgement.plan_sha256 == PLAN.sha256
+    assert "the candidate won" in judgement.reasons[0] and judgement.low > 0.5
+    assert judgement.counts["tie"] > 0 and sum(judgement.counts.values()) == 200
 
 
 def test_one_rater_cannot_carry_the_verdict():
@@ -90,25 +90,25 @@ def test_one_rater_cannot_carry_the_verdict():
         ignore_index=True,
     )
     plan = replace(PLAN, maximum_share=0.5, one_sided_share=1.0)
-    found = judge_round(ballots, plan)
-    assert found.e_value > 20 and found.without_rater["fan"] < 20
-    assert found.outcome == "open"
+    judgement = judge_round(ballots, plan)
+    assert judgement.e_value > 20 and judgement.without_rater["fan"] < 20
+    assert judgement.outcome == "open"
     # The design effect sees the same: one rater who answers unlike the others.
-    assert found.design_effect.rater_icc > 0.2 and found.effective_e_value < 20
+    assert judgement.design_effect.rater_icc > 0.2 and judgement.effective_e_value < 20
 
 
 def test_without_a_rater_the_others_must_reach_the_evidence_themselves():
-    found = judge_round(answered(["candidate"] * 14 + ["champion"] * 3 + ["candidate"] * 8, raters=3), PLAN)
-    assert found.effective_e_value >= 20 > min(found.without_rater.values())
-    assert found.outcome == "open"
-    assert "without r" in found.reasons[-1]
+    judgement = judge_round(answered(["candidate"] * 14 + ["champion"] * 3 + ["candidate"] * 8, raters=3), PLAN)
+    assert judgement.effective_e_value >= 20 > min(judgement.without_rater.values())
+    assert judgement.outcome == "open"
+    assert "without r" in judgement.reasons[-1]
 
 
 def test_an_equal_pair_ends_as_no_difference():
     even = answered(["candidate", "champion"] * 700, raters=21)
-    found = judge_round(even, PLAN)
-    assert found.outcome == "no_difference"
-    assert found.effective_low > 0.45 and found.effective_high < 0.55
+    judgement = judge_round(even, PLAN)
+    assert judgement.outcome == "no_difference"
+    assert judgement.effective_low > 0.45 and judgement.effective_high < 0.55
 
 
 def test_the_cap_and_the_close_end_an_open_round():
@@ -123,9 +123,9 @@ def test_the_cap_and_the_close_end_an_open_round():
 def test_a_rater_who_presses_one_key_is_left_out():
     lazy = table([{"rater": "lazy", "item": f"z{number}"} for number in range(30)])
     ballots = pd.concat([lazy, drawn(90, 0.5)], ignore_index=True)
-    found = judge_round(ballots, PLAN)
-    assert list(found.excluded) == ["lazy"] and found.uncounted == {"rater excluded": 30}
-    assert found.e_value == judge_round(drawn(90, 0.5), PLAN).e_value
+    judgement = judge_round(ballots, PLAN)
+    assert list(judgement.excluded) == ["lazy"] and judgement.uncounted == {"rater excluded": 30}
+    assert judgement.e_value == judge_round(drawn(90, 0.5), PLAN).e_value
 
 
 def test_only_plain_ballots_count():
@@ -141,18 +141,20 @@ def test_only_plain_ballots_count():
 
 
 def test_no_ballots_is_an_open_round():
-    found = judge_round(table([]), PLAN)
-    assert (found.outcome, found.e_value, found.low, found.high) == ("open", 1, 0, 1)
-    assert found.forecast.median > 0
+    judgement = judge_round(table([]), PLAN)
+    assert (judgement.outcome, judgement.e_value, judgement.low, judgement.high) == ("open", 1, 0, 1)
+    assert judgement.forecast.median > 0
 
 
 def test_the_path_ends_where_the_verdict_stands():
     ballots = drawn(80, 0.65, ties=0.2)
-    path, found = evidence_path(ballots, PLAN), judge_round(ballots, PLAN)
+    path, judgement = evidence_path(ballots, PLAN), judge_round(ballots, PLAN)
     assert path["ballot"].tolist() == list(range(1, 81))
     assert path["at"].is_monotonic_increasing
     last = path.iloc[-1]
-    assert (last["e_value"], last["low"], last["high"]) == pytest.approx((found.e_value, found.low, found.high))
+    assert (last["e_value"], last["low"], last["high"]) == pytest.approx(
+        (judgement.e_value, judgement.low, judgement.high)
+    )
     before = judge_round(ballots[:50], PLAN)
     assert path.iloc[49]["e_value"] == pytest.approx(before.e_value)
     assert len(evidence_path(table([]), PLAN)) == 0
@@ -232,8 +234,8 @@ def test_the_simulation_decides_as_the_verdict_does(scenario):
             np.flatnonzero(ballots.groupby("item").cumcount() < plan.item_cap) if uncounted else range(len(ballots))
         )
         at = counted[length - 1] + 1
-        found = judge_round(ballots[:at], plan, forecast=False)
-        assert codes[found.outcome] == code and sum(found.counts.values()) == length
+        judgement = judge_round(ballots[:at], plan, forecast=False)
+        assert codes[judgement.outcome] == code and sum(judgement.counts.values()) == length
         for n in {*range(20, at, 15), at - 1}:
             assert judge_round(ballots[:n], plan, forecast=False).outcome == "open"
     assert compared >= 2

@@ -14,7 +14,7 @@ from evaluation.refinement import Sequences, answers_of, cosine_distance, refine
 ATTRIBUTES = ("type", "colour", "gender")
 N, WORDS, D = 40, 4, 32
 OWN = dict.fromkeys(ATTRIBUTES, 1.0)
-PROMPTS = [f"p{place}" for place in range(N)]
+PROMPTS = [f"p{number}" for number in range(N)]
 DRAWS = CrossedResamples(PROMPTS, 2, resamples=200)
 
 
@@ -43,66 +43,69 @@ def perfect(seed: int = 0) -> Sequences:
     )
 
 
-def figures(one: Sequences, other: Sequences | None = None, own: dict[str, float] = OWN):
-    return refinement([one, other or one], own, DRAWS)
+def figures(first: Sequences, second: Sequences | None = None, own: dict[str, float] = OWN):
+    return refinement([first, second or first], own, DRAWS)
 
 
 def test_a_perfect_model_gains_all_keeps_all_and_hardly_drifts():
-    found = figures(perfect(0), perfect(1))
-    for figure in (found.accuracy, found.gain, found.retention, found.relative_retention, found.gain_share):
+    refined = figures(perfect(0), perfect(1))
+    for figure in (refined.accuracy, refined.gain, refined.retention, refined.relative_retention, refined.gain_share):
         assert figure.value == 1 and figure.interval.low == figure.interval.high == 1
     # The first word has no picture before it, so nothing is known of the gain of what it says.
-    assert found.gain_of["colour"].value == 1 and np.isnan(found.gain_of["gender"].value)
-    assert 0 < found.drift.value < 0.1
-    assert found.summary.value == pytest.approx(1 - found.drift.value)
-    assert found.colour_step is None and found.colour_drift is None
+    assert refined.gain_of["colour"].value == 1 and np.isnan(refined.gain_of["gender"].value)
+    assert 0 < refined.drift.value < 0.1
+    assert refined.summary.value == pytest.approx(1 - refined.drift.value)
+    assert refined.colour_step is None and refined.colour_drift is None
 
 
 def test_a_model_that_ignores_words_drifts_by_nothing_and_is_worth_nothing():
     truth = perfect()
     lucky = np.broadcast_to((np.arange(N) % 2)[:, None, None], truth.answers.shape).copy()
     still = np.repeat(truth.features[:, :1], WORDS, axis=1)
-    found = figures(replace(truth, answers=lucky, fresh_answers=lucky, features=still))
-    assert found.gain.value == 0 and found.drift.value == 0 and found.retention.value == 1
-    assert found.summary.value == 0 and found.summary.interval.high == 0
+    refined = figures(replace(truth, answers=lucky, fresh_answers=lucky, features=still))
+    assert refined.gain.value == 0 and refined.drift.value == 0 and refined.retention.value == 1
+    assert refined.summary.value == 0 and refined.summary.interval.high == 0
 
 
 def test_a_model_that_forgets_gains_all_and_keeps_nothing():
     truth = perfect()
     new = truth.mentioned.copy()
     new[:, 1:] &= ~truth.mentioned[:, :-1]
-    found = figures(replace(truth, answers=new.astype(np.int64)))
-    assert found.gain.value == 1 and found.retention.value == 0
+    refined = figures(replace(truth, answers=new.astype(np.int64)))
+    assert refined.gain.value == 1 and refined.retention.value == 0
     shown = (truth.mentioned & new)[..., :][np.arange(WORDS) < truth.lengths[:, None]].sum()
     asked = truth.mentioned[np.arange(WORDS) < truth.lengths[:, None]].sum()
-    assert found.accuracy.value == pytest.approx(shown / asked)
+    assert refined.accuracy.value == pytest.approx(shown / asked)
 
 
 def test_a_model_that_draws_a_new_picture_at_every_word_drifts_by_all_and_is_worth_little():
     rng = np.random.default_rng(3)
-    found = figures(replace(perfect(), features=rng.standard_normal((N, WORDS, D))))
-    assert found.drift.value == pytest.approx(1, abs=0.1) and found.summary.value < 0.1
+    refined = figures(replace(perfect(), features=rng.standard_normal((N, WORDS, D))))
+    assert refined.drift.value == pytest.approx(1, abs=0.1) and refined.summary.value < 0.1
 
 
 def test_retention_is_held_against_what_the_classifier_can_see():
     """Perfect pictures under a classifier that misses a tenth of them."""
-    one = perfect()
+    training = perfect()
     rng = np.random.default_rng(1)
-    sides = [replace(one, answers=np.where(rng.random(one.answers.shape) < 0.9, one.answers, 2)) for _ in range(2)]
-    found = figures(*sides, own=dict.fromkeys(ATTRIBUTES, 0.9))
-    assert found.retention.value == pytest.approx(0.9, abs=0.04)
-    assert found.relative_retention.value == pytest.approx(found.retention.value / 0.9)
+    sides = [
+        replace(training, answers=np.where(rng.random(training.answers.shape) < 0.9, training.answers, 2))
+        for _ in range(2)
+    ]
+    refined = figures(*sides, own=dict.fromkeys(ATTRIBUTES, 0.9))
+    assert refined.retention.value == pytest.approx(0.9, abs=0.04)
+    assert refined.relative_retention.value == pytest.approx(refined.retention.value / 0.9)
     uneven = figures(*sides, own={"type": 0.9, "colour": 0.5, "gender": 0.9})
-    assert uneven.relative_retention.value > found.relative_retention.value
+    assert uneven.relative_retention.value > refined.relative_retention.value
 
 
 def test_gain_is_held_against_what_a_fresh_prompt_reaches():
     truth = perfect()
     half = truth.answers.copy()
     half[1::2, 1:] = 0
-    found = figures(replace(truth, answers=half))
-    assert (found.gain.value, found.fresh_gain.value) == (0.5, 1.0)
-    assert found.gain_share.value == 0.5 and found.gain_share.interval.low < 0.5 < found.gain_share.interval.high
+    refined = figures(replace(truth, answers=half))
+    assert (refined.gain.value, refined.fresh_gain.value) == (0.5, 1.0)
+    assert refined.gain_share.value == 0.5 and refined.gain_share.interval.low < 0.5 < refined.gain_share.interval.high
 
 
 def test_steps_past_the_end_of_a_prompt_are_not_read():
@@ -114,17 +117,17 @@ def test_steps_past_the_end_of_a_prompt_are_not_read():
         features=np.where(past[..., None], 99.0, truth.features),
         fresh_features=np.where(past[..., None], -5.0, truth.fresh_features),
     )
-    some, others = figures(truth), figures(wild)
-    assert some.drift.value == others.drift.value and some.retention.value == others.retention.value
-    assert some.accuracy.value == others.accuracy.value
+    steady, scattered = figures(truth), figures(wild)
+    assert steady.drift.value == scattered.drift.value and steady.retention.value == scattered.retention.value
+    assert steady.accuracy.value == scattered.accuracy.value
 
 
 def test_colour_may_move_only_with_the_word_that_says_it():
     steps = np.full((N, WORDS), 2.0)
     steps[:, 1] = 40.0  # the colour word
     steps[:, 0] = np.nan  # nothing comes before the first word
-    found = figures(replace(perfect(), colour_steps=steps, fresh_colour_steps=np.full((N, WORDS), 8.0)))
-    assert found.colour_step.value == 2 and found.colour_drift.value == 0.25
+    refined = figures(replace(perfect(), colour_steps=steps, fresh_colour_steps=np.full((N, WORDS), 8.0)))
+    assert refined.colour_step.value == 2 and refined.colour_drift.value == 0.25
 
 
 def test_models_on_the_same_draws_are_compared_in_pairs():
@@ -147,10 +150,10 @@ def test_a_common_mean_hides_drift_until_it_is_taken_off():
 @given(st.integers(0, 10**6), st.floats(0.01, 100))
 def test_cosine_distance_is_symmetric_bounded_and_blind_to_length(seed, scale):
     a, b = np.random.default_rng(seed).standard_normal((2, 5, 4))
-    found = cosine_distance(a, b)
-    assert np.all((found >= 0) & (found <= 2))
-    np.testing.assert_allclose(found, cosine_distance(b, a))
-    np.testing.assert_allclose(found, cosine_distance(a * scale, b), atol=1e-9)
+    refined = cosine_distance(a, b)
+    assert np.all((refined >= 0) & (refined <= 2))
+    np.testing.assert_allclose(refined, cosine_distance(b, a))
+    np.testing.assert_allclose(refined, cosine_distance(a * scale, b), atol=1e-9)
     assert np.all(cosine_distance(a, a) == 0) and cosine_distance(np.zeros(3), np.zeros(3)) == 0
 
 
@@ -160,17 +163,19 @@ def test_figures_of_any_answers_stay_in_bounds(seed):
     rng = np.random.default_rng(seed)
     truth = perfect()
     answers, fresh = rng.integers(0, 3, (2, N, WORDS, 3))
-    found = figures(replace(truth, answers=answers, fresh_answers=fresh))
-    assert 0 <= found.accuracy.value <= 1 and 0 <= found.retention.value <= 1
-    assert -1 <= found.gain.value <= 1 and found.drift.value >= 0
-    assert abs(found.summary.value) <= abs(found.gain.value)
+    refined = figures(replace(truth, answers=answers, fresh_answers=fresh))
+    assert 0 <= refined.accuracy.value <= 1 and 0 <= refined.retention.value <= 1
+    assert -1 <= refined.gain.value <= 1 and refined.drift.value >= 0
+    assert abs(refined.summary.value) <= abs(refined.gain.value)
 
 
 def test_answers_are_the_most_probable_classes():
     table = np.random.default_rng(0).dirichlet(np.ones(4), (5, 3))
-    found = answers_of({"type": table, "colour": table[..., ::-1]}, ("type", "colour"))
-    assert found.shape == (5, 3, 2)
-    assert np.array_equal(found[..., 0], table.argmax(axis=-1)) and np.array_equal(found[..., 1], 3 - found[..., 0])
+    refined = answers_of({"type": table, "colour": table[..., ::-1]}, ("type", "colour"))
+    assert refined.shape == (5, 3, 2)
+    assert np.array_equal(refined[..., 0], table.argmax(axis=-1)) and np.array_equal(
+        refined[..., 1], 3 - refined[..., 0]
+    )
 
 
 def test_bad_input_is_refused_with_a_sentence():

@@ -63,8 +63,8 @@ def test_chance_is_the_mean_of_random_orders():
     expected = chance(grades, 10, 3, left_out)
     drawn = [ranked_grades(grades, rng.random((3, 30)), 10, left_out) for _ in range(3000)]
     best = best_grades(grades, 10, left_out)
-    assert expected[0] == pytest.approx(np.mean([precision(one, 3) for one in drawn], axis=0), abs=0.01)
-    assert expected[1] == pytest.approx(np.mean([gain(one, best) for one in drawn], axis=0), abs=0.01)
+    assert expected[0] == pytest.approx(np.mean([precision(ranking, 3) for ranking in drawn], axis=0), abs=0.01)
+    assert expected[1] == pytest.approx(np.mean([gain(ranking, best) for ranking in drawn], axis=0), abs=0.01)
 
 
 def test_a_mean_leaves_out_queries_without_a_value_and_pairs_what_is_compared():
@@ -73,10 +73,10 @@ def test_a_mean_leaves_out_queries_without_a_value_and_pairs_what_is_compared():
     base = rng.random(40)
     base[3] = np.nan
     draws = CrossedResamples(groups, 1, 400)
-    one, other = mean_over_queries(base, groups, draws), mean_over_queries(base + 0.1, groups, draws)
-    assert one.value == pytest.approx(np.nanmean(base))
-    assert one.interval.low < one.value < one.interval.high
-    apart = difference(other, one)
+    ranking, other = mean_over_queries(base, groups, draws), mean_over_queries(base + 0.1, groups, draws)
+    assert ranking.value == pytest.approx(np.nanmean(base))
+    assert ranking.interval.low < ranking.value < ranking.interval.high
+    apart = difference(other, ranking)
     assert (apart.interval.low, apart.interval.high) == pytest.approx((0.1, 0.1))
 
 

@@ -5,17 +5,15 @@ import pandas as pd
 import pytest
 
 from catalog.errors import SelvedgeError
-from catalog.tables import SCHEMAS, as_table
-from evaluation import classification, floors
+from catalog.tables import as_table
+from evaluation import classification, floors, tables
 from evaluation.scores import (
     ALL,
     MEAN,
     ScoreSettings,
     intervals_apart,
     labelled_rows,
-    score_predictions,
     score_subjects,
-    score_table,
     subject_order,
 )
 
@@ -33,19 +31,23 @@ PREDICTIONS = {
 SCORES = score_subjects(PREDICTIONS, "blip2-attributes", "c1", QUICK)
 
 
+def score_one(subject: str, rows: pd.DataFrame) -> pd.DataFrame:
+    return score_subjects({subject: rows}, "blip2-attributes", "c1", QUICK)
+
+
 def figure(scores: pd.DataFrame, subject: str, attribute: str, metric: str, part: str = ALL) -> pd.Series:
-    chosen = scores[
+    matches = scores[
         (scores["subject"] == subject)
         & (scores["attribute"] == attribute)
         & (scores["metric"] == metric)
         & (scores["slice"] == part)
     ]
-    assert len(chosen) == 1, (subject, attribute, metric, part)
-    return chosen.iloc[0]
+    assert len(matches) == 1, (subject, attribute, metric, part)
+    return matches.iloc[0]
 
 
 def test_the_table_fits_its_contract_and_holds_every_figure_once():
-    assert as_table(SCORES, "scores").schema.names == SCHEMAS["scores"].names
+    assert as_table(SCORES, "scores").schema == tables.SCORES
     assert not SCORES.duplicated(["subject", "attribute", "slice", "metric"]).any()
     for subject in PREDICTIONS:
         for attribute in (*VOCABULARY, MEAN):
@@ -58,8 +60,8 @@ def test_the_table_fits_its_contract_and_holds_every_figure_once():
                 "oov_rate",
                 "coverage_at_risk_0.05",
             ):
-                found = figure(SCORES, subject, attribute, metric)
-                assert found["low"] <= found["value"] <= found["high"]
+                row = figure(SCORES, subject, attribute, metric)
+                assert row["low"] <= row["value"] <= row["high"]
     assert figure(SCORES, "candidate", "fit", "macro_f1")["support"] == 300
     assert figure(SCORES, "candidate", MEAN, "macro_f1")["support"] == 900
 
@@ -76,19 +78,20 @@ def test_figures_are_those_of_the_metrics():
         (kept["truth"] != kept["value"]).mean()
     )
     men = fit[fit["gender"] == "Men"]
-    found = figure(SCORES, "candidate", "fit", "macro_f1", "gender=Men")
-    assert found["value"] == pytest.approx(classification.macro_f1(men["truth"], men["value"]))
-    assert found["support"] == len(men)
+    row = figure(SCORES, "candidate", "fit", "macro_f1", "gender=Men")
+    assert row["value"] == pytest.approx(classification.macro_f1(men["truth"], men["value"]))
+    assert row["support"] == len(men)
     means = [figure(SCORES, "candidate", name, "aurc")["value"] for name in VOCABULARY]
     assert figure(SCORES, "candidate", MEAN, "aurc")["value"] == pytest.approx(np.mean(means))
 
 
 def test_differences_are_to_the_best_floor_of_each_attribute():
-    table = score_table(SCORES)
+    f1 = SCORES[(SCORES["metric"] == "macro_f1") & (SCORES["slice"] == ALL)]
+    table = f1.pivot(index="attribute", columns="subject", values="value")
     best = table[[name for name in table if name.startswith("floor:")]].max(axis=1)
     for attribute in VOCABULARY:
-        found = figure(SCORES, "candidate", attribute, "macro_f1_minus_floor")
-        assert found["value"] == pytest.approx(table.at[attribute, "candidate"] - best[attribute])
+        row = figure(SCORES, "candidate", attribute, "macro_f1_minus_floor")
+        assert row["value"] == pytest.approx(table.at[attribute, "candidate"] - best[attribute])
     mean = figure(SCORES, "candidate", MEAN, "macro_f1_minus_floor")
     assert mean["value"] == pytest.approx((table["candidate"] - best)[list(VOCABULARY)].mean())
     versus = figure(SCORES, "candidate", MEAN, "macro_f1_minus_champion")
@@ -113,7 +116,7 @@ def test_perfect_answers_score_one_however_they_are_spelt():
     perfect = answered(TEST, 1.0).assign(
         value=lambda rows: rows["truth"].str.upper().str.replace(" ", "-"), confidence=1.0
     )
-    scores = score_predictions(perfect, "candidate", "blip2-attributes", "c1", QUICK)
+    scores = score_one("candidate", perfect)
     assert (scores.loc[scores["metric"].isin(["accuracy", "macro_f1"]), ["value", "low", "high"]] == 1).all(axis=None)
     assert figure(scores, "candidate", MEAN, "ece")["value"] == 0
     assert not scores["metric"].str.contains("_minus_").any()
@@ -123,20 +126,18 @@ def test_a_missing_answer_is_wrong_and_a_foreign_one_is_counted():
     rows = answered(TEST, 1.0)
     half = np.arange(len(rows)) % 2 == 0
     broken = rows.assign(value=rows["value"].where(half, None), in_vocabulary=half)
-    scores = score_predictions(broken, "candidate", "blip2-attributes", "c1", QUICK)
+    scores = score_one("candidate", broken)
     assert figure(scores, "candidate", MEAN, "accuracy")["value"] == pytest.approx(0.5, abs=0.01)
     assert figure(scores, "candidate", MEAN, "oov_rate")["value"] == pytest.approx(0.5, abs=0.01)
 
 
 def test_a_subject_without_confidences_has_no_calibration():
-    scores = score_predictions(answered(TEST, 0.8).assign(confidence=np.nan), "base", "f", "c", QUICK)
+    scores = score_one("base", answered(TEST, 0.8).assign(confidence=np.nan))
     assert "accuracy" in set(scores["metric"]) and "ece" not in set(scores["metric"])
 
 
 def test_small_slices_stay_out():
-    scores = score_predictions(
-        answered(TEST, 0.8).assign(article_type=["Ties"] * 10 + ["Shirts"] * 890), "base", "f", "c", QUICK
-    )
+    scores = score_one("base", answered(TEST, 0.8).assign(article_type=["Ties"] * 10 + ["Shirts"] * 890))
     assert "article_type=Shirts" in set(scores["slice"]) and "article_type=Ties" not in set(scores["slice"])
 
 
@@ -145,11 +146,11 @@ def test_other_rows_are_refused_with_a_sentence():
     with pytest.raises(SelvedgeError, match="candidate answered other test rows than base"):
         score_subjects({"base": PREDICTIONS["base"], "candidate": candidate.iloc[1:]}, "f", "c", QUICK)
     with pytest.raises(SelvedgeError, match="lack the column confidence"):
-        score_predictions(candidate.drop(columns="confidence"), "candidate", "f", "c", QUICK)
+        score_one("candidate", candidate.drop(columns="confidence"))
     with pytest.raises(SelvedgeError, match="twice"):
-        score_predictions(pd.concat([candidate, candidate]), "candidate", "f", "c", QUICK)
+        score_one("candidate", pd.concat([candidate, candidate]))
     with pytest.raises(SelvedgeError, match="are empty"):
-        score_predictions(candidate.iloc[:0], "candidate", "f", "c", QUICK)
+        score_one("candidate", candidate.iloc[:0])
     with pytest.raises(SelvedgeError, match="nothing to score"):
         score_subjects({}, "f", "c")
 

@@ -100,8 +100,8 @@ def test_thousands_of_ballots_stay_finite():
 
 
 def of_clusters(sizes: np.ndarray, wins: np.ndarray) -> tuple[float, float]:
-    found = intraclass_correlation(sizes.sum(), wins.sum(), len(sizes), (sizes**2).sum(), (wins**2 / sizes).sum())
-    return float(found[0]), float(found[1])
+    correlation = intraclass_correlation(sizes.sum(), wins.sum(), len(sizes), (sizes**2).sum(), (wins**2 / sizes).sum())
+    return float(correlation[0]), float(correlation[1])
 
 
 def test_intraclass_correlation_is_the_analysis_of_variance_of_the_ballots():

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from catalog.errors import SelvedgeError
-from evaluation.gate import Evidence, GateRule, decide
+from evaluation.evidence import Evidence, GateRule
+from evaluation.gate import decide
 from evaluation.preference import VERDICTS
 from evaluation.verdict_gate import VERDICT, VerdictEvidence, rests_on_simulation
 
@@ -32,8 +33,8 @@ def evidence(verdict: Any = GOOD, champion: str | None = "3") -> Evidence:
     return Evidence(FAMILY, CANDIDATE, champion, "d" * 64, "2026-05-03T00:00:00+00:00", others={VERDICT: content})
 
 
-def only_refusal(found: Evidence, rule: GateRule = RULE, champion: str | None = "3") -> str:
-    decision = decide(rule, found, champion)
+def only_refusal(presented: Evidence, rule: GateRule = RULE, champion: str | None = "3") -> str:
+    decision = decide(rule, presented, champion)
     assert not decision.promote and len(decision.reasons) == 1, decision
     return decision.reasons[0]
 
@@ -46,7 +47,9 @@ def test_people_preferred_it() -> None:
     assert decide(RULE, evidence(against_base, None), None).promote
 
 
-@pytest.mark.parametrize("outcome", [*(one for one in VERDICTS if one != "preferred"), "open", "Preferred", "yes"])
+@pytest.mark.parametrize(
+    "outcome", [*(outcome_name for outcome_name in VERDICTS if outcome_name != "preferred"), "open", "Preferred", "yes"]
+)
 def test_every_other_outcome_refuses(outcome: str) -> None:
     refusal = only_refusal(evidence(replace(GOOD, outcome=outcome)))
     assert refusal.startswith(f"the verdict of round may-one is {outcome}: ")

@@ -10,7 +10,7 @@ from evaluation.hierarchical import CrossedResamples
 from evaluation.word_changes import Changes, no_effect, undo
 
 N, D = 30, 16
-PROMPTS = [f"p{place}" for place in range(N)]
+PROMPTS = [f"p{number}" for number in range(N)]
 DRAWS = CrossedResamples(PROMPTS, 2, resamples=100)
 RNG = np.random.default_rng(0)
 NOISE, FRESH = RNG.standard_normal((2, 2, N, D))
@@ -20,13 +20,13 @@ SAME = Changes(PROMPTS, WANTED, RIGHT, RIGHT, NOISE, NOISE, FRESH)
 
 
 def test_a_word_that_changes_nothing_has_no_effect():
-    found = no_effect(SAME, DRAWS)
-    assert (found.drift.value, found.kept.value, found.agreement.value, found.accuracy_change.value) == (0, 1, 1, 0)
+    effect = no_effect(SAME, DRAWS)
+    assert (effect.drift.value, effect.kept.value, effect.agreement.value, effect.accuracy_change.value) == (0, 1, 1, 0)
 
 
 def test_a_new_picture_for_an_empty_word_is_full_drift():
-    found = no_effect(replace(SAME, changed_features=RNG.standard_normal((2, N, D))), DRAWS)
-    assert found.drift.value == pytest.approx(1, abs=0.15)
+    effect = no_effect(replace(SAME, changed_features=RNG.standard_normal((2, N, D))), DRAWS)
+    assert effect.drift.value == pytest.approx(1, abs=0.15)
 
 
 def test_agreement_counts_equal_mistakes_and_the_change_of_accuracy_has_a_sign():

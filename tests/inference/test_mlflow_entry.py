@@ -161,15 +161,15 @@ def address(artefact, tmp_path_factory):
     """`mlflow models serve` on loopback, on a model logged the way the registry logs it."""
     import mlflow
 
-    from orchestration.registry.registry import BLIP2_SERVED
+    from orchestration.families.blip2_attributes.served import SERVED
 
     folder = tmp_path_factory.mktemp("mlflow")
     mlflow.set_tracking_uri(f"sqlite:///{folder}/mlflow.db")
     experiment = mlflow.create_experiment("serve", artifact_location=folder.as_uri())
     with mlflow.start_run(experiment_id=experiment):
         logged = mlflow.pyfunc.log_model(
-            name="blip2-attributes", python_model=str(BLIP2_SERVED.entry), artifacts={"model": str(artefact)},
-            signature=BLIP2_SERVED.signature(), pip_requirements=BLIP2_SERVED.pinned(),
+            name="blip2-attributes", python_model=str(SERVED.entry), artifacts={"model": str(artefact)},
+            signature=SERVED.signature(), pip_requirements=SERVED.pinned(),
         )  # fmt: skip
     model = mlflow.artifacts.download_artifacts(artifact_uri=logged.model_uri, dst_path=str(folder / "model"))
     assert not [path for path in Path(model).rglob("*") if path.suffix in (".pkl", ".bin", ".pt")]

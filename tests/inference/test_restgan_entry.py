@@ -123,7 +123,7 @@ def test_an_artefact_that_is_not_whole_is_not_served(artefact, tmp_path):
 
 def test_drawing_imports_only_what_its_serving_environment_holds(artefact):
     """The packages that come in with Selvedge's own drawing code, without MLflow's, are the declared ones or theirs."""
-    from orchestration.registry.registry import RESTGAN_SERVED
+    from orchestration.families.restgan.served import SERVED
 
     script = f"""
 import sys
@@ -138,4 +138,4 @@ print(*{{name.partition(".")[0] for name in sys.modules}})
     used = {home.lower() for name in ended.stdout.split() for home in homes.get(name, ())}
     assert not used & {"transformers", "peft", "tokenizers", "pyarrow", "pandas", "mlflow", "dagster"}
     theirs = {"setuptools", "charset-normalizer", "lazy-loader", "tqdm", "typing_extensions"}
-    assert used - theirs <= set(RESTGAN_SERVED.requirements)
+    assert used - theirs <= set(SERVED.requirements)

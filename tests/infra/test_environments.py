@@ -24,22 +24,22 @@ print(ensure_environment(folder, "small", requirements, folder / "log", lambda l
 
 def wheel(folder: Path, version: str = "1.0") -> Path:
     """The smallest package there is."""
-    place = folder / f"small_thing-{version}-py3-none-any.whl"
+    path = folder / f"small_thing-{version}-py3-none-any.whl"
     information = f"small_thing-{version}.dist-info"
-    with zipfile.ZipFile(place, "w") as archive:
+    with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("small_thing.py", f"version = {version!r}\n")
         archive.writestr(f"{information}/METADATA", f"Metadata-Version: 2.1\nName: small-thing\nVersion: {version}\n")
         archive.writestr(f"{information}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         archive.writestr(f"{information}/RECORD", "")
-    return place
+    return path
 
 
 @pytest.fixture
 def requirements(tmp_path):
     wheel(tmp_path)
-    place = tmp_path / "small.txt"
-    place.write_text(f"--no-index\n--find-links {tmp_path}\nsmall-thing==1.0\n")
-    return place
+    path = tmp_path / "small.txt"
+    path.write_text(f"--no-index\n--find-links {tmp_path}\nsmall-thing==1.0\n")
+    return path
 
 
 def made(tmp_path, requirements, progress=lambda line: None) -> Path:
@@ -52,17 +52,18 @@ def version_in(python: Path) -> str:
 
 
 def test_it_is_made_once_and_again_when_it_was_cut_short(tmp_path, requirements):
-    told = []
-    python = made(tmp_path, requirements, told.append)
-    assert version_in(python) == "1.0" and told[0].startswith("small: installing it into")
+    lines = []
+    python = made(tmp_path, requirements, lines.append)
+    assert version_in(python) == "1.0" and lines[0].startswith("small: installing it into")
     assert (
-        made(tmp_path, requirements, told.append) == python and len([one for one in told if "installing" in one]) == 1
+        made(tmp_path, requirements, lines.append) == python
+        and len([line for line in lines if "installing" in line]) == 1
     )
     # As a kill leaves it: no stamp, and a part of the packages.
     (python.parents[1] / "selvedge-ready").unlink()
     next(python.parents[1].rglob("small_thing.py")).unlink()
-    assert made(tmp_path, requirements, told.append) == python
-    assert "small: removing an installation that was interrupted" in told and version_in(python) == "1.0"
+    assert made(tmp_path, requirements, lines.append) == python
+    assert "small: removing an installation that was interrupted" in lines and version_in(python) == "1.0"
 
 
 def test_other_requirements_get_an_environment_of_their_own(tmp_path, requirements):
@@ -80,22 +81,22 @@ def test_two_that_ask_together_make_one(tmp_path, requirements):
     answers = [asker.communicate(timeout=120) for asker in askers]
     assert [asker.returncode for asker in askers] == [0, 0], answers
     assert len({out for out, _ in answers}) == 1
-    assert sum("installing it into" in told for _, told in answers) == 1
+    assert sum("installing it into" in said for _, said in answers) == 1
 
 
 def test_no_index_is_one_sentence_and_leaves_nothing(tmp_path, monkeypatch):
     for name in ("PIP_FIND_LINKS", "PIP_EXTRA_INDEX_URL", "PIP_CONFIG_FILE"):
         monkeypatch.delenv(name, raising=False)
-    place = tmp_path / "small.txt"
-    place.write_text("--index-url http://127.0.0.1:9/simple\nno-such-package-of-selvedge==1.0\n")
+    path = tmp_path / "small.txt"
+    path.write_text("--index-url http://127.0.0.1:9/simple\nno-such-package-of-selvedge==1.0\n")
     with pytest.raises(NotInstalled, match=r"^small could not be installed because pip cannot reach a package index"):
-        made(tmp_path, place)
+        made(tmp_path, path)
     assert not list((tmp_path / "environments").glob("small-*"))
     assert "no-such-package-of-selvedge" in (tmp_path / "log").read_text()
 
 
 def test_a_refusal_of_pip_is_told_in_its_words(tmp_path, requirements):
     requirements.write_text(requirements.read_text().replace("1.0", "3.0"))
-    with pytest.raises(ServiceFailure, match=r"small could not be installed: .*small-thing==3\.0") as told:
+    with pytest.raises(ServiceFailure, match=r"small could not be installed: .*small-thing==3\.0") as refusal:
         made(tmp_path, requirements)
-    assert not isinstance(told.value, NotInstalled) and "\n" not in str(told.value)
+    assert not isinstance(refusal.value, NotInstalled) and "\n" not in str(refusal.value)

@@ -27,14 +27,14 @@ def test_an_account_is_made_once_and_only_its_owner_reads_it(tmp_path):
         thread.join()
     assert len(made) == 4 and len(set(made)) == 1
     account = made[0]
-    place = account_file(tmp_path / "secrets")
-    assert stat.S_IMODE(place.stat().st_mode) == 0o600
+    path = account_file(tmp_path / "secrets")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert account.password not in repr(account) and account.token not in repr(account)
     assert re.fullmatch("[0-9a-f]{40}", account.token)
     assert ensure_account(tmp_path / "another") != account
-    place.chmod(0o644)
-    assert ensure_account(tmp_path / "secrets") == account and stat.S_IMODE(place.stat().st_mode) == 0o600
-    assert [one.name for one in place.parent.iterdir() if one.name.endswith(".part")] == []
+    path.chmod(0o644)
+    assert ensure_account(tmp_path / "secrets") == account and stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [file.name for file in path.parent.iterdir() if file.name.endswith(".part")] == []
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"email": "a@b.example"}', '{"email": "", "password": 1}'])
@@ -74,9 +74,9 @@ def test_the_database_is_sqlite_in_the_home_or_what_a_uri_says():
     ],
 )
 def test_another_database_is_one_sentence_without_its_password(uri):
-    with pytest.raises(ServiceFailure, match="SELVEDGE_LABEL_STUDIO_DATABASE is no database") as told:
+    with pytest.raises(ServiceFailure, match="SELVEDGE_LABEL_STUDIO_DATABASE is no database") as refusal:
         database_environment(uri, Path("/home"))
-    assert "hush" not in str(told.value)
+    assert "hush" not in str(refusal.value)
 
 
 def test_what_the_callers_shell_holds_decides_nothing(tmp_path):
@@ -87,8 +87,8 @@ def test_what_the_callers_shell_holds_decides_nothing(tmp_path):
         assert f"LABEL_STUDIO_{name}" in environment
     assert environment["LABEL_STUDIO_DISABLE_SIGNUP_WITHOUT_LINK"] == "true"
     assert environment["LABEL_STUDIO_COLLECT_ANALYTICS"] == "false"
-    told = json.dumps([service.command, dict(environment)])
-    assert account.password not in told and account.token not in told and account.secret_key not in told
+    visible = json.dumps([service.command, dict(environment)])
+    assert account.password not in visible and account.token not in visible and account.secret_key not in visible
 
 
 def test_every_package_is_pinned():

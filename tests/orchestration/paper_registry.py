@@ -10,31 +10,31 @@ from pathlib import Path
 from typing import Any
 
 from catalog.errors import SelvedgeError
-from orchestration.registry.registry import CHALLENGER, ModelVersionInfo, Registry
+from orchestration.registry.registry import CHALLENGER, ModelVersionInfo, Registry, Served
 from orchestration.runtime.settings import Settings
 
 
 class PaperClient:
     """The calls of MLflow's client that move aliases, tag and delete versions."""
 
-    def __init__(self, place: Path) -> None:
-        self._place = place
-        if not place.exists():
-            self.write({"versions": {}, "aliases": {}, "tags": {}})
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        if not file.exists():
+            self.write({"versions": {}, "aliases": {}, "tags": {}, "folders": {}})
 
     def read(self) -> dict[str, Any]:
-        return dict(json.loads(self._place.read_text()))
+        return dict(json.loads(self._file.read_text()))
 
     def write(self, content: dict[str, Any]) -> None:
-        part = self._place.with_suffix(".part")
+        part = self._file.with_suffix(".part")
         part.write_text(json.dumps(content))
-        part.replace(self._place)
+        part.replace(self._file)
 
     def delete_model_version(self, name: str, version: str) -> None:
         content = self.read()
         content["versions"][name][int(version) - 1] = None
         aliases = content["aliases"].get(name, {})
-        content["aliases"][name] = {alias: one for alias, one in aliases.items() if one != int(version)}
+        content["aliases"][name] = {alias: number for alias, number in aliases.items() if number != int(version)}
         self.write(content)
 
     def set_registered_model_alias(self, name: str, alias: str, version: str) -> None:
@@ -56,7 +56,7 @@ class PaperClient:
 
 
 class PaperRegistry:
-    """`orchestration.registry.registry.Registry` without a server."""
+    """`orchestration.registry.registry.Registry` without a server: an `interface.VersionStore`."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -64,7 +64,23 @@ class PaperRegistry:
         settings.home.mkdir(parents=True, exist_ok=True)
         self.client = PaperClient(settings.home / "paper.json")
 
-    def register(self, family: str, candidate: str) -> ModelVersionInfo:
+    def register(
+        self,
+        family: str,
+        candidate: str,
+        artefact: Path,
+        run: Any,
+        metadata: Mapping[str, Any] | None = None,
+        *,
+        served: Served,
+    ) -> ModelVersionInfo:
+        content = self.client.read()
+        content["folders"][f"{family}/{candidate}"] = str(artefact)
+        self.client.write(content)
+        return self.add(family, candidate)
+
+    def add(self, family: str, candidate: str) -> ModelVersionInfo:
+        """A version without files."""
         content = self.client.read()
         names = content["versions"].setdefault(family, [])
         if candidate not in names:
@@ -72,6 +88,9 @@ class PaperRegistry:
             self.client.write(content)
             self.client.set_registered_model_alias(family, CHALLENGER, str(len(names)))
         return self.version(family, names.index(candidate) + 1)
+
+    def artefact_path(self, version: ModelVersionInfo) -> Path:
+        return Path(self.client.read()["folders"][f"{version.family}/{version.candidate}"])
 
     def versions(self, family: str) -> Sequence[ModelVersionInfo]:
         names = self.client.read()["versions"].get(family, [])
@@ -87,7 +106,7 @@ class PaperRegistry:
         return ModelVersionInfo(family, version, f"m-{version}", candidate, "digest", "run", datetime.now(UTC), tags)
 
     def of_candidate(self, family: str, candidate: str) -> ModelVersionInfo | None:
-        return next((one for one in self.versions(family) if one.candidate == candidate), None)
+        return next((version for version in self.versions(family) if version.candidate == candidate), None)
 
     def note_decision(self, family: str, candidate: str, passed: bool, reasons: Sequence[str]) -> None:
         Registry.note_decision(self, family, candidate, passed, reasons)  # type: ignore[arg-type]

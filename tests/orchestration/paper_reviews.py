@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from catalog.errors import ServiceUnavailable
-from labeling.review.label_studio_records import Annotation, Counter
+from labeling.review.label_studio.protocol import Progress, no_progress
+from labeling.review.label_studio.records import Annotation, Counter
 from labeling.review.ledger.ledger import Ledger
 from labeling.review.ledger.records import PulledAnnotation
 from labeling.review.rounds.judging import Standing, judge_if_decided
@@ -66,7 +67,7 @@ class PaperReviews:
     def judge(self, round_id: str, progress: Any) -> Standing:
         return judge_if_decided(self.settings.rounds(), self.ledger(), lambda: self, round_id)  # type: ignore[arg-type,return-value]
 
-    def pull_annotations(self, project: int, progress: Any) -> list[Annotation]:
+    def pull_annotations(self, project: int, progress: Progress = no_progress) -> list[Annotation]:
         self.pulls += 1
         return list(self.held.get(project, []))
 

@@ -4,11 +4,12 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluation.gate import Evidence, GateRule, Score
-from orchestration.registry.registry import ModelVersionInfo, Registry, Served, blip2_signature
+from evaluation.evidence import Evidence, GateRule, Score
+from orchestration.families.blip2_attributes.served import signature
+from orchestration.registry.registry import ModelVersionInfo, Registry, Served
 from orchestration.registry.tracking import Lineage, tracked_run
 
-SERVED = Served(Path(__file__).with_name("entry_for_tests.py"), blip2_signature, ("mlflow", "pandas"))
+SERVED = Served(Path(__file__).with_name("entry_for_tests.py"), signature, ("mlflow", "pandas"))
 
 
 @dataclass

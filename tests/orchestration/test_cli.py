@@ -12,10 +12,10 @@ import pytest
 
 from catalog.errors import SelvedgeError
 from orchestration.cli import results
-from orchestration.cli.families import FAMILIES, known_family
 from orchestration.cli.folders import whole_folder
-from orchestration.cli.main import app, run
+from orchestration.cli.main import application, run
 from orchestration.cli.terminal import LineReporter
+from orchestration.families import find_family
 
 ROOT = Path(__file__).resolve().parents[2]
 MANUAL = ROOT / "docs" / "cli.md"
@@ -38,14 +38,14 @@ def command_names() -> set[str]:
             for name, child in children.items():
                 yield from walk(child, [*words, name])
 
-    return set(walk(typer.main.get_command(app), []))
+    return set(walk(typer.main.get_command(application()), []))
 
 
 def test_every_command_declares_its_result_and_has_json():
-    assert command_names() == set(results.RESULTS)
+    assert command_names() == set(results.declared())
 
 
-@pytest.mark.parametrize("command", sorted(results.RESULTS))
+@pytest.mark.parametrize("command", sorted(results.declared()))
 def test_every_command_takes_json_and_explains_itself(command, capsys):
     assert run([*command.split(), "--help"]) == 0
     help_text = capsys.readouterr().out
@@ -78,6 +78,7 @@ def test_missing_figures_are_null_because_nan_is_no_json(capsys):
 
 def test_starting_up_imports_nothing_heavy():
     heavy = ["torch", "transformers", "mlflow", "dagster", "great_expectations", "pandas", "pyarrow", "pydantic"]
+    heavy += ["label_studio_sdk", "httpx"]
     script = f"import sys; import orchestration.cli.main; print([m for m in {heavy} if m in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True)
     assert shown.stdout == "[]\n"
@@ -86,11 +87,11 @@ def test_starting_up_imports_nothing_heavy():
 def test_draw_read_and_look_print_one_object_each(tmp_path):
     drawn = selvedge("catalog", "draw", str(tmp_path / "shop"), "--products", "60", "--seed", "3", "--json")
     values = json.loads(drawn.stdout)
-    assert drawn.returncode == 0 and list(values) == list(results.RESULTS["catalog draw"])
+    assert drawn.returncode == 0 and list(values) == list(results.declared()["catalog draw"])
     assert (values["rows"], values["seed"]) == (60, 3) and (tmp_path / "shop" / "styles.csv").exists()
     read = selvedge("catalog", "read", str(tmp_path / "shop"), "--out", str(tmp_path / "read"), "--json")
     values = json.loads(read.stdout)
-    assert list(values) == list(results.RESULTS["catalog read"])
+    assert list(values) == list(results.declared()["catalog read"])
     assert values["rows"] == values["products"] + values["quarantine"] == 60 and values["leaks"] == 0
     for source in ("shop", "read"):
         looked = selvedge(
@@ -232,12 +233,9 @@ def test_a_defect_of_ours_keeps_its_traceback(tmp_path, monkeypatch):
         run(["catalog", "draw", str(tmp_path / "shop")])
 
 
-def test_families_of_the_commands_are_those_of_the_graph():
-    from orchestration.graph.build import FAMILIES as DECLARED
-
-    assert tuple(family.name for family in DECLARED) == FAMILIES
+def test_a_misspelt_family_is_answered_with_the_nearest_one():
     with pytest.raises(SelvedgeError, match="did you mean blip2-attributes"):
-        known_family("blip2_attributes")
+        find_family("blip2_attributes")
 
 
 def test_lines_come_now_and_then_and_once_at_the_end(capsys):
@@ -252,3 +250,20 @@ def test_lines_come_now_and_then_and_once_at_the_end(capsys):
     reporter.progress(2, 2, "training")
     reporter.progress(1, 2, "predicting")
     assert capsys.readouterr().err.splitlines()[-1] == "predicting: 1 of 2"
+
+
+def test_the_demo_takes_its_products_from_the_command_line_and_not_beside_a_catalogue(monkeypatch, tmp_path, capsys):
+    import orchestration.demo
+
+    drawn = []
+
+    def run_demo(settings, **arguments):
+        drawn.append(settings.demo_products)
+        return dict.fromkeys(set(results.RESULTS["demo"]) - {"seconds"})
+
+    monkeypatch.setattr(orchestration.demo, "run_demo", run_demo)
+    assert run(["demo", "--products", "400"]) == 0
+    assert run(["demo"]) == 0
+    assert drawn == [400, 3600]
+    assert run(["demo", "--products", "400", "--catalog", str(tmp_path)]) == 1
+    assert "Leave one out." in capsys.readouterr().err

@@ -7,7 +7,9 @@ import pytest
 from catalog.tables import read_frame
 from orchestration.cli import results
 from orchestration.cli.main import run
-from orchestration.cli.model_commands import BY_HAND, model_folder, read_config
+from orchestration.cli.model_commands import read_config
+from orchestration.cli.models import model_folder
+from orchestration.families import find_family
 from tests.orchestration.trained_model import ROOT, train_small_model
 
 EXAMPLES = ROOT / "examples"
@@ -26,7 +28,7 @@ def printed(capsys, *arguments):
 
 def test_training_prints_its_result_and_needs_neither_mlflow_nor_dagster(trained):
     values = json.loads(trained.printed)
-    assert list(values) == list(results.RESULTS["train"]) and values["steps"] == 6
+    assert list(values) == list(results.declared()["train"]) and values["steps"] == 6
     assert values["best_step"] in range(1, 7) and values["judge"] is values["base_digest"] is None
     assert "imported: []" in trained.told
     assert (trained.artefact / "selvedge.json").exists()
@@ -124,11 +126,11 @@ def test_examples_are_settings_that_this_version_reads(example):
     from training.settings import load_settings
 
     family = example.read_text().split()[1]
-    settings = load_settings(BY_HAND[family].settings(), example)
+    settings = load_settings(find_family(family).settings(), example)
     assert base_folder(settings.base) if family == "restgan" else find_profile(settings.base).name == settings.base
-    assert read_config(example, BY_HAND[family].settings()) == (None, settings)
+    assert read_config(example, find_family(family).settings()) == (None, settings)
 
 
 def test_a_relative_catalogue_is_relative_to_its_file(tmp_path):
     (tmp_path / "my.yaml").write_text("catalog: shop\nbase: tiny\n")
-    assert read_config(tmp_path / "my.yaml", BY_HAND["blip2-attributes"].settings())[0] == tmp_path / "shop"
+    assert read_config(tmp_path / "my.yaml", find_family("blip2-attributes").settings())[0] == tmp_path / "shop"

@@ -12,7 +12,7 @@ import yaml
 from catalog.tables import read_frame, write_table
 from orchestration.cli import results
 from orchestration.cli.main import run
-from orchestration.cli.model_commands import model_folder
+from orchestration.cli.models import model_folder
 from tests.orchestration.trained_model import ROOT, WITHOUT, selvedge
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("restgan_by_hand")]
@@ -96,7 +96,7 @@ def told(capsys, *arguments):
 
 def test_training_prints_its_result_and_needs_no_server_and_no_transformers(trained):
     values, err, out = trained
-    assert list(values) == list(results.RESULTS["train"]) and "imported: []" in err
+    assert list(values) == list(results.declared()["train"]) and "imported: []" in err
     assert (values["family"], values["path"], values["steps"]) == ("restgan", str(out / "artefact"), 6)
     assert values["bottoms"] == 280 and set(values["judge"]) == {"type", "colour", "gender"}
     assert values["losses"] and values["best_step"] is values["decoding"] is None and values["parameters"] > 1000
@@ -119,7 +119,7 @@ def test_evaluate_prints_the_subjects_and_writes_evidence(trained, catalog, conf
     values, _, out = trained
     arguments = ("--model", out, "--catalog", catalog, "--champion", out / "artefact")
     scored = printed(capsys, "evaluate", "restgan", *arguments, "--out", tmp_path / "scores")
-    assert list(scored) == list(results.RESULTS["evaluate"]) and scored["model"] == values["path"]
+    assert list(scored) == list(results.declared()["evaluate"]) and scored["model"] == values["path"]
     assert {"base", "candidate", "champion", "ceiling:real_pictures"} <= set(scored["subjects"])
     assert scored["accuracy"]["candidate"] == scored["accuracy"]["champion"]
     assert set(scored["attributes"]) == {"type", "colour", "gender"}

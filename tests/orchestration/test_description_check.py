@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from catalog.errors import SelvedgeError
-from catalog.tables import SCHEMAS
+from catalog.tables import schema_of
 from inference.descriptions.publish import describe
 from orchestration.assets.conditions import follows_new
 from orchestration.assets.partitions import DROPS, SAME
@@ -22,7 +22,7 @@ TEXTS = describe(PRODUCTS, ATTRIBUTES, None, None, SCHEMA).frame
 
 @dg.asset(key=["catalog", "products"], partitions_def=DROPS)
 def products(context: dg.AssetExecutionContext, tables: Tables) -> dg.MaterializeResult:
-    columns = PRODUCTS.reindex(columns=SCHEMAS["products"].names).astype(object)
+    columns = PRODUCTS.reindex(columns=schema_of("products").names).astype(object)
     return tables.publish(context, "products", columns.where(columns.notna(), None))
 
 

@@ -45,7 +45,7 @@ class PaperModels:
     def promote(self, instance: dg.DagsterInstance, judge_seed: int) -> None:
         """One more version becomes champion, and Dagster is told."""
         number = len(self.paper.versions(RESTGAN.name)) + 1
-        version = self.paper.register(RESTGAN.name, f"candidate-{number}")
+        version = self.paper.add(RESTGAN.name, f"candidate-{number}")
         folder = self.paper.artefact_path(version)
         folder.parent.mkdir(exist_ok=True)
         save_model(folder, seed=number, judge_seed=judge_seed)

@@ -7,14 +7,14 @@ import pytest
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
 from orchestration.assets import failures
-from orchestration.assets.failures import RETRIES, SENTENCE_TAG, told_plainly
+from orchestration.assets.failures import RETRIES, SENTENCE_TAG, errors_as_sentences
 from orchestration.jobs.in_process import InProcess
 from training.stopping import TrainingStopped
 
 
 def graph(error: Exception, attempts: list[str], until: int = 99) -> InProcess:
     @dg.asset
-    @told_plainly
+    @errors_as_sentences
     def fragile(context: dg.AssetExecutionContext) -> None:
         attempts.append("x")
         if len(attempts) <= until:

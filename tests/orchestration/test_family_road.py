@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -11,10 +12,15 @@ from orchestration.assets.conditions import follows_new
 from orchestration.assets.partitions import DROPS, EVERY, SAME
 from orchestration.assets.published import Tables, newest
 from orchestration.assets.resources import Reviews
-from orchestration.families.contract import Family
+from orchestration.families.contract import Family, asset_key
 from orchestration.graph.road import family_definitions
 from orchestration.jobs.in_process import InProcess
-from tests.orchestration.toy_family import Shelf, open_toy, toy_family, toy_settings
+from orchestration.registry.promotion import history, promote, rollback
+from orchestration.registry.registry import ModelVersionInfo
+from tests.orchestration.paper_models import PaperModels
+from tests.orchestration.paper_registry import PaperRegistry
+from tests.orchestration.registering import evidence_of
+from tests.orchestration.toy_family import means, open_toy, register_toy, toy_family, toy_settings
 from training.reporting import Silent
 
 
@@ -23,12 +29,16 @@ class Road:
     """The toy family on an instance of its own, with an inference asset that follows its champion."""
 
     family: Family
-    shelf: Shelf
+    registry: PaperRegistry
     tables: Tables
     graph: InProcess
 
     def open(self, mean: float) -> str:
         return open_toy(self.graph.instance, self.tables, mean, self.family.name)
+
+    def champions(self) -> list[int]:
+        """Every version that became champion, oldest first."""
+        return [int(record.version) for record in history(self.registry, self.family.name)]  # type: ignore[arg-type]
 
     def state(self, key: dg.AssetKey, candidate: str) -> str | None:
         """The run that materialised a candidate's asset last."""
@@ -40,7 +50,7 @@ class Road:
 def road(tmp_path: Path) -> Road:
     settings = toy_settings(tmp_path)
     tables = Tables(root=str(settings.tables()))
-    shelf = Shelf()
+    registry = PaperRegistry(settings)
     family = toy_family()
 
     @dg.asset(key=["training", "toy_features"])
@@ -52,7 +62,7 @@ def road(tmp_path: Path) -> Road:
         return dg.MaterializeResult()
 
     @dg.asset(
-        key=family.publishes,
+        key=asset_key(family.publishes),
         partitions_def=DROPS,
         deps=[
             dg.AssetDep(["catalog", "products"], partition_mapping=SAME),
@@ -60,7 +70,7 @@ def road(tmp_path: Path) -> Road:
         ],
         automation_condition=follows_new(),
     )
-    def toys(models: dg.ResourceParam[Shelf]) -> dg.MaterializeResult:
+    def toys(models: dg.ResourceParam[PaperModels]) -> dg.MaterializeResult:
         champion = models.champion(family.name)
         assert champion is not None
         return dg.MaterializeResult(metadata={"version": champion.version})
@@ -71,7 +81,7 @@ def road(tmp_path: Path) -> Road:
             resources={
                 "settings": settings,
                 "tables": tables,
-                "models": shelf,
+                "models": PaperModels(registry),
                 "reviews": Reviews(settings=settings),
                 "progress": Silent(),
             },
@@ -81,13 +91,13 @@ def road(tmp_path: Path) -> Road:
     )
     graph = InProcess(definitions, dg.DagsterInstance.ephemeral())
     graph.run([dg.AssetKey(["training", "toy_features"])])
-    return Road(family, shelf, tables, graph)
+    return Road(family, registry, tables, graph)
 
 
 def test_a_winner_becomes_champion_by_itself(road: Road) -> None:
     road.graph.settle()  # the sensor opens a candidate, because its data was prepared
-    assert [mean for _, mean in road.shelf.versions] == [0.5]
-    assert road.shelf.champions == [1]
+    assert means(road.registry) == [0.5]
+    assert road.champions() == [1]
     champion = newest(road.graph.instance, "registry/toy_champion")
     assert champion is not None and champion.asset_materialization is not None
     assert champion.asset_materialization.tags["dagster/data_version"] == "1"
@@ -100,7 +110,7 @@ def test_a_loser_is_judged_and_stays_where_it_is(road: Road) -> None:
     assert road.graph.settle() == 1  # candidate, scores and gate in one run, which is not a failed one
     assert road.state(road.family.scores, loser)
     assert road.state(road.family.promotion, loser) is None
-    assert road.shelf.champions == [1]
+    assert road.champions() == [1]
 
 
 def test_the_pass_of_one_candidate_does_not_release_another(road: Road) -> None:
@@ -109,22 +119,22 @@ def test_the_pass_of_one_candidate_does_not_release_another(road: Road) -> None:
     road.graph.settle()
     winner = road.open(0.6)
     road.graph.settle()
-    assert road.shelf.champions == [1, 3]
+    assert road.champions() == [1, 3]
     assert road.state(road.family.promotion, winner)
     assert road.state(road.family.promotion, loser) is None
 
 
 def test_an_old_winner_is_not_promoted_again_when_it_is_scored_again(road: Road) -> None:
     road.graph.settle()
-    first = road.shelf.versions[0][0]
+    first = road.registry.version("toy", 1).candidate
     road.open(0.6)
     road.graph.settle()
-    assert road.shelf.champions == [1, 2]
+    assert road.champions() == [1, 2]
     promoted = road.state(road.family.promotion, first)
     road.graph.run([road.family.scores], first)
     assert road.graph.settle() == 0
     assert road.state(road.family.promotion, first) == promoted
-    assert road.shelf.champions == [1, 2]
+    assert road.champions() == [1, 2]
 
 
 def test_a_manual_materialisation_meets_the_same_refusal(road: Road) -> None:
@@ -133,18 +143,20 @@ def test_a_manual_materialisation_meets_the_same_refusal(road: Road) -> None:
     road.graph.settle()
     with pytest.raises(SelvedgeError, match="not better than the champion"):
         road.graph.run([road.family.promotion], loser)
-    assert road.shelf.champions == [1]
+    assert road.champions() == [1]
 
 
 def test_evidence_against_a_former_champion_is_refused(road: Road) -> None:
     road.graph.settle()
     late = road.open(0.6)
     road.graph.run([road.family.candidate, road.family.scores], late)  # scored against version 1 …
-    road.shelf.register("toy-20200101-aaaaaa", 0.55)
-    road.shelf.champions.append(3)  # … and meanwhile somebody else is champion
+    other = register_toy(road.registry, "toy-20200101-aaaaaa", 0.55).candidate
+    evidence = evidence_of("toy", other, 1)
+    assert promote(road.registry, road.family.rule(road.registry.settings), evidence).promoted  # type: ignore[arg-type]
+    # … and meanwhile somebody else is champion
     with pytest.raises(SelvedgeError, match="gathered against champion version 1, but now there is champion version 3"):
         road.graph.run([road.family.promotion], late)
-    assert road.shelf.champions == [1, 3]
+    assert road.champions() == [1, 3]
 
 
 def test_a_promotion_without_evidence_is_refused(road: Road) -> None:
@@ -160,7 +172,7 @@ def test_a_candidate_that_somebody_typed_is_refused(road: Road) -> None:
         road.graph.instance.add_dynamic_partitions(partitions, [typed])
         with pytest.raises(SelvedgeError, match=r"is not of the form|was never opened"):
             road.graph.run([road.family.candidate], typed)
-    assert road.shelf.versions == []
+    assert road.registry.versions("toy") == []
 
 
 def test_a_new_champion_marks_old_drops_stale_and_only_new_drops_follow(road: Road) -> None:
@@ -172,7 +184,7 @@ def test_a_new_champion_marks_old_drops_stale_and_only_new_drops_follow(road: Ro
     before = newest(graph.instance, toys, "first")
     road.open(0.6)
     graph.settle()
-    assert road.shelf.champions == [1, 2]
+    assert road.champions() == [1, 2]
     assert graph.stale(toys, "first")
     after = newest(graph.instance, toys, "first")
     assert before is not None and after is not None and before.run_id == after.run_id
@@ -198,7 +210,7 @@ def test_the_watcher_reports_a_champion_that_was_moved_elsewhere(road: Road) -> 
         return len(road.graph.instance.fetch_materializations(road.family.champion, limit=9).records)
 
     assert reports() == 2
-    road.shelf.champions.append(1)  # a rollback
+    rollback(road.registry, "toy")  # type: ignore[arg-type]
     road.graph.settle()
     assert reports() == 3
     road.graph.settle()
@@ -210,11 +222,11 @@ def test_a_failed_run_is_not_requested_again_until_something_changes(
 ) -> None:
     attempts: list[str] = []
 
-    def broken(shelf: Shelf, candidate: str, mean: float) -> int:
+    def broken(registry: PaperRegistry, family: str, candidate: str, *_: Any, **__: Any) -> ModelVersionInfo:
         attempts.append(candidate)
         raise SelvedgeError("the disk is full; free some space.")
 
-    monkeypatch.setattr(Shelf, "register", broken)
+    monkeypatch.setattr(PaperRegistry, "register", broken)
     with pytest.raises(SelvedgeError, match="the disk is full"):
         road.graph.settle()
     assert road.graph.settle() == 0
@@ -223,8 +235,8 @@ def test_a_failed_run_is_not_requested_again_until_something_changes(
     # Its data prepared again is news, and the candidate of the same data is still the same one.
     road.graph.run(road.family.prepared_by)
     road.graph.settle()
-    assert [candidate for candidate, _ in road.shelf.versions] == attempts
-    assert road.shelf.champions == [1]
+    assert [version.candidate for version in road.registry.versions("toy")] == attempts
+    assert road.champions() == [1]
 
 
 def deliver(graph: InProcess, drop: str) -> None:

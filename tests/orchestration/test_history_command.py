@@ -9,8 +9,8 @@ import pytest
 from catalog.errors import SelvedgeError
 from labeling.review.ledger.promotions import PromotionLedger
 from orchestration.cli import results
-from orchestration.cli.families import BLIP2_ATTRIBUTES as FAMILY
 from orchestration.cli.main import run
+from orchestration.families.blip2_attributes import NAME as FAMILY
 from orchestration.registry.ledger import one_at_a_time, open_ledger
 from orchestration.runtime.settings import Settings
 
@@ -51,7 +51,7 @@ def test_who_was_champion(
 ) -> None:
     assert run(["history", FAMILY, *at, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert list(told) == list(results.RESULTS["history"])
+    assert list(told) == list(results.declared()["history"])
     assert (told["champion"], len(told["records"])) == (champion, records)
     assert told["candidate"] == (f"c{champion}" if champion else None)
 

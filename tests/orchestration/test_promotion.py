@@ -29,7 +29,7 @@ def registry(tmp_path: Path) -> Any:
     """Three candidates, the first of which is champion."""
     paper = PaperRegistry(Settings(home=tmp_path / "home"))
     for name in ("c1", "c2", "c3"):
-        paper.register(FAMILY, name)
+        paper.add(FAMILY, name)
     assert ask(paper, "c1", None) == "promoted"
     return paper
 
@@ -193,7 +193,7 @@ def test_an_alias_that_was_removed_is_told_until_it_is_back_and_nothing_is_promo
 
 def test_a_champion_that_a_ledger_never_saw_is_recorded_once(tmp_path: Path) -> None:
     paper: Any = PaperRegistry(Settings(home=tmp_path))
-    paper.register(FAMILY, "c1")
+    paper.add(FAMILY, "c1")
     paper.client.set_registered_model_alias(FAMILY, "champion", "1")
     (told,) = settle(paper, [FAMILY])
     assert "by the record it was on none" in told and settle(paper, [FAMILY]) == []

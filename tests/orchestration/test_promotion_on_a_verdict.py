@@ -32,7 +32,7 @@ def registry(tmp_path: Path) -> Any:
     """Version 1 is champion, version 2 the candidate c2."""
     paper: Any = PaperRegistry(Settings(home=tmp_path / "home"))
     for name in ("c1", "c2"):
-        paper.register(FAMILY, name)
+        paper.add(FAMILY, name)
     assert promote(paper, GateRule(FAMILY), evidence_of(FAMILY, "c1", None)).promoted
     return paper
 

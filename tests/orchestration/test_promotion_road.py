@@ -1,7 +1,6 @@
 """The road of a family with the real promotion and the real ledger: what Dagster shows after a kill, or a hand."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,53 +8,19 @@ import dagster as dg
 import pytest
 
 from catalog.errors import SelvedgeError
-from evaluation.gate import Decision, Evidence, GateRule
+from evaluation.gate import GateRule
 from orchestration.assets.published import Tables, newest
 from orchestration.assets.resources import Reviews
 from orchestration.families.contract import Family
 from orchestration.graph import road as road_of
 from orchestration.graph.road import family_definitions
 from orchestration.jobs.in_process import InProcess
-from orchestration.registry.ledger import open_ledger
 from orchestration.registry.promotion import history, promote, rollback
-from orchestration.registry.registry import ModelVersionInfo
-from orchestration.registry.repair import settle
+from tests.orchestration.paper_models import PaperModels
 from tests.orchestration.paper_registry import PaperRegistry
 from tests.orchestration.registering import evidence_of
 from tests.orchestration.toy_family import open_toy, toy_family, toy_settings
 from training.reporting import Silent
-
-
-@dataclass
-class PaperModels:
-    """`orchestration.assets.resources.Models` on paper: promotion, repair and records are the real ones."""
-
-    registry: Any
-    means: dict[str, float] = field(default_factory=dict)
-
-    def champion(self, family: str) -> ModelVersionInfo | None:
-        found: ModelVersionInfo | None = self.registry.champion(family)
-        return found
-
-    def register(self, candidate: str, mean: float) -> int:
-        self.means[candidate] = mean
-        return int(self.registry.register("toy", candidate).version)
-
-    def mean(self, number: int) -> float:
-        return self.means[self.registry.version("toy", number).candidate]
-
-    def promote(self, family: str, evidence: Evidence, rule: GateRule) -> ModelVersionInfo:
-        return promote(self.registry, rule, evidence, by="dagster").require_champion()
-
-    def note_decision(self, family: str, candidate: str, decision: Decision) -> None:
-        self.registry.note_decision(family, candidate, decision.promote, decision.reasons)
-
-    def repair(self, family: str) -> Sequence[str]:
-        return settle(self.registry, [family])
-
-    def moved_by(self, family: str) -> str:
-        made = open_ledger(self.registry.settings).promotions.champion(family)
-        return made.kind if made else ""
 
 
 @dataclass
@@ -165,7 +130,7 @@ def test_a_rollback_elsewhere_is_reported_as_one(road: Road) -> None:
 def test_evidence_against_a_former_champion_is_refused(road: Road) -> None:
     late = open_toy(road.graph.instance, road.tables, 0.7)
     road.graph.run([road.family.candidate, road.family.scores], late)  # scored against version 1 …
-    road.registry.register("toy", "c9")
+    road.registry.add("toy", "c9")
     assert promote(road.registry, GateRule("toy"), evidence_of("toy", "c9", 1)).promoted  # … which was replaced since
     with pytest.raises(SelvedgeError, match="against champion version 1, but now there is champion version 3"):
         road.graph.run([road.family.promotion], late)

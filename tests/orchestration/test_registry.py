@@ -9,14 +9,17 @@ import threading
 import pytest
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
-from orchestration.cli import registry_commands
+from orchestration import families
 from orchestration.cli.main import run
+from orchestration.families.blip2_attributes.served import SERVED as BLIP2_SERVED
+from orchestration.families.restgan.served import SERVED as RESTGAN_SERVED
 from orchestration.registry.promotion import history, promote, rollback
-from orchestration.registry.registry import BLIP2_SERVED, RESTGAN_SERVED, Registry, folder_sha256, refuse_pickles
+from orchestration.registry.registry import Registry, folder_sha256, refuse_pickles
 from orchestration.registry.repair import RECORD_TAG, settle
 from orchestration.registry.tracking import Lineage, tracked_run
 from orchestration.runtime.settings import Settings
 from tests.orchestration.registering import SERVED, FamilyForTests
+from tests.orchestration.toy_family import toy_family
 from tests.ports import free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("mlflow")]
@@ -214,7 +217,7 @@ def test_status_tells_of_it_and_shows_the_record(family, mlflow_server, monkeypa
     family.registry.client.set_registered_model_alias(family.name, "champion", "2")
     monkeypatch.setenv("SELVEDGE_HOME", str(mlflow_server.home))
     monkeypatch.setenv("SELVEDGE_MLFLOW_PORT", str(mlflow_server.mlflow_port))
-    monkeypatch.setattr(registry_commands, "FAMILIES", (family.name,))
+    monkeypatch.setattr(families, "FAMILIES", (toy_family(family.name),))
     assert run(["status", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert len(told["warnings"]) == 1 and "where no promotion put it" in told["warnings"][0]

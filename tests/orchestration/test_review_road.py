@@ -14,15 +14,15 @@ from evaluation.gate import GateRule
 from evaluation.preference_plan import PreferencePlan
 from labeling.review.rounds.compared import ABOUT_FILE
 from orchestration.assets.published import Tables, materialised
-from orchestration.families.contract import Family, Review
+from orchestration.families.contract import Family, Review, asset_key
 from orchestration.graph.road import family_definitions
 from orchestration.jobs.in_process import InProcess
 from orchestration.registry.promotion import history, promote
+from tests.orchestration.paper_models import PaperModels
 from tests.orchestration.paper_registry import PaperRegistry
 from tests.orchestration.paper_reviews import PaperReviews, as_held
 from tests.orchestration.registering import evidence_of
 from tests.orchestration.review.drawn_round import votes
-from tests.orchestration.test_promotion_road import PaperModels
 from tests.orchestration.toy_family import open_toy, toy_family, toy_settings
 from training.reporting import Silent
 
@@ -69,9 +69,9 @@ def make_road(tmp_path: Path) -> Callable[..., Road]:
         rule = GateRule(
             "toy", required=("metrics", "verdict"), plan_sha256=PreferencePlan().sha256, simulated_ballots=simulated
         )
-        review = Review("attribute-cards", contest=none_needed)
-        prepared_by = (dg.AssetKey(["training", "toy_preparation"]),)  # never made: tests open their own candidates
-        family = replace(toy_family(), rule=lambda _: rule, review=review, prepared_by=prepared_by)
+        review = Review(("attribute-cards",), contest=none_needed)
+        prepared = ("training/toy_preparation",)  # never made: tests open their own candidates
+        family = replace(toy_family(), rule=lambda _: rule, review=review, prepared=prepared)
         tables = Tables(root=str(settings.tables()))
         reviews = PaperReviews(settings, registry)
 
@@ -79,7 +79,7 @@ def make_road(tmp_path: Path) -> Callable[..., Road]:
         def toy_features() -> dg.MaterializeResult:
             return dg.MaterializeResult()
 
-        @dg.asset(key=prepared_by[0])
+        @dg.asset(key=asset_key(prepared[0]))
         def toy_preparation() -> dg.MaterializeResult:
             return dg.MaterializeResult()
 
@@ -240,7 +240,7 @@ def test_evidence_against_a_former_champion_is_refused(road: Road) -> None:
     road.reviews.vote(road.candidate(), PREFERRED)
     road.graph.settle()
     late = road.candidate(0.6)  # its round is against version 1 …
-    road.registry.register("toy", "c9")
+    road.registry.add("toy", "c9")
     assert promote(road.registry, GateRule("toy"), evidence_of("toy", "c9", 1)).promoted  # … which was replaced since
     road.reviews.vote(late, PREFERRED)
     road.graph.settle()

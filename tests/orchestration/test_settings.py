@@ -7,7 +7,8 @@ import pytest
 from upath import UPath
 
 from catalog.errors import SelvedgeError
-from orchestration.runtime.settings import Settings, load_settings, manual
+from orchestration.families.settings import load_settings
+from orchestration.runtime.settings import Settings, manual
 from training.folders import models_folder
 
 
@@ -47,6 +48,12 @@ def test_your_own_tracking_server_is_used(tmp_path):
             "setting SELVEDGE_MLFLOW_PORT cannot be 'many': input should be a valid",
         ),
         ("SELVEDGE_MLFLOW_PORT", "70000", "setting SELVEDGE_MLFLOW_PORT cannot be '70000': input should be less than"),
+        (
+            "SELVEDGE_RESTGAN_SETTING",
+            "x",
+            "setting SELVEDGE_RESTGAN_SETTING is unknown; did you mean SELVEDGE_RESTGAN_S",
+        ),
+        ("SELVEDGE_FAMILY_SETTINGS", "{}", "setting SELVEDGE_FAMILY_SETTINGS is unknown; "),
         ("SELVEDGE_THREADS", "0", "setting SELVEDGE_THREADS cannot be '0': input should be greater than or equal to 1"),
     ],
 )
@@ -72,7 +79,7 @@ def test_the_folder_of_base_weights_is_read_by_training_itself(monkeypatch, tmp_
     monkeypatch.setenv("SELVEDGE_MODELS", str(tmp_path))
     load_settings()
     assert models_folder() == tmp_path
-    assert "| `SELVEDGE_MODELS` | folder of base weights" in manual()
+    assert "| `SELVEDGE_MODELS` | folder of base weights" in manual({})
     with pytest.raises(SelvedgeError, match=r"SELVEDGE_MODELS cannot be .*: extra inputs are not permitted"):
         load_settings(models=tmp_path)
 
@@ -83,3 +90,13 @@ def test_a_bucket_needs_what_reads_it_and_what_keeps_its_logs(monkeypatch):
     with pytest.raises(SelvedgeError, match=r"needs the package dagster-aws; install selvedge\[aws\]"):
         load_settings(storage="s3://shop/selvedge")
     load_settings(mlflow_artifacts="s3://shop/mlflow")
+
+
+def test_a_family_has_a_setting_of_its_own_for_its_training_settings(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SELVEDGE_BLIP2_SETTINGS", "blip2.yaml")
+    monkeypatch.setenv("SELVEDGE_RESTGAN_SETTINGS", str(tmp_path / "restgan.yaml"))
+    assert load_settings().family_settings == {
+        "blip2-attributes": tmp_path / "blip2.yaml",
+        "restgan": tmp_path / "restgan.yaml",
+    }

@@ -180,11 +180,6 @@ def decode_answers(base: Base, features: Tensor, asked: Sequence[Asked]) -> list
     return answer_all(base, features, asked, "trie")
 
 
-def score_answers(base: Base, features: Tensor, asked: Sequence[Asked]) -> list[Scores]:
-    """Length-normalised log-probability of every allowed answer. See `answer_all`."""
-    return answer_all(base, features, asked, "scored")
-
-
 @torch.no_grad()
 def answer_all(base: Base, features: Tensor, asked: Sequence[Asked], decoding: Decoding) -> list[Scores]:
     """Answer any number of questions about any number of pictures.

@@ -9,7 +9,6 @@ low rates.
 
 import hashlib
 import json
-import math
 import shutil
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -30,10 +29,10 @@ from training.blip2.examples import Examples, make_examples
 from training.blip2.features import see
 from training.blip2.language import answer_loss, image_tokens
 from training.blip2.settings import ContinuationSettings
-from training.checkpoint import read_checkpoint, write_checkpoint
+from training.devices import PRECISIONS
+from training.driver import TrainingRun, warm_up_then_cosine
 from training.pictures import read_picture
 from training.reporting import Reporter
-from training.stopping import TrainingStopped, stop_requests
 
 REPORT_EVERY = 10
 CARD = """# {profile}, continued
@@ -67,20 +66,23 @@ def continue_base(
     training = pairs[(pairs["split"] == "train") & pairs["image_sha256"].isin(list(pictures))]
     if training.empty:
         raise SelvedgeError("continuation: no training pair on the coarse columns; set continue_on_coarse to false.")
-    chosen = _choose_pictures(training, settings.pictures)
-    training = training[training["image_sha256"].isin(chosen)]
+    selected = _choose_pictures(training, settings.pictures)
+    training = training[training["image_sha256"].isin(selected)]
     run = _run_digest(base, training, settings)
     if _is_finished(out, run):
         return load_base(out, device=base.device)
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    loop = _Loop(base, make_examples(base, training), _load_squares(base, chosen, pictures, reporter), settings, run)
+    squares = _load_squares(base, selected, pictures, reporter)
     checkpoint = out.parent / f"{out.name}-checkpoint"
-    loop.train(checkpoint, reporter)
+    continuation = _Continuation(base, make_examples(base, training), squares, settings, reporter, checkpoint, run)
+    base.model.train()
+    continuation.train()
+    base.model.requires_grad_(False).eval()
     recipe = {
         "run": run,
         "continued_from": base.identity,
-        "pictures": len(chosen),
+        "pictures": len(selected),
         "questions": sorted(training["question"].unique())[:50],
         "settings": asdict(settings),
         "base_recipe": dict(base.recipe),
@@ -88,7 +90,7 @@ def continue_base(
     card = CARD.format(
         profile=base.profile.name,
         digest=base.digest,
-        pictures=len(chosen),
+        pictures=len(selected),
         attributes=", ".join(sorted(training["attribute"].unique())),
     )
     save_base(out, base.model, base.tokenizer, base.preprocessing, base.prompt, recipe, profile=base.profile, card=card)
@@ -96,81 +98,70 @@ def continue_base(
     return load_base(out, device=base.device)
 
 
-class _Loop:
+class _Continuation(TrainingRun):
     """One continuation: pictures in memory, pairs by picture, the model being changed."""
 
+    name = "continuation"
+    remedy = "lower continuation.image_rate"
+
     def __init__(
-        self, base: Base, examples: Examples, squares: dict[str, Tensor], settings: ContinuationSettings, run: str
+        self,
+        base: Base,
+        examples: Examples,
+        squares: dict[str, Tensor],
+        settings: ContinuationSettings,
+        reporter: Reporter,
+        checkpoint: Path,
+        run: str,
     ):
-        self.base, self.examples, self.squares, self.settings, self.run = base, examples, squares, settings, run
+        self.base, self.examples, self.squares, self.settings = base, examples, squares, settings
         self.pairs_of: dict[str, list[int]] = {}
         for row, sha256 in enumerate(examples.images):
             self.pairs_of.setdefault(sha256, []).append(row)
         self.names = list(self.pairs_of)
-        model = base.model.requires_grad_(True)
-        self.parameters = dict(model.named_parameters())
-        language = [p for name, p in self.parameters.items() if name.startswith("language")]
-        image = [p for name, p in self.parameters.items() if not name.startswith("language")]
-        groups = [{"params": image, "peak": settings.image_rate}, {"params": language, "peak": settings.language_rate}]
-        self.optimiser = torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
-        self.step = 0
-
-    def train(self, checkpoint: Path, reporter: Reporter) -> None:
-        settings, total = self.settings, self.settings.steps
-        saved = read_checkpoint(checkpoint, self.run, self.parameters, self.optimiser)
-        if saved is not None:
-            self.step = int(saved[0]["step"])
-        self.base.model.train()
-        with stop_requests() as stop:
-            while self.step < total:
-                loss = self._step()
-                self.step += 1
-                if self.step % REPORT_EVERY == 0:
-                    reporter.metrics(self.step, {"continuation/loss": loss})
-                    reporter.progress(self.step, total, "continuing the base")
-                if stop or (self.step % settings.checkpoint_every == 0 and self.step < total):
-                    write_checkpoint(checkpoint, self.parameters, self.optimiser, {"run": self.run, "step": self.step})
-                if stop:
-                    raise TrainingStopped(
-                        f"continuation was stopped at step {self.step} of {total}; run it again to go on."
-                    )
-        self.base.model.requires_grad_(False).eval()
-
-    def _step(self) -> float:
-        settings, device = self.settings, self.base.device
-        done = max(0.0, (self.step - settings.warmup_steps) / max(1, settings.steps - settings.warmup_steps))
-        share = min((self.step + 1) / max(1, settings.warmup_steps), 0.5 * (1 + math.cos(math.pi * done)))
-        for group in self.optimiser.param_groups:
-            group["lr"] = group["peak"] * share
-        # Everything drawn in a step depends on its number only, so that a stopped run goes on as if it never stopped.
-        rng = np.random.default_rng([settings.seed, self.step])
-        chosen = [
-            self.names[i] for i in rng.choice(len(self.names), min(settings.batch_size, len(self.names)), replace=False)
-        ]
-        generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + self.step)
-        squares = random_views(
-            torch.stack([self.squares[sha256] for sha256 in chosen]), self.base.preprocessing.size, generator
+        parameters = dict(base.model.requires_grad_(True).named_parameters())
+        language = [p for name, p in parameters.items() if name.startswith("language")]
+        image = [p for name, p in parameters.items() if not name.startswith("language")]
+        groups = [{"params": image, "lr": settings.image_rate}, {"params": language, "lr": settings.language_rate}]
+        super().__init__(
+            settings.steps,
+            torch.optim.AdamW(groups, weight_decay=settings.weight_decay),
+            parameters,
+            reporter,
+            device=base.device,
+            precision=PRECISIONS[settings.precision],
+            clip_norm=settings.clip_norm,
+            checkpoint=checkpoint,
+            run=run,
+            checkpoint_every=settings.checkpoint_every,
         )
-        rows = [(place, row) for place, sha256 in enumerate(chosen) for row in self.pairs_of[sha256]]
-        places = torch.tensor([place for place, _ in rows], device=device)
-        question, mask = pad_right([self.examples.prompts[row] for _, row in rows], 0, device)
-        labels, real = pad_right([self.examples.answers[row] for _, row in rows], 0, device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
-            seen = see(self.base.model, self.base.preprocessing.normalised(squares.numpy()).to(device))
-            tokens = image_tokens(self.base.model, seen)[places]
-            summed, count = answer_loss(self.base.model, tokens, question, mask, labels.masked_fill(~real, -100))
-        loss = summed / count
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.parameters.values(), settings.clip_norm)
-        value = float(loss.detach())
-        if not (math.isfinite(value) and math.isfinite(float(norm))):
-            raise SelvedgeError(
-                f"continuation: the loss became {value} at step {self.step + 1}; nothing was kept; "
-                "lower continuation.image_rate."
-            )
-        self.optimiser.step()
-        self.optimiser.zero_grad(set_to_none=True)
-        return value
+
+    def rate(self, step: int) -> float:
+        return warm_up_then_cosine(step, self.settings.warmup_steps, self.settings.steps)
+
+    def advance(self) -> dict[str, Tensor]:
+        # Everything drawn in a step depends on its number only, so that a stopped run goes on as if it never stopped.
+        rng = np.random.default_rng([self.settings.seed, self.step])
+        count = min(self.settings.batch_size, len(self.names))
+        drawn = [self.names[i] for i in rng.choice(len(self.names), count, replace=False)]
+        generator = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + self.step)
+        squares = random_views(
+            torch.stack([self.squares[sha256] for sha256 in drawn]), self.base.preprocessing.size, generator
+        )
+        pairs = [(position, row) for position, sha256 in enumerate(drawn) for row in self.pairs_of[sha256]]
+        pictures = torch.tensor([position for position, _ in pairs], device=self.device)
+        question, mask = pad_right([self.examples.prompts[row] for _, row in pairs], 0, self.device)
+        labels, real = pad_right([self.examples.answers[row] for _, row in pairs], 0, self.device)
+        with self.autocast():
+            seen = see(self.base.model, self.base.preprocessing.normalised(squares.numpy()).to(self.device))
+            tokens = image_tokens(self.base.model, seen)[pictures]
+            summed, words = answer_loss(self.base.model, tokens, question, mask, labels.masked_fill(~real, -100))
+        return self.update(summed / words)
+
+    def after_step(self, values: Mapping[str, float]) -> None:
+        if self.step % REPORT_EVERY == 0:
+            self.reporter.metrics(self.step, {"continuation/loss": values["loss"]})
+            self.reporter.progress(self.step, self.total, "continuing the base")
 
 
 def _choose_pictures(training: pd.DataFrame, most: int) -> list[str]:
@@ -178,7 +169,9 @@ def _choose_pictures(training: pd.DataFrame, most: int) -> list[str]:
     return sorted(training["image_sha256"].unique())[:most]
 
 
-def _load_squares(base: Base, chosen: list[str], pictures: Mapping[str, str], reporter: Reporter) -> dict[str, Tensor]:
+def _load_squares(
+    base: Base, selected: list[str], pictures: Mapping[str, str], reporter: Reporter
+) -> dict[str, Tensor]:
     larger = replace(base.preprocessing, size=source_size(base.preprocessing))
 
     def load(sha256: str) -> Tensor:
@@ -186,10 +179,10 @@ def _load_squares(base: Base, chosen: list[str], pictures: Mapping[str, str], re
 
     squares: dict[str, Tensor] = {}
     with ThreadPoolExecutor(max_workers=4) as pool:
-        for sha256, square in zip(chosen, pool.map(load, chosen), strict=True):
+        for sha256, square in zip(selected, pool.map(load, selected), strict=True):
             squares[sha256] = square
             if len(squares) % 200 == 0:
-                reporter.progress(len(squares), len(chosen), "reading pictures")
+                reporter.progress(len(squares), len(selected), "reading pictures")
     return squares
 
 

@@ -45,7 +45,7 @@ class Examples:
 
 
 @dataclass(frozen=True)
-class Batch:
+class QuestionBatch:
     """What one step reads. `labels` has -100 at padding; `mask` is True at real question tokens."""
 
     features: Tensor
@@ -130,12 +130,12 @@ def batches_per_epoch(count: int, batch_size: int) -> int:
 
 def assemble(
     examples: Examples, rows: np.ndarray, views: np.ndarray, store: FeatureStore, device: torch.device
-) -> Batch:
+) -> QuestionBatch:
     """Read features and pad tokens of some pairs."""
     features = store.read([examples.images[row] for row in rows], views.tolist())
     question, mask = pad_right([examples.prompts[row] for row in rows], 0, device)
     labels, real = pad_right([examples.answers[row] for row in rows], 0, device)
-    return Batch(features.to(device, non_blocking=True), question, mask, labels.masked_fill(~real, -100))
+    return QuestionBatch(features.to(device, non_blocking=True), question, mask, labels.masked_fill(~real, -100))
 
 
 def ask_examples(base: Base, examples: Examples, answers_by_attribute: dict[str, list[str]]) -> list[Asked]:

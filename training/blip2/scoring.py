@@ -80,6 +80,7 @@ class ScoreRun:
 
     def write(self, folder: Path) -> None:
         """Scores, predictions, evidence and plots as files of a folder that is there."""
+        import evaluation.tables  # noqa: F401  declares the table
         from catalog.tables import publish_bytes, write_table
 
         write_table(self.scores, folder / SCORES_FILE, "scores")
@@ -120,8 +121,8 @@ def score_artefact(
     Raises:
         SelvedgeError: the catalogue asks nothing the candidate was taught, has no test row, or a file is damaged.
     """
+    from evaluation.evidence import metrics_evidence
     from evaluation.floors import NO_PICTURE, floor_predictions
-    from evaluation.gate import metrics_evidence
     from evaluation.linear_probe import LINEAR_PROBE
     from evaluation.scores import BASE, CANDIDATE, CHAMPION, score_subjects
     from training.blip2.artefact import load_artefact

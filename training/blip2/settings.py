@@ -18,7 +18,7 @@ class LoraSettings:
         targets: layers of the language model that get an adapter; None takes the profile's: all linear ones of `tiny`,
             `q` and `v` of `flan-t5-xl`.
         steps: optimiser steps at most; the learning rate falls along a half cosine over exactly these.
-        batch_size: questions per step and process.
+        batch_size: questions per step.
         views: features of this many views per picture are used: the plain one and augmented ones.
         balance: 0 draws questions as they come; 1 draws every value of an attribute equally often; between, in between.
         precision: of the language model's matrix products; runs resume bit for bit in `fp32`.

@@ -7,7 +7,7 @@ The loop of training/attribute_classifier.py does not fit: it re-lights, turns a
 on choosing among epochs. Network, loss and optimiser are the same.
 """
 
-import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,12 +15,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
+from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 
 from catalog.errors import SelvedgeError
 from evaluation.classification import expected_calibration_error
 from evaluation.intervals import GroupResamples, interval, resampled_mean
 from training.attribute_classifier import MISSING, masked_loss
-from training.attribute_network import AttributeClassifier, choose_precision
+from training.attribute_network import AttributeClassifier
+from training.devices import choose_device, choose_precision
+from training.driver import TrainingRun
 from training.muon import Muon
 from training.reporting import Reporter, Silent
 from training.restgan.colours import ColourTable, nearest_clusters
@@ -98,7 +101,7 @@ def train_judge(
     fit, calibration = _slices(own, settings)
     _check(own, held_out, fit, calibration, settings)
     size = settings.size or bottoms.size
-    device = torch.device(settings.device if settings.device != "auto" else _best_device())
+    device = choose_device(settings.device)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         network = AttributeClassifier(classes, {}, size, settings.width, ARCHITECTURE)
@@ -106,7 +109,9 @@ def train_judge(
             _begin_from(network, start, nearest_clusters(bottoms.colours, start_colours))
     network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     learn = own.take(fit)
-    _fit(network, resized(learn.pictures, size), _targets(learn.labels), settings, reporter or Silent())
+    network.train()
+    _JudgeRun(network, resized(learn.pictures, size), _targets(learn.labels), settings, reporter or Silent()).train()
+    network.eval()
     judge = Judge(network, dict.fromkeys(ATTRIBUTES, 1.0), {}, bottoms.digest)
     raw = torch.from_numpy(judge.features(learn.pictures))
     judge.centre, judge.scale = raw.mean(dim=0), raw.var(dim=0).mean().sqrt()
@@ -171,45 +176,58 @@ def moved(pictures: Tensor, shift: float, mirror: bool, generator: torch.Generat
     return padded[picture, plane, rows[:, None, :, None], columns[:, None, None, :]]
 
 
-def _fit(
-    network: AttributeClassifier, pictures: Tensor, targets: Tensor, settings: JudgeSettings, reporter: Reporter
-) -> None:
+class _JudgeRun(TrainingRun):
     """One cycle of the learning rate, the last weights kept: no picture is spent on choosing among epochs."""
-    device = next(network.parameters()).device
-    precision = choose_precision(settings.precision, device)
-    generator = torch.Generator().manual_seed(settings.seed)
-    per_epoch = max(1, len(pictures) // settings.batch_size)
-    total = settings.epochs * per_epoch
-    groups = [
-        {"params": [p for p in network.parameters() if p.ndim > 1], "weight_decay": settings.weight_decay},
-        {"params": [p for p in network.parameters() if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    optimiser = Muon(groups, settings.learning_rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, settings.learning_rate, max(2, total), pct_start=0.15, cycle_momentum=False, div_factor=10
-    )
-    network.train()
-    for step in range(total):
-        if step % per_epoch == 0:
-            order = torch.randperm(len(pictures), generator=generator)
-        place = step % per_epoch * settings.batch_size
-        chosen = order[place : place + settings.batch_size]
-        views = moved(pictures[chosen], settings.shift, settings.mirror, generator).to(device)
-        with torch.autocast(device.type, precision, enabled=precision != torch.float32):
-            logits = network(views, torch.zeros((len(chosen), 0), dtype=torch.int64, device=device)).float()
-        loss = masked_loss(network, logits, targets[chosen].to(device), settings.label_smoothing)
-        if not math.isfinite(value := float(loss.detach())):
-            raise SelvedgeError(
-                f"the loss of the judge is {value} at step {step}; lower judge.learning_rate {settings.learning_rate}."
-            )
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        optimiser.step()
-        schedule.step()
-        reporter.progress(step + 1, total, "judge")
-        if (step + 1) % per_epoch == 0:
-            reporter.metrics(step + 1, {"judge/loss": value})
-    network.eval()
+
+    name = "attribute judge"
+
+    def __init__(
+        self,
+        network: AttributeClassifier,
+        pictures: Tensor,
+        targets: Tensor,
+        settings: JudgeSettings,
+        reporter: Reporter,
+    ) -> None:
+        self.network, self.pictures, self.targets, self.settings = network, pictures, targets, settings
+        self.remedy = f"lower judge.learning_rate {settings.learning_rate}"
+        self.generator = torch.Generator().manual_seed(settings.seed)
+        self.steps_an_epoch = max(1, len(pictures) // settings.batch_size)
+        groups = [
+            {"params": [p for p in network.parameters() if p.ndim > 1], "weight_decay": settings.weight_decay},
+            {"params": [p for p in network.parameters() if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        device = next(network.parameters()).device
+        super().__init__(
+            settings.epochs * self.steps_an_epoch,
+            Muon(groups, settings.learning_rate),
+            dict(network.named_parameters()),
+            reporter,
+            device=device,
+            precision=choose_precision(settings.precision, device),
+        )
+
+    def schedule(self) -> LRScheduler:
+        peak, total = self.settings.learning_rate, max(2, self.total)
+        return OneCycleLR(self.optimiser, peak, total, pct_start=0.15, cycle_momentum=False, div_factor=10)
+
+    def advance(self) -> dict[str, Tensor]:
+        settings, position = self.settings, self.step % self.steps_an_epoch
+        if position == 0:
+            self.order = torch.randperm(len(self.pictures), generator=self.generator)
+        batch = self.order[position * settings.batch_size : (position + 1) * settings.batch_size]
+        views = moved(self.pictures[batch], settings.shift, settings.mirror, self.generator).to(self.device)
+        with self.autocast():
+            nothing_given = torch.zeros((len(batch), 0), dtype=torch.int64, device=self.device)
+            logits = self.network(views, nothing_given).float()
+        return self.update(
+            masked_loss(self.network, logits, self.targets[batch].to(self.device), settings.label_smoothing)
+        )
+
+    def after_step(self, values: Mapping[str, float]) -> None:
+        self.reporter.progress(self.step, self.total, "judge")
+        if self.step % self.steps_an_epoch == 0:
+            self.reporter.metrics(self.step, {"judge/loss": values["loss"]})
 
 
 def _targets(labels: NDArray[np.int64]) -> Tensor:
@@ -266,7 +284,3 @@ def _check(
                            (held_out.labels[:, column], "part test")):  # fmt: skip
             if not (rows >= 0).any():
                 raise SelvedgeError(f"{what} has no picture whose {name} is known; read a catalogue with more labels.")
-
-
-def _best_device() -> str:
-    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,8 +1,8 @@
 """Training a ReStGAN: text encoder, generator and discriminators, one step after the other until the images are seen.
 
-Belongs here: the order of a step, what is reported, stopping and resuming. Not here: the losses (objective.py,
-losses.py), batches (batches.py), what a checkpoint holds (checkpoints.py), the networks (text.py, generator.py,
-discriminator.py).
+Belongs here: the order of a step, the running means, what is reported. Not here: the order of a run
+(training/driver.py), the losses (objective.py, losses.py), batches (batches.py), what a checkpoint holds
+(checkpoints.py), the networks (text.py, generator.py, discriminator.py).
 
 One step: read the prefixes once; draw once; the discriminators learn from real, drawn and wrong pairs; the generator
 learns from the same drawings under the new discriminators. The text encoder learns from both: from the discriminators
@@ -10,7 +10,6 @@ which pictures its words fit (they see real pairs), from the generator what it n
 the discriminators take the text as given: otherwise words could drift to where the discriminators are fooled.
 """
 
-import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,21 +20,21 @@ import torch
 from torch import Tensor, nn
 
 from catalog.errors import SelvedgeError
-from training.attribute_network import choose_precision
+from training.devices import choose_device, choose_precision
+from training.driver import TrainingRun, running_mean
 from training.reporting import Reporter
 from training.restgan.augment import draw_augmentation
-from training.restgan.averaging import Average, decay_at
 from training.restgan.batches import Batches
 from training.restgan.checkpoints import Networks, identify, restore_checkpoint, save_checkpoint
 from training.restgan.dataset import GENDERS, TYPES, Bottoms
 from training.restgan.discriminator import Discriminator
-from training.restgan.generator import draw_noise
+from training.restgan.generator import Generator, draw_noise
 from training.restgan.grids import chosen_rows, word_grid
 from training.restgan.objective import Objective, discriminators_of
 from training.restgan.sampling import RestganModel, build_networks, load_artefact, read_about, save_artefact
 from training.restgan.settings import RestganSettings
 from training.restgan.start import Start
-from training.stopping import StopRequest, TrainingStopped, stop_requests
+from training.restgan.text import TextEncoder
 
 COUNTERS = ("step", "seconds", "cpu_seconds", "history", "sums")  # of a run, kept in its checkpoints
 
@@ -82,9 +81,11 @@ def train_restgan(
         return finished
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    with torch.random.fork_rng(devices=[]), stop_requests() as stop:
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
-        return _Run(bottoms, settings, out, reporter, start).train(stop)
+        run = _RestganRun(bottoms, settings, out, reporter, start)
+        run.train()
+        return run.finish()
 
 
 def _finished(bottoms: Bottoms, settings: RestganSettings, out: Path, start: Start | None) -> Result | None:
@@ -100,26 +101,31 @@ def _finished(bottoms: Bottoms, settings: RestganSettings, out: Path, start: Sta
     return Result(folder, about["digest"], notes["steps"], notes["history"], notes["seconds"], notes["cpu_seconds"])
 
 
-class _Run:
-    """One training run: what it needs, and where it is. Everything random follows from (seed, step)."""
+class _RestganRun(TrainingRun):
+    """One training run: its networks, their means, and what it reports. Everything random follows from (seed, step)."""
+
+    name = "restgan"
+    remedy = "lower restgan.generator_rate and restgan.discriminator_rate, or use restgan.precision fp32"
+    counters = COUNTERS
 
     def __init__(
         self, bottoms: Bottoms, settings: RestganSettings, out: Path, reporter: Reporter, start: Start | None
     ) -> None:
-        self.settings, self.out, self.reporter = settings, out, reporter
-        self.device = _device(settings.device)
-        self.precision = choose_precision(settings.precision, self.device)
+        self.settings, self.out = settings, out
+        device = choose_device(settings.device)
         training = bottoms.of("train")
         self.batches = Batches(training, settings.sides, settings.batch_size, settings.seed)
         self.identity = identify(bottoms, settings, start.digest if start else "")
         text, generator = build_networks(settings, bottoms.vocabulary, bottoms.colours)
-        judges = discriminators_of(settings, (len(TYPES), len(bottoms.colours), len(GENDERS)))
+        discriminators = discriminators_of(settings, (len(TYPES), len(bottoms.colours), len(GENDERS)))
         if start is not None:
-            start.fill(text, generator, judges)
-        self.text, self.generator = text.to(self.device), _channels_last(generator.to(self.device))
-        self.discriminators = _channels_last(judges.to(self.device))
-        self.objective = Objective(settings, cast(list[Discriminator], list(judges)), self.precision)
-        self.mean_text, self.mean_generator = Average(text), Average(generator)
+            start.fill(text, generator, discriminators)
+        self.text, self.generator = text.to(device), _channels_last(generator.to(device))
+        self.discriminators = _channels_last(discriminators.to(device))
+        precision = choose_precision(settings.precision, device)
+        self.objective = Objective(settings, cast(list[Discriminator], list(discriminators)), precision)
+        # Buffers follow too; StackGAN-v2 averaged parameters only, and drew with the statistics of the last step.
+        self.means = {"text": running_mean(text, self._decay), "generator": running_mean(generator, self._decay)}
         modules = {"text": self.text, "generator": self.generator, "discriminators": self.discriminators}
         rates = {
             "text": settings.text_rate,
@@ -127,49 +133,38 @@ class _Run:
             "discriminators": settings.discriminator_rate,
         }
         # One Adam over all: a step moves only what has gradients, and a checkpoint has one optimiser to keep.
-        self.optimiser = torch.optim.Adam(
+        optimiser = torch.optim.Adam(
             [{"params": list(module.parameters()), "lr": rates[name]} for name, module in modules.items()],
             betas=(settings.beta1, settings.beta2),
         )
-        means = self.mean_text.module, self.mean_generator.module
-        self.networks = Networks(modules, {"text": means[0], "generator": means[1]}, self.optimiser)
-        self.model = RestganModel(settings, *means, bottoms.vocabulary, bottoms.colours)
+        self.networks = Networks(modules, {name: mean.module for name, mean in self.means.items()}, optimiser)
+        super().__init__(
+            settings.steps,
+            optimiser,
+            self.networks.parameters(),
+            reporter,
+            device=device,
+            precision=precision,
+            clip_norm=settings.clip_norm,
+            checkpoint=out / "checkpoint",
+            run=self.identity.run,
+            checkpoint_every=settings.checkpoint_every,
+        )
+        mean_text, mean_generator = (self.networks.averages[name] for name in ("text", "generator"))
+        self.model = RestganModel(
+            settings,
+            cast(TextEncoder, mean_text),
+            cast(Generator, mean_generator),
+            bottoms.vocabulary,
+            bottoms.colours,
+        )
         shown = bottoms.of("test") if len(bottoms.of("test").pictures) else training
         self.shown = shown.take(chosen_rows(shown, settings.sample_queries))
-        self.step, self.seconds, self.cpu_seconds = 0, 0.0, 0.0
+        self.cpu_seconds, self.cpu_began = 0.0, time.process_time()
         self.history: list[dict[str, float]] = []
         self.sums: dict[str, float] = {}
 
-    def train(self, stop: StopRequest) -> Result:
-        self._resume()
-        settings, total = self.settings, self.settings.steps
-        wall, used = self.seconds - time.monotonic(), self.cpu_seconds - time.process_time()
-        while self.step < total:
-            self._check(self._advance())
-            self.step += 1
-            self.seconds, self.cpu_seconds = wall + time.monotonic(), used + time.process_time()
-            if self.step % settings.report_every == 0 or self.step == total:
-                self._report()
-            if self.step == total or (settings.sample_every and self.step % settings.sample_every == 0):
-                self.reporter.picture(self.step, "samples", self.grid())
-            if stop and self.step < total:
-                self._save()
-                raise TrainingStopped(
-                    f"training was stopped at step {self.step} of {total}; run it again to go on from there."
-                )
-            if self.step % settings.checkpoint_every == 0 or self.step == total:
-                self._save()
-        return self._finish()
-
-    def grid(self) -> Any:
-        """The sample grid as it is now: the same queries and noise every time."""
-        some, words = self.shown, self.model.vocabulary.words
-        noise = self.model.noise(len(some.pictures), self.settings.seed)
-        pictures = self.model.draw_encoded(some.words, some.colour_words, some.lengths, noise)
-        said = [[words[i] for i in row[:n]] for row, n in zip(some.words, some.lengths, strict=True)]
-        return word_grid(pictures, said)
-
-    def _advance(self) -> dict[str, float]:
+    def advance(self) -> dict[str, Tensor]:
         """One step: its losses, and how many attributes of the drawn pictures the discriminators recognised."""
         settings = self.settings
         batch = self.batches.at(self.step, settings.shuffled, settings.unknown, self.device)
@@ -179,15 +174,16 @@ class _Run:
         changes = changes.to(self.device)
         penalised = bool(settings.r1_every) and self.step % settings.r1_every == 0
         state = self.text(batch.words, batch.colour_words, batch.lengths)
-        # Two leaves in place of the state: each half of the step leaves its gradient, the text is gone through once.
-        asked, used = state.detach().requires_grad_(), state.detach().requires_grad_()
-        with self.objective.autocast(self.device):
-            drawn = self.generator(used, noise)
+        # Both halves of the step read a copy of the encoded text that is cut from the encoder, and leave its gradient
+        # there; the sum of the two goes back through the encoder once.
+        for_discriminators, for_generator = state.detach().requires_grad_(), state.detach().requires_grad_()
+        with self.autocast():
+            drawn = self.generator(for_generator, noise)
 
         self.optimiser.zero_grad(set_to_none=True)
-        loss, told = self.objective.of_discriminators(batch, drawn, asked, changes, generator, penalised)
+        loss, values = self.objective.of_discriminators(batch, drawn, for_discriminators, changes, generator, penalised)
         loss.backward()
-        told["norm/discriminators"] = self._clip(self.discriminators)
+        values["norm/discriminators"] = self._clip(self.discriminators)
         self.optimiser.step()
 
         self.optimiser.zero_grad(set_to_none=True)
@@ -195,57 +191,64 @@ class _Run:
         loss, more = self.objective.of_generator(batch, drawn, state.detach(), changes)
         loss.backward()
         self.discriminators.requires_grad_(True)
-        state.backward(_gradient(asked) + _gradient(used))
-        told |= more | {"norm/generator": self._clip(self.generator), "norm/text": self._clip(self.text)}
+        state.backward(_gradient(for_discriminators) + _gradient(for_generator))
+        values |= more | {"norm/generator": self._clip(self.generator), "norm/text": self._clip(self.text)}
         self.optimiser.step()
-        self._follow()
-        return {name: float(value) for name, value in told.items()}
+        self.means["text"].update_parameters(self.text)
+        self.means["generator"].update_parameters(self.generator)
+        return values
 
-    def _follow(self) -> None:
-        settings = self.settings
-        seen = (self.step + 1) * settings.batch_size
-        decay = decay_at(seen, settings.batch_size, settings.average_half_life, settings.average_ramp)
-        self.mean_text.follow(self.text, decay)
-        self.mean_generator.follow(self.generator, decay)
+    def _decay(self, steps: int) -> float:
+        settings, size = self.settings, self.settings.batch_size
+        return decay_at(steps * size, size, settings.average_half_life, settings.average_ramp)
 
     def _clip(self, module: nn.Module) -> Tensor:
         return nn.utils.clip_grad_norm_(module.parameters(), self.settings.clip_norm)
 
-    def _check(self, told: Mapping[str, float]) -> None:
-        """Stop at the first value that is not finite; otherwise add them to the sums of the next report."""
-        for name, value in told.items():
-            if not math.isfinite(value):
-                raise SelvedgeError(
-                    f"training: {name} became {value} at step {self.step + 1}; nothing was saved; lower "
-                    "restgan.generator_rate and restgan.discriminator_rate, or use restgan.precision fp32."
-                )
+    def after_step(self, values: Mapping[str, float]) -> None:
+        settings = self.settings
+        self.cpu_seconds = time.process_time() - self.cpu_began
+        for name, value in (*values.items(), ("steps", 1.0)):
             self.sums[name] = self.sums.get(name, 0.0) + value
-        self.sums["steps"] = self.sums.get("steps", 0.0) + 1
+        if self.step % settings.report_every == 0 or self.step == self.total:
+            self._report()
+        if self.step == self.total or (settings.sample_every and self.step % settings.sample_every == 0):
+            self.reporter.picture(self.step, "samples", self.grid())
 
     def _report(self) -> None:
         entry = summarise(self.sums)
         self.sums = {}
         self.history.append({"step": float(self.step), **entry})
         self.reporter.metrics(self.step, {f"train/{name}": value for name, value in entry.items()})
-        self.reporter.progress(self.step, self.settings.steps, "ReStGAN")
+        self.reporter.progress(self.step, self.total, "ReStGAN")
 
-    def _save(self) -> None:
+    def grid(self) -> Any:
+        """The sample grid as it is now: the same queries and noise every time."""
+        queries, words = self.shown, self.model.vocabulary.words
+        noise = self.model.noise(len(queries.pictures), self.settings.seed)
+        pictures = self.model.draw_encoded(queries.words, queries.colour_words, queries.lengths, noise)
+        titles = [[words[i] for i in row[:n]] for row, n in zip(queries.words, queries.lengths, strict=True)]
+        return word_grid(pictures, titles)
+
+    def save(self) -> None:
         counters = {name: getattr(self, name) for name in COUNTERS}
         save_checkpoint(self.out / "checkpoint", self.identity, self.networks, counters)
 
-    def _resume(self) -> None:
+    def resume(self) -> None:
         counters = restore_checkpoint(self.out / "checkpoint", self.identity, self.networks)
         if counters is None:
             return
-        if counters["step"] > self.settings.steps:
+        if counters["step"] > self.total:
             raise SelvedgeError(
                 f"checkpoint {self.out / 'checkpoint'} has seen {counters['step'] * self.settings.batch_size} images, "
                 f"more than restgan.images {self.settings.images}; raise it or train into another folder."
             )
-        for name in COUNTERS:
-            setattr(self, name, counters[name])
+        self.restore(counters, {})
+        self.cpu_began -= self.cpu_seconds
+        for mean in self.means.values():
+            mean.n_averaged.fill_(self.step + 1)
 
-    def _finish(self) -> Result:
+    def finish(self) -> Result:
         seconds, cpu_seconds = round(self.seconds, 2), round(self.cpu_seconds, 2)
         notes = {
             "run": self.identity.run,
@@ -258,6 +261,19 @@ class _Run:
         }
         digest = save_artefact(self.out / "model", self.model, notes)
         return Result(self.out / "model", digest, self.step, self.history, seconds, cpu_seconds)
+
+
+def decay_at(seen: float, batch_size: int, half_life: float, ramp: float) -> float:
+    """The factor of one step: half of what the mean held is forgotten after `half_life` images.
+
+    Args:
+        seen: images so far. ramp: the half-life is never more than this share of them, so that the first, random
+            weights are soon forgotten; 0 for none.
+
+    Source: Karras et al., StyleGAN2-ADA, NeurIPS 2020, training loop.
+    """
+    life = min(half_life, seen * ramp) if ramp else half_life
+    return float(0.5 ** (batch_size / max(life, 1e-8)))
 
 
 def summarise(sums: Mapping[str, float]) -> dict[str, float]:
@@ -282,9 +298,3 @@ def _gradient(leaf: Tensor) -> Tensor:
 
 def _channels_last(module: nn.Module) -> Any:
     return module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-
-def _device(name: str) -> torch.device:
-    if name != "auto":
-        return torch.device(name)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

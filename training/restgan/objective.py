@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from training.devices import autocast
 from training.restgan import losses
 from training.restgan.augment import Augmentation, augment
 from training.restgan.batches import Batch
@@ -18,7 +19,7 @@ from training.restgan.generator import Drawn
 from training.restgan.settings import RestganSettings
 
 WRONG_SHARE = 0.5  # of a wrong pair and of a drawn one, against a real one: two ways to be false
-Told = dict[str, Tensor]
+Parts = dict[str, Tensor]
 
 
 class Objective:
@@ -41,71 +42,73 @@ class Objective:
         changes: Augmentation,
         generator: torch.Generator,
         penalised: bool,
-    ) -> tuple[Tensor, Told]:
+    ) -> tuple[Tensor, Parts]:
         """The discriminators' loss, and its parts by name.
 
         Args:
             drawn: of the batch's prefixes; takes no gradient. state: (n, state) of the prefixes; takes one.
             changes: for real and drawn pictures alike. generator: draws the wrong pairs. penalised: with R1.
         """
-        settings, kind, told = self.settings, self.settings.adversarial, Told()
+        settings, kind, noted = self.settings, self.settings.adversarial, Parts()
         partner, exists = self._wrong(batch, generator)
         where = losses.counted(batch.labels, batch.mentioned)
         total = state.new_zeros(())
-        for index, judge in enumerate(self.discriminators):
+        for index, discriminator in enumerate(self.discriminators):
             real, fake = augment(batch.pictures[index], changes), augment(drawn.pictures[index].detach(), changes)
-            with self.autocast(real.device):
-                features, features_fake = judge.features(torch.cat([real, fake])).chunk(2)
-                joined = judge.joined(features)
-                plain, plain_fake = judge.unconditional(features), judge.unconditional(features_fake)
-                fits, fits_wrong = judge.conditional(joined, state), judge.conditional(joined[partner], state)
-                fits_fake = judge.conditional(judge.joined(features_fake), state)
-                shows = judge.attributes(features) if judge.classes else None
+            with autocast(real.device, self.precision):
+                features, features_fake = discriminator.features(torch.cat([real, fake])).chunk(2)
+                joined = discriminator.joined(features)
+                plain, plain_fake = discriminator.unconditional(features), discriminator.unconditional(features_fake)
+                fits, fits_wrong = (
+                    discriminator.conditional(joined, state),
+                    discriminator.conditional(joined[partner], state),
+                )
+                fits_fake = discriminator.conditional(discriminator.joined(features_fake), state)
+                shows = discriminator.attributes(features) if discriminator.classes else None
             adversarial = losses.real_loss(plain, kind).mean() + losses.fake_loss(plain_fake, kind).mean()
             false = losses.fake_loss(fits_fake, kind).mean()
             false = false + losses.mean_where(losses.fake_loss(fits_wrong, kind), exists)
             matching = losses.real_loss(fits, kind).mean() + WRONG_SHARE * false
-            total = total + _noted(told, "discriminator/adversarial", adversarial)
-            total = total + _noted(told, "discriminator/matching", matching)
+            total = total + _noted(noted, "discriminator/adversarial", adversarial)
+            total = total + _noted(noted, "discriminator/matching", matching)
             if shows is not None:
                 cost = losses.attribute_loss(shows, batch.labels, where)
-                total = total + settings.auxiliary_discriminator * _noted(told, "discriminator/attributes", cost)
+                total = total + settings.auxiliary_discriminator * _noted(noted, "discriminator/attributes", cost)
             if penalised:
-                total = total + _noted(told, "discriminator/r1", self._penalty(judge, real, state.detach()))
-        return total, told
+                total = total + _noted(noted, "discriminator/r1", self._penalty(discriminator, real, state.detach()))
+        return total, noted
 
-    def of_generator(self, batch: Batch, drawn: Drawn, state: Tensor, changes: Augmentation) -> tuple[Tensor, Told]:
+    def of_generator(self, batch: Batch, drawn: Drawn, state: Tensor, changes: Augmentation) -> tuple[Tensor, Parts]:
         """The generator's loss, its parts by name, and how many attributes were recognised (`right/…` of `of/…`).
 
         Args:
             drawn: takes the gradient. state: as the discriminators read it.
         """
-        settings, kind, told = self.settings, self.settings.adversarial, Told()
+        settings, kind, noted = self.settings, self.settings.adversarial, Parts()
         where = losses.counted(batch.labels, batch.mentioned)
         total = state.new_zeros(())
-        for index, judge in enumerate(self.discriminators):
+        for index, discriminator in enumerate(self.discriminators):
             pictures = augment(drawn.pictures[index], changes)
-            with self.autocast(pictures.device):
-                features = judge.features(pictures)
-                plain, fits = judge.unconditional(features), judge.conditional(judge.joined(features), state)
-                shows = judge.attributes(features) if judge.classes else None
+            with autocast(pictures.device, self.precision):
+                features = discriminator.features(pictures)
+                plain, fits = (
+                    discriminator.unconditional(features),
+                    discriminator.conditional(discriminator.joined(features), state),
+                )
+                shows = discriminator.attributes(features) if discriminator.classes else None
             cost = losses.generator_loss(plain, kind).mean() + losses.generator_loss(fits, kind).mean()
-            total = total + _noted(told, "generator/adversarial", cost)
+            total = total + _noted(noted, "generator/adversarial", cost)
             if shows is not None:
                 cost = losses.attribute_loss(shows, batch.labels, where)
-                total = total + settings.auxiliary_generator * _noted(told, "generator/attributes", cost)
-                told |= _recognised(shows, batch.labels, where)  # the last stage's stay
+                total = total + settings.auxiliary_generator * _noted(noted, "generator/attributes", cost)
+                noted |= _recognised(shows, batch.labels, where)  # the last stage's stay
         for mean, log_variance in zip(drawn.means, drawn.log_variances, strict=True):
             cost = losses.divergence(mean, log_variance)
-            total = total + settings.divergence * _noted(told, "generator/divergence", cost)
+            total = total + settings.divergence * _noted(noted, "generator/divergence", cost)
         if len(drawn.pictures) == 2:
             cost = losses.colour_consistency(*drawn.pictures)
-            total = total + settings.colour_consistency * _noted(told, "generator/colour_consistency", cost)
-        return total, told
-
-    def autocast(self, device: torch.device) -> torch.autocast:
-        """The context in which convolutions run in the run's precision."""
-        return torch.autocast(device.type, self.precision, enabled=self.precision != torch.float32)
+            total = total + settings.colour_consistency * _noted(noted, "generator/colour_consistency", cost)
+        return total, noted
 
     def _wrong(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         if self.settings.wrong_pairs == "shifted":
@@ -114,12 +117,14 @@ class Objective:
         partner, exists = losses.wrong_partners(batch.labels.cpu(), batch.mentioned.cpu(), generator)
         return partner.to(batch.labels.device), exists.to(batch.labels.device)
 
-    def _penalty(self, judge: Discriminator, real: Tensor, state: Tensor) -> Tensor:
+    def _penalty(self, discriminator: Discriminator, real: Tensor, state: Tensor) -> Tensor:
         """R1 of both logits, in fp32: the squares of bf16 gradients are too coarse."""
         settings = self.settings
         pictures = real.detach().requires_grad_()
-        features = judge.features(pictures)
-        logits = judge.unconditional(features) + judge.conditional(judge.joined(features), state)
+        features = discriminator.features(pictures)
+        logits = discriminator.unconditional(features) + discriminator.conditional(
+            discriminator.joined(features), state
+        )
         rule = losses.r1_gamma(real.shape[2], settings.batch_size)
         gamma = rule if settings.r1_gamma is None else settings.r1_gamma
         return losses.r1_penalty(logits, pictures, gamma, settings.r1_every)
@@ -135,13 +140,13 @@ def discriminators_of(settings: RestganSettings, classes: tuple[int, int, int]) 
     return nn.ModuleList(Discriminator(settings, side, known) for side in settings.sides)
 
 
-def _recognised(logits: Sequence[Tensor], labels: Tensor, where: Tensor) -> Told:
+def _recognised(logits: Sequence[Tensor], labels: Tensor, where: Tensor) -> Parts:
     right, of = losses.attribute_hits(logits, labels, where)
     named = list(enumerate(ATTRIBUTES))
     return {f"right/{name}": right[a] for a, name in named} | {f"of/{name}": of[a] for a, name in named}
 
 
-def _noted(told: Told, name: str, value: Tensor) -> Tensor:
+def _noted(noted: Parts, name: str, value: Tensor) -> Tensor:
     """`value`, added to what was noted under its name: stages are summed."""
-    told[name] = told[name] + value.detach() if name in told else value.detach()
+    noted[name] = noted[name] + value.detach() if name in noted else value.detach()
     return value

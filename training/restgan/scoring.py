@@ -50,6 +50,7 @@ class RestganScores:
 
     def write(self, folder: Path) -> None:
         """Scores, evidence and plots as files of a folder that is there."""
+        import evaluation.tables  # noqa: F401  declares the table
         from catalog.tables import publish_bytes, write_table
         from training.blip2.scoring import EVIDENCE_FILE, SCORES_FILE
 
@@ -79,7 +80,7 @@ def score_restgan(
     import pandas as pd
 
     from evaluation import plots
-    from evaluation.gate import metrics_evidence
+    from evaluation.evidence import metrics_evidence
     from evaluation.scores import BASE, CANDIDATE, CHAMPION, score_subjects
     from training.restgan.candidate import BASE_FOLDER
     from training.restgan.samples import choose_queries, draw_samples, put_to_model

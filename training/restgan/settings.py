@@ -1,15 +1,13 @@
 """Settings of ReStGAN: what a person can turn, its default, the check of its range, and the ladder of variants.
 
-Belongs here: `RestganSettings`, the variants, reading them from YAML. Not here: what a setting does (the file that its
-description names), the generic reading of dataclasses (training/settings.py).
+Belongs here: `RestganSettings`, the variants. Not here: what a setting does (the file that its description names),
+reading them from YAML (training/settings.py).
 """
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Literal, get_args
 
 from catalog.errors import SelvedgeError
-from training.settings import load_settings
 
 VariantName = Literal["stackgan", "stackgan-aux", "restgan-no-table", "restgan-bag", "restgan"]
 
@@ -119,9 +117,9 @@ class RestganSettings:
         if self.stages not in (1, 2):
             raise SelvedgeError(f"setting restgan.stages is {self.stages}; use 1 or 2.")
         for name in ("adversarial", "wrong_pairs", "precision"):
-            known = get_args(RestganSettings.__annotations__[name])
-            if getattr(self, name) not in known:
-                raise SelvedgeError(f"setting restgan.{name} is {getattr(self, name)!r}; use one of {list(known)}.")
+            allowed = get_args(RestganSettings.__annotations__[name])
+            if getattr(self, name) not in allowed:
+                raise SelvedgeError(f"setting restgan.{name} is {getattr(self, name)!r}; use one of {list(allowed)}.")
         for name in _POSITIVE:
             if not getattr(self, name) > 0:
                 raise SelvedgeError(f"setting restgan.{name} is {getattr(self, name)}; it must be above 0.")
@@ -170,12 +168,3 @@ _NOT_NEGATIVE = (
     *("average_ramp", "sample_every", "seed"),
 )
 _SHARES = ("translation", "cutout", "shuffled", "unknown", "beta1", "beta2")
-
-
-def read_settings(file: Path) -> RestganSettings:
-    """Settings of a YAML file.
-
-    Raises:
-        SelvedgeError: the file is missing or not a mapping, a key is unknown, or a value is of another type or range.
-    """
-    return load_settings(RestganSettings, file)

@@ -26,7 +26,7 @@ from labeling.review.ledger.records import Ballot, Pair, PulledAnnotation
 from labeling.review.rounds.annotators import is_simulated
 
 if TYPE_CHECKING:
-    from labeling.review.label_studio_records import Annotation
+    from labeling.review.label_studio.records import Annotation
 
 CLOCK_TOLERANCE = timedelta(minutes=2)
 # The reasons, as they are stored.

@@ -56,6 +56,9 @@ class Compared:
 
     def tables(self) -> "Mapping[str, tuple[pd.DataFrame, str]]":
         """Every table with the schema it is kept in, by file name."""
+        import inference.tables  # noqa: F401  declares the results
+        import labeling.tables  # noqa: F401
+
         results, further = TABLES[self.kind]
         own = {name: (getattr(self, name), name) for name in further}
         return {"candidate": (self.candidate, results), "opponent": (self.opponent, results), **own}

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from upath import UPath
 
-    from evaluation.preference import Verdict as Judgement
+    from evaluation.preference import Judgement
     from labeling.review.label_studio import LabelStudio
     from labeling.review.ledger.ledger import Ledger
     from labeling.review.ledger.records import Exclusion, Round, Verdict

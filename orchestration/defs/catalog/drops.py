@@ -8,7 +8,7 @@ from collections import Counter
 import dagster as dg
 
 from orchestration.assets.conditions import follows_new
-from orchestration.assets.failures import told_plainly
+from orchestration.assets.failures import errors_as_sentences
 from orchestration.assets.metadata import contact_sheet, counts
 from orchestration.assets.partitions import DROPS, SAME
 from orchestration.assets.published import Tables
@@ -46,7 +46,7 @@ class DropConfig(dg.Config):
     ],
     partitions_def=DROPS,
 )
-@told_plainly
+@errors_as_sentences
 def read_drop(
     context: dg.AssetExecutionContext, config: DropConfig, settings: dg.ResourceParam[Settings], tables: Tables
 ) -> tuple[dg.MaterializeResult, dg.MaterializeResult]:
@@ -84,7 +84,7 @@ def read_drop(
     kinds={"parquet", "jpeg"},
     code_version="1",
 )
-@told_plainly
+@errors_as_sentences
 def images(
     context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], tables: Tables
 ) -> dg.MaterializeResult:

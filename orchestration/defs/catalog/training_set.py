@@ -10,7 +10,7 @@ import dagster as dg
 
 from catalog.errors import SelvedgeError
 from orchestration.assets.conditions import follows_every_change
-from orchestration.assets.failures import told_plainly
+from orchestration.assets.failures import errors_as_sentences
 from orchestration.assets.metadata import counts, table
 from orchestration.assets.partitions import DROPS, EVERY
 from orchestration.assets.published import SPLITS_POOL, Tables, materialised, there
@@ -32,7 +32,7 @@ SHOWN_PAIRS = 8
     kinds={"parquet"},
     code_version="1",
 )
-@told_plainly
+@errors_as_sentences
 def splits(context: dg.AssetExecutionContext, tables: Tables) -> dg.MaterializeResult:
     """Train, validation or test for every product, never dividing a group."""
     from catalog.splits import assign_splits, split_summary
@@ -46,7 +46,7 @@ def splits(context: dg.AssetExecutionContext, tables: Tables) -> dg.MaterializeR
     for number, drop in enumerate(drops, start=1):
         if drop not in assigned_drops or number == len(drops):
             assigned = assign_splits(
-                tables.read_all(context.instance, "catalog/products", drops[:number]), known=assigned
+                tables.read_all(context.instance, "catalog/products", drops[:number]), earlier=assigned
             )
     summary = split_summary(assigned)
     return tables.publish(
@@ -69,7 +69,7 @@ def splits(context: dg.AssetExecutionContext, tables: Tables) -> dg.MaterializeR
     kinds={"parquet", "csv"},
     code_version="1",
 )
-@told_plainly
+@errors_as_sentences
 def qa_pairs(context: dg.AssetExecutionContext, tables: Tables) -> dg.MaterializeResult:
     """One question with its answer for every attribute that a product has; also as two CSV files."""
     from catalog.qa import make_qa_pairs, write_vqa_csv

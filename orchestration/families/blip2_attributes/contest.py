@@ -1,7 +1,7 @@
 """Two models that say what a picture shows, asked the same questions about the same pictures.
 
-Belongs here: which two models a round compares, from the registry or from folders, and their answers or descriptions
-as tables of a round. Not here: what a pair looks like to people (labeling/review/pairs/kinds.py).
+Belongs here: the two models of a round, and their answers or descriptions as its tables. Not here: which versions they
+are (orchestration/families/registered.py), what a pair looks like to people (labeling/review/pairs/kinds.py).
 
 Both sides come from one code path with the same settings: the same pictures, the same questions, and, for
 descriptions, the same writer with the same seed, so that only the model's answers differ.
@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from catalog.errors import SelvedgeError
 from labeling.review.rounds.compared import DESCRIPTIONS, Compared
-from labeling.review.rounds.contest import Contest, Progress, by_digest
-from orchestration.families.registered import registered
-from orchestration.runtime.settings import Settings
+from labeling.review.rounds.contest import Contest, Progress
+from orchestration.families.blip2_attributes.candidate import FEATURES_FOLDER, dataset
+from orchestration.families.contract import Contenders
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from catalog.schema import AttributeSchema
+    from orchestration.assets.candidates import Opening
     from training.blip2.artefact import AttributeModel
 
 
@@ -56,63 +57,46 @@ class AnswerContest(Contest):
         return compare_answers(self, kind, progress)
 
 
-def contest_of_registry(settings: Settings, family: str, candidate: str) -> AnswerContest:
-    """A registered candidate against the champion there is now.
+def contest(contenders: Contenders) -> AnswerContest:
+    """A candidate against the champion, or against the base where there is none.
 
     Raises:
-        SelvedgeError: as `registered`; or there is neither champion nor base.
-        ServiceUnavailable: MLflow does not answer.
+        SelvedgeError: a folder holds no model, the data is not there, or the base is missing.
     """
-    from orchestration.assets.dataset import read_dataset
-
-    found = registered(settings, family, candidate)
-    frozen = read_dataset(found.opening.dataset["dataset"], found.opening.dataset["question_set"])
-    rows = Rows(frozen.products, frozen.images, frozen.splits, frozen.qa_pairs, settings.features())
-    return _contest(family, candidate, found.version, found.folder, found.champion, rows)
-
-
-def contest_of_folders(
-    family: str, candidate: str, model: Path, champion: Path | None, catalog: Path, features: Path
-) -> AnswerContest:
-    """A model folder against another one, or against its own base, on a catalogue directory.
-
-    Raises:
-        SelvedgeError: a folder holds no model, both are the same model, or the base is missing.
-    """
-    from catalog.workspace import open_catalogue
-    from training.blip2.artefact import read_about
-
-    catalogue = open_catalogue(catalog)
-    products, images = catalogue.products.to_pandas(), catalogue.images.to_pandas()
-    rows = Rows(products, images, catalogue.splits.to_pandas(), catalogue.qa_pairs.to_pandas(), features)
-    opponent = None if champion is None else (by_digest(read_about(champion)["digest"]), champion)
-    return _contest(family, candidate, by_digest(read_about(model)["digest"]), model, opponent, rows)
-
-
-def _contest(
-    family: str, candidate: str, version: str, folder: Path, opponent: tuple[str, Path] | None, rows: Rows
-) -> AnswerContest:
     from training.blip2.artefact import load_artefact
 
-    model = load_artefact(folder)
-    if opponent is not None:
-        against, place = opponent
+    rows = _rows(contenders.data, contenders.workspace / FEATURES_FOLDER)
+    model = load_artefact(contenders.folder)
+    versions = (contenders.family, contenders.candidate, contenders.version)
+    if contenders.champion is not None:
+        version, folder = contenders.champion
         return AnswerContest(
-            family, candidate, version, "champion", against, rows, model.schema, lambda: model,
-            lambda: load_artefact(place),
-        )  # fmt: skip
+            *versions, "champion", version, rows, model.schema, lambda: model, lambda: load_artefact(folder)
+        )
     from training.blip2.scoring import base_of
 
     try:
-        base = base_of(folder, model)
+        base = base_of(contenders.folder, model)
     except SelvedgeError as error:
         raise SelvedgeError(
-            f"{family} has no champion, and the base of {candidate} cannot stand in: {error}"
+            f"{contenders.family} has no champion, and the base of {contenders.candidate} cannot stand in: {error}"
         ) from error
-    return AnswerContest(
-        family, candidate, version, "base", f"base-{base.base.digest[:12]}", rows, model.schema, lambda: model,
-        lambda: base,
-    )  # fmt: skip
+    opponent = f"base-{base.base.digest[:12]}"
+    return AnswerContest(*versions, "base", opponent, rows, model.schema, lambda: model, lambda: base)
+
+
+def _rows(data: "Opening | Path", features: Path) -> Rows:
+    """The tables as they stand, with products that nothing is asked about."""
+    if isinstance(data, Path):
+        from catalog.workspace import open_catalogue
+
+        tables = open_catalogue(data)
+        return Rows(
+            tables.products.to_pandas(), tables.images.to_pandas(), tables.splits.to_pandas(),
+            tables.qa_pairs.to_pandas(), features,
+        )  # fmt: skip
+    frozen = dataset(data)
+    return Rows(frozen.products, frozen.images, frozen.splits, frozen.qa_pairs, features)
 
 
 def compare_answers(contest: AnswerContest, kind: str, progress: Progress | None = None) -> Compared:
@@ -131,14 +115,14 @@ def compare_answers(contest: AnswerContest, kind: str, progress: Progress | None
     if products.empty:
         raise SelvedgeError("the test split is empty; read more products before opening a round.")
     pairs = rows.qa_pairs[rows.qa_pairs["product_id"].isin(products["product_id"])].reset_index(drop=True)
-    found = {}
-    for who, load in (("candidate", contest.load_candidate), ("opponent", contest.load_opponent)):
-        told = (lambda done, total, _, who=who: progress(done, total, f"asking the {who}")) if progress else None
-        found[who] = _attributes(load, contest, who, products, images, told)
+    results = {}
+    for side, load in (("candidate", contest.load_candidate), ("opponent", contest.load_opponent)):
+        asking = (lambda done, total, _, side=side: progress(done, total, f"asking the {side}")) if progress else None
+        results[side] = _attributes(load, contest, side, products, images, asking)
     if kind == DESCRIPTIONS:
-        found = {who: _described(table, products, contest.schema) for who, table in found.items()}
+        results = {side: _described(table, products, contest.schema) for side, table in results.items()}
     return Compared(
-        kind, contest.schema, found["candidate"], found["opponent"], products, images,
+        kind, contest.schema, results["candidate"], results["opponent"], products, images,
         test.reset_index(drop=True), pairs,
     )  # fmt: skip
 
@@ -146,7 +130,7 @@ def compare_answers(contest: AnswerContest, kind: str, progress: Progress | None
 def _attributes(
     load: Callable[[], Any],
     contest: AnswerContest,
-    who: str,
+    side: str,
     products: "pd.DataFrame",
     images: "pd.DataFrame",
     progress: Progress | None,
@@ -156,7 +140,7 @@ def _attributes(
 
     model = load()
     store = FeatureStore(contest.rows.features, model.base, model.feature_precision)
-    version = contest.candidate_version if who == "candidate" else contest.opponent_version
+    version = contest.candidate_version if side == "candidate" else contest.opponent_version
     uri = f"models:/{contest.family}/{version}"
     return predict_attributes(model, images, products, store=store, model_uri=uri, progress=progress).frame
 

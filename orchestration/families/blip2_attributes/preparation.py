@@ -1,38 +1,24 @@
-"""training/ of BLIP-2: the base, and the image features that every candidate of it shares.
+"""training/ of BLIP-2: the base, the image features that every candidate of it shares, and the end-to-end ceiling.
 
-Belongs here: the two assets that are prepared before a candidate is opened. Not here: the candidate
-(families/blip2_attributes.py).
+Belongs here: the assets that are prepared before a candidate is opened. Not here: the candidate (candidate.py).
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 
 from orchestration.assets.dataset import freeze_dataset, made_of, read_dataset
-from orchestration.assets.failures import told_plainly
-from orchestration.assets.partitions import EVERY
-from orchestration.assets.published import GPU_POOL, Tables, materialised
+from orchestration.assets.published import Tables, materialised
 from orchestration.assets.reporters import log_and
+from orchestration.families.blip2_attributes import NAME
+from orchestration.families.contract import CATALOGUE
+from orchestration.families.stages import candidate_settings, preparation_asset
 from orchestration.runtime.settings import Settings
 
-if TYPE_CHECKING:
-    from training.blip2.settings import CandidateSettings
-
-OWNERS = ["team:models"]
-CATALOGUE = ("products", "images", "splits", "qa_pairs")
 DIGITS = 16
 
 
-@dg.asset(
-    key_prefix="training",
-    group_name="training",
-    deps=[dg.AssetDep(["catalog", name], partition_mapping=EVERY) for name in CATALOGUE],
-    pool=GPU_POOL,
-    owners=OWNERS,
-    kinds={"pytorch"},
-    code_version="1",
-)
-@told_plainly
+@preparation_asset(deps=CATALOGUE, kinds={"pytorch"})
 def blip2_base(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
@@ -41,16 +27,17 @@ def blip2_base(
 ) -> dg.MaterializeResult:
     """The base that LoRA adapts: as shipped, or first continued on the coarse columns of photographs."""
     from training.blip2.candidate import prepare_base
+    from training.blip2.settings import CandidateSettings
 
-    chosen = candidate_settings(settings)
+    candidates = candidate_settings(CandidateSettings, settings, NAME)
     dataset = freeze_dataset(context.instance, tables)
-    frozen = read_dataset(str(dataset.folder), chosen.question_set or dataset.question_set)
-    place = settings.home / "bases" / dataset.sha256[:DIGITS]
-    base = prepare_base(frozen, chosen, place, log_and(context, progress))
-    continued = place in base.folder.parents
+    frozen = read_dataset(str(dataset.folder), candidates.question_set or dataset.question_set)
+    folder = settings.home / "bases" / dataset.sha256[:DIGITS]
+    base = prepare_base(frozen, candidates, folder, log_and(context, progress))
+    continued = folder in base.folder.parents
     return dg.MaterializeResult(
         metadata={
-            "base": str(base.folder) if continued else chosen.base,
+            "base": str(base.folder) if continued else candidates.base,
             "digest": base.digest,
             "profile": base.profile.name,
             "continued": continued,
@@ -60,19 +47,7 @@ def blip2_base(
     )
 
 
-@dg.asset(
-    key_prefix="training",
-    group_name="training",
-    deps=[
-        dg.AssetDep(["training", "blip2_base"], partition_mapping=EVERY),
-        *[dg.AssetDep(["catalog", name], partition_mapping=EVERY) for name in CATALOGUE],
-    ],
-    pool=GPU_POOL,
-    owners=OWNERS,
-    kinds={"pytorch", "safetensors"},
-    code_version="1",
-)
-@told_plainly
+@preparation_asset(deps=("training/blip2_base", *CATALOGUE), kinds={"pytorch", "safetensors"})
 def blip2_features(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
@@ -87,17 +62,18 @@ def blip2_features(
 
     from training.blip2.base import load_base
     from training.blip2.features import FeatureStore, compute_features
+    from training.blip2.settings import CandidateSettings
 
-    chosen = candidate_settings(settings)
+    candidates = candidate_settings(CandidateSettings, settings, NAME)
     dataset = freeze_dataset(context.instance, tables)
-    question_set = chosen.question_set or dataset.question_set
+    question_set = candidates.question_set or dataset.question_set
     frozen = read_dataset(str(dataset.folder), question_set)
-    source = (materialised(context.instance, "training/blip2_base") or {}).get("base", chosen.base)
+    source = (materialised(context.instance, "training/blip2_base") or {}).get("base", candidates.base)
     base = load_base(source, device="cuda" if torch.cuda.is_available() else "cpu")
-    store = FeatureStore(settings.features(), base, chosen.feature_precision)
+    store = FeatureStore(settings.features(), base, candidates.feature_precision)
     reporter = log_and(context, progress)
     computed = {}
-    for split, views in (("train", chosen.lora.views), ("validation", 1), ("test", 1)):
+    for split, views in (("train", candidates.lora.views), ("validation", 1), ("test", 1)):
         items = frozen.items(split)
         computed[split] = compute_features(base, items, store, views, lambda d, t: reporter.progress(d, t, "features"))
     return dg.MaterializeResult(
@@ -116,13 +92,32 @@ def blip2_features(
     )
 
 
-def candidate_settings(settings: Settings) -> "CandidateSettings":
-    """How candidates are trained: the file that the settings name, or the defaults.
-
-    Raises:
-        SelvedgeError: the file cannot be read, or a setting in it is unknown or of another type.
-    """
+@preparation_asset(deps=CATALOGUE, kinds={"pytorch"})
+def attribute_classifier(
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    tables: Tables,
+    progress: dg.ResourceParam[Any],
+) -> dg.MaterializeResult:
+    """An end-to-end network on the same rows: the ceiling that candidates are shown beside."""
+    from orchestration.families.blip2_attributes.ceilings import keep_ceilings
+    from training.blip2.scoring import LabelledCatalogue, cnn_ceiling
     from training.blip2.settings import CandidateSettings
-    from training.settings import load_settings
 
-    return load_settings(CandidateSettings, settings.blip2_settings) if settings.blip2_settings else CandidateSettings()
+    dataset = freeze_dataset(context.instance, tables)
+    metadata: dict[str, Any] = {
+        "dataset_sha256": dataset.sha256,
+        "drops": list(dataset.drops),
+        "seconds": settings.cnn_seconds,
+    }
+    version = dg.DataVersion(f"{dataset.sha256}-{settings.cnn_seconds}")
+    if not settings.cnn_seconds:
+        return dg.MaterializeResult(metadata=metadata, data_version=version)
+    question_set = candidate_settings(CandidateSettings, settings, NAME).question_set or dataset.question_set
+    frozen = read_dataset(str(dataset.folder), question_set)
+    rows = LabelledCatalogue(frozen.products, frozen.images, frozen.qa_pairs)
+    work = settings.work / f"attribute_classifier-{dataset.sha256[:DIGITS]}"
+    given = frozen.schema.question_set(frozen.question_set).given
+    ceilings = cnn_ceiling(rows, given, work, log_and(context, progress), settings.cnn_seconds)
+    keep_ceilings(ceilings, dataset.folder)
+    return dg.MaterializeResult(metadata={**metadata, "ceilings": list(ceilings)}, data_version=version)

@@ -1,1 +1,3 @@
 """restgan: a recurrent StackGAN that pictures what a shopper types, word by word."""
+
+NAME = "restgan"

@@ -1,8 +1,8 @@
 """Picture strips compared: two ReStGANs draw the same words, one picture after each of them.
 
-Belongs here: which two models a round compares, from the registry or from folders, which words both are asked, and
-what they draw as tables of a round. Not here: what a strip looks like to people (labeling/review/pairs/strips.py), the
-folder of a round (comparison.py).
+Belongs here: the two models of a round, which words both are asked, and what they draw as tables of a round. Not here:
+which versions they are (orchestration/families/registered.py), what a strip looks like to people
+(labeling/review/pairs/strips.py), the folder of a round (labeling/review/rounds/compared.py).
 
 Both sides come from one code path: the words of held-out products, the same noise for the same words, and each word
 put into a model's own vocabulary as its scores do. Where there is no champion, the weights that the candidate began
@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from catalog.errors import SelvedgeError
-from labeling.review.rounds.contest import Contest, Progress, by_digest
-from orchestration.families.registered import registered
-from orchestration.runtime.settings import Settings
+from labeling.review.rounds.contest import Contest, Progress
+from orchestration.families.contract import Contenders
+from orchestration.families.data import catalogue_tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,90 +58,77 @@ class StripContest(Contest):
             raise SelvedgeError("part test of the bottoms is empty; read more products before opening a round.")
         whole = choose_queries(self.bottoms, MOST, LONGEST, SEED).growing
         asked = _asked(whole).drop_duplicates("query")  # what was cut off may be all that two of them differed in
-        some = whole.take(asked.index.to_numpy())
-        queries, found = Queries(some, some, {}), {}
-        for who, load in (("candidate", self.load_candidate), ("opponent", self.load_opponent)):
+        selected = whole.take(asked.index.to_numpy())
+        queries, results = Queries(selected, selected, {}), {}
+        for side, load in (("candidate", self.load_candidate), ("opponent", self.load_opponent)):
             drawn, total = [], len(asked)
             for frames in _drawn(load(), queries):
                 drawn.append(frames)
                 if progress is not None:
-                    progress(len(drawn), total, f"asking the {who}")
-            found[who] = asked.assign(frames=drawn)
-        products, splits = _products(some)
-        return Compared(kind, None, found["candidate"], found["opponent"], products, None, splits, None)
+                    progress(len(drawn), total, f"asking the {side}")
+            results[side] = asked.assign(frames=drawn)
+        products, splits = _products(selected)
+        return Compared(kind, None, results["candidate"], results["opponent"], products, None, splits, None)
 
 
-def contest_of_registry(settings: Settings, family: str, candidate: str) -> StripContest:
-    """A registered candidate against the champion there is now, on the data set it was opened with.
-
-    Raises:
-        SelvedgeError: no such candidate, it is the champion itself, its data set is gone, or there is neither champion
-            nor base.
-        ServiceUnavailable: MLflow does not answer.
-    """
-    from training.restgan.dataset import read_bottoms
-
-    found = registered(settings, family, candidate)
-    bottoms = read_bottoms(found.opening.dataset["bottoms"]).of("test")
-    return _contest(family, candidate, found.version, found.folder, found.champion, bottoms)
-
-
-def contest_of_folders(family: str, candidate: str, model: Path, champion: Path | None, catalog: Path) -> StripContest:
-    """A model folder against another one, or against what it began with, on the bottoms of a catalogue directory.
+def contest(contenders: Contenders) -> StripContest:
+    """A candidate against the champion, or against the weights it began with, on part test of its own data set.
 
     Raises:
-        SelvedgeError: a folder holds no model, the base is missing, or it is not the candidate's own catalogue.
+        SelvedgeError: a folder holds no model, the base is missing, or the catalogue is not the candidate's own.
     """
-    from catalog.workspace import open_catalogue
-    from training.catalogue import read_catalogue_folder
-    from training.restgan.candidate import bottoms_of
-    from training.restgan.sampling import read_about
-
-    version = by_digest(read_about(model)["digest"])
-    opponent = None if champion is None else (by_digest(read_about(champion)["digest"]), champion)
-    tables = read_catalogue_folder(catalog, str(open_catalogue(catalog).summary["qa_pairs"]["question_set"]))
-    bottoms = bottoms_of(model, tables).bottoms.of("test")
-    return _contest(family, candidate, version, model, opponent, bottoms)
+    return contest_on(contenders, _bottoms(contenders).of("test"))
 
 
-def _contest(
-    family: str, candidate: str, version: str, folder: Path, champion: tuple[str, Path] | None, bottoms: "Bottoms"
-) -> StripContest:
+def contest_on(contenders: Contenders, bottoms: "Bottoms") -> StripContest:
+    """The same on bottoms that are at hand."""
     from training.restgan.candidate import BASE_FOLDER
     from training.restgan.sampling import load_artefact, read_about
 
-    def load(place: Path) -> "Callable[[], RestganModel]":
-        return lambda: load_artefact(place)
+    def load(folder: Path) -> "Callable[[], RestganModel]":
+        return lambda: load_artefact(folder)
 
-    if champion is not None:
-        against, place = champion
-        return StripContest(family, candidate, version, "champion", against, bottoms, load(folder), load(place))
+    versions = (contenders.family, contenders.candidate, contenders.version)
+    folder = contenders.folder
+    if contenders.champion is not None:
+        version, champion = contenders.champion
+        return StripContest(*versions, "champion", version, bottoms, load(folder), load(champion))
     base = folder / BASE_FOLDER
     try:
         began = f"base-{read_about(base)['digest'][:12]}"
     except SelvedgeError as error:
         raise SelvedgeError(
-            f"{family} has no champion, and the weights that {candidate} began with cannot stand in: {error}"
+            f"{contenders.family} has no champion, and the weights that {contenders.candidate} began with cannot stand "
+            f"in: {error}"
         ) from error
-    return StripContest(family, candidate, version, "base", began, bottoms, load(folder), load(base))
+    return StripContest(*versions, "base", began, bottoms, load(folder), load(base))
 
 
-def _asked(some: "Bottoms") -> "pd.DataFrame":
+def _bottoms(contenders: Contenders) -> "Bottoms":
+    from training.restgan.candidate import bottoms_of
+    from training.restgan.dataset import read_bottoms
+
+    if isinstance(contenders.data, Path):
+        return bottoms_of(contenders.folder, catalogue_tables(contenders.data)).bottoms
+    return read_bottoms(contenders.data.dataset["bottoms"])
+
+
+def _asked(bottoms: "Bottoms") -> "pd.DataFrame":
     """Table `strips` without its frames: the words of every product, and the colour that they ask."""
     import numpy as np
     import pandas as pd
 
     from training.restgan.words import join_colours
 
-    told = some.rows[["product_id", "query", "colour"]].itertuples(index=False)
+    asked_rows = bottoms.rows[["product_id", "query", "colour"]].itertuples(index=False)
     rows: list[dict[str, Any]] = []
-    for row, (product_id, query, colour) in enumerate(told):
-        length = int(some.lengths[row])
-        # A colour of two words is one place, also one that is too rare for the table.
-        words = join_colours(str(query).split(), (*some.colours.words, str(colour)))[:length]
-        named = np.flatnonzero(some.colour_words[row, :length] >= 0)
+    for row, (product_id, query, colour) in enumerate(asked_rows):
+        length = int(bottoms.lengths[row])
+        # A colour of two words counts as one, also one that is too rare for the table.
+        words = join_colours(str(query).split(), (*bottoms.colours.words, str(colour)))[:length]
+        named = np.flatnonzero(bottoms.colour_words[row, :length] >= 0)
         at = int(named[0]) if len(named) else -1
-        lab = some.colours.centres[some.colour_words[row, at]] if at >= 0 else (None, None, None)
+        lab = bottoms.colours.centres[bottoms.colour_words[row, at]] if at >= 0 else (None, None, None)
         asked = dict(zip(("asked_l", "asked_a", "asked_b"), lab, strict=True))
         rows.append({"product_id": product_id, "query": " ".join(words), "words": words, "colour_at": at, **asked})
     return pd.DataFrame(rows)
@@ -156,22 +143,22 @@ def _drawn(model: "RestganModel", queries: "Queries") -> Iterator[bytes]:
     own = put_to_model(queries, model).growing
     noise = model.noise(len(own), SEED)
     for start in range(0, len(own), AT_ONCE):
-        some = slice(start, start + AT_ONCE)
+        batch = slice(start, start + AT_ONCE)
         drawn = model.draw_encoded(
-            own.words[some], own.colour_words[some], own.lengths[some], Noise(noise.z[some], noise.epsilon[some])
+            own.words[batch], own.colour_words[batch], own.lengths[batch], Noise(noise.z[batch], noise.epsilon[batch])
         )
         yield from map(pack_frames, drawn)
 
 
-def _products(some: "Bottoms") -> "tuple[pd.DataFrame, pd.DataFrame]":
+def _products(bottoms: "Bottoms") -> "tuple[pd.DataFrame, pd.DataFrame]":
     """Tables `products` and `splits` of the products asked: what strata, slices and the report go by."""
     import pandas as pd
 
     from catalog.splits import TEST
-    from catalog.tables import SCHEMAS
+    from catalog.tables import schema_of
 
-    rows = some.rows
-    known = pd.DataFrame(
+    rows = bottoms.rows
+    facts = pd.DataFrame(
         {
             "drop": DROP,
             "product_id": rows["product_id"],
@@ -181,6 +168,6 @@ def _products(some: "Bottoms") -> "tuple[pd.DataFrame, pd.DataFrame]":
             "product_display_name": rows["query"],
         }
     )
-    products = known.assign(**{name: None for name in SCHEMAS["products"].names if name not in known})
-    splits = known[["product_id", "drop"]].assign(group_id=rows["group_id"], split=TEST)
-    return products[SCHEMAS["products"].names], splits
+    products = facts.assign(**{name: None for name in schema_of("products").names if name not in facts})
+    splits = facts[["product_id", "drop"]].assign(group_id=rows["group_id"], split=TEST)
+    return products[schema_of("products").names], splits

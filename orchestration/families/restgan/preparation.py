@@ -1,6 +1,6 @@
 """training/ of ReStGAN: the colour table, the word sequences and the judge that every candidate of it shares.
 
-Belongs here: the assets that are prepared before a candidate is opened. Not here: the candidate (families/restgan.py).
+Belongs here: the assets that are prepared before a candidate is opened. Not here: the candidate (candidate.py).
 """
 
 from pathlib import Path
@@ -10,32 +10,23 @@ import dagster as dg
 
 from catalog.errors import SelvedgeError
 from orchestration.assets.dataset import freeze_dataset, made_of, read_dataset
-from orchestration.assets.failures import told_plainly
 from orchestration.assets.metadata import image, shown, table
-from orchestration.assets.partitions import EVERY
-from orchestration.assets.published import GPU_POOL, Tables, materialised
+from orchestration.assets.published import Tables
 from orchestration.assets.reporters import log_and
-from orchestration.families.blip2_attributes.preparation import CATALOGUE, OWNERS
+from orchestration.families.contract import CATALOGUE
+from orchestration.families.restgan import NAME
+from orchestration.families.stages import candidate_settings, preparation_asset, require_materialised
 from orchestration.runtime.settings import Settings
 
 if TYPE_CHECKING:
-    from training.restgan.candidate import CandidateSettings
     from training.restgan.dataset import Coloured
 
-COLOURS, WORDS, JUDGE = "training/color_table", "training/word_sequences", "training/restgan_judge"
+COLOURS, WORDS, JOB = "training/color_table", "training/word_sequences", "train_restgan"
 DIGITS = 16
 EXAMPLES = 12
 
 
-@dg.asset(
-    key_prefix="training",
-    group_name="training",
-    deps=[dg.AssetDep(["catalog", name], partition_mapping=EVERY) for name in CATALOGUE],
-    owners=OWNERS,
-    kinds={"python"},
-    code_version="1",
-)
-@told_plainly
+@preparation_asset(deps=CATALOGUE, kinds={"python"}, gpu=False)
 def color_table(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
@@ -48,7 +39,7 @@ def color_table(
     dataset = freeze_dataset(context.instance, tables)
     coloured = _coloured(settings, str(dataset.folder), dataset.question_set, log_and(context, progress))
     learnt = coloured.part == "train"
-    names = [name for name, known in zip(coloured.titles.colours, learnt, strict=True) if known]
+    names = [name for name, in_part in zip(coloured.titles.colours, learnt, strict=True) if in_part]
     colours = coloured.colours
     words = [
         [colours.names[k], ", ".join(w for w, of in colours.words.items() if of == k)] for k in range(len(colours))
@@ -71,15 +62,7 @@ def color_table(
     )
 
 
-@dg.asset(
-    key_prefix="training",
-    group_name="training",
-    deps=[dg.AssetDep(["training", "color_table"], partition_mapping=EVERY)],
-    owners=OWNERS,
-    kinds={"parquet", "safetensors"},
-    code_version="1",
-)
-@told_plainly
+@preparation_asset(deps=(COLOURS,), kinds={"parquet", "safetensors"}, gpu=False)
 def word_sequences(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
@@ -87,19 +70,20 @@ def word_sequences(
     progress: dg.ResourceParam[Any],
 ) -> dg.MaterializeResult:
     """The words of every bottom in the order a shopper would say them, with their pictures: the frozen data set."""
+    from training.restgan.candidate import CandidateSettings
     from training.restgan.dataset import PARTS, say_bottoms, write_bottoms
     from training.restgan.grids import shown_titles
 
-    about = _told(context.instance, COLOURS)
+    about = require_materialised(context.instance, COLOURS, JOB)
     coloured = _coloured(settings, about["dataset"], about["question_set"], log_and(context, progress))
     if coloured.colours.digest != about["digest"]:
         raise SelvedgeError(f"{COLOURS} was made with other settings; materialise it again before {WORDS}.")
-    bottoms = say_bottoms(coloured, candidate_settings(settings).minimum_count)
+    bottoms = say_bottoms(coloured, candidate_settings(CandidateSettings, settings, NAME).minimum_count)
     folder = settings.home / "bottoms" / bottoms.digest[:DIGITS]
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         write_bottoms(bottoms, folder)
-    some = bottoms.take(range(min(EXAMPLES, len(bottoms))))
+    examples = bottoms.take(range(min(EXAMPLES, len(bottoms))))
     return dg.MaterializeResult(
         metadata={
             "bottoms": str(folder),
@@ -107,23 +91,14 @@ def word_sequences(
             "products": len(bottoms),
             **{part: int((bottoms.rows["part"] == part).sum()) for part in PARTS},
             "vocabulary": len(bottoms.vocabulary),
-            "examples": shown(shown_titles(some), "bottoms and their words"),
+            "examples": shown(shown_titles(examples), "bottoms and their words"),
             **{name: about[name] for name in ("dataset", "dataset_sha256", "drops", "question_set", "made_of")},
         },
         data_version=dg.DataVersion(bottoms.digest),
     )
 
 
-@dg.asset(
-    key_prefix="training",
-    group_name="training",
-    deps=[dg.AssetDep(["training", "word_sequences"], partition_mapping=EVERY)],
-    pool=GPU_POOL,
-    owners=OWNERS,
-    kinds={"pytorch", "safetensors"},
-    code_version="1",
-)
-@told_plainly
+@preparation_asset(deps=(WORDS,), kinds={"pytorch", "safetensors"})
 def restgan_judge(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
@@ -133,23 +108,23 @@ def restgan_judge(
 
     Materialising it opens a candidate on its data set.
     """
-    from training.restgan.candidate import base_folder, prepare_judge
+    from training.restgan.candidate import CandidateSettings, base_folder, prepare_judge
     from training.restgan.dataset import read_bottoms
     from training.restgan.sampling import read_about
 
-    about = _told(context.instance, WORDS)
-    chosen = candidate_settings(settings)
+    about = require_materialised(context.instance, WORDS, JOB)
+    candidates = candidate_settings(CandidateSettings, settings, NAME)
     bottoms = read_bottoms(about["bottoms"])
-    place = judge_place(about["bottoms"])
-    judge = prepare_judge(bottoms, chosen, place, log_and(context, progress))
+    file = judge_file(about["bottoms"])
+    judge = prepare_judge(bottoms, candidates, file, log_and(context, progress))
     exam = [
-        [name, f"{one.accuracy:.3f}", f"{one.low:.3f} to {one.high:.3f}", f"{one.majority:.3f}", one.rows]
-        for name, one in judge.exam.items()
+        [name, f"{mark.accuracy:.3f}", f"{mark.low:.3f} to {mark.high:.3f}", f"{mark.majority:.3f}", mark.rows]
+        for name, mark in judge.exam.items()
     ]
-    base = "none" if chosen.base == "none" else str(base_folder(chosen.base))
+    base = "none" if candidates.base == "none" else str(base_folder(candidates.base))
     return dg.MaterializeResult(
         metadata={
-            "judge": str(place),
+            "judge": str(file),
             "digest": judge.digest,
             "exam": table(["attribute", "accuracy", "95 % interval", "majority", "pictures"], exam),
             "base": base,
@@ -161,40 +136,21 @@ def restgan_judge(
     )
 
 
-def candidate_settings(settings: Settings) -> "CandidateSettings":
-    """How candidates are trained: the file that the settings name, or the defaults.
-
-    Raises:
-        SelvedgeError: the file cannot be read, or a setting in it is unknown or of another type.
-    """
-    from training.restgan.candidate import CandidateSettings
-    from training.settings import load_settings
-
-    file = settings.restgan_settings
-    return load_settings(CandidateSettings, file) if file else CandidateSettings()
-
-
-def judge_place(bottoms: str) -> Path:
+def judge_file(bottoms: str) -> Path:
     """The judge's file, beside the data set it learnt from."""
     return Path(f"{bottoms}-judge.safetensors")
 
 
-def _told(instance: dg.DagsterInstance, name: str) -> dict[str, Any]:
-    found = materialised(instance, name)
-    if found is None:
-        raise SelvedgeError(f"{name} was never materialised; run the job train_restgan first.")
-    return found
-
-
 def _coloured(settings: Settings, dataset: str, question_set: str, reporter: Any) -> "Coloured":
     """Cutting is done once for each of the two assets: seconds, and nothing to keep in step."""
+    from training.restgan.candidate import CandidateSettings
     from training.restgan.dataset import colour_bottoms
 
-    chosen = candidate_settings(settings)
+    candidates = candidate_settings(CandidateSettings, settings, NAME)
     return colour_bottoms(
         read_dataset(dataset, question_set),
-        chosen.restgan.sides[-1],
-        threshold=chosen.threshold,
-        shares=chosen.shares,
+        candidates.restgan.sides[-1],
+        threshold=candidates.threshold,
+        shares=candidates.shares,
         reporter=reporter,
     )

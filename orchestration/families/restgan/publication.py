@@ -8,33 +8,15 @@ from typing import Any
 
 import dagster as dg
 
-from catalog.errors import SelvedgeError
-from orchestration.assets.conditions import follows_new
-from orchestration.assets.failures import told_plainly
-from orchestration.assets.partitions import DROPS, EVERY, SAME
-from orchestration.assets.published import GPU_POOL, Tables, materialised
+from orchestration.assets.published import Tables
 from orchestration.assets.reporters import log_and
 from orchestration.assets.resources import Models
-from orchestration.families.restgan.declaration import RESTGAN
+from orchestration.families.restgan import NAME
+from orchestration.families.stages import publication_asset, reported_champion
 from orchestration.runtime.settings import Settings
 
 
-@dg.asset(
-    key_prefix="inference",
-    group_name="inference",
-    partitions_def=DROPS,
-    deps=[
-        dg.AssetDep(["catalog", "products"], partition_mapping=SAME),
-        dg.AssetDep(["catalog", "images"], partition_mapping=SAME),
-        dg.AssetDep(RESTGAN.champion, partition_mapping=EVERY),
-    ],
-    automation_condition=follows_new(),
-    pool=GPU_POOL,
-    owners=["team:models"],
-    kinds={"pytorch", "lancedb"},
-    code_version="1",
-)
-@told_plainly
+@publication_asset(NAME, kinds={"pytorch", "lancedb"})
 def discovery_index(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
@@ -50,13 +32,7 @@ def discovery_index(
 
     began = time.monotonic()
     drop = context.partition_key
-    # The version Dagster was told of, not the alias as it is now: the recorded lineage names what was used.
-    champion = materialised(context.instance, "/".join(RESTGAN.champion.path))
-    if champion is None:
-        raise SelvedgeError(f"{RESTGAN.name} has no champion yet; train a candidate that passes its gate.")
-    registry = models.registry()
-    version = registry.version(RESTGAN.name, int(champion["version"]))
-    folder = registry.artefact_path(version)
+    version, folder = reported_champion(context.instance, models, NAME)
     judge = load_judge(folder / JUDGE_FILE)
     index = ProductIndex(settings.objects() / FOLDER, judge.digest, judge.network.head.in_features, version.uri)
     embedded = embed_products(

@@ -70,19 +70,19 @@ def test_the_json_has_the_real_structure_and_is_sparse(tmp_path: Path) -> None:
         assert {"articleAttributes", "productDescriptors", "brandName", "variantName", "styleImages"} <= set(data)
         assert "<" in data["productDescriptors"]["description"]["value"]
         for name, value in spec.attributes.items():
-            found = data["articleAttributes"].get(name)
-            assert found in (None, "NA", value)
-            dropped += found is None
-            not_available += found == "NA"
-            kept += found == value
+            delivered = data["articleAttributes"].get(name)
+            assert delivered in (None, "NA", value)
+            dropped += delivered is None
+            not_available += delivered == "NA"
+            kept += delivered == value
     assert kept > 5 * (dropped + not_available) > 0
     assert dropped and not_available
 
 
 def test_reading_finds_every_planted_fault_and_no_other(faulty: DrawnCatalogue) -> None:
     read = read_catalogue(str(faulty.path), "drop", workers=1)
-    found = set(zip(read.quarantine["line"].to_pylist(), read.quarantine["reason"].to_pylist(), strict=True))
-    assert found == set(faulty.planted_faults)
+    quarantined = set(zip(read.quarantine["line"].to_pylist(), read.quarantine["reason"].to_pylist(), strict=True))
+    assert quarantined == set(faulty.planted_faults)
     assert read.products.num_rows + read.quarantine.num_rows == faulty.rows
     reasons = {reason for _, reason in faulty.planted_faults}
     assert reasons == {fault.value for fault in Fault} - {kind for _, kind in faulty.handled_faults}
@@ -117,9 +117,9 @@ def test_bad_requests_are_refused_in_one_sentence(tmp_path: Path) -> None:
 
 
 def test_progress_is_told(tmp_path: Path) -> None:
-    told: list[tuple[int, int, str]] = []
-    draw_catalogue(tmp_path, 30, 1, size=32, workers=1, progress=lambda *step: told.append(step))
-    assert told[-1] == (30, 30, "drawing")
+    steps: list[tuple[int, int, str]] = []
+    draw_catalogue(tmp_path, 30, 1, size=32, workers=1, progress=lambda *step: steps.append(step))
+    assert steps[-1] == (30, 30, "drawing")
 
 
 def test_a_seed_of_the_base_is_refused(tmp_path):

@@ -28,14 +28,14 @@ NEEDED_PARTS = {
 
 
 def first_of(article_type: str, count: int = 1, style: str = "studio", seed: int = 8) -> list[GarmentSpec]:
-    found: list[GarmentSpec] = []
+    specs: list[GarmentSpec] = []
     product_id = 0
-    while len(found) < count:
+    while len(specs) < count:
         spec = sample_spec(seed, product_id, style)
         if spec.article_type == article_type:
-            found.append(spec)
+            specs.append(spec)
         product_id += 1
-    return found
+    return specs
 
 
 def small_print(spec: GarmentSpec) -> list[int]:
@@ -117,7 +117,7 @@ def test_a_cut_shows_for_whom_it_is_made() -> None:
 
 
 def test_a_reshot_looks_alike_and_is_another_file() -> None:
-    found = 0
+    reshots = 0
     for product_id in range(1, 400):
         again = sample_spec(7, product_id)
         if again.shot == 0:
@@ -127,8 +127,8 @@ def test_a_reshot_looks_alike_and_is_another_file() -> None:
         assert (first != second).any()
         difference = np.abs(first.astype(int) - second.astype(int))
         assert difference.mean() < 18
-        found += 1
-    assert found > 5
+        reshots += 1
+    assert reshots > 5
 
 
 def test_masks_are_skipped_without_changing_the_picture() -> None:
@@ -150,8 +150,8 @@ def test_the_drawing_is_frozen_under_its_version() -> None:
     assert frozen["version"] == VERSION, "the drawing has a new version: write its prints with this file as a script"
     for key, expected in frozen["prints"].items():
         style, article_type = key.split("/")
-        found = small_print(first_of(article_type, style=style)[0])
-        assert np.abs(np.subtract(found, expected)).max() <= 2, key
+        prints_now = small_print(first_of(article_type, style=style)[0])
+        assert np.abs(np.subtract(prints_now, expected)).max() <= 2, key
 
 
 def test_the_contact_sheet_has_the_size_asked_for() -> None:

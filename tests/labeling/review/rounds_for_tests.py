@@ -12,7 +12,6 @@ from PIL import Image
 from sqlalchemy import create_engine
 
 from catalog.schema import AttributeSchema, load_schema
-from catalog.tables import SCHEMAS
 from evaluation.preference_plan import PreferencePlan
 from labeling.review.ledger.ledger import Ledger
 from labeling.review.ledger.records import Pair, PulledAnnotation
@@ -23,6 +22,7 @@ from labeling.review.pairs.plan import RoundPlan
 from labeling.review.pairs.strips import PictureStrips, pack_frames, word_cards
 from labeling.review.rounds.registration import gather_material
 from labeling.review.rounds.tasks import Material
+from labeling.tables import STRIPS
 from training.restgan.colours import lab_to_rgb
 
 NOON = datetime(2026, 5, 3, 12, tzinfo=UTC)
@@ -163,7 +163,7 @@ def strip_table(seed: int, products: int = 60, side: int = 24) -> pd.DataFrame:
         frames = np.stack([trousers(lab_to_rgb(shade), side) for shade in shades])
         lab, at = (asked, 1) if name in words else ((None,) * 3, -1)
         rows.append((product_id, " ".join(words), words, pack_frames(frames), *lab, at))
-    return pd.DataFrame(rows, columns=SCHEMAS["strips"].names)
+    return pd.DataFrame(rows, columns=STRIPS.names)
 
 
 def trousers(rgb: np.ndarray, side: int) -> np.ndarray:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.errors import SelvedgeError
-from labeling.review.label_studio_records import Annotation
+from labeling.review.label_studio.records import Annotation
 from labeling.review.ledger.ledger import Ledger
 from labeling.review.ledger.records import PulledAnnotation
 from labeling.review.rounds.annotators import ScriptedAnnotator

@@ -16,26 +16,26 @@ words = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Cn
 @given(words.filter(str.strip), words, st.lists(words, max_size=10, unique=True), st.sampled_from(["html", "picture"]))
 def test_any_words_make_well_formed_xml_with_every_key_once(question, guidelines, reasons, sides):
     root = ElementTree.fromstring(label_config(question, guidelines, reasons, sides))
-    choices = {one.get("name"): [choice.get("hotkey") for choice in one] for one in root.iter("Choices")}
+    choices = {control.get("name"): [choice.get("hotkey") for choice in control] for control in root.iter("Choices")}
     assert choices["choice"] == ["1", "2", "3", "4"]
     assert len(choices.get("reasons", [])) == len(reasons)
-    keys = [key for some in choices.values() for key in some]
+    keys = [key for hotkeys in choices.values() for key in hotkeys]
     assert len(keys) == len(set(keys))
-    shown = [one.get("value") for one in root.iter() if (one.get("value") or "").startswith("$")]
-    assert {"$photo", "$left", "$right"} <= set(shown)
+    fields = [tag.get("value") for tag in root.iter() if (tag.get("value") or "").startswith("$")]
+    assert {"$photo", "$left", "$right"} <= set(fields)
 
 
 def test_both_sides_are_rendered_by_the_same_tag():
     for sides in ("html", "picture"):
         root = ElementTree.fromstring(label_config("Which?", "", (), sides))
-        left, right = (next(one for one in root.iter() if one.get("name") == name) for name in ("left", "right"))
+        left, right = (next(tag for tag in root.iter() if tag.get("name") == name) for name in ("left", "right"))
         assert left.tag == right.tag
         assert {**left.attrib, "name": "", "value": ""} == {**right.attrib, "name": "", "value": ""}
 
 
 def test_two_pictures_and_what_they_are_held_against_stand_side_by_side():
     config = label_config("Which?", "", (), "picture")
-    widths = [int(one.get("width").removesuffix("px")) for one in ElementTree.fromstring(config).iter("Image")]
+    widths = [int(picture.get("width").removesuffix("px")) for picture in ElementTree.fromstring(config).iter("Image")]
     borders = 2 * 18 + 2 * 2 * 21
     assert len(widths) == 3 and sum(widths) + borders <= 1240 and f"flex-basis: {widths[0]}px" in config
     assert "flex-basis" not in label_config("Which?", "")
@@ -72,6 +72,23 @@ def test_a_vote_is_one_of_the_pages_choices():
         ["tie"],
         ["both_bad"],
     ]
-    assert [one["from_name"] for one in ballot_result("tie", ["too vague"])] == ["choice", "reasons"]
+    assert [region["from_name"] for region in ballot_result("tie", ["too vague"])] == ["choice", "reasons"]
     with pytest.raises(SelvedgeError, match="choice 'Left' is none of left, right, tie, both_bad"):
         ballot_result("Left")
+
+
+@pytest.mark.parametrize("sides", ["html", "picture"])
+def test_label_studios_own_reading_of_the_page_accepts_it_and_exactly_its_votes(sides):
+    from label_studio_sdk.label_interface import LabelInterface
+
+    page = LabelInterface(label_config("Which?", "<p>Look.</p>", ["too vague"], sides))
+    page.validate()
+    assert {tag.name for tag in page.objects} == {"photo", "left", "right", "guide"}
+    for stored, _, _ in VERDICTS:
+        assert page.validate_annotation({"result": ballot_result(stored, ["too vague"])})
+    assert page.to_json_schema()["required"] == ["choice"]
+    assert not page.validate_annotation({"result": ballot_result("tie", ["a reason of another page"])})
+    for shown in ("Left is better", "neither"):
+        vote = ballot_result("left")
+        vote[0]["value"]["choices"] = [shown]
+        assert not page.validate_annotation({"result": vote})

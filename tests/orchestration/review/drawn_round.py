@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from catalog.tables import SCHEMAS
+import inference.tables  # noqa: F401  declares the results
+from catalog.tables import schema_of
 from evaluation.preference_plan import PreferencePlan
 from labeling.review.ledger.ledger import Ledger
 from labeling.review.ledger.records import PulledAnnotation
@@ -23,7 +24,7 @@ NAME = "may-one"
 
 def columns_of(frame: pd.DataFrame, schema: str) -> pd.DataFrame:
     """The frame with every column of a table's schema."""
-    names = SCHEMAS[schema].names
+    names = schema_of(schema).names
     return frame.assign(**{name: None for name in names if name not in frame})[names]
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 from catalog.schema import load_schema
 from catalog.tables import write_table
 from catalog.workspace import SCHEMA_FILE, SUMMARY_FILE
-from orchestration.families.restgan.contest import StripContest, _contest
+from orchestration.assets.candidates import Opening
+from orchestration.families.contract import Contenders
+from orchestration.families.restgan.contest import StripContest, contest_on
 from tests.inference.tiny_restgan import save_tiny_restgan
 from tests.orchestration.review.drawn_round import columns_of
 from tests.training.restgan.shop import open_shop
@@ -45,10 +47,18 @@ def held_out(count: int = 1500) -> Bottoms:
     return synthetic_bottoms(count, size=16).of("test")
 
 
+def contenders(
+    folder: Path, champion: tuple[str, Path] | None = None, data: Opening | Path | None = None
+) -> Contenders:
+    """A candidate's folder as version 4, and whom it has to beat."""
+    data = data or folder
+    return Contenders(FAMILY, CANDIDATE, "4", folder, champion, data, folder)
+
+
 def strip_contest(folder: Path, champion: bool = False, count: int = 1500) -> StripContest:
     """The candidate against another model of its family, or against what it began with."""
     other = ("3", save_tiny_restgan(folder / "champion", 2)) if champion else None
-    return _contest(FAMILY, CANDIDATE, "4", artefact_with_base(folder / "candidate"), other, held_out(count))
+    return contest_on(contenders(artefact_with_base(folder / "candidate"), other), held_out(count))
 
 
 def bottoms_catalogue(folder: Path, products: int = 320) -> Path:

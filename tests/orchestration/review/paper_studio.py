@@ -1,7 +1,7 @@
 """Label Studio on paper: projects, tasks and annotations in dictionaries, for tests of what a round asks of it.
 
-Belongs here: the methods that opening and pulling call. Not here: HTTP and accounts, which only the real one shows
-(tests/e2e/test_label_studio.py, tests/e2e/test_round_killed.py).
+Belongs here: the methods that opening and pulling call (protocol.RoundServer). Not here: HTTP and accounts, which only
+the real one shows (tests/e2e/test_label_studio.py, tests/e2e/test_round_killed.py).
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from labeling.review.label_studio import ProjectGone
-from labeling.review.label_studio_records import Annotation, Counter
+from labeling.review.label_studio.protocol import Progress, no_progress
+from labeling.review.label_studio.records import Annotation, Counter
 from orchestration.families.blip2_attributes.contest import AnswerContest
 from tests.labeling.review import rounds_for_tests as drawn
 
@@ -33,7 +34,7 @@ class PaperStudio:
         self._refuse_unknown(project)
         return Counter(len(self.tasks[project]), 0, len(self.held.get(project, [])), None)
 
-    def create_project(self, title: str, config: str, instructions: str, overlap: int) -> int:
+    def create_project(self, title: str, label_config: str, instructions: str, overlap: int) -> int:
         self.rival(title)
         return self.new_project(title)
 
@@ -43,7 +44,7 @@ class PaperStudio:
         return self.made
 
     def find_project(self, title: str) -> int | None:
-        return min((number for number, known in self.projects.items() if known == title), default=None)
+        return min((number for number, name in self.projects.items() if name == title), default=None)
 
     def delete_project(self, project: int) -> None:
         self.projects.pop(project, None)
@@ -52,13 +53,15 @@ class PaperStudio:
     def project_url(self, project: int) -> str:
         return f"http://paper/{project}"
 
-    def import_tasks(self, project: int, tasks: Collection[Mapping[str, Any]], progress: Any) -> dict[str, int]:
+    def import_tasks(
+        self, project: int, tasks: Collection[Mapping[str, Any]], progress: Progress = no_progress
+    ) -> dict[str, int]:
         self._refuse_unknown(project)
-        there = self.tasks[project]
-        there += [task["key"] for task in tasks if task["key"] not in there]
-        return {key: number for number, key in enumerate(there, 1)}
+        stored = self.tasks[project]
+        stored += [task["key"] for task in tasks if task["key"] not in stored]
+        return {key: number for number, key in enumerate(stored, 1)}
 
-    def pull_annotations(self, project: int, progress: Any) -> list[Annotation]:
+    def pull_annotations(self, project: int, progress: Progress = no_progress) -> list[Annotation]:
         self._refuse_unknown(project)
         return list(self.held.get(project, []))
 

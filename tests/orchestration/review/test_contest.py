@@ -5,7 +5,9 @@ import pytest
 from catalog.errors import SelvedgeError
 from orchestration.assets.candidates import Opening, record_opening
 from orchestration.assets.published import Tables
-from orchestration.families.blip2_attributes.contest import contest_of_folders, contest_of_registry
+from orchestration.families.blip2_attributes.contest import contest
+from orchestration.families.blip2_attributes.declaration import BLIP2_ATTRIBUTES
+from orchestration.families.registered import by_hand, registered
 from orchestration.registry.registry import CHAMPION, Registry
 from orchestration.registry.tracking import Lineage, tracked_run
 from tests.orchestration.registering import SERVED, FamilyForTests
@@ -36,11 +38,11 @@ def register(family, settings, trained, name):
 def test_the_champion_is_the_opponent_and_the_base_where_there_is_none(family, mlflow_server, trained, tmp_path):
     settings = mlflow_server.model_copy(update={"storage": str(tmp_path / "storage")})
     first, second = (register(family, settings, trained, name) for name in NAMES)
-    alone = contest_of_registry(settings, family.name, NAMES[0])
+    alone = contest(registered(settings, family.name, NAMES[0]))
     assert (alone.candidate_version, alone.opponent) == ("1", "base") and alone.opponent_version.startswith("base-")
     assert alone.load_candidate().digest and not alone.load_opponent().digest
     family.registry.client.set_registered_model_alias(family.name, CHAMPION, str(first.version))
-    beside = contest_of_registry(settings, family.name, NAMES[1])
+    beside = contest(registered(settings, family.name, NAMES[1]))
     assert (beside.candidate_version, beside.opponent, beside.opponent_version) == (
         str(second.version),
         "champion",
@@ -48,13 +50,13 @@ def test_the_champion_is_the_opponent_and_the_base_where_there_is_none(family, m
     )
     assert set(beside.rows.splits["split"]) >= {"train", "test"}
     with pytest.raises(SelvedgeError, match=r"is the champion of .* itself; there is nothing to judge"):
-        contest_of_registry(settings, family.name, NAMES[0])
+        contest(registered(settings, family.name, NAMES[0]))
     with pytest.raises(
         SelvedgeError, match=rf"nobody of {family.name} is unknown to MLflow; the newest are .*{NAMES[1]}"
     ):
-        contest_of_registry(settings, family.name, "nobody")
+        registered(settings, family.name, "nobody")
     with pytest.raises(SelvedgeError, match="is unknown to MLflow; train one first"):
-        contest_of_registry(settings, "another-family", "nobody")
+        registered(settings, "another-family", "nobody")
 
 
 def test_a_model_with_neither_champion_nor_base_is_told(trained, tmp_path, monkeypatch):
@@ -63,11 +65,11 @@ def test_a_model_with_neither_champion_nor_base_is_told(trained, tmp_path, monke
     def gone(*arguments):
         raise SelvedgeError("blip2-tiny needs its weights; put them in models/blip2-tiny.")
 
-    folders = ("blip2-attributes", "by-hand", trained.artefact, None, trained.catalog, tmp_path)
-    beside_base = contest_of_folders(*folders)
+    folders = by_hand(BLIP2_ATTRIBUTES, "by-hand", trained.artefact, None, trained.catalog)
+    beside_base = contest(folders)
     assert beside_base.opponent == "base" and beside_base.candidate_version.startswith("model-")
     monkeypatch.setattr(evaluation_run, "base_of", gone)
     with pytest.raises(
         SelvedgeError, match="has no champion, and the base of by-hand cannot stand in: blip2-tiny needs"
     ):
-        contest_of_folders(*folders)
+        contest(folders)

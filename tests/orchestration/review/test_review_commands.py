@@ -9,9 +9,10 @@ from catalog.errors import SelvedgeError, ServiceUnavailable
 from labeling.review.rounds.judging import close_round
 from labeling.review.rounds.simulation import simulate_rounds
 from orchestration.cli.main import run
+from orchestration.families.settings import load_settings
 from orchestration.registry.ledger import open_ledger
 from orchestration.runtime.label_studio import _password, connect, store_token
-from orchestration.runtime.settings import Settings, load_settings
+from orchestration.runtime.settings import Settings
 from tests.orchestration.review.drawn_round import NAME, opened, voted
 from tests.ports import free_port
 

@@ -17,20 +17,21 @@ from evaluation.gate import GateRule
 from evaluation.preference_plan import PreferencePlan
 from infra.local.label_studio import ensure_account
 from labeling.review.label_studio import LabelStudio
-from labeling.review.label_studio_accounts import AnnotatorExists
+from labeling.review.label_studio.accounts import AnnotatorExists, Credentials
 from labeling.review.rounds import opening
 from labeling.review.rounds.annotators import ScriptedAnnotator
 from labeling.review.rounds.contest import Contest
 from labeling.review.rounds.judging import close_round, sync_round, table_of
 from labeling.review.rounds.opening import RoundRequest, open_round
 from orchestration.cli.main import run
-from orchestration.families.blip2_attributes.contest import Rows, contest_of_registry
+from orchestration.families.blip2_attributes.contest import Rows, contest
+from orchestration.families.registered import registered
+from orchestration.families.settings import load_settings
 from orchestration.registry.ledger import open_ledger
 from orchestration.registry.promotion import promote
 from orchestration.runtime import label_studio as server
-from orchestration.runtime.settings import load_settings
 from tests.labeling.review import rounds_for_tests as drawn
-from tests.labeling.review.test_label_studio_connection import Server
+from tests.labeling.review.label_studio.faulty_server import FaultyServer
 from tests.orchestration.paper_registry import PaperRegistry
 from tests.orchestration.paper_reviews import as_held
 from tests.orchestration.registering import evidence_of
@@ -118,7 +119,7 @@ def test_a_token_that_is_refused_is_told_and_nothing_changes(
     settings, ledger, capsys, monkeypatch, tmp_path, command, token
 ):
     (tmp_path / "token").write_text(f"{token}\n")
-    strict = Server()
+    strict = FaultyServer()
     strict.answer = lambda number: (401, {}, '{"detail": "Token is invalid or expired."}')
     monkeypatch.setenv("SELVEDGE_LABEL_STUDIO", strict.url)
     monkeypatch.setenv("SELVEDGE_LABEL_STUDIO_TOKEN_FILE", str(tmp_path / "token"))
@@ -147,10 +148,10 @@ def test_a_round_that_cannot_be_called_so_is_refused_before_minutes_of_work(sett
 def test_an_unknown_candidate_is_told_with_those_there_are(settings, monkeypatch):
     registry = PaperRegistry(settings)
     monkeypatch.setattr("orchestration.registry.registry.Registry", lambda settings: registry)
-    line = refused(settings, lambda: contest_of_registry(settings, FAMILY, "nobody"))
+    line = refused(settings, lambda: registered(settings, FAMILY, "nobody"))
     assert line == f"candidate nobody of {FAMILY} is unknown to MLflow; train one first."
-    registry.register(FAMILY, CANDIDATE)
-    line = refused(settings, lambda: contest_of_registry(settings, FAMILY, "nobody"))
+    registry.add(FAMILY, CANDIDATE)
+    line = refused(settings, lambda: registered(settings, FAMILY, "nobody"))
     assert line.endswith(f"is unknown to MLflow; the newest are {CANDIDATE}.")
 
 
@@ -167,7 +168,7 @@ def test_a_judged_candidate_is_refused_before_minutes_of_work(settings, monkeypa
 
 def test_neither_champion_nor_base_is_told(settings, monkeypatch):
     registry = PaperRegistry(settings)
-    registry.register(FAMILY, CANDIDATE)
+    registry.add(FAMILY, CANDIDATE)
     registry.artefact_path = lambda version: settings.home
     none = SimpleNamespace(products=None, images=None, splits=None, qa_pairs=None)
     record = SimpleNamespace(dataset={"dataset": "", "question_set": ""})
@@ -180,7 +181,7 @@ def test_neither_champion_nor_base_is_told(settings, monkeypatch):
     monkeypatch.setattr("orchestration.assets.dataset.read_dataset", lambda *_: none)
     monkeypatch.setattr("training.blip2.artefact.load_artefact", lambda *_: SimpleNamespace(schema=drawn.schema()))
     monkeypatch.setattr("training.blip2.scoring.base_of", gone)
-    line = refused(settings, lambda: contest_of_registry(settings, FAMILY, CANDIDATE))
+    line = refused(settings, lambda: contest(registered(settings, FAMILY, CANDIDATE)))
     assert line == (
         f"{FAMILY} has no champion, and the base of {CANDIDATE} cannot stand in: blip2-tiny needs its weights; put "
         "them in models/blip2-tiny."
@@ -215,19 +216,27 @@ def test_an_empty_test_split_is_refused(settings):
     assert not settings.objects().exists()
 
 
+class Team:
+    """The accounts of a team's server."""
+
+    def __init__(self) -> None:
+        self.accounts: dict[str, Credentials] = {}
+
+    def create_annotator(self, email: str, password: str | None = None) -> Credentials:
+        if email in self.accounts:
+            raise AnnotatorExists(f"an annotator {email} exists already in Label Studio; use another e-mail.")
+        self.accounts[email] = Credentials(len(self.accounts), email, password or "drawn by the server", "a" * 40)
+        return self.accounts[email]
+
+    def sign_in(self, email: str, password: str) -> Credentials:
+        if email not in self.accounts or self.accounts[email].password != password:
+            raise SelvedgeError(f"Label Studio does not know {email} with this password; correct one of them.")
+        return self.accounts[email]
+
+
 def test_an_e_mail_that_has_an_account_is_told_and_a_password_that_opens_nothing_is_not_kept(
     settings, capsys, monkeypatch
 ):
-    class Team:
-        def __init__(self) -> None:
-            self.known: set[str] = set()
-
-        def create_annotator(self, email: str, password: str) -> SimpleNamespace:
-            if email in self.known:
-                raise AnnotatorExists(f"an annotator {email} exists already in Label Studio; use another e-mail.")
-            self.known.add(email)
-            return SimpleNamespace(email=email)
-
     team = Team()
     monkeypatch.setattr(server, "connect", lambda settings: team)
     assert run(["review", "annotator", "add", "anna@shop.example"]) == 0
@@ -236,7 +245,7 @@ def test_an_e_mail_that_has_an_account_is_told_and_a_password_that_opens_nothing
     capsys.readouterr()
     assert "anna@shop.example exists already" in told(capsys, "annotator add anna@shop.example")
     assert json.loads(place.read_text())["password"] == password
-    team.known.add("ben@shop.example")  # by a colleague, at another machine
+    team.create_annotator("ben@shop.example")  # by a colleague, at another machine
     assert "ben@shop.example exists already" in told(capsys, "annotator add ben@shop.example")
     assert sorted(one.name for one in place.parent.iterdir()) == [place.name]
 
@@ -273,7 +282,7 @@ def test_clocks_that_disagree_are_told_in_one_sentence_and_every_ballot_counts(s
 
 def test_a_promotion_without_a_verdict_is_refused_and_no_alias_moves(settings):
     registry = PaperRegistry(settings)
-    registry.register("toy", "c1")
+    registry.add("toy", "c1")
     rule = GateRule("toy", required=("metrics", "verdict"))
     outcome = promote(registry, rule, evidence_of("toy", "c1", None))
     assert outcome.status == "refused" and any("evidence of kind verdict is missing" in one for one in outcome.reasons)

@@ -21,9 +21,10 @@ from labeling.review.rounds.opening import RoundRequest, open_round
 from labeling.review.rounds.report import write_round_report
 from orchestration.assets.candidates import Opening
 from orchestration.cli.main import run
-from orchestration.families.registered import Registered
-from orchestration.families.restgan import contest as strips
-from orchestration.families.restgan.contest import SEED, contest_of_folders, contest_of_registry
+from orchestration.families.registered import by_hand
+from orchestration.families.restgan.contest import SEED, contest_on
+from orchestration.families.restgan.contest import contest as contest_of
+from orchestration.families.restgan.declaration import RESTGAN
 from orchestration.registry.ledger import open_ledger
 from orchestration.runtime import label_studio as server
 from orchestration.runtime.settings import Settings
@@ -35,6 +36,7 @@ from tests.orchestration.review.drawn_strips import (
     FAMILY,
     artefact_with_base,
     bottoms_catalogue,
+    contenders,
     held_out,
     made_on,
     strip_contest,
@@ -142,8 +144,8 @@ def test_what_cannot_be_compared_is_one_sentence(contest, settings, tmp_path):
     with pytest.raises(SelvedgeError, match="part test of the bottoms is empty; read more products"):
         compare(replace(contest, bottoms=contest.bottoms.take([])), STRIPS)
     alone = save_tiny_restgan(tmp_path / "alone", 1)
-    with pytest.raises(SelvedgeError, match=r"the weights that by-hand began with cannot stand in: .*base"):
-        strips._contest(FAMILY, "by-hand", "4", alone, None, held_out())
+    with pytest.raises(SelvedgeError, match=rf"the weights that {CANDIDATE} began with cannot stand in: .*base"):
+        contest_on(contenders(alone), held_out())
     ledger = open_ledger(settings)
     with pytest.raises(SelvedgeError, match=r"needs \d+ test products .* lower the plan's items"):
         open_round(settings.rounds(), ledger, None, replace(REQUEST, items=4000), lambda: contest)
@@ -153,13 +155,12 @@ def test_what_cannot_be_compared_is_one_sentence(contest, settings, tmp_path):
 
 
 @pytest.mark.parametrize("champion", [None, "3"])
-def test_a_registered_candidate_meets_the_champion_or_what_it_began_with(champion, settings, tmp_path, monkeypatch):
+def test_a_registered_candidate_meets_the_champion_or_what_it_began_with(champion, tmp_path):
     write_bottoms(synthetic_bottoms(300, size=16), tmp_path / "bottoms")
     opening = Opening(FAMILY, {}, "d" * 64, {"bottoms": str(tmp_path / "bottoms")})
     folder = artefact_with_base(tmp_path / "candidate")
     other = None if champion is None else (champion, save_tiny_restgan(tmp_path / "champion", 2))
-    monkeypatch.setattr(strips, "registered", lambda *_: Registered("4", folder, opening, other))
-    found = contest_of_registry(settings, FAMILY, CANDIDATE)
+    found = contest_of(contenders(folder, other, opening))
     place = folder / "base" if other is None else other[1]
     assert found.load_opponent().digest == load_artefact(place).digest != found.load_candidate().digest
     assert (found.opponent, found.opponent_version) == (
@@ -175,12 +176,12 @@ def catalog(tmp_path_factory):
 
 def test_two_folders_are_compared_on_the_bottoms_of_a_catalogue(catalog, tmp_path):
     folder = made_on(artefact_with_base(tmp_path / "candidate"), catalog)
-    found = contest_of_folders(FAMILY, "by-hand", folder, None, catalog)
+    found = contest_of(by_hand(RESTGAN, "by-hand", folder, None, catalog))
     digest = load_artefact(folder).digest
     assert (found.candidate_version, found.opponent) == (f"model-{digest[:12]}", "base")
     tables = compare(found, STRIPS)
     assert len(tables.candidate) > 20 and tables.candidate["query"].is_unique
-    beside = contest_of_folders(FAMILY, "by-hand", folder, save_tiny_restgan(tmp_path / "other", 9), catalog)
+    beside = contest_of(by_hand(RESTGAN, "by-hand", folder, save_tiny_restgan(tmp_path / "other", 9), catalog))
     assert beside.opponent == "champion" and beside.opponent_version.startswith("model-")
     assert set(found.bottoms.rows["part"]) == {"test"}
 
@@ -190,7 +191,7 @@ def test_a_candidate_is_compared_on_its_own_bottoms_only(catalog, tmp_path):
     folder = made_on(artefact_with_base(tmp_path / "candidate"), catalog)
     other = bottoms_catalogue(tmp_path / "other", 330)
     with pytest.raises(SelvedgeError, match="was trained on other bottoms than this catalogue gives; give its own"):
-        contest_of_folders(FAMILY, "by-hand", folder, None, other)
+        contest_of(by_hand(RESTGAN, "by-hand", folder, None, other))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from transformers import DynamicCache, EncoderDecoderCache
 
 from catalog.errors import SelvedgeError
 from tests.training.blip2.conftest import QUESTIONS, Shop
-from training.blip2.answers import AnswerTrie, Asked, answer_all, decode_answers, pad_right, score_answers
+from training.blip2.answers import AnswerTrie, Asked, answer_all, decode_answers, pad_right
 from training.blip2.base import Base
 from training.blip2.features import FeatureStore
 from training.blip2.language import answer_loss, image_tokens
@@ -66,7 +66,7 @@ def test_cached_answers_are_the_tokens_the_library_generates(base: Base, shop: S
 def test_scores_are_the_librarys_loss_of_each_answer(base: Base, shop: Shop, store: FeatureStore):
     asked = questions(base, 2)
     features = store.read([sha256 for sha256, _ in shop.items[:2]])
-    scored = score_answers(base, features, asked)
+    scored = answer_all(base, features, asked, "scored")
     for one, scores in zip(asked, scored, strict=True):
         with torch.no_grad():
             forward = partial(base.model, pixels_of(base, shop, one.image), prompt_ids(base, one.question))

@@ -15,9 +15,8 @@ import torch
 from catalog.errors import SelvedgeError
 from tests.training.restgan.synthetic import synthetic_bottoms
 from training.reporting import Silent
-from training.restgan.averaging import Average, decay_at
 from training.restgan.dataset import freeze
-from training.restgan.loop import Result, summarise, train_restgan
+from training.restgan.loop import Result, decay_at, summarise, train_restgan
 from training.restgan.settings import VARIANTS, RestganSettings
 from training.restgan.words import Vocabulary
 from training.stopping import TrainingStopped
@@ -90,11 +89,11 @@ def test_a_run_tells_its_losses_and_shows_the_same_queries(undisturbed):
         result.steps == 12 and [v["step"] for v in recorder.values] == [4, 8, 12] and set(recorder.pictures) == {6, 12}
     )
     assert recorder.pictures[6] != recorder.pictures[12] and len(recorder.pictures[6]) == len(recorder.pictures[12])
-    told = recorder.values[-1]
+    reported = recorder.values[-1]
     for name in ("discriminator/adversarial", "discriminator/matching", "discriminator/attributes",
                  "generator/adversarial", "generator/attributes", "generator/divergence",
                  "generator/colour_consistency", "recognised/colour", "norm/text"):  # fmt: skip
-        assert f"train/{name}" in told
+        assert f"train/{name}" in reported
     assert [entry["step"] for entry in result.history] == [4, 8, 12]
     assert sorted(path.name for path in result.artefact.parent.iterdir()) == ["checkpoint", "model"]
 
@@ -192,7 +191,7 @@ def test_a_damaged_checkpoint_is_one_sentence(tmp_path: Path):
 def test_a_loss_that_is_not_finite_saves_nothing(tmp_path: Path):
     settings = replace(TINY, generator_rate=1e30, discriminator_rate=1e30, checkpoint_every=100)
     with pytest.raises(
-        SelvedgeError, match=r"training: \S+ became (nan|inf|-inf) at step \d+; nothing was saved; lower"
+        SelvedgeError, match=r"restgan: the \S+ became (nan|inf|-inf) at step \d+; nothing was kept; lower"
     ):
         train_restgan(BOTTOMS, settings, tmp_path, Silent())
     assert list(tmp_path.iterdir()) == []
@@ -213,18 +212,6 @@ def test_a_report_is_means_and_shares():
     sums = {"steps": 4.0, "generator/adversarial": 2.0, "right/colour": 6.0, "of/colour": 8.0, "right/type": 0.0,
             "of/type": 0.0, "discriminator/r1": 3.0}  # fmt: skip
     assert summarise(sums) == {"generator/adversarial": 0.5, "recognised/colour": 0.75}
-
-
-def test_the_average_follows_buffers_as_well_as_parameters():
-    module = torch.nn.BatchNorm1d(2)
-    average = Average(module)
-    with torch.no_grad():
-        module.weight.fill_(3)
-        module.running_mean.fill_(4)
-        module.num_batches_tracked.fill_(7)
-    average.follow(module, 0.75)
-    assert average.module.weight.tolist() == [1.5, 1.5] and average.module.running_mean.tolist() == [1, 1]
-    assert int(average.module.num_batches_tracked) == 7 and not average.module.weight.requires_grad
 
 
 def test_after_its_half_life_half_is_forgotten_and_the_start_sooner():

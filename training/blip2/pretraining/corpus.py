@@ -34,7 +34,7 @@ class PhraseTable:
 
 
 @dataclass(frozen=True)
-class Batch:
+class CorpusBatch:
     """images (b, s, s, 3) uint8, parts (b, s, s) uint8, garment (b,) bool, captions (b, words), questions and answers
     (b, k, words) int64, kinds (b, k) int64, phrases (b, most) int64 with -1, lab (b, 3) float32 with NaN."""
 
@@ -50,18 +50,18 @@ class Batch:
 
 
 def prepare_words(
-    recipe: Recipe, cache: Path, known: Path | None = None
+    recipe: Recipe, cache: Path, base_tokenizer: Path | None = None
 ) -> tuple[PreTrainedTokenizerFast, PhraseTable, Path]:
-    """Tokenizer (trained, or `known` when training goes on from a base) and phrase table of a recipe's corpus, kept in `cache`."""
+    """Tokenizer (trained, or `base_tokenizer` when training goes on from a base) and phrase table of a recipe's corpus, kept in `cache`."""
     cache.mkdir(parents=True, exist_ok=True)
     file, words = cache / "tokenizer.json", cache / "words.json"
-    key = corpus_key(recipe, known)
+    key = corpus_key(recipe, base_tokenizer)
     kept = json.loads(words.read_text()) if words.is_file() and file.is_file() else {}
     if kept.get("key") != key:
         words.unlink(missing_ok=True)
         sentences, phrases = sample_sentences(recipe, SAMPLED_PICTURES)
-        if known is not None:
-            shutil.copyfile(known, file)
+        if base_tokenizer is not None:
+            shutil.copyfile(base_tokenizer, file)
         else:
             train_tokenizer(sentences, recipe.vocabulary).backend_tokenizer.save(str(file))
         kept = {"key": key, "phrases": phrases}
@@ -145,7 +145,7 @@ class Corpus:
             if rows:
                 self._ready[kind] = torch.cat([self._ready[kind], *rows])
 
-    def batch(self, size: int, questions: int) -> Batch:
+    def batch(self, size: int, questions: int) -> CorpusBatch:
         """`size` random pictures, garments at the recipe's share, with one caption and `questions` questions each.
 
         Nothing here waits for the device or changes its shape, so that a step can be recorded as a graph.
@@ -158,15 +158,15 @@ class Corpus:
         each = torch.arange(size, device=self.device)
         said = torch.randint(self.recipe.captions, (size,), device=self.device)
         asked = torch.rand(size, self.recipe.questions, device=self.device).argsort(1)[:, :questions]
-        chosen = each[:, None]
-        return Batch(
+        row = each[:, None]
+        return CorpusBatch(
             images=t["images"][rows],
             parts=t["parts"][rows],
             garment=each < garments,
             captions=t["captions"][rows][each, said].long(),
-            questions=t["questions"][rows][chosen, asked].long(),
-            answers=t["answers"][rows][chosen, asked].long(),
-            kinds=t["kinds"][rows][chosen, asked].long(),
+            questions=t["questions"][rows][row, asked].long(),
+            answers=t["answers"][rows][row, asked].long(),
+            kinds=t["kinds"][rows][row, asked].long(),
             phrases=t["phrases"][rows].long(),
             lab=t["lab"][rows],
         )

@@ -31,6 +31,7 @@ from training.blip2.pretraining.recipe import Recipe, tiny_recipe
 from training.blip2.pretraining.stages import CannotRecord, Course, Pretraining
 from training.blip2.pretraining.state import load_state, read_state, save_state
 from training.blip2.profiles import TINY
+from training.devices import choose_device
 
 BEGAN = time.time()
 STAGE1_SHARE = 0.45  # of the time for training
@@ -43,12 +44,11 @@ class Run:
     def __init__(self, options: argparse.Namespace, recipe: Recipe):
         self.options, self.recipe = options, recipe
         self.started = options.started_at or BEGAN
-        self.device = torch.device(options.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = choose_device(options.device)
         self.work, self.report = Path(options.work), Path(options.report or options.work)
         for folder in (self.work, self.report):
             folder.mkdir(parents=True, exist_ok=True)
         self.metrics: dict[str, Any] = {"courses": []}
-        self.saved = 0.0
 
     def remaining(self) -> float:
         """Seconds until training must end so that the probes still fit."""
@@ -60,13 +60,43 @@ class Run:
         print(f"[{time.time() - self.started:6.1f} s] {text}", flush=True)
 
 
+class _Keeper:
+    """Prints figures, saves the base once a minute, and the state as often as the stages ask."""
+
+    def __init__(self, run: Run, training: Pretraining, tokenizer: Any):
+        self.run, self.training, self.tokenizer, self.saved = run, training, tokenizer, 0.0
+
+    def report(self, course: Course) -> None:
+        if course.steps % self.run.options.say_steps == 0:
+            self._say(course)
+        if time.monotonic() - self.saved > SAVE_SECONDS:
+            self._save(course)
+
+    def save_state(self, course: Course) -> None:
+        save_state(self.run.work / "state.safetensors", self.training, course.stage, course.steps)
+
+    def finish(self, course: Course) -> None:
+        """A stage is done."""
+        self._say(course)
+        self._save(course)
+        self.save_state(course)
+
+    def _say(self, course: Course) -> None:
+        latest = course.curve[-1] if course.curve else {}
+        self.run.say(f"stage {course.stage} " + " ".join(f"{name} {value:.4g}" for name, value in latest.items()))
+
+    def _save(self, course: Course) -> None:
+        self.saved = time.monotonic()
+        save(self.run, self.training, self.tokenizer, course)
+
+
 def make_base(options: argparse.Namespace, recipe: Recipe) -> dict[str, Any]:
     """Everything; returns the metrics that were written."""
     run = Run(options, recipe)
     torch.manual_seed(recipe.seed)
     torch.set_float32_matmul_precision("high")
-    known = Path(options.go_on_from) / "tokenizer.json" if options.go_on_from else None
-    tokenizer, table, tokenizer_file = prepare_words(recipe, run.work, known)
+    base_tokenizer = Path(options.go_on_from) / "tokenizer.json" if options.go_on_from else None
+    tokenizer, table, tokenizer_file = prepare_words(recipe, run.work, base_tokenizer)
     run.say(
         f"tokenizer of {len(tokenizer)} pieces, {len(table.phrases)} phrases in {len(table.topics)} topics; drawing starts"
     )
@@ -78,34 +108,25 @@ def make_base(options: argparse.Namespace, recipe: Recipe) -> dict[str, Any]:
         return run.metrics
     corpus = Corpus(recipe, run.work / "corpus", tokenizer_file, table.phrases, run.device, options.workers)
     training = build_training(run, len(tokenizer), table)
-    place = _resume(run, training)
+    progress = _resume(run, training)
 
-    def keep(course: Course, force: bool = False) -> None:
-        latest = course.curve[-1] if course.curve else {}
-        if course.steps % run.options.say_steps == 0 or force:
-            run.say(f"stage {course.stage} " + " ".join(f"{name} {value:.4g}" for name, value in latest.items()))
-        if force or time.monotonic() - run.saved > SAVE_SECONDS:
-            run.saved = time.monotonic()
-            save(run, training, tokenizer, course)
-        if force or course.steps % recipe.checkpoint_steps == 0:
-            save_state(run.work / "state.safetensors", training, course.stage, course.steps)
-
-    if place["stage"] <= 1 and recipe.stage1_steps > place["step"]:
-        course = training.stage1(corpus, STAGE1_SHARE * run.remaining(), keep, place["step"])
+    keeper = _Keeper(run, training, tokenizer)
+    if progress["stage"] <= 1 and recipe.stage1_steps > progress["step"]:
+        course = training.stage1(corpus, STAGE1_SHARE * run.remaining(), keeper, progress["step"])
         run.metrics["courses"].append(vars(course))
-        keep(course, force=True)
+        keeper.finish(course)
         training.optimiser = None  # the next stage begins with moments of its own
         save_state(run.work / "state.safetensors", training, 2, 0)
     exam = read_exam(run)
     if run.metrics["courses"]:
         run.metrics["probe_after_stage1"] = run_probe(Path(options.out), exam, run.device)
         run.say(f"probe after stage 1: {json.dumps(run.metrics['probe_after_stage1'])}")
-    course = training.stage2(corpus, run.remaining(), keep, place["step"] if place["stage"] == 2 else 0)
+    course = training.stage2(corpus, run.remaining(), keeper, progress["step"] if progress["stage"] == 2 else 0)
     run.metrics["courses"].append(vars(course))
     run.metrics |= {"pictures": corpus.pictures, "drawing_seconds": round(corpus.seconds, 1)}
     run.metrics["answer_loss_by_kind"] = training.loss_by_kind(corpus)
     run.say(f"answer loss by kind: {json.dumps(run.metrics['answer_loss_by_kind'])}")
-    keep(course, force=True)
+    keeper.finish(course)
     examine(run, exam)
     save(run, training, tokenizer, course, card=True)
     run.say(f"done: {options.out}")
@@ -168,10 +189,10 @@ def _resume(run: Run, training: Pretraining) -> dict[str, int]:
     file = run.work / "state.safetensors"
     if not file.is_file() or run.options.go_on_from:
         return {"stage": 1, "step": 0}
-    tensors, place = read_state(file)
-    load_state(training, tensors, place)
-    run.say(f"going on from stage {place['stage']}, step {place['step']}")
-    return place
+    tensors, progress = read_state(file)
+    load_state(training, tensors, progress)
+    run.say(f"going on from stage {progress['stage']}, step {progress['step']}")
+    return progress
 
 
 def save(run: Run, training: Pretraining, tokenizer: Any, course: Course, card: bool = False) -> None:
@@ -186,12 +207,11 @@ def save(run: Run, training: Pretraining, tokenizer: Any, course: Course, card: 
         "measured": _summary(run.metrics),
     }
     out = Path(run.options.out)
-    with training.averaged() as model:
-        recipe["digest"] = save_base(
-            out, model, tokenizer, TINY.preprocessing, TINY.prompt, recipe, profile=TINY,
-            card=model_card(run.recipe, run.metrics, model) if card else None,
-        )  # fmt: skip
-        model.train()
+    model: Any = training.average.module
+    recipe["digest"] = save_base(
+        out, model, tokenizer, TINY.preprocessing, TINY.prompt, recipe, profile=TINY,
+        card=model_card(run.recipe, run.metrics, model) if card else None,
+    )  # fmt: skip
     heads = {f"text.{name}": value for name, value in training.text.state_dict().items()}
     heads |= {f"readouts.{name}": value for name, value in training.readouts.state_dict().items()}
     save_file(

@@ -20,7 +20,8 @@ from PIL import Image
 from tokenizers import Tokenizer
 
 import catalog.drawn
-from catalog.drawn.world import SHAPES, WorldScene, draw_world, rgb_to_lab, sample_scene
+from catalog.drawn.world import SHAPES, WorldScene, rgb_to_lab, sample_scene
+from catalog.drawn.world_canvas import draw_world
 from training.blip2.pretraining.facts import KINDS, Fact, ask, caption
 from training.blip2.pretraining.garment_text import garment_facts, garment_subject
 from training.blip2.pretraining.recipe import Recipe

@@ -9,6 +9,7 @@ Only here, after the base is made, are the catalogue's questions and values used
 import multiprocessing
 import os
 import time
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 
 from catalog import drawn
 from catalog.schema import AttributeSchema, load_schema
+from evaluation.classification import macro_f1
 from training.blip2.adapter import attach_new, detach, parameters_of, trainable
 from training.blip2.answers import AnswerTrie, Asked, answer_all, pad_right
 from training.blip2.base import Base
@@ -27,6 +29,8 @@ from training.blip2.language import answer_loss, image_tokens
 from training.blip2.pretraining.pictures import SIDE, garment_image, text_rng
 from training.blip2.settings import LoraSettings
 from training.blip2.tokenizer import encode
+from training.driver import TrainingRun, half_cosine
+from training.reporting import Silent
 
 COLOUR = "Colour"
 PENALTIES = (1e-3, 1e-2, 1e-1)
@@ -53,8 +57,8 @@ def draw_exam(seed: int, products: int, draw_size: int, workers: int | None = No
     truth = [{COLOUR: spec.base_colour} | spec.attributes for spec in specs]
     values = {COLOUR: sorted({row[COLOUR] for row in truth})} | {name: values_of(name) for name in ATTRIBUTES}
     labels = {
-        name: np.array([known.index(row[name]) if name in row else -1 for row in truth])
-        for name, known in values.items()
+        name: np.array([names.index(row[name]) if name in row else -1 for row in truth])
+        for name, names in values.items()
     }
     items = {key: index for index, key in enumerate(dict.fromkeys(spec.item_key for spec in specs))}
     side = np.random.default_rng(seed).choice([0, 0, 0, 0, 0, 0, 0, 1, 2, 2], len(items))
@@ -102,13 +106,13 @@ def _draw(job: tuple[int, int, int, int]) -> np.ndarray:
 @torch.no_grad()
 def exam_features(base: Base, exam: Exam, batch: int = 256) -> Tensor:
     """Q-Former outputs (n, queries, d) float32, on the base's device, from the frozen base."""
-    found = []
+    outputs = []
     for start in range(0, len(exam.images), batch):
         pixels = base.preprocessing.normalised(exam.images[start : start + batch]).to(base.device)
         states = base.model.vision_model(pixel_values=pixels).last_hidden_state
         queries = base.model.query_tokens.expand(len(states), -1, -1)
-        found.append(base.model.qformer(query_embeds=queries, encoder_hidden_states=states).last_hidden_state)
-    return torch.cat(found).float()
+        outputs.append(base.model.qformer(query_embeds=queries, encoder_hidden_states=states).last_hidden_state)
+    return torch.cat(outputs).float()
 
 
 def linear_probe(tokens: Tensor, exam: Exam) -> dict[str, Any]:
@@ -132,10 +136,10 @@ def linear_probe(tokens: Tensor, exam: Exam) -> dict[str, Any]:
         best = (-1.0, 0.0)
         for penalty in PENALTIES:
             head = _fit(flat[train], truth[train], len(exam.values[name]), penalty)
-            scored = macro_f1(truth[validation], head(flat[validation]).argmax(1)) if int(validation.sum()) else 0.0
-            best = max(best, (scored, macro_f1(truth[test], head(flat[test]).argmax(1))))
+            scored = _macro_f1(truth[validation], head(flat[validation]).argmax(1)) if int(validation.sum()) else 0.0
+            best = max(best, (scored, _macro_f1(truth[test], head(flat[test]).argmax(1))))
         by_attribute[name] = best[1]
-        floor.append(macro_f1(truth[test], truth[train].mode().values.expand(int(test.sum()))))
+        floor.append(_macro_f1(truth[test], truth[train].mode().values.expand(int(test.sum()))))
     return {
         "mean": float(np.mean(list(by_attribute.values()))),
         "majority": float(np.mean(floor)),
@@ -159,13 +163,13 @@ def _fit(features: Tensor, labels: Tensor, classes: int, penalty: float) -> nn.L
     return head
 
 
-def macro_f1(truth: Tensor, predicted: Tensor) -> float:
-    """Mean F1 over the values that occur in the truth."""
-    scores = []
-    for value in truth.unique():
-        hit = float(((predicted == value) & (truth == value)).sum())
-        scores.append(2 * hit / float((predicted == value).sum() + (truth == value).sum()))
-    return float(np.mean(scores)) if scores else 0.0
+def _macro_f1(truth: Tensor, answer: Tensor) -> float:
+    """`evaluation.classification.macro_f1` of numbered values; 0 where there are no rows."""
+    return (
+        macro_f1([str(value) for value in truth.tolist()], [str(value) for value in answer.tolist()])
+        if len(truth)
+        else 0.0
+    )
 
 
 def lora_trial(
@@ -186,53 +190,76 @@ def lora_trial(
     questions = {(name, kind): schema.question(name, kind) for name in exam.labels for kind in set(exam.types)}
     rng = np.random.default_rng(7)
     rows = [
-        (i, name)
+        (int(i), name)
         for name, labels in exam.labels.items()
         for i in np.flatnonzero((labels >= 0) & (exam.split == 0) & (np.arange(len(labels)) < products))
     ]
-    chosen = {name: labels.copy() for name, labels in exam.labels.items()}
+    taught = {name: labels.copy() for name, labels in exam.labels.items()}
     for i, name in rows:
         if rng.random() < noise:
-            chosen[name][i] = rng.integers(len(exam.values[name]))
+            taught[name][i] = rng.integers(len(exam.values[name]))
     prompts = [encode(base.tokenizer, base.prompt.text(questions[name, exam.types[i]])) for i, name in rows]
     answers = [
-        encode(base.tokenizer, schema.answer(name, exam.values[name][chosen[name][i]]), end=True) for i, name in rows
+        encode(base.tokenizer, schema.answer(name, exam.values[name][taught[name][i]]), end=True) for i, name in rows
     ]
     torch.manual_seed(0)
     settings = LoraSettings(targets=targets, learning_rate=rate, steps=steps, batch_size=batch)
     adapted = attach_new(base, settings)
-    learned = list(trainable(adapted).values())
-    optimiser = torch.optim.AdamW(learned, lr=rate, weight_decay=0.0)
+    trial = _Trial(base, trainable(adapted), features, [i for i, _ in rows], prompts, answers, settings, rng, seconds)
     adapted.train()
-    start, losses = time.monotonic(), []
-    for step in range(steps):
-        done = max(step / steps, (time.monotonic() - start) / seconds)
-        if done >= 1:
-            break
-        for group in optimiser.param_groups:
-            group["lr"] = rate * min(1, (step + 1) / 50) * 0.5 * (1 + np.cos(np.pi * done))
-        picked = rng.integers(0, len(rows), batch)
-        question, mask = pad_right([prompts[int(k)] for k in picked], 0, device)
-        labels, real = pad_right([answers[int(k)] for k in picked], 0, device)
-        seen = features[torch.tensor([int(rows[int(k)][0]) for k in picked], device=device)]
-        with torch.autocast(device.type, torch.bfloat16):
-            total, count = answer_loss(
-                base.model, image_tokens(base.model, seen), question, mask, labels.masked_fill(~real, -100)
-            )
-        optimiser.zero_grad()
-        (total / count).backward()
-        nn.utils.clip_grad_norm_(learned, 1.0)
-        optimiser.step()
-        losses.append(float((total / count).detach()))
+    trial.train()
     adapted.eval()
     modules, parameters = parameters_of(adapted)
     scores = {how: _score(base, features, exam, schema, how) for how in ("trie", "scored")}
     detach(adapted)
     return {
-        "targets": list(targets or base.profile.lora_targets), "rate": rate, "steps": len(losses), "modules": modules,
-        "parameters": parameters, "training_pairs": len(rows), "loss_first": losses[0], "loss_last": float(np.mean(losses[-50:])),
-        "seconds": round(time.monotonic() - start, 1), "macro_f1": scores,
+        "targets": list(targets or base.profile.lora_targets), "rate": rate, "steps": trial.step, "modules": modules,
+        "parameters": parameters, "training_pairs": len(rows), "loss_first": trial.losses[0],
+        "loss_last": float(np.mean(trial.losses[-50:])), "seconds": round(trial.seconds, 1), "macro_f1": scores,
     }  # fmt: skip
+
+
+class _Trial(TrainingRun):
+    """A short training of an adapter, until its steps are made or its time is up."""
+
+    name = "LoRA trial"
+    remedy = "lower its rate"
+
+    def __init__(
+        self, base: Base, parameters: dict[str, nn.Parameter], features: Tensor, rows: list[int],
+        prompts: list[list[int]], answers: list[list[int]], settings: LoraSettings, rng: np.random.Generator,
+        seconds: float,
+    ):  # fmt: skip
+        optimiser = torch.optim.AdamW(parameters.values(), lr=settings.learning_rate, weight_decay=0.0)
+        super().__init__(
+            settings.steps, optimiser, parameters, Silent(),
+            device=base.device, precision=torch.bfloat16, clip_norm=1.0,
+        )  # fmt: skip
+        self.base, self.features, self.rows, self.prompts, self.answers = base, features, rows, prompts, answers
+        self.batch_size, self.rng, self.limit = settings.batch_size, rng, seconds
+        self.began, self.losses = time.monotonic(), list[float]()
+
+    def _progress(self, step: int) -> float:
+        return max(step / self.total, (time.monotonic() - self.began) / self.limit)
+
+    def is_over(self) -> bool:
+        return self._progress(self.step) >= 1
+
+    def rate(self, step: int) -> float:
+        return min(1, (step + 1) / 50) * half_cosine(self._progress(step))
+
+    def advance(self) -> dict[str, Tensor]:
+        picked = [int(k) for k in self.rng.integers(0, len(self.rows), self.batch_size)]
+        question, mask = pad_right([self.prompts[k] for k in picked], 0, self.device)
+        labels, real = pad_right([self.answers[k] for k in picked], 0, self.device)
+        seen = self.features[torch.tensor([self.rows[k] for k in picked], device=self.device)]
+        with self.autocast():
+            tokens = image_tokens(self.base.model, seen)
+            total, count = answer_loss(self.base.model, tokens, question, mask, labels.masked_fill(~real, -100))
+        return self.update(total / count)
+
+    def after_step(self, values: Mapping[str, float]) -> None:
+        self.losses.append(values["loss"])
 
 
 def _score(base: Base, features: Tensor, exam: Exam, schema: AttributeSchema, how: Any) -> dict[str, Any]:
@@ -245,7 +272,7 @@ def _score(base: Base, features: Tensor, exam: Exam, schema: AttributeSchema, ho
         trie = AnswerTrie([schema.answer(name, value) for value in exam.values[name]], base.tokenizer, start)
         asked = [Asked(int(i), schema.question(name, exam.types[i]), trie) for i in test]
         said = torch.tensor([score.chosen for score in answer_all(base, features, asked, how)])
-        by_attribute[name] = macro_f1(torch.from_numpy(labels[test]), said)
+        by_attribute[name] = _macro_f1(torch.from_numpy(labels[test]), said)
     return {"mean": float(np.mean(list(by_attribute.values()))), "by_attribute": by_attribute}
 
 

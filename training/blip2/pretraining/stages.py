@@ -1,33 +1,32 @@
 """The two stages: first the image half against text it can be held to, then the language model on many kinds of question.
 
-Belongs here: the loops, their losses, rates, running average and stopping by the clock.
-Not here: the corpus, the heads, what is saved when (__main__.py).
+Belongs here: the steps, their losses, rates, running average and stopping by the clock.
+Not here: the order of a run (training/driver.py), the corpus, the heads, what is saved when (make.py).
 
 Unlike the paper, nothing starts from published weights, so nothing is frozen: stage 2 goes on training the image half at a lower
 rate, with the phrase and part losses of stage 1 keeping what it has learnt.
 """
 
-import math
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import Blip2ForConditionalGeneration
 
-from catalog.errors import SelvedgeError
 from training.blip2.language import answer_loss, decode, encode, image_tokens
 from training.blip2.preprocessing import Preprocessing
 from training.blip2.pretraining.augmentation import augment
-from training.blip2.pretraining.corpus import Batch, Corpus
+from training.blip2.pretraining.corpus import Corpus, CorpusBatch
 from training.blip2.pretraining.heads import Readouts, TextSide
 from training.blip2.pretraining.pictures import QUESTION_KINDS
 from training.blip2.pretraining.recipe import Recipe
+from training.driver import TrainingRun, half_cosine, running_mean
+from training.reporting import Silent
 
 REPORT_STEPS = 50
 WARM_STEPS = 12  # made one kernel at a time before a step is recorded, so that every buffer exists
@@ -48,6 +47,20 @@ class Course:
     curve: list[dict[str, float]] = field(default_factory=list)
 
 
+class Keeper(Protocol):
+    """What a stage hands its figures and itself to."""
+
+    def report(self, course: Course) -> None:
+        """A new entry of the curve."""
+
+    def save_state(self, course: Course) -> None:
+        """Write all that a later call goes on from."""
+
+
+Losses = Callable[[], tuple[dict[str, Tensor], dict[str, Tensor]]]
+"""Weighted losses by name, and what else is worth reporting."""
+
+
 class Pretraining:
     """A base being made: the model, what is thrown away afterwards, and the running average that is saved."""
 
@@ -60,13 +73,13 @@ class Pretraining:
         self.recipe, self.device = recipe, device
         self.mean = torch.tensor(preprocessing.mean, device=device)[:, None, None]
         self.std = torch.tensor(preprocessing.std, device=device)[:, None, None]
-        self.average = [parameter.detach().clone() for parameter in model.parameters()]
-        self.averaged_steps = 0
+        # A young average follows quickly, or it would hold on to random weights.
+        self.average = running_mean(self.model, lambda steps: min(recipe.keep_average, (1 + steps) / (10 + steps)))
         self.graphs = graphs and device.type == "cuda"
         self.optimiser: torch.optim.Optimizer | None = None
         self.moments: dict[str, Tensor] = {}  # of a loaded state, waiting for the optimiser they belong to
 
-    def stage1(self, corpus: Corpus, seconds: float, report: Callable[[Course], None], first: int = 0) -> Course:
+    def stage1(self, corpus: Corpus, seconds: float, keeper: Keeper, first: int = 0) -> Course:
         """Image half, text side and readouts together; the language model rests."""
         recipe = self.recipe
         trained: list[nn.Module] = [
@@ -78,7 +91,7 @@ class Pretraining:
         ]
         named = [(name, p) for module in trained for name, p in module.named_parameters()]
         named.append(("query_tokens", self.model.query_tokens))
-        optimiser = _optimiser([(named, 1.0)], recipe)
+        optimiser = _optimiser([(named, recipe.stage1_lr)], recipe)
 
         def losses() -> tuple[dict[str, Tensor], dict[str, Tensor]]:
             batch = corpus.batch(recipe.stage1_batch, 1)
@@ -90,27 +103,19 @@ class Pretraining:
                        "parts": recipe.parts_weight, "colour": recipe.colour_weight}  # fmt: skip
             return {name: weights[name] * loss for name, loss in (parts | kept).items()}, right
 
+        course = Course(1, first)
         return self._run(
-            1,
-            recipe.stage1_steps,
-            recipe.stage1_lr,
-            recipe.stage1_batch,
-            optimiser,
-            losses,
-            corpus,
-            seconds,
-            report,
-            first,
+            _Stage(self, course, recipe.stage1_steps, recipe.stage1_batch, optimiser, losses, corpus, seconds, keeper)
         )
 
-    def stage2(self, corpus: Corpus, seconds: float, report: Callable[[Course], None], first: int = 0) -> Course:
+    def stage2(self, corpus: Corpus, seconds: float, keeper: Keeper, first: int = 0) -> Course:
         """The language model on questions of many kinds, the image half following at a lower rate."""
         recipe = self.recipe
         language = [(name, p) for name, p in self.model.language_model.named_parameters()]
         language += list(self.model.language_projection.named_parameters()) + list(self.readouts.named_parameters())
         image = [*self.model.vision_model.named_parameters(), *self.model.qformer.named_parameters()]
         image.append(("query_tokens", self.model.query_tokens))
-        optimiser = _optimiser([(language, 1.0), (image, recipe.vision_share)], recipe)
+        optimiser = _optimiser([(language, recipe.stage2_lr), (image, recipe.vision_share * recipe.stage2_lr)], recipe)
 
         def losses() -> tuple[dict[str, Tensor], dict[str, Tensor]]:
             batch = corpus.batch(recipe.stage2_batch, recipe.stage2_questions)
@@ -129,23 +134,15 @@ class Pretraining:
             weighted = {name: weights[name] * loss for name, loss in kept.items()}
             return {"answer": answer, **weighted}, right
 
+        course = Course(2, first)
         return self._run(
-            2,
-            recipe.stage2_steps,
-            recipe.stage2_lr,
-            recipe.stage2_batch,
-            optimiser,
-            losses,
-            corpus,
-            seconds,
-            report,
-            first,
+            _Stage(self, course, recipe.stage2_steps, recipe.stage2_batch, optimiser, losses, corpus, seconds, keeper)
         )
 
     @torch.no_grad()
     def loss_by_kind(self, corpus: Corpus, batches: int = 6) -> dict[str, float]:
         """Answer loss per token of every kind of question, with the weights as they stand."""
-        found: dict[str, list[tuple[float, int]]] = {}
+        sums: dict[str, list[tuple[float, int]]] = {}
         for _ in range(batches):
             batch = corpus.batch(self.recipe.stage2_batch, self.recipe.stage2_questions)
             with torch.autocast(self.device.type, torch.bfloat16):
@@ -156,23 +153,10 @@ class Pretraining:
                         questions, answers = batch.questions[rows, which], batch.answers[rows, which]
                         aim = answers.masked_fill(answers == 0, -100)
                         total, count = answer_loss(self.model, tokens[rows], questions, questions != 0, aim)
-                        found.setdefault(kind, []).append((float(total), int(count)))
-        return {kind: sum(t for t, _ in pairs) / sum(c for _, c in pairs) for kind, pairs in found.items()}
+                        sums.setdefault(kind, []).append((float(total), int(count)))
+        return {kind: sum(t for t, _ in pairs) / sum(c for _, c in pairs) for kind, pairs in sums.items()}
 
-    @contextmanager
-    def averaged(self) -> Iterator[Blip2ForConditionalGeneration]:
-        """The model with its running average in place of the last weights, for saving and probing."""
-        held = [parameter.detach().clone() for parameter in self.model.parameters()]
-        with torch.no_grad():
-            for parameter, value in zip(self.model.parameters(), self.average, strict=True):
-                parameter.copy_(value)
-        self.model.eval()
-        yield self.model
-        with torch.no_grad():
-            for parameter, value in zip(self.model.parameters(), held, strict=True):
-                parameter.copy_(value)
-
-    def _see(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    def _see(self, batch: CorpusBatch) -> tuple[Tensor, Tensor, Tensor]:
         """Patch states, query outputs and the part map of an augmented batch."""
         with torch.autocast(self.device.type, enabled=False):
             pixels, cells = augment(batch.images, batch.parts, batch.garment)
@@ -186,7 +170,7 @@ class Pretraining:
         )
 
     def _kept(
-        self, patches: Tensor, queries: Tensor, cells: Tensor, batch: Batch
+        self, patches: Tensor, queries: Tensor, cells: Tensor, batch: CorpusBatch
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         tokens = image_tokens(self.model, queries)
         phrase, right = self.readouts.phrase_loss(tokens, batch.phrases)
@@ -195,118 +179,124 @@ class Pretraining:
         losses = {"phrase": phrase, "patch_phrase": patch_phrase, "colour": colour, "parts": parts}
         return losses, {"phrases_right": right, "patch_phrases_right": patch_right}
 
-    def _run(self, *arguments: Any) -> Course:
-        """`_course` on a stream of its own, as recording wants it."""
+    def _run(self, stage: "_Stage") -> Course:
+        """Train a stage on a stream of its own, as recording wants it."""
+        self.model.train()
+        if self.moments:
+            restore_moments(stage.optimiser, self.moments)
+            self.moments = {}
         if self.device.type != "cuda":
-            return self._course(*arguments)
+            stage.train()
+            return stage.course
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
-            course = self._course(*arguments)
+            stage.train()
         torch.cuda.current_stream().wait_stream(stream)
         torch.cuda.synchronize()
-        return course
+        return stage.course
 
-    def _course(
-        self, stage: int, steps: int, peak: float, pictures: int, optimiser: torch.optim.Optimizer,
-        losses: Callable[[], tuple[dict[str, Tensor], dict[str, Tensor]]], corpus: Corpus, seconds: float,
-        report: Callable[[Course], None], first: int,
-    ) -> Course:  # fmt: skip
-        """Until the steps are made or the clock runs out; the rate falls with whichever is further on."""
-        course, start = Course(stage, first), time.monotonic()
-        shares = [float(group["share"]) for group in optimiser.param_groups]
-        self.optimiser = optimiser
-        if self.moments:
-            restore_moments(optimiser, self.moments)
-            self.moments = {}
-        self.model.train()
-        trained = [p for group in optimiser.param_groups for p in group["params"]]
 
-        def step() -> dict[str, Tensor]:
-            optimiser.zero_grad(set_to_none=True)
-            with torch.autocast(self.device.type, torch.bfloat16):
-                parts, extra = losses()
-                loss = torch.stack(list(parts.values())).sum()
-            loss.backward()
-            nn.utils.clip_grad_norm_(trained, self.recipe.clip)
-            optimiser.step()
-            return {name: value.detach() for name, value in {"loss": loss, **parts, **extra}.items()}
+class _Stage(TrainingRun):
+    """One stage: until the steps are made or the clock runs out; the rate falls with whichever is further on.
 
+    Its checkpoint is the whole pre-training's (state.py), written by `keeper`.
+    """
+
+    name = "pre-training"
+    remedy = "lower the rate"
+    check_every = REPORT_STEPS  # a look at the values waits for the device
+
+    def __init__(
+        self, pretraining: Pretraining, course: Course, steps: int, batch_size: int, optimiser: torch.optim.Optimizer,
+        losses: Losses, corpus: Corpus, seconds: float, keeper: Keeper,
+    ):  # fmt: skip
+        recipe = pretraining.recipe
+        trained = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+        super().__init__(
+            steps, optimiser, {str(number): parameter for number, parameter in enumerate(trained)}, Silent(),
+            device=pretraining.device, precision=torch.bfloat16, clip_norm=recipe.clip,
+            checkpoint_every=recipe.checkpoint_steps,
+        )  # fmt: skip
+        self.pretraining, self.course, self.batch_size = pretraining, course, batch_size
+        self.losses, self.corpus, self.limit, self.keeper = losses, corpus, seconds, keeper
+        self.goes_on = True
+        self.first = course.steps
+        self.make_step: Callable[[], dict[str, Tensor]] = self._step
+        pretraining.optimiser = optimiser
+
+    def resume(self) -> None:
+        self.step = self.first
         # A recorded step draws from the rows it was recorded with.
-        corpus.wait(
-            min(4 * pictures, corpus.recipe.garments + corpus.recipe.worlds) if not self.graphs else sys.maxsize
-        )
-        start = time.monotonic()
-        advance: Callable[[], dict[str, Tensor]] = step
-        while course.steps < steps and (passed := time.monotonic() - start) < seconds:
-            if self.graphs and course.steps == first + WARM_STEPS:
-                advance = recorded(step)
-            done = max(course.steps / steps, passed / seconds)
-            warm = min(1.0, (course.steps + 1) / self.recipe.warmup)
-            rate = peak * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
-            for group, share in zip(optimiser.param_groups, shares, strict=True):
-                _set_rate(group, share * rate)
-            values = advance()
-            self._follow()
-            course.steps += 1
-            if course.steps % REPORT_STEPS == 0 or course.steps == steps:
-                corpus.refresh()
-                found = {name: float(value) for name, value in values.items()}
-                course.pictures, course.seconds = course.steps * pictures, time.monotonic() - start
-                if not math.isfinite(found["loss"]):
-                    raise SelvedgeError(
-                        f"pre-training stage {stage}: the loss is not finite at step {course.steps}; lower the rate."
-                    )
-                pace = 1000 * course.seconds / (course.steps - first)
-                course.curve.append(
-                    {"step": course.steps, "seconds": round(course.seconds, 1), "ms": round(pace, 1), **found}
-                )
-                report(course)
-        return course
+        drawn = self.corpus.recipe.garments + self.corpus.recipe.worlds
+        self.corpus.wait(sys.maxsize if self.pretraining.graphs else min(4 * self.batch_size, drawn))
+        self.began = time.monotonic()
 
-    @torch.no_grad()
-    def _follow(self) -> None:
-        self.averaged_steps += 1
-        # A young average follows quickly, or it would hold on to random weights.
-        decay = min(self.recipe.keep_average, (1 + self.averaged_steps) / (10 + self.averaged_steps))
-        torch._foreach_lerp_(self.average, [p.detach() for p in self.model.parameters()], 1 - decay)
+    def rate(self, step: int) -> float:
+        done = max(step / max(1, self.total), (time.monotonic() - self.began) / self.limit)
+        warm = min(1.0, (step + 1) / self.pretraining.recipe.warmup)
+        return warm * (0.02 + 0.98 * half_cosine(done))
+
+    def is_over(self) -> bool:
+        return time.monotonic() - self.began >= self.limit
+
+    def advance(self) -> dict[str, Tensor]:
+        if self.pretraining.graphs and self.step == self.first + WARM_STEPS:
+            self.make_step = recorded(self._step)
+        self.values = self.make_step()
+        self.pretraining.average.update_parameters(self.pretraining.model)
+        return {"loss": self.values["loss"]}
+
+    def _step(self) -> dict[str, Tensor]:
+        with self.autocast():
+            parts, extra = self.losses()
+            loss = torch.stack(list(parts.values())).sum()
+        self.update(loss)
+        return {name: value.detach() for name, value in {"loss": loss, **parts, **extra}.items()}
+
+    def after_step(self, values: Mapping[str, float]) -> None:
+        course = self.course
+        course.steps = self.step
+        if self.step % REPORT_STEPS == 0 or self.step == self.total:
+            self.corpus.refresh()
+            course.pictures, course.seconds = self.step * self.batch_size, time.monotonic() - self.began
+            pace = 1000 * course.seconds / (self.step - self.first)
+            entry = {name: float(value) for name, value in self.values.items()}
+            course.curve.append({"step": self.step, "seconds": round(course.seconds, 1), "ms": round(pace, 1), **entry})
+            self.keeper.report(course)
+
+    def save(self) -> None:
+        self.keeper.save_state(self.course)
 
 
 def restore_moments(optimiser: torch.optim.Optimizer, moments: dict[str, Tensor]) -> None:
     """Put moments named `optimiser.<parameter>.<moment>` (state.py) into a fresh optimiser over the same parameters."""
-    found: dict[int, dict[str, Tensor]] = {}
+    state: dict[int, dict[str, Tensor]] = {}
     for name, value in moments.items():
         _, index, moment = name.split(".")
-        found.setdefault(int(index), {})[moment] = value
-    optimiser.load_state_dict(optimiser.state_dict() | {"state": found})
+        state.setdefault(int(index), {})[moment] = value
+    optimiser.load_state_dict(optimiser.state_dict() | {"state": state})
 
 
 def _optimiser(groups: list[tuple[list[tuple[str, nn.Parameter]], float]], recipe: Recipe) -> torch.optim.Optimizer:
-    """AdamW; matrices decay, vectors and embeddings do not. Each group's `lr` holds its share of the peak rate."""
-    options = []
-    for named, share in groups:
+    """AdamW of (named parameters, peak rate) groups; matrices decay, vectors and embeddings do not."""
+    options: list[dict[str, Any]] = []
+    for named, peak in groups:
         decayed = [
             p
             for name, p in named
             if p.ndim > 1 and "embed" not in name and "shared" not in name and "token" not in name
         ]
-        chosen = {id(p) for p in decayed}
-        others = [p for _, p in named if id(p) not in chosen]
-        options.append({"params": decayed, "weight_decay": recipe.weight_decay, "share": share})
-        options.append({"params": others, "weight_decay": 0.0, "share": share})
-    first = groups[0][0][0][1]
-    if not first.is_cuda:
-        return torch.optim.AdamW(options, lr=1e-3, betas=(0.9, 0.98), eps=1e-6)
+        numbers = {id(p) for p in decayed}
+        others = [p for _, p in named if id(p) not in numbers]
+        options.append({"params": decayed, "weight_decay": recipe.weight_decay, "lr": peak})
+        options.append({"params": others, "weight_decay": 0.0, "lr": peak})
+    device = groups[0][0][0][1].device
+    if device.type != "cuda":
+        return torch.optim.AdamW(options, betas=(0.9, 0.98), eps=1e-6)
     for option in options:  # a tensor each: a recorded step reads the rate of the moment from it
-        option["lr"] = torch.tensor(1e-3, device=first.device)
+        option["lr"] = torch.tensor(option["lr"], device=device)
     return torch.optim.AdamW(options, betas=(0.9, 0.98), eps=1e-6, fused=True, capturable=True)
-
-
-def _set_rate(group: dict[str, Any], rate: float) -> None:
-    if isinstance(group["lr"], Tensor):
-        group["lr"].fill_(rate)
-    else:
-        group["lr"] = rate
 
 
 def recorded(step: Callable[[], dict[str, Tensor]]) -> Callable[[], dict[str, Tensor]]:

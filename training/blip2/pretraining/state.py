@@ -1,6 +1,6 @@
 """The state of an unfinished pre-training, as one safetensors file, so that a killed run goes on where it was.
 
-Belongs here: writing and reading weights, running average, optimiser moments and the place in the course.
+Belongs here: writing and reading weights, running average, optimiser moments and how far it came.
 Not here: the finished base (training/blip2/base.py).
 """
 
@@ -21,17 +21,17 @@ def save_state(file: Path, run: Pretraining, stage: int, step: int) -> None:
     tensors: dict[str, Tensor] = {}
     for part, module in (("model", run.model), ("text", run.text), ("readouts", run.readouts)):
         tensors |= {f"{part}.{name}": parameter.detach() for name, parameter in module.named_parameters()}
-    tensors |= {f"average.{index}": value for index, value in enumerate(run.average)}
+    tensors |= {f"average.{index}": value for index, value in enumerate(run.average.module.parameters())}
     if run.optimiser is not None:
         for index, moments in run.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{index}.{name}": torch.as_tensor(value) for name, value in moments.items()}
     tensors["generator"] = torch.get_rng_state()
     # Cloned: safetensors refuses tensors that share memory.
     held = {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}
-    place = {"stage": stage, "step": step, "averaged_steps": run.averaged_steps}
+    progress = {"stage": stage, "step": step, "averaged_steps": int(run.average.n_averaged) - 1}
     part_file = file.with_suffix(".part")
     try:
-        save_file(held, part_file, metadata={"place": json.dumps(place)})
+        save_file(held, part_file, metadata={"place": json.dumps(progress)})
         part_file.replace(file)
     except (OSError, SafetensorError) as error:
         part_file.unlink(missing_ok=True)
@@ -39,7 +39,7 @@ def save_state(file: Path, run: Pretraining, stage: int, step: int) -> None:
 
 
 def read_state(file: Path) -> tuple[dict[str, Tensor], dict[str, int]]:
-    """(tensors, place) of a saved state."""
+    """(tensors, {stage, step, averaged_steps}) of a saved state."""
     try:
         with safe_open(str(file), framework="pt") as held:
             return {name: held.get_tensor(name) for name in held.keys()}, json.loads(held.metadata()["place"])  # noqa: SIM118
@@ -47,7 +47,7 @@ def read_state(file: Path) -> tuple[dict[str, Tensor], dict[str, int]]:
         raise SelvedgeError(f"state {file} cannot be read ({error}); delete it to start anew.") from error
 
 
-def load_state(run: Pretraining, tensors: dict[str, Tensor], place: dict[str, int]) -> None:
+def load_state(run: Pretraining, tensors: dict[str, Tensor], progress: dict[str, int]) -> None:
     """Put a state into a run built from the same recipe.
 
     Raises:
@@ -58,10 +58,10 @@ def load_state(run: Pretraining, tensors: dict[str, Tensor], place: dict[str, in
             for part, module in (("model", run.model), ("text", run.text), ("readouts", run.readouts)):
                 for name, parameter in module.named_parameters():
                     parameter.copy_(tensors[f"{part}.{name}"])
-            for index, value in enumerate(run.average):
+            for index, value in enumerate(run.average.module.parameters()):
                 value.copy_(tensors[f"average.{index}"])
     except (KeyError, RuntimeError) as error:
         raise SelvedgeError(f"the saved state does not fit this recipe ({error}); delete it to start anew.") from error
     torch.set_rng_state(tensors["generator"].to(torch.uint8))
-    run.averaged_steps = place["averaged_steps"]
+    run.average.n_averaged.fill_(1 + progress["averaged_steps"])
     run.moments = {name: value for name, value in tensors.items() if name.startswith("optimiser.")}

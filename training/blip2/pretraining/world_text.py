@@ -1,7 +1,7 @@
 """Everyday facts about a picture of the generic world.
 
 Belongs here: phrases for shapes, counts, places, textures, figures, lines, letters.
-Not here: drawing them (catalog/drawn/world.py), kinds of question (facts.py).
+Not here: drawing them (catalog/drawn/world_canvas.py), kinds of question (facts.py).
 """
 
 from collections import Counter

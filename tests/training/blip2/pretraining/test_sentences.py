@@ -5,9 +5,9 @@ import pytest
 
 from catalog.drawn.vocabulary import ARTICLES, ATTRIBUTES, values_of
 from catalog.schema import load_schema
+from tests.training.blip2.pretraining.overlap import forbidden_texts, offences, shared_words
 from training.blip2.pretraining.facts import KINDS, Fact, ask
 from training.blip2.pretraining.garment_text import KINDS_OF_GARMENT, NOUNS, TOPICS
-from training.blip2.pretraining.overlap import forbidden_texts, offences, shared_words
 from training.blip2.pretraining.pictures import describe_garment, describe_world, sample_sentences, text_rng
 from training.blip2.pretraining.recipe import Recipe
 from training.blip2.pretraining.words import TONGUES, tongue_word
@@ -38,9 +38,9 @@ def test_a_forbidden_text_would_be_found():
 def test_shared_single_words_are_everyday_words(sentences):
     # Colours and a few nouns cannot be avoided; no name of a cut, a cloth or a fastening is among them.
     shared = set(shared_words(sentences, load_schema()))
-    told = {value.lower() for name in ATTRIBUTES for value in values_of(name)}
+    values = {value.lower() for name in ATTRIBUTES for value in values_of(name)}
     assert "blue" in shared
-    assert not shared & told
+    assert not shared & values
 
 
 def test_every_drawn_value_has_everyday_phrases_and_no_two_share_one():

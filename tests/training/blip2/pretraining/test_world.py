@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from catalog.drawn.world import FAMILIES, RESERVED_SEEDS, draw_world, lab_to_rgb, rgb_to_lab, sample_scene
+from catalog.drawn.world import FAMILIES, RESERVED_SEEDS, lab_to_rgb, rgb_to_lab, sample_scene
+from catalog.drawn.world_canvas import draw_world
 
 
 def test_a_scene_is_its_seed_and_number():

@@ -1,0 +1,148 @@
+"""Files: written whole or not at all, pictures as the bytes of a file, the hash of plain data.
+
+Belongs here: publishing one file or one folder, encoding a picture, hashing JSON. Not here: tables (tables.py), what a
+picture or a file holds (its writer).
+
+Worker processes import this module, so it stays free of pandas and pyarrow.
+"""
+
+import hashlib
+import io
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from upath import UPath
+
+from catalog.errors import SelvedgeError, ServiceUnavailable
+
+LOCAL_PROTOCOLS = ("", "file", "local")
+
+
+def publish_bytes(content: bytes, uri: str | Path | UPath, *, sync: bool = True) -> None:
+    """Write a file whole or not at all: a reader sees the old file or the new one.
+
+    On disk a temporary sibling takes the file's name at the end; on an object store it is one completed upload.
+
+    Args:
+        sync: force the file to disk before it takes its name, so that it survives a power cut. Off where a rerun
+            checks every file: 44,000 syncs take minutes.
+
+    Raises:
+        SelvedgeError: the disk is full or not writable, or the store refuses the write.
+        ServiceUnavailable: the object store did not answer.
+    """
+    path = UPath(uri)
+    if path.protocol in LOCAL_PROTOCOLS:
+        _publish_on_disk(content, Path(path.path), sync)
+    else:
+        _publish_on_store(content, path)
+
+
+def publish_text(text: str, uri: str | Path | UPath) -> None:
+    """`publish_bytes` of a text, as UTF-8."""
+    publish_bytes(text.encode(), uri)
+
+
+def _publish_on_disk(content: bytes, path: Path, sync: bool) -> None:
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with part.open("wb") as file:
+                file.write(content)
+                file.flush()
+                if sync:
+                    os.fsync(file.fileno())
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        why = error.strerror or error
+        raise SelvedgeError(f"{path} could not be written ({why}); nothing was changed.") from error
+
+
+def _publish_on_store(content: bytes, path: UPath) -> None:
+    try:
+        try:
+            path.write_bytes(content)
+        except FileNotFoundError:  # a store with folders; a bucket has none, and asking each time is a round trip
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+    except PermissionError as error:
+        raise SelvedgeError(f"{path} could not be written ({error.strerror or error}); nothing was changed.") from error
+    except Exception as error:  # each store's client raises its own
+        raise ServiceUnavailable(f"{path} could not be written ({error}); run again.") from error
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """An empty folder to fill, which takes the place of `folder` when all went well and vanishes otherwise.
+
+    A kill leaves the old folder, the new one, or the old one set aside. The part is `.NAME.PID.TOKEN.part`, so that
+    the parts of processes that were killed can be told apart.
+
+    Raises:
+        OSError: the disk is full or not writable; what was there before stays.
+    """
+    token = secrets.token_hex(4)
+    part = folder.with_name(f".{folder.name}.{os.getpid()}.{token}.part")
+    try:
+        part.mkdir(parents=True)
+        yield part
+        if folder.exists():
+            aside = folder.with_name(f".{folder.name}.{token}.old")
+            folder.rename(aside)
+            part.rename(folder)
+            shutil.rmtree(aside)
+        else:
+            part.rename(folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def png_bytes(picture: Image.Image | np.ndarray, **options: Any) -> bytes:
+    """A picture as a PNG file.
+
+    Args:
+        picture: a Pillow image, or an array that Pillow can take: (height, width) or (height, width, 3 or 4) uint8.
+        options: of Pillow's PNG writer, such as `optimize` and `compress_level`; they decide the bytes.
+    """
+    return _encoded(picture, "PNG", options)
+
+
+def jpeg_bytes(picture: Image.Image | np.ndarray, quality: int, **options: Any) -> bytes:
+    """A picture as a JPEG file.
+
+    Args:
+        picture: as for `png_bytes`, without transparency.
+        quality: 1 to 95, libjpeg's scale.
+        options: of Pillow's JPEG writer, such as `subsampling` (0 keeps full colour resolution) and `exif`.
+    """
+    return _encoded(picture, "JPEG", {"quality": quality, **options})
+
+
+def _encoded(picture: Image.Image | np.ndarray, form: str, options: dict[str, Any]) -> bytes:
+    image = Image.fromarray(picture) if isinstance(picture, np.ndarray) else picture
+    sink = io.BytesIO()
+    image.save(sink, form, **options)
+    return sink.getvalue()
+
+
+def json_sha256(content: Any, *, sort_keys: bool = True, **options: Any) -> str:
+    """Hex sha256 of plain data's JSON text: `json.dumps` with sorted keys, its default separators, ASCII only.
+
+    Args:
+        content: what `json.dumps` takes. Hashes are kept in files and databases, so a caller never changes its form.
+        sort_keys: whether the order of a mapping's keys is left out of the hash.
+        options: further options of `json.dumps`, such as `allow_nan=False`, `separators` and `ensure_ascii=False`.
+    """
+    return hashlib.sha256(json.dumps(content, sort_keys=sort_keys, **options).encode()).hexdigest()

@@ -1,0 +1,43 @@
+"""Tables that inference publishes.
+
+Belongs here: their contracts. Not here: their rows (attributes.py, descriptions/), writing them (catalog/tables.py),
+the index of vectors (discovery/index.py).
+"""
+
+import pyarrow as pa
+
+from catalog.tables import TEXT, declare_table
+
+ATTRIBUTES = declare_table(
+    "attributes",
+    pa.schema(
+        [
+            ("drop", TEXT),
+            ("product_id", pa.int64()),
+            ("attribute", TEXT),
+            ("value", TEXT),  # the most likely value, also where the model abstains
+            ("confidence", pa.float32()),
+            ("abstained", pa.bool_()),
+            ("model_uri", TEXT),
+            ("model_digest", TEXT),
+            ("input_hash", TEXT),
+        ]
+    ),
+)
+
+DESCRIPTIONS = declare_table(
+    "descriptions",
+    pa.schema(
+        [
+            ("drop", TEXT),
+            ("product_id", pa.int64()),
+            ("text", TEXT),
+            ("writer", TEXT),
+            ("checks", TEXT),  # JSON: coverage, unsupported, contradictions, banned
+            ("attempt", pa.int16()),
+            ("model_version", TEXT),
+            ("prompt_version", TEXT),
+            ("input_hash", TEXT),
+        ]
+    ),
+)

@@ -1,0 +1,182 @@
+"""`selvedge discover`: the page where a picture follows the words, or one query drawn to a file.
+
+Belongs here: which model and which index, the address, results. Not here: drawing, searching and the page
+(inference/discovery/).
+"""
+
+import socket
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from catalog.errors import SelvedgeError
+from orchestration.families.contract import Command, Terminal
+
+if TYPE_CHECKING:
+    from inference.discovery.index import ProductIndex
+    from inference.discovery.model import DiscoveryModel, Step
+
+CHAMPION = "champion"
+HOST = "127.0.0.1"
+NEAREST = 8
+STRIP_SIDE = 192  # pixels of a picture in the strip: 64 are hard to look at
+
+
+KEYS = {
+    "model": "address of the model that draws",
+    "index": "where the index of products is",
+    "products": "products in the index",
+    "link": "address of the page; null with --query",
+    "query": "the words asked with --query; null for the page, as are the keys below",
+    "seed": "of the noise",
+    "words": "the words as read",
+    "unknown": "words that the model does not know",
+    "nearest": "products most like the last picture, nearest first: drop, product_id, name, likeness (1: the same)",
+    "picture": "the strip, one picture after each word; null without --out",
+    "seconds": "wall seconds the command took",
+}
+
+
+def discover(
+    terminal: Terminal,
+    model: Annotated[str, typer.Option(help="Folder of a model, or champion for the registry's.")] = CHAMPION,
+    catalog: Annotated[
+        Path | None, typer.Option(help="Catalogue directory to index and search; the home's index else.")
+    ] = None,
+    query: Annotated[str | None, typer.Option(help="Draw these words once, without the page.")] = None,
+    out: Annotated[Path | None, typer.Option(help="PNG of the strip, with --query.")] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of the noise, with --query.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the page; 0 takes any that is free.")] = 8070,
+) -> None:
+    """Search products by pictures that follow the words: a page until Ctrl-C, or one query."""
+    import torch
+
+    from inference.discovery.model import load_model
+
+    began = time.monotonic()
+    if out is not None and query is None:
+        raise SelvedgeError("--out is the strip of one query; give --query WORDS as well.")
+    # One picture is too little work to share: a second thread waits longer for the first than it saves.
+    torch.set_num_threads(terminal.settings().threads or 1)
+    loaded = load_model(*terminal.model(model))
+    if query is not None:
+        steps = loaded.after_each_word(query, seed)  # first: a query that is refused leaves no index behind
+        index = _index(loaded, catalog, terminal)
+        answer = _answer(steps, index, query, seed, out)
+        terminal.emit({**_described(loaded, index), **answer, "seconds": time.monotonic() - began})
+        return
+    with _listening(port) as listener:
+        index = _index(loaded, catalog, terminal)
+        address = f"http://{HOST}:{listener.getsockname()[1]}"
+        nothing = dict.fromkeys(("query", "seed", "words", "unknown", "nearest", "picture"))
+        page = {**_described(loaded, index), **nothing, "link": address}
+        terminal.emit({**page, "seconds": time.monotonic() - began})
+        terminal.say("The page is open; Ctrl-C closes it.")
+        _serve(loaded, index, listener, terminal)
+
+
+def _index(model: "DiscoveryModel", catalog: Path | None, terminal: Terminal) -> "ProductIndex":
+    """The home's index, or that of a catalogue directory, brought up to date.
+
+    Raises:
+        SelvedgeError: the home's index is of another model or empty, or the catalogue holds no bottoms.
+    """
+    from inference.discovery.index import FOLDER, open_index
+
+    if catalog is None:
+        index = open_index(terminal.settings().objects() / FOLDER, model)
+        index.require()
+        return index
+    from catalog.workspace import open_catalogue
+    from inference.discovery.products import embed_products
+
+    opened = open_catalogue(catalog)
+    drop = str(opened.summary["drop"])
+    index = open_index(catalog.expanduser().resolve() / FOLDER, model)
+    with terminal.reporting() as reporter:
+        embedded = embed_products(
+            opened.products.to_pandas(), opened.images.to_pandas(), model.judge,
+            model_uri=model.uri, model_digest=model.digest, previous=index.rows(drop), reporter=reporter,
+        )  # fmt: skip
+    if not embedded.rows.num_rows:
+        raise SelvedgeError(f"catalogue {catalog} holds no bottoms with a picture, so nothing could be found in it.")
+    index.update_drop(drop, embedded.rows)
+    return index
+
+
+def _described(model: "DiscoveryModel", index: "ProductIndex") -> dict[str, Any]:
+    return {"model": model.uri, "index": index.uri, "products": len(index), "link": None}
+
+
+def _answer(steps: "list[Step]", index: "ProductIndex", query: str, seed: int, out: Path | None) -> dict[str, Any]:
+    nearest = [
+        {
+            "drop": match.drop,
+            "product_id": match.product_id,
+            "name": match.facts["name"],
+            "likeness": 1 - match.distance,
+        }
+        for match in index.search(steps[-1].vector, NEAREST)
+    ]
+    return {
+        "query": query,
+        "seed": seed,
+        "words": [step.text for step in steps],
+        "unknown": [step.text for step in steps if not step.recognised],
+        "nearest": nearest,
+        "picture": _write_strip(steps, out) if out is not None else None,
+    }
+
+
+def _write_strip(steps: "list[Step]", out: Path) -> str:
+    """One row of pictures, first word to last; the file's path."""
+    import io
+
+    from PIL import Image
+
+    from catalog.tables import publish_bytes
+
+    strip = Image.new("RGB", (STRIP_SIDE * len(steps), STRIP_SIDE), "white")
+    for number, step in enumerate(steps):
+        strip.paste(Image.fromarray(step.picture).resize((STRIP_SIDE, STRIP_SIDE)), (STRIP_SIDE * number, 0))
+    stored = io.BytesIO()
+    strip.save(stored, "PNG")
+    path = out.expanduser().resolve()
+    publish_bytes(stored.getvalue(), path)
+    return str(path)
+
+
+def _listening(port: int) -> socket.socket:
+    """A socket of this machine alone that takes requests from now on.
+
+    Raises:
+        SelvedgeError: the port is taken.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+        listener.listen(64)
+    except OSError as error:
+        listener.close()
+        raise SelvedgeError(
+            f"port {port} of {HOST} cannot be used ({error.strerror}); choose another with --port."
+        ) from error
+    return listener
+
+
+def _serve(model: "DiscoveryModel", index: "ProductIndex", listener: socket.socket, terminal: Terminal) -> None:
+    import uvicorn
+
+    from inference.discovery.service import create_app
+
+    config = uvicorn.Config(create_app(model, index), log_level="warning", access_log=False, server_header=False)
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    except KeyboardInterrupt:
+        terminal.say("Stopping.")
+
+
+DISCOVER = Command("discover", KEYS, discover)

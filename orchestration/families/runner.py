@@ -1,0 +1,119 @@
+"""Training and scoring a candidate inside the graph, whatever its family: tracked, registered, described.
+
+Belongs here: one MLflow run a step, the registration, the metadata of both assets. Not here: the work (a family's
+`train` and `score`), the assets themselves (orchestration/graph/road.py).
+"""
+
+import io
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from catalog.errors import SelvedgeError
+from orchestration.assets.candidates import Opening
+from orchestration.assets.metadata import image, table
+from orchestration.assets.resources import Models
+from orchestration.families.contract import Contenders, Family, ScoredCandidate, TrainingRequest
+from orchestration.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from training.reporting import Reporter
+
+
+@dataclass(frozen=True)
+class CandidateJob:
+    """What training and scoring a candidate are handed."""
+
+    context: dg.AssetExecutionContext
+    settings: Settings
+    models: Models
+    reporter: "Reporter"
+    candidate: str
+    opening: Opening
+
+
+def train_candidate(family: Family, job: CandidateJob) -> dg.MaterializeResult:
+    """Train and register a candidate. Goes on where a killed run stopped.
+
+    Raises:
+        SelvedgeError: as the family's training, or the candidate is registered with other files.
+    """
+    from evaluation.plots import learning_curves
+    from orchestration.registry.tracking import Reporters
+
+    opening, settings = job.opening, job.settings
+    request = TrainingRequest(opening, None, settings.work / job.candidate, settings.home, settings.threads)
+    with job.models.tracked(job.context, family.name, opening.dataset_sha256) as run:
+        reporter, samples = run.reporter(), _LastPicture()
+        trained = family.train(request, Reporters(reporter, samples, job.reporter))
+        reporter.close()
+        run.params(trained.parameters)
+        version = job.models.registry().register(
+            family.name, job.candidate, trained.artefact, run, {"candidate": job.candidate}, served=family.served()
+        )
+    shown = {"history": list(trained.history), "result": dict(trained.result), **trained.shown}
+    if trained.history:
+        shown["learning curves"] = image(learning_curves(list(trained.history)), "learning curves")
+    if samples.content:
+        shown["samples"] = image(samples.content, "samples at the end of training")
+    return dg.MaterializeResult(
+        metadata={
+            "model": f"models:/{family.name}/{version.version}",
+            "version": version.version,
+            "digest": trained.digest,
+            "dataset_sha256": opening.dataset_sha256,
+            "settings": dict(opening.settings),
+            "MLflow run": dg.MetadataValue.url(run.url),
+            **shown,
+        },
+        data_version=dg.DataVersion(trained.digest),
+    )
+
+
+def score_candidate(family: Family, job: CandidateJob) -> tuple[ScoredCandidate, dict[str, Any]]:
+    """The candidate and the champion there is now, on the candidate's own test split; and what the asset shows of it.
+
+    Raises:
+        SelvedgeError: the candidate was never registered, or as the family's scoring.
+    """
+    registry = job.models.registry()
+    version = registry.of_candidate(family.name, job.candidate)
+    if version is None:
+        raise SelvedgeError(f"candidate {job.candidate} has no model version in MLflow; materialise it again.")
+    champion = registry.champion(family.name)
+    contenders = Contenders(
+        family.name,
+        job.candidate,
+        str(version.version),
+        registry.artefact_path(version),
+        (str(champion.version), registry.artefact_path(champion)) if champion else None,
+        job.opening,
+        job.settings.home,
+    )
+    with job.models.tracked(job.context, family.name, job.opening.dataset_sha256) as run:
+        scored = family.score(contenders, job.reporter, frozenset())
+        run.metrics(scored.metrics)
+    return scored, {
+        "MLflow run": dg.MetadataValue.url(run.url),
+        **{title: table(columns, rows) for title, (columns, rows) in scored.tables.items()},
+        **{title: image(content, label) for title, (content, label) in scored.pictures.items()},
+    }
+
+
+class _LastPicture:
+    """A reporter that keeps the newest picture of a training, for the asset's page."""
+
+    def __init__(self) -> None:
+        self.content: bytes = b""
+
+    def metrics(self, step: int, values: Any) -> None: ...
+
+    def picture(self, step: int, name: str, image: "Image") -> None:
+        encoded = io.BytesIO()
+        image.save(encoded, "PNG", optimize=True)
+        self.content = encoded.getvalue()
+
+    def progress(self, done: int, total: int, what: str) -> None: ...

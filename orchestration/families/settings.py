@@ -1,0 +1,29 @@
+"""Settings with the families' own: which file each family's candidates are trained by.
+
+Belongs here: reading the environment with the names that the declarations give. Not here: every other setting
+(orchestration/runtime/settings.py), what a family can be set to (training/).
+"""
+
+from typing import Any
+
+from orchestration import families
+from orchestration.runtime import settings as environment
+
+
+def load_settings(**overrides: Any) -> environment.Settings:
+    """Settings from the environment, with `overrides` (field names) on top.
+
+    Raises:
+        SelvedgeError: a setting is unknown or its value does not fit; one sentence names it.
+    """
+    return environment.read_settings(family_fields(), **overrides)
+
+
+def family_fields() -> dict[str, str]:
+    """Setting, without prefix, to the family whose training settings the file holds."""
+    return {family.settings_field: family.name for family in families.FAMILIES}
+
+
+def manual() -> str:
+    """The table of all settings in docs/cli.md."""
+    return environment.manual(family_fields())

@@ -1,0 +1,66 @@
+"""The registry as promotion, repair and the graph use it: what the real one and a stand-in of the tests both offer.
+
+Belongs here: the protocols. Not here: MLflow (registry.py, tracking.py).
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from orchestration.registry.registry import ModelVersionInfo, Served
+    from orchestration.runtime.settings import Settings
+
+
+class ClosingReporter(Protocol):
+    """A reporter of training that sends what it still holds when it is closed."""
+
+    def metrics(self, step: int, values: Mapping[str, float]) -> None: ...
+    def picture(self, step: int, name: str, image: Any) -> None: ...
+    def progress(self, done: int, total: int, what: str) -> None: ...
+    def close(self) -> None: ...
+
+
+class Run(Protocol):
+    """An open run of the tracking server."""
+
+    @property
+    def url(self) -> str: ...
+    def params(self, values: Mapping[str, Any]) -> None: ...
+    def metrics(self, values: Mapping[str, float], step: int = 0) -> None: ...
+    def reporter(self) -> ClosingReporter: ...
+
+
+class AliasClient(Protocol):
+    """The calls of MLflow's client that move aliases and tag versions."""
+
+    def set_registered_model_alias(self, name: str, alias: str, version: str) -> None: ...
+    def delete_registered_model_alias(self, name: str, alias: str) -> None: ...
+    def set_model_version_tag(self, name: str, version: str, key: str, value: str) -> None: ...
+
+
+class VersionStore(Protocol):
+    """Versions and aliases of every family."""
+
+    settings: "Settings"
+    uri: str
+
+    @property
+    def client(self) -> AliasClient: ...
+    def register(
+        self,
+        family: str,
+        candidate: str,
+        artefact: Path,
+        run: Any,
+        metadata: Mapping[str, Any] | None = None,
+        *,
+        served: "Served",
+    ) -> "ModelVersionInfo": ...
+    def version(self, family: str, version: int) -> "ModelVersionInfo": ...
+    def versions(self, family: str) -> "Sequence[ModelVersionInfo]": ...
+    def of_candidate(self, family: str, candidate: str) -> "ModelVersionInfo | None": ...
+    def aliases(self, family: str) -> Mapping[str, int]: ...
+    def note_decision(self, family: str, candidate: str, passed: bool, reasons: Sequence[str]) -> None: ...
+    def champion(self, family: str) -> "ModelVersionInfo | None": ...
+    def artefact_path(self, version: "ModelVersionInfo") -> Path: ...

@@ -1,0 +1,68 @@
+"""The three days of the manual: every command that a page shows works, in its order, and prints what is shown."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.console import Command, Terminals, blocks, missing
+from tests.e2e.label_studio_home import ENVIRONMENTS
+from tests.ports import free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+DAYS = (
+    "day-ml-engineer",
+    "day-annotator",
+    "day-operator",
+)  # in this order: each goes on in the folder of the one before
+
+
+@pytest.fixture(scope="module")
+def terminals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminals]:
+    """Terminals in a folder that has examples/ in it, with `selvedge` on their PATH."""
+    folder = tmp_path_factory.mktemp("days")
+    shutil.copytree(ROOT / "examples", folder / "examples")
+    programs = tmp_path_factory.mktemp("bin")
+    for name, arguments in (("selvedge", "-m orchestration.cli "), ("python", "")):
+        program = programs / name
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments}"$@"\n')
+        program.chmod(0o755)
+    names = ("MLFLOW", "DAGSTER", "LABEL_STUDIO")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SELVEDGE_")} | {
+        **{f"SELVEDGE_{name}_PORT": str(free_port()) for name in names},
+        "SELVEDGE_LABEL_STUDIO_ENVIRONMENTS": str(ENVIRONMENTS),
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+    }
+    opened = Terminals(folder, environment)
+    yield opened
+    opened.close()
+
+
+@pytest.mark.slow
+@pytest.mark.e2e
+@pytest.mark.xdist_group("tutorials")
+@pytest.mark.parametrize("day", DAYS)
+def test_every_command_of_a_day_works_as_its_page_says(terminals, day):
+    terminals.follow(ROOT / "docs" / f"{day}.md")
+
+
+def test_a_page_is_read_as_a_reader_types_it():
+    page = (
+        'Text\n\n```console title="Two"\n$ up\nruns …\n^C\ngone\n```\n\n'
+        "```\n$ not this\n```\n\n```console\n$ a \\\n> b\n```\n"
+    )
+    first, second = blocks(page)
+    assert (first.terminal, second.terminal) == ("Two", "")
+    assert first.commands == (Command("up", ("runs …",)), Command("^C", ("gone",)))
+    assert second.commands == (Command("a \\\nb", ()),)
+
+
+def test_shown_lines_must_be_printed_in_their_order():
+    printed = ["rows      303\n", "products  294\n", "seconds   1.2\n"]
+    assert missing(("rows 303", "…", "seconds …"), printed) is None
+    assert missing(("products 294", "rows 303"), printed) == "rows 303"
+    assert missing(("rows 30",), printed) == "rows 30"

@@ -1,0 +1,68 @@
+"""Models on paper: promotion, repair and ledger are the real ones, the registry is a file, tracking keeps nothing."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+
+from evaluation.evidence import Evidence, GateRule
+from evaluation.gate import Decision
+from orchestration.registry.ledger import open_ledger
+from orchestration.registry.promotion import promote
+from orchestration.registry.registry import ModelVersionInfo
+from orchestration.registry.repair import settle
+from tests.orchestration.paper_registry import PaperRegistry
+from training.reporting import Silent
+
+
+class PaperReporter(Silent):
+    def close(self) -> None: ...
+
+
+@dataclass
+class PaperRun:
+    """An `interface.Run` that keeps what it is told."""
+
+    url: str = "http://paper/run"
+    told: dict[str, Any] = field(default_factory=dict)
+
+    def params(self, values: Mapping[str, Any]) -> None:
+        self.told |= values
+
+    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
+        self.told |= values
+
+    def reporter(self) -> PaperReporter:
+        return PaperReporter()
+
+
+@dataclass
+class PaperModels:
+    """`orchestration.assets.resources.Models` on paper: a `ModelStore`."""
+
+    paper: PaperRegistry
+
+    def registry(self) -> PaperRegistry:
+        return self.paper
+
+    def champion(self, family: str) -> ModelVersionInfo | None:
+        return self.paper.champion(family)
+
+    def promote(self, family: str, evidence: Evidence, rule: GateRule) -> ModelVersionInfo:
+        return promote(self.paper, rule, evidence, by="dagster").require_champion()  # type: ignore[arg-type]
+
+    def note_decision(self, family: str, candidate: str, decision: Decision) -> None:
+        self.paper.note_decision(family, candidate, decision.promote, decision.reasons)
+
+    def repair(self, family: str) -> Sequence[str]:
+        return settle(self.paper, [family])  # type: ignore[arg-type]
+
+    def moved_by(self, family: str) -> str:
+        record = open_ledger(self.paper.settings).promotions.champion(family)
+        return record.kind if record else ""
+
+    @contextmanager
+    def tracked(self, context: dg.AssetExecutionContext, family: str, dataset_sha256: str = "") -> Iterator[PaperRun]:
+        yield PaperRun()

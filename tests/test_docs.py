@@ -1,0 +1,89 @@
+"""The manual: its links lead somewhere, its generated pages are those of the code, its site fetches nothing."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tools import house, reference
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+WRITTEN = [*sorted(DOCS.rglob("*.md")), *(ROOT / name for name in ("README.md", "CONTRIBUTING.md"))]
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+FETCHED = re.compile(
+    r"<(?:script|img|iframe)[^>]*\bsrc=[\"']?(https?:)?//|<link[^>]*\bhref=[\"']?https?://(?!127)|@import"
+)
+
+
+def navigation(entries: list) -> set[str]:
+    pages: set[str] = set()
+    for entry in entries:
+        target = next(iter(entry.values())) if isinstance(entry, dict) else entry
+        pages |= navigation(target) if isinstance(target, list) else {target}
+    return pages
+
+
+def test_generated_pages_are_those_of_the_code(capsys):
+    assert reference.main(["--check"]) == 0, capsys.readouterr().err
+
+
+def test_an_outdated_page_is_named(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(reference.declared, "ROOT", tmp_path)
+    monkeypatch.setattr(reference, "pages", lambda: {tmp_path / "page.md": "new"})
+    (tmp_path / "page.md").write_text("old")
+    assert reference.main(["--check"]) == 1 and (tmp_path / "page.md").read_text() == "old"
+    assert "page.md is out of date; run `python -m tools.reference`" in capsys.readouterr().err
+    assert reference.main([]) == 0 and (tmp_path / "page.md").read_text() == "new"
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_link_and_picture_of_a_page_is_there(page):
+    targets = [target for target in LINK.findall(page.read_text(encoding="utf-8")) if "://" not in target]
+    assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_every_page_is_in_the_navigation_and_the_other_way_round():
+    configured = navigation(yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"])
+    assert configured == {page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md")}
+
+
+def test_every_asset_and_every_command_is_on_its_page():
+    assets = (DOCS / "reference" / "assets.md").read_text()
+    keys = {spec.key.to_user_string() for spec in reference.declared.definitions().resolve_all_asset_specs()}
+    assert [key for key in keys if f"| `{key}` |" not in assets] == []
+    options = (DOCS / "reference" / "options.md").read_text()
+    assert [words for words in reference.declared.commands() if f"## `selvedge {words}`" not in options] == []
+
+
+def test_the_site_is_built_without_a_warning_and_fetches_nothing_from_elsewhere(tmp_path):
+    shutil.copytree(DOCS, tmp_path / "docs")
+    shutil.copy(ROOT / "mkdocs.yml", tmp_path)
+    result = subprocess.run(
+        [sys.executable, "-m", "zensical", "build", "--strict"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    pages = list((tmp_path / "site").rglob("*.html"))
+    assert len(pages) > len(list(DOCS.rglob("*.md")))
+    assert [page.name for page in pages if FETCHED.search(page.read_text(encoding="utf-8"))] == []
+
+
+def test_the_picture_of_the_house_shows_rooms_folders_and_the_order_of_imports():
+    graph = house.read()
+    assert house.floors(graph.rooms)[0] == ["orchestration"] and house.floors(graph.rooms)[-1] == ["catalog"]
+    assert house.circles(graph.rooms) == []
+    picture = house.picture(graph)
+    assert all(f">{room}/</text>" in picture for room in house.ROOMS) and ">drawn</text>" in picture
+
+
+def test_folders_that_import_each_other_are_joined_in_red():
+    from networkx import DiGraph
+
+    round_trip = DiGraph([("a", "b"), ("b", "c"), ("c", "a"), ("a", "d")])
+    assert house.circles(round_trip) == [("a", "b"), ("a", "c"), ("b", "c")]
+    assert house.floors(round_trip) == [["a", "b", "c"], ["d"]]
+    assert house.circles(DiGraph([("a", "b"), ("b", "c")])) == []
