@@ -84,19 +84,21 @@ def predict_attributes(
     """
     pictures = _pictures(images)
     model_digest = model.digest or f"base:{model.base.digest}"
-    known = _known_rows(previous)
+    published = _known_rows(previous)
     stamp = [FORMAT, model_digest, model.base.digest, model.schema.digest(), model.base.prompt.to_dict()]
     rows: list[Row] = []
     computed = reused = looked_at = done = 0
     for chunk in _chunks(cast(list[Row], products.to_dict("records")), products_at_once):
-        wanted = [one for product in chunk for one in _questions(model, product, pictures, stamp)]
-        for one in wanted:
-            one.row.update(model_uri=model_uri, model_digest=model_digest)
-        answered = {key: row for one in wanted if (row := known.get(key := _key(one.row))) and _same(row, one.row)}
-        open_questions = [one for one in wanted if _key(one.row) not in answered]
+        wanted = [asked for product in chunk for asked in _questions(model, product, pictures, stamp)]
+        for asked in wanted:
+            asked.row.update(model_uri=model_uri, model_digest=model_digest)
+        answered = {
+            key: row for asked in wanted if (row := published.get(key := _key(asked.row))) and _same(row, asked.row)
+        }
+        open_questions = [asked for asked in wanted if _key(asked.row) not in answered]
         looked_at += _answer(model, open_questions, pictures, store)
         # A version of other name but equal digest answers the same: only the stamp of where it came from is renewed.
-        rows += [answered.get(_key(one.row), one.row) | {"model_uri": model_uri} for one in wanted]
+        rows += [answered.get(_key(asked.row), asked.row) | {"model_uri": model_uri} for asked in wanted]
         computed, reused, done = computed + len(open_questions), reused + len(answered), done + len(chunk)
         if progress is not None:
             progress(done, len(products), "predicting")
@@ -105,12 +107,12 @@ def predict_attributes(
 
 def summarise_attributes(attributes: pd.DataFrame) -> dict[str, dict[str, float]]:
     """By attribute: rows, the share answered (not abstained), and the mean confidence of the answers given."""
-    told = {}
+    summary = {}
     for name, rows in attributes.groupby("attribute", sort=True):
         given = rows[~rows["abstained"]]
         confidence = float(given["confidence"].mean()) if len(given) else 0.0
-        told[str(name)] = {"rows": len(rows), "answered": len(given) / len(rows), "confidence": confidence}
-    return told
+        summary[str(name)] = {"rows": len(rows), "answered": len(given) / len(rows), "confidence": confidence}
+    return summary
 
 
 def _answer(
@@ -119,15 +121,18 @@ def _answer(
     """Fill in the rows of some questions; returns how many pictures had no features yet."""
     if not asked:
         return 0
-    order = {sha256: index for index, sha256 in enumerate(dict.fromkeys(one.image_sha256 for one in asked))}
+    order = {sha256: index for index, sha256 in enumerate(dict.fromkeys(each.image_sha256 for each in asked))}
     uris = dict(pictures.values())
     looked_at = compute_features(model.base, [(sha256, uris[sha256]) for sha256 in order], store)
-    questions = [Question(order[one.image_sha256], one.question.attribute, one.question.article_type) for one in asked]
+    questions = [
+        Question(order[question.image_sha256], question.question.attribute, question.question.article_type)
+        for question in asked
+    ]
     answers = model.answer(store.read(list(order)), questions)
-    for one, value, confidence, abstained in zip(
+    for each, value, confidence, abstained in zip(
         asked, answers["value"], answers["confidence"], answers["abstained"], strict=True
     ):
-        one.row.update(value=str(value), confidence=float(confidence), abstained=bool(abstained))
+        each.row.update(value=str(value), confidence=float(confidence), abstained=bool(abstained))
     return looked_at
 
 
@@ -141,12 +146,12 @@ def _questions(
     named = article_type if isinstance(article_type, str) and article_type else None
     words = model.schema.asks(named, model.question_set)
     for question in model.questions_for(0, named):
-        told = [*stamp, sha256, question.attribute, words[question.attribute]]
+        content = [*stamp, sha256, question.attribute, words[question.attribute]]
         row: Row = {
             "drop": str(product["drop"]),
             "product_id": product_id,
             "attribute": question.attribute,
-            "input_hash": hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest(),
+            "input_hash": hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest(),
         }
         yield _Asked(sha256, question, row)
 
@@ -169,8 +174,8 @@ def _key(row: Row) -> tuple[str, int, str]:
     return str(row["drop"]), int(row["product_id"]), str(row["attribute"])
 
 
-def _same(known: Row, asked: Row) -> bool:
-    return bool(known["input_hash"] == asked["input_hash"])
+def _same(published: Row, asked: Row) -> bool:
+    return bool(published["input_hash"] == asked["input_hash"])
 
 
 def _chunks(values: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:

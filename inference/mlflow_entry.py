@@ -47,7 +47,12 @@ class AttributeAnswers(PythonModel):
         self._model: AttributeModel = load_artefact(Path(context.artifacts[ARTEFACT_KEY]), device=device)
         self._book = question_book(self._model.schema, self._model.question_set)
 
-    def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
+    def predict(  # MLflow calls it with all three
+        self,
+        context: Any,
+        model_input: pd.DataFrame,
+        params: dict[str, Any] | None = None,
+    ) -> pd.DataFrame:
         """Answer every question of every row.
 
         Args:
@@ -71,9 +76,9 @@ class AttributeAnswers(PythonModel):
         by_row = [answers[answers["product_index"] == index] for index in range(len(rows))]
         return pd.DataFrame(
             {
-                "answers": [list(map(str, one["answer"])) for one in by_row],
-                "confidences": [list(map(float, one["confidence"])) for one in by_row],
-                "abstained": [list(map(bool, one["abstained"])) for one in by_row],
+                "answers": [list(map(str, answered["answer"])) for answered in by_row],
+                "confidences": [list(map(float, answered["confidence"])) for answered in by_row],
+                "abstained": [list(map(bool, answered["abstained"])) for answered in by_row],
             }
         )
 
@@ -140,11 +145,11 @@ def question_book(schema: AttributeSchema, question_set: str) -> dict[str, tuple
 
 def find_question(book: dict[str, tuple[str, str | None]], text: str, index: int) -> Question:
     """Raises RefusedRequest: the model was never taught this question."""
-    found = book.get(_spelling(text))
-    if found is None:
-        known = ", ".join(dict.fromkeys(name for name, _ in book.values()))
-        raise RefusedRequest(f"row {index}: the question {_short(text)!r} is not known; ask for one of {known}.")
-    return Question(index, *found)
+    question = book.get(_spelling(text))
+    if question is None:
+        names = ", ".join(dict.fromkeys(name for name, _ in book.values()))
+        raise RefusedRequest(f"row {index}: the question {_short(text)!r} is not known; ask for one of {names}.")
+    return Question(index, *question)
 
 
 def _spelling(text: str) -> str:

@@ -1,4 +1,4 @@
-"""A bad request to a served model, told in one sentence.
+"""A bad request to a served model, answered in one sentence.
 
 Belongs here: the exception that MLflow turns into status 400. Not here: what is bad (the entry files beside this one,
 which alone import it).
@@ -9,7 +9,7 @@ from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 
 
 class RefusedRequest(MlflowException):
-    """A bad request, told in one sentence.
+    """A bad request; its message is one sentence.
 
     MLflow's scoring server writes the whole input, pictures included, in front of the message of an exception that it
     lets through; the message is therefore kept as it was.

@@ -45,7 +45,12 @@ class WordPictures(PythonModel):
         device = "cuda" if torch.cuda.is_available() else "cpu"
         self._model: RestganModel = load_artefact(Path(context.artifacts[ARTEFACT_KEY]), device=device)
 
-    def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
+    def predict(  # MLflow calls it with all three
+        self,
+        context: Any,
+        model_input: pd.DataFrame,
+        params: dict[str, Any] | None = None,
+    ) -> pd.DataFrame:
         """Draw what every row says, one picture after each word.
 
         Args:
@@ -59,14 +64,14 @@ class WordPictures(PythonModel):
         """
         rows = requested(model_input)
         read = [read_query(self._model, query, index) for index, (query, _) in enumerate(rows)]
-        if (count := sum(one.length for one in read)) > MOST_PICTURES:
+        if (count := sum(query.length for query in read)) > MOST_PICTURES:
             raise RefusedRequest(f"the request asks for {count} pictures; ask for at most {MOST_PICTURES} at once.")
         drawn = [self._model.draw([query], seed)[0] for query, seed in rows]
         return pd.DataFrame(
             {
-                "words": [list(one.texts) for one in read],
+                "words": [list(query.texts) for query in read],
                 "pictures": [[encode_picture(picture) for picture in pictures] for pictures in drawn],
-                "unknown": [unknown_words(one) for one in read],
+                "unknown": [unknown_words(query) for query in read],
             }
         )
 

@@ -102,8 +102,8 @@ def brand_pattern(brands: Iterable[str], wording: Wording) -> re.Pattern[str] | 
     """
     ours = {token.word for token in tokenise((HERE / "sentences.yaml").read_text(encoding="utf-8"))}
     names = {name.strip() for name in brands if len(name.strip()) > 2}
-    told = sorted(name for name in names if name not in wording.readings and not set(phrase_words(name)) <= ours)
-    return re.compile(r"\b(?:" + "|".join(map(re.escape, told)) + r")\b") if told else None
+    searched = sorted(name for name in names if name not in wording.readings and not set(phrase_words(name)) <= ours)
+    return re.compile(r"\b(?:" + "|".join(map(re.escape, searched)) + r")\b") if searched else None
 
 
 def check_text(text: str, facts: ProductFacts, wording: Wording, brands: re.Pattern[str] | None = None) -> Findings:
@@ -131,7 +131,7 @@ def check_text(text: str, facts: ProductFacts, wording: Wording, brands: re.Patt
             (contradictions if fault.about in values else unsupported).append(fault)
     numbers = (token for token in tokens if token.word[:1].isdigit() and token.word != "3/4")
     unsupported += [Finding("number", text[token.start : token.end]) for token in numbers]
-    unsupported += [Finding("brand", found.group()) for found in (brands.finditer(text) if brands else ())]
+    unsupported += [Finding("brand", match.group()) for match in (brands.finditer(text) if brands else ())]
     banned = tuple(
         Finding(match.meaning[0], text[tokens[match.first].start : tokens[match.last].end])
         for match in wording.banned.find(tokens)
@@ -213,10 +213,10 @@ def _near_readings(tokens: Sequence[Token], index: int, wording: Wording) -> tup
 
 def _distance_to_head(tokens: Sequence[Token], index: int, heads: frozenset[str], following: frozenset[str]) -> int:
     for distance in range(1, NEAR + 1):
-        for place in (index + distance, index - distance):
-            if 0 <= place < len(tokens) and tokens[place].sentence == tokens[index].sentence:
-                found = tokens[place].stem
-                if found and (found in heads or (place > index and found in following)):
+        for position in (index + distance, index - distance):
+            if 0 <= position < len(tokens) and tokens[position].sentence == tokens[index].sentence:
+                neighbour = tokens[position].stem
+                if neighbour and (neighbour in heads or (position > index and neighbour in following)):
                     return distance
     return NEAR + 1
 

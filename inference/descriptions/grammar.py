@@ -110,12 +110,12 @@ class GrammarWriter:
     def _take_lead(self, left: dict[str, str], family: str, rng: random.Random) -> list[str]:
         """Adjectives before the noun: those that can stand nowhere else, and others while there are few."""
         misleading = {value for value, families in self._plans["never_before"].items() if family in families}
-        chosen = [key for key in LEAD_ORDER if left.get(key) in ALWAYS_LEAD]
+        leads = [key for key in LEAD_ORDER if left.get(key) in ALWAYS_LEAD]
         for key in LEAD_ORDER:
             wanted = rng.random() < LEAD_SHARE.get(key, 0.0)
-            if wanted and left.get(key, "") not in {"", *misleading} and key not in chosen and len(chosen) < MOST_LEADS:
-                chosen.append(key)
-        said = {key: self._wording.saying(key, left[key]).adjective for key in LEAD_ORDER if key in chosen}
+            if wanted and left.get(key, "") not in {"", *misleading} and key not in leads and len(leads) < MOST_LEADS:
+                leads.append(key)
+        said = {key: self._wording.saying(key, left[key]).adjective for key in LEAD_ORDER if key in leads}
         for key, adjective in said.items():
             if adjective:
                 del left[key]
@@ -123,30 +123,30 @@ class GrammarWriter:
 
     def _take_cloth(self, left: dict[str, str], plan: _Plan, rng: random.Random) -> None:
         """Colour, pattern and fabric: words before the noun, the phrase after "in", or the pattern as a detail."""
-        known = {key: left.pop(key) for key in CLOTH if key in left}
-        implied = "" if "fabric" in known or "base_colour" not in known else plan.article.implies.get("fabric", "")
-        known |= {"fabric": implied} if implied else {}
+        cloth = {key: left.pop(key) for key in CLOTH if key in left}
+        implied = "" if "fabric" in cloth or "base_colour" not in cloth else plan.article.implies.get("fabric", "")
+        cloth |= {"fabric": implied} if implied else {}
         colour, pattern, fabric = (
-            self._wording.saying(key, known[key]).adjective if key in known else "" for key in CLOTH
+            self._wording.saying(key, cloth[key]).adjective if key in cloth else "" for key in CLOTH
         )
         fabric = fabric.replace("-", " ")
         hue = (
-            self._wording.saying("base_colour", known["base_colour"]).phrase if colour else ""
+            self._wording.saying("base_colour", cloth["base_colour"]).phrase if colour else ""
         )  # by itself, after "in"
-        solid = value_key(known.get("pattern", "")) == ("solid",)
+        solid = value_key(cloth.get("pattern", "")) == ("solid",)
         roll = rng.random() if len(plan.lead) < MOST_LEADS else 0.0
         if not colour and not fabric:
-            left |= known
+            left |= cloth
         elif pattern and not solid and (roll > 0.8 or not fabric):  # "in navy blue cotton, with a striped pattern"
-            left["pattern"] = known.pop("pattern")
-            plan.cloth, plan.cloth_says = _spaced(colour, fabric) if fabric else hue, frozenset(known)
+            left["pattern"] = cloth.pop("pattern")
+            plan.cloth, plan.cloth_says = _spaced(colour, fabric) if fabric else hue, frozenset(cloth)
         elif roll > 0.5 and fabric and colour and not implied:  # "a striped cotton shirt in navy blue"
             plan.before_noun = [fabric if solid else _spaced(pattern, fabric)]
             plan.cloth, plan.cloth_says = f"solid {colour}" if solid else hue, frozenset({"base_colour"})
         else:
             first_pattern = solid or rng.random() < 0.5
             words = (pattern, colour, fabric) if first_pattern else (colour, pattern, fabric)
-            plan.cloth, plan.cloth_says = _spaced(*words) if pattern or fabric else hue, frozenset(known)
+            plan.cloth, plan.cloth_says = _spaced(*words) if pattern or fabric else hue, frozenset(cloth)
 
     def _take_coda(self, plan: _Plan, rng: random.Random) -> None:
         """Usage and season; the usage now and then as an adjective, never where the name says it ("sports shoes")."""
@@ -160,8 +160,8 @@ class GrammarWriter:
 
     def _names_another(self, adjective: str, noun: str) -> bool:
         """Whether the two run together into something else: casual + shoe accessories begins with casual shoes."""
-        found = self._wording.readings.at(tokenise(f"{adjective} {noun}"), 0)
-        return found is not None and found.last >= len(tokenise(adjective))
+        match = self._wording.readings.at(tokenise(f"{adjective} {noun}"), 0)
+        return match is not None and match.last >= len(tokenise(adjective))
 
     def _take_closure(self, left: dict[str, str], article: Article, rng: random.Random) -> tuple[str, str] | None:
         acts = self._acts.get(value_key(left.get("closure", "")), {})
@@ -299,9 +299,9 @@ def _listed(phrases: Sequence[str]) -> str:
 
 
 def _filled(text: str, slots: Mapping[str, str], plural: bool, several: bool = False) -> str:
-    text = re.sub(r"\[([^|\]]*)\|([^\]]*)\]", lambda found: found.group(2 if plural else 1), text)
-    text = re.sub(r"<([^|>]*)\|([^>]*)>", lambda found: found.group(2 if several else 1), text)
-    return re.sub(r"\{(\w+)\}", lambda found: slots[found.group(1)], text)
+    text = re.sub(r"\[([^|\]]*)\|([^\]]*)\]", lambda match: match.group(2 if plural else 1), text)
+    text = re.sub(r"<([^|>]*)\|([^>]*)>", lambda match: match.group(2 if several else 1), text)
+    return re.sub(r"\{(\w+)\}", lambda match: slots[match.group(1)], text)
 
 
 def _finished(sentence: str) -> str:

@@ -68,13 +68,13 @@ def tokenise(text: str) -> list[Token]:
     plain = _same_length(text)
     tokens: list[Token] = []
     sentence = 0
-    for found in _WORD.finditer(plain):
-        raw = found.group()
+    for match in _WORD.finditer(plain):
+        raw = match.group()
         if raw in _SILENT:
             continue
         word = re.sub(r"'s$|'$", "", raw)
         is_word = any(character.isalnum() for character in word)
-        tokens.append(Token(word, stem(word) if is_word else "", found.start(), found.end(), sentence))
+        tokens.append(Token(word, stem(word) if is_word else "", match.start(), match.end(), sentence))
         sentence += raw in _HARD
     return tokens
 
@@ -145,10 +145,10 @@ def phrase_words(phrase: str) -> list[str]:
 
 
 def _last_of(tokens: Sequence[Token], start: int, words: Sequence[str]) -> int | None:
-    index, place = start, 0
-    while place < len(words):
-        if words[place] == GAP:
-            wanted = words[place + 1]
+    index, position = start, 0
+    while position < len(words):
+        if words[position] == GAP:
+            wanted = words[position + 1]
             for ahead in range(LONGEST_GAP + 1):
                 if index + ahead >= len(tokens) or not tokens[index + ahead].stem:
                     return None
@@ -157,11 +157,11 @@ def _last_of(tokens: Sequence[Token], start: int, words: Sequence[str]) -> int |
                     break
             else:
                 return None
-            place += 1
+            position += 1
             continue
-        if index >= len(tokens) or tokens[index].stem != words[place]:
+        if index >= len(tokens) or tokens[index].stem != words[position]:
             return None
-        index, place = index + 1, place + 1
+        index, position = index + 1, position + 1
     return index - 1
 
 

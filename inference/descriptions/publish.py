@@ -97,11 +97,11 @@ def describe(
         own = answers.get(int(product["product_id"]), [])
         facts = facts_of(product, own, wording.keys, wording.shelves)
         input_hash = _input_hash(facts, own, stamps)
-        known = kept.get((str(product["drop"]), facts.product_id))
+        published = kept.get((str(product["drop"]), facts.product_id))
         described.conflicts += len(facts.conflicts)
-        if known is not None and known["input_hash"] == input_hash:
+        if published is not None and published["input_hash"] == input_hash:
             described.reused += 1
-            rows.append(known)
+            rows.append(published)
         else:
             text = desk.text(facts, _model_version(own), input_hash, described)
             rows.append({"drop": str(product["drop"]), "input_hash": input_hash, **text})
@@ -126,8 +126,8 @@ class _Desk:
         self._journal = journal
         self._brands = brands
         self._out_of_budget = False
-        chosen = [writer.name, writer.model_version, writer.prompt_version] if writer else []
-        self.stamp = [*chosen, GrammarWriter.name, GrammarWriter(wording).prompt_version, wording.version]
+        identity = [writer.name, writer.model_version, writer.prompt_version] if writer else []
+        self.stamp = [*identity, GrammarWriter.name, GrammarWriter(wording).prompt_version, wording.version]
 
     def text(self, facts: ProductFacts, model_version: str, input_hash: str, described: Described) -> dict[str, Any]:
         """The first draft that passes the check, with its stamps."""
@@ -204,8 +204,8 @@ def _input_hash(facts: ProductFacts, answers: list[dict[str, Any]], stamps: list
     An attribute row's own input hash stands for image, model, schema and question.
     """
     asked = sorted(f"{row['attribute']}={row['input_hash']}" for row in answers)
-    told = [FORMAT, facts.product_id, facts.canonical(), asked, stamps]
-    return hashlib.sha256(json.dumps(told, ensure_ascii=False).encode()).hexdigest()
+    content = [FORMAT, facts.product_id, facts.canonical(), asked, stamps]
+    return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()
 
 
 def _model_version(answers: list[dict[str, Any]]) -> str:

@@ -117,7 +117,7 @@ class Wording:
         self.shelves = frozenset(self.key(name) for name in self._data["shelves"])
         self.keys = {name: self.key(name) for name in vocabulary}
         self.vocabulary = {self.keys[name]: tuple(values) for name, values in vocabulary.items()}
-        self._synonyms = {self.keys[name]: dict(known) for name, known in (synonyms or {}).items()}
+        self._synonyms = {self.keys[name]: dict(spellings) for name, spellings in (synonyms or {}).items()}
 
     def key(self, attribute: str) -> str:
         """One key for the schema's name of an attribute: "Sleeve Length" and "sleeve_length" are `sleeve_length`."""
@@ -139,13 +139,13 @@ class Wording:
         if not article_type:
             noun = {"Footwear": "pair", "Accessories": "accessory"}.get(master_category, "piece")
             return Article(noun, False, "other", True, {})
-        known = self._articles["types"]
-        entry = known.get(article_type, {})
+        types = self._articles["types"]
+        entry = types.get(article_type, {})
         families = self._articles["families"]
         family = next((name for name, types in families.items() if article_type in types), "other")
         words = article_type.lower().split()
         noun = entry.get("noun") or self._nouns.get(article_type) or " ".join([*words[:-1], stem(words[-1])])
-        common = bool(entry.get("common", article_type not in known))
+        common = bool(entry.get("common", article_type not in types))
         return Article(noun, bool(entry.get("plural")), family, common, entry.get("implies", {}))
 
     def _entry(self, attribute: str, value: str) -> dict[str, Any]:
@@ -241,16 +241,16 @@ class Wording:
 
     @property
     def _attributes(self) -> list[str]:
-        known = [key for key in self._data["attributes"]]
-        silent = {ARTICLE_TYPE, *known, *self.shelves}
-        return known + [key for key in self.vocabulary if key not in silent]
+        listed = [key for key in self._data["attributes"]]
+        silent = {ARTICLE_TYPE, *listed, *self.shelves}
+        return listed + [key for key in self.vocabulary if key not in silent]
 
     def _values(self, attribute: str) -> list[str]:
         """The schema's values, then those only wording.yaml knows."""
         values = list(self.vocabulary.get(attribute, ()))
         seen = {value_key(value) for value in values}
-        known = self._data["attributes"].get(attribute, {"values": {}})["values"]
-        return values + [value for value in known if value_key(value) not in seen]
+        listed = self._data["attributes"].get(attribute, {"values": {}})["values"]
+        return values + [value for value in listed if value_key(value) not in seen]
 
     def _spelled(self, attribute: str, values: Iterable[str]) -> list[str]:
         """Values in the schema's spelling."""
@@ -303,13 +303,16 @@ def wording_of(schema: AttributeSchema) -> Wording:
     A model's schema is narrowed to what it was taught, but a text may claim anything: every value of the shipped
     schema is recognised beside the model's own.
     """
-    both = (schema, load_schema())
-    names = dict.fromkeys(name for one in both for name in one.attributes)
-    known = {name: [one.attributes[name] for one in both if name in one.attributes] for name in names}
+    schemas = (schema, load_schema())
+    names = dict.fromkeys(name for each in schemas for name in each.attributes)
+    attributes = {name: [each.attributes[name] for each in schemas if name in each.attributes] for name in names}
     return Wording(
-        {name: dict.fromkeys(value for one in found for value in one.vocabulary) for name, found in known.items()},
-        {name: {k: v for one in reversed(found) for k, v in one.synonyms.items()} for name, found in known.items()},
-        {article_type: noun for one in reversed(both) for article_type, noun in one.article_types.items()},
+        {name: dict.fromkeys(v for each in alike for v in each.vocabulary) for name, alike in attributes.items()},
+        {
+            name: {k: v for each in reversed(alike) for k, v in each.synonyms.items()}
+            for name, alike in attributes.items()
+        },
+        {article_type: noun for each in reversed(schemas) for article_type, noun in each.article_types.items()},
     )
 
 

@@ -66,18 +66,18 @@ class ProductIndex:
     """The products of one judge, in a folder or a bucket.
 
     Args:
-        place: folder or `s3://` address of all indices. embedder: digest of the judge. width: numbers in a vector.
+        root: folder or `s3://` address of all indices. embedder: digest of the judge. width: numbers in a vector.
         model_uri: of the model it is opened for, named in refusals.
     """
 
-    def __init__(self, place: str | Path | UPath, embedder: str, width: int, model_uri: str) -> None:
-        self.place, self.embedder, self.width, self.model_uri = UPath(place), embedder, width, model_uri
+    def __init__(self, root: str | Path | UPath, embedder: str, width: int, model_uri: str) -> None:
+        self.root, self.embedder, self.width, self.model_uri = UPath(root), embedder, width, model_uri
         self.name = f"{PREFIX}{embedder[:16]}"
 
     @property
     def uri(self) -> str:
         """Where the table is."""
-        return f"{self.place}/{self.name}.lance"
+        return f"{self.root}/{self.name}.lance"
 
     def update_drop(self, drop: str, rows: pa.Table) -> str:
         """Make `rows` all that the index holds of a drop, in one commit; the hash of the rows.
@@ -107,8 +107,8 @@ class ProductIndex:
         """What the index holds of a drop, columns of `row_schema` by product; None where this judge has no index."""
         if self.name not in self._names():
             return None
-        found = self._opened().search().where(_equals("drop", drop)).limit(None).to_arrow()
-        return found.select(row_schema(self.width).names).replace_schema_metadata(None).sort_by("product_id")
+        table = self._opened().search().where(_equals("drop", drop)).limit(None).to_arrow()
+        return table.select(row_schema(self.width).names).replace_schema_metadata(None).sort_by("product_id")
 
     def search(
         self, vector: np.ndarray, k: int = 8, filters: Mapping[str, str | Sequence[str]] | None = None
@@ -128,8 +128,8 @@ class ProductIndex:
         # A product that was delivered in several drops is found once, where it is nearest.
         nearest: dict[int, Found] = {}
         rows = asked.limit(4 * k).to_list()
-        for one in map(_found, sorted(rows, key=lambda row: (row["_distance"], row["product_id"]))):
-            nearest.setdefault(one.product_id, one)
+        for hit in map(_found, sorted(rows, key=lambda row: (row["_distance"], row["product_id"]))):
+            nearest.setdefault(hit.product_id, hit)
         return list(nearest.values())[:k]
 
     def product(self, drop: str, product_id: int) -> Found | None:
@@ -157,16 +157,16 @@ class ProductIndex:
         endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
         options = {"allow_http": "true"} if endpoint.startswith("http://") else None
         return lancedb.connect(
-            str(self.place), read_consistency_interval=timedelta(seconds=FRESH_SECONDS), storage_options=options
+            str(self.root), read_consistency_interval=timedelta(seconds=FRESH_SECONDS), storage_options=options
         )
 
     def _names(self) -> list[str]:
         try:
-            if self.place.protocol in ("", "file", "local") and not self.place.exists():
+            if self.root.protocol in ("", "file", "local") and not self.root.exists():
                 return []  # connecting would make the folder
             return list(self._database.list_tables(limit=10_000).tables)
         except (OSError, RuntimeError) as error:
-            raise SelvedgeError(f"indices {self.place} cannot be read ({_first_line(error)}).") from error
+            raise SelvedgeError(f"indices {self.root} cannot be read ({_first_line(error)}).") from error
 
     def _opened(self, create: bool = False) -> "Table":
         if "_table" not in self.__dict__:
@@ -198,18 +198,18 @@ class ProductIndex:
     def _refuse(self, names: Sequence[str]) -> None:
         others = [name for name in names if name.startswith(PREFIX)]
         if not others:
-            raise SelvedgeError(f"no product is indexed in {self.place}; {REMEDY}.")
+            raise SelvedgeError(f"no product is indexed in {self.root}; {REMEDY}.")
         metadata = self._database.open_table(others[-1]).schema.metadata or {}
         other = metadata.get(MODEL_KEY.encode(), b"another model").decode()
         raise SelvedgeError(
-            f"the index in {self.place} was made for {other}, whose judge is not that of {self.model_uri}, "
+            f"the index in {self.root} was made for {other}, whose judge is not that of {self.model_uri}, "
             f"so their pictures cannot be compared; {REMEDY}."
         )
 
 
-def open_index(place: str | Path | UPath, model: Any) -> ProductIndex:
+def open_index(root: str | Path | UPath, model: Any) -> ProductIndex:
     """The index of a `DiscoveryModel`'s judge."""
-    return ProductIndex(place, model.judge.digest, model.judge.network.head.in_features, model.uri)
+    return ProductIndex(root, model.judge.digest, model.judge.network.head.in_features, model.uri)
 
 
 def _found(row: Mapping[str, Any]) -> Found:
@@ -221,8 +221,8 @@ def _found(row: Mapping[str, Any]) -> Found:
 def _one_of(column: str, values: str | Sequence[str]) -> str:
     if column not in FILTERS:
         raise SelvedgeError(f"products cannot be filtered by {column!r}; filter by {', '.join(FILTERS)}.")
-    chosen = [values] if isinstance(values, str) else list(values)
-    return "(" + " OR ".join(_equals(column, value) for value in chosen) + ")"
+    options = [values] if isinstance(values, str) else list(values)
+    return "(" + " OR ".join(_equals(column, value) for value in options) + ")"
 
 
 def _equals(column: str, value: str) -> str:

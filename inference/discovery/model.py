@@ -27,12 +27,14 @@ class Step:
     """A query after one of its words.
 
     Attributes:
-        text: the word as read, or the phrase that was added. known: the model knows a word of it; a stranger leaves
-            the picture as it was. picture: (side, side, 3) uint8. vector: (d,) float32, the judge's features.
+        text: the word as read, or the phrase that was added.
+        recognised: the model knows a word of it; a word that it does not know leaves the picture as it was.
+        picture: (side, side, 3) uint8.
+        vector: (d,) float32, the judge's features.
     """
 
     text: str
-    known: bool
+    recognised: bool
     picture: np.ndarray
     vector: np.ndarray
 
@@ -63,11 +65,11 @@ class DiscoveryModel:
         """
         growing = self.generator.refinement(seed)
         pictures = [growing.add(phrase) for phrase in phrases]
-        known = [self._knows(read_words(phrase, self.generator.colours.words)) for phrase in phrases]
+        recognised = [self._knows(read_words(phrase, self.generator.colours.words)) for phrase in phrases]
         if not pictures:
             return []
         vectors = self.embed(np.stack(pictures))
-        return [Step(*one) for one in zip(phrases, known, pictures, vectors, strict=True)]
+        return [Step(*parts) for parts in zip(phrases, recognised, pictures, vectors, strict=True)]
 
     def after_each_word(self, query: str, seed: int = 0) -> list[Step]:
         """A picture after each word of a typed query; those drawn lately for the same words and seed are kept.
@@ -79,8 +81,8 @@ class DiscoveryModel:
         """
         encoded = self.generator.encode(query)
         keys = _prefixes(encoded, seed)
-        found = {key: self._kept[key] for key in keys if key in self._kept}
-        if new := [place for place, key in enumerate(keys) if key not in found]:
+        drawn = {key: self._kept[key] for key in keys if key in self._kept}
+        if new := [position for position, key in enumerate(keys) if key not in drawn]:
             repeated = (
                 encoded.words[None].repeat(len(new), axis=0),
                 encoded.colour_words[None].repeat(len(new), axis=0),
@@ -88,13 +90,13 @@ class DiscoveryModel:
             noise = self.generator.noise(1, seed).repeat(len(new))
             pictures = self.generator.draw_last(*repeated, np.array(new) + 1, noise)
             vectors = self.embed(pictures)
-            found |= {keys[place]: (pictures[row], vectors[row]) for row, place in enumerate(new)}
+            drawn |= {keys[position]: (pictures[row], vectors[row]) for row, position in enumerate(new)}
         for key in keys:
-            self._kept[key] = found[key]
+            self._kept[key] = drawn[key]
             self._kept.move_to_end(key)
         while len(self._kept) > KEPT_PICTURES:
             self._kept.popitem(last=False)
-        return [Step(text, self._knows([text]), *found[key]) for text, key in zip(encoded.texts, keys, strict=True)]
+        return [Step(text, self._knows([text]), *drawn[key]) for text, key in zip(encoded.texts, keys, strict=True)]
 
     def _knows(self, words: Sequence[str]) -> bool:
         return any(self.generator.vocabulary.id_of(word) != UNKNOWN for word in words)
@@ -114,5 +116,5 @@ def load_model(folder: Path, uri: str) -> DiscoveryModel:
 
 
 def _prefixes(encoded: EncodedQuery, seed: int) -> list[Key]:
-    places = list(zip(encoded.words.tolist(), encoded.colour_words.tolist(), strict=True))
-    return [(seed, tuple(places[:length])) for length in range(1, len(places) + 1)]
+    words = list(zip(encoded.words.tolist(), encoded.colour_words.tolist(), strict=True))
+    return [(seed, tuple(words[:length])) for length in range(1, len(words) + 1)]

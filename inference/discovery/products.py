@@ -57,11 +57,11 @@ def find_bottoms(products: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
     """
     bottoms = products["article_type"].map(lambda name: BOTTOMS.get(name, (None, ""))[0]).notna()
     pictured = products["product_id"].isin(set(images["product_id"]))
-    chosen = products[bottoms & pictured]
-    if chosen.empty:
-        return chosen.assign(type="", wearer="", group_id="", uri="", sha256="")
-    alone = chosen[["product_id", "drop"]].assign(group_id=chosen["product_id"].astype(str), split="")
-    return choose_bottoms(chosen, images, alone, minimum=1)
+    selected = products[bottoms & pictured]
+    if selected.empty:
+        return selected.assign(type="", wearer="", group_id="", uri="", sha256="")
+    alone = selected[["product_id", "drop"]].assign(group_id=selected["product_id"].astype(str), split="")
+    return choose_bottoms(selected, images, alone, minimum=1)
 
 
 def embed_products(
@@ -83,25 +83,25 @@ def embed_products(
     Raises:
         SelvedgeError: a picture is missing, changed or does not decode.
     """
-    chosen = find_bottoms(products, images)
-    hashes = [_input_hash(row, judge) for row in chosen.to_dict("records")]
-    known = _vectors(previous)
-    new = np.array([one not in known for one in hashes], bool)
+    bottoms = find_bottoms(products, images)
+    hashes = [_input_hash(row, judge) for row in bottoms.to_dict("records")]
+    vector_of = _vectors(previous)
+    new = np.array([input_hash not in vector_of for input_hash in hashes], bool)
     if new.any():
-        cut = cut_garments(chosen[new].reset_index(drop=True), judge.network.size, reporter)
+        cut = cut_garments(bottoms[new].reset_index(drop=True), judge.network.size, reporter)
         fresh = judge.features(cut.pictures)
-        known |= {one: vector for one, vector in zip(np.array(hashes)[new], fresh, strict=True)}
+        vector_of |= {input_hash: vector for input_hash, vector in zip(np.array(hashes)[new], fresh, strict=True)}
     width = judge.network.head.in_features
-    vectors = np.stack([known[one] for one in hashes]) if hashes else np.empty((0, width), np.float32)
+    vectors = np.stack([vector_of[input_hash] for input_hash in hashes]) if hashes else np.empty((0, width), np.float32)
     if not np.isfinite(vectors).all():
         raise SelvedgeError("the judge gives a vector that is not finite; train the judge again.")
-    return Embedded(_rows(chosen, hashes, vectors, model_uri, model_digest), int(new.sum()), int((~new).sum()))
+    return Embedded(_rows(bottoms, hashes, vectors, model_uri, model_digest), int(new.sum()), int((~new).sum()))
 
 
-def _rows(chosen: pd.DataFrame, hashes: list[str], vectors: np.ndarray, model_uri: str, model_digest: str) -> pa.Table:
+def _rows(bottoms: pd.DataFrame, hashes: list[str], vectors: np.ndarray, model_uri: str, model_digest: str) -> pa.Table:
     """`chosen` in the columns of `row_schema`."""
     schema = row_schema(vectors.shape[1])
-    named = chosen.rename(columns={"product_display_name": "name", "base_colour": "colour"})
+    named = bottoms.rename(columns={"product_display_name": "name", "base_colour": "colour"})
     named = named.assign(model_uri=model_uri, model_digest=model_digest, input_hash=hashes)
     columns = {name: pa.array([_text(value) for value in named[name]], pa.string()) for name in TEXTS}
     columns["product_id"] = pa.array(named["product_id"].to_numpy(np.int64))

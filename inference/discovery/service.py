@@ -65,7 +65,7 @@ def create_app(model: DiscoveryModel, index: ProductIndex) -> FastAPI:
     def refine(q: str = "", seed: Annotated[int, Query(ge=0, le=LARGEST_SEED)] = 0) -> dict[str, Any]:
         with drawing:
             steps = model.after_each_word(q, seed)
-        return {"query": q, "seed": seed, "words": [_told(step, index) for step in steps]}
+        return {"query": q, "seed": seed, "words": [_described(step, index) for step in steps]}
 
     @app.get("/api/product/{drop}/{product_id}")
     def product(drop: str, product_id: int) -> dict[str, Any]:
@@ -73,8 +73,8 @@ def create_app(model: DiscoveryModel, index: ProductIndex) -> FastAPI:
 
     @app.get("/products/{drop}/{product_id}.jpg")
     def picture(drop: str, product_id: int) -> Response:
-        found = _indexed(index, drop, product_id)
-        return Response(read_bounded(found.uri, found.sha256), media_type="image/jpeg", headers=KEEP)
+        indexed = _indexed(index, drop, product_id)
+        return Response(read_bounded(indexed.uri, indexed.sha256), media_type="image/jpeg", headers=KEEP)
 
     for address, (name, kind) in PAGE.items():
         app.get(address)(_file(Path(__file__).with_name(name), kind))
@@ -105,32 +105,32 @@ def read_bounded(uri: str, sha256: str) -> bytes:
     return content
 
 
-def _told(step: Step, index: ProductIndex) -> dict[str, Any]:
-    products = [_product(found) for found in index.search(step.vector, PRODUCTS_SHOWN)]
-    return {"text": step.text, "known": step.known, "picture": png_uri(step.picture), "products": products}
+def _described(step: Step, index: ProductIndex) -> dict[str, Any]:
+    products = [_product(hit) for hit in index.search(step.vector, PRODUCTS_SHOWN)]
+    return {"text": step.text, "known": step.recognised, "picture": png_uri(step.picture), "products": products}
 
 
-def _product(found: Found) -> dict[str, Any]:
+def _product(hit: Found) -> dict[str, Any]:
     return {
-        "drop": found.drop,
-        "product_id": found.product_id,
-        **found.facts,
-        "likeness": round(1 - found.distance, 4),
-        "picture": f"/products/{found.drop}/{found.product_id}.jpg",
+        "drop": hit.drop,
+        "product_id": hit.product_id,
+        **hit.facts,
+        "likeness": round(1 - hit.distance, 4),
+        "picture": f"/products/{hit.drop}/{hit.product_id}.jpg",
     }
 
 
 def _indexed(index: ProductIndex, drop: str, product_id: int) -> Found:
     # What Lance takes for a number has 64 bits; a longer one is no product of ours.
-    found = index.product(drop, product_id) if abs(product_id) < 2**63 else None
-    if found is None:
+    hit = index.product(drop, product_id) if abs(product_id) < 2**63 else None
+    if hit is None:
         raise HTTPException(404, "this product is not in the index; it may have been replaced by a newer drop.")
-    return found
+    return hit
 
 
-def _file(place: Path, kind: str) -> Callable[[], Response]:
+def _file(path: Path, kind: str) -> Callable[[], Response]:
     def send() -> Response:
-        return Response(place.read_bytes(), media_type=kind)
+        return Response(path.read_bytes(), media_type=kind)
 
     return send
 
@@ -142,16 +142,16 @@ async def _with_headers(request: Request, answer: Callable[[Request], Awaitable[
     return response
 
 
-async def _sentence(request: Request, error: Exception) -> Response:
+async def _sentence(_request: Request, error: Exception) -> Response:
     return JSONResponse({"error": str(error)}, status_code=422)
 
 
-async def _not_there(request: Request, error: Exception) -> Response:
-    told: Any = error
-    return JSONResponse({"error": str(told.detail)}, status_code=told.status_code)
+async def _not_there(_request: Request, error: Exception) -> Response:
+    refusal: Any = error
+    return JSONResponse({"error": str(refusal.detail)}, status_code=refusal.status_code)
 
 
-async def _wrong_request(request: Request, error: Exception) -> Response:
-    told: Any = error
-    where = ".".join(str(part) for part in told.errors()[0]["loc"][1:])
+async def _wrong_request(_request: Request, error: Exception) -> Response:
+    refusal: Any = error
+    where = ".".join(str(part) for part in refusal.errors()[0]["loc"][1:])
     return JSONResponse({"error": f"{where} is not a value this page asks for."}, status_code=422)

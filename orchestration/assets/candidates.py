@@ -58,11 +58,11 @@ def record_opening(tables: "Tables", candidate: str, opening: Opening) -> None:
     """Write the record, unless the candidate has one."""
     from catalog.tables import publish_bytes
 
-    place = _record(tables, opening.family, candidate)
-    if not place.exists():
-        place.parent.mkdir(parents=True, exist_ok=True)
+    path = _record(tables, opening.family, candidate)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
         content = {"format": RECORD_FORMAT, "candidate": candidate, **asdict(opening)}
-        publish_bytes(json.dumps(content, indent=1, sort_keys=True).encode(), place)
+        publish_bytes(json.dumps(content, indent=1, sort_keys=True).encode(), path)
 
 
 def read_opening(tables: "Tables", family: str, candidate: str) -> Opening:
@@ -71,13 +71,13 @@ def read_opening(tables: "Tables", family: str, candidate: str) -> Opening:
     Raises:
         SelvedgeError: it was never opened; somebody typed its name.
     """
-    place = _record(tables, family, candidate)
-    if not place.exists():
+    path = _record(tables, family, candidate)
+    if not path.exists():
         raise SelvedgeError(
-            f"candidate {candidate} was never opened ({place} is missing); run the training job of {family}, "
+            f"candidate {candidate} was never opened ({path} is missing); run the training job of {family}, "
             "which opens one for the present data and settings."
         )
-    content = json.loads(place.read_text())
+    content = json.loads(path.read_text())
     return Opening(family, content["settings"], content["dataset_sha256"], content["dataset"])
 
 

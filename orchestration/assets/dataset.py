@@ -76,8 +76,8 @@ def read_dataset(folder: str, question_set: str) -> Any:
 
     from training.catalogue import read_catalogue_folder
 
-    place: Any = UPath(folder)  # a folder or a bucket; only `/` and reading are asked of it
-    return read_catalogue_folder(place, question_set)
+    root: Any = UPath(folder)  # a folder or a bucket; only `/` and reading are asked of it
+    return read_catalogue_folder(root, question_set)
 
 
 def _without_places(table: "pa.Table") -> "pa.Table":

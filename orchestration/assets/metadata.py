@@ -22,13 +22,13 @@ def contact_sheet(uris: Sequence[str]) -> dg.MarkdownMetadataValue:
     """The first pictures side by side, as one JPEG inside Markdown."""
     from upath import UPath
 
-    chosen = uris[:SHEET_PICTURES]
-    rows = -(-len(chosen) // COLUMNS)
+    selected = uris[:SHEET_PICTURES]
+    rows = -(-len(selected) // COLUMNS)
     sheet = Image.new("RGB", (COLUMNS * THUMBNAIL, max(rows, 1) * THUMBNAIL), "white")
-    for place, uri in enumerate(chosen):
+    for position, uri in enumerate(selected):
         picture = Image.open(io.BytesIO(UPath(uri).read_bytes())).convert("RGB")
         picture.thumbnail((THUMBNAIL - 4, THUMBNAIL - 4))
-        row, column = divmod(place, COLUMNS)
+        row, column = divmod(position, COLUMNS)
         sheet.paste(picture, (column * THUMBNAIL + 2, row * THUMBNAIL + 2))
     return shown(sheet, "contact sheet")
 

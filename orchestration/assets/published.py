@@ -41,8 +41,8 @@ class Tables(dg.ConfigurableResource):
         """
         from upath import UPath
 
-        place = UPath(self.root) / f"{name}.parquet"
-        return place if partition is None else UPath(self.root) / name / f"{valid_key(partition, 'partition')}.parquet"
+        root = UPath(self.root) / f"{name}.parquet"
+        return root if partition is None else UPath(self.root) / name / f"{valid_key(partition, 'partition')}.parquet"
 
     def publish(
         self,
@@ -61,9 +61,9 @@ class Tables(dg.ConfigurableResource):
         from catalog.tables import write_table
 
         key = next(key for key in context.selected_asset_keys if key.path[-1] == name)
-        place = self.path("/".join(key.path), context.partition_key if context.has_partition_key else None)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        reference = write_table(rows, place, schema or name)
+        path = self.path("/".join(key.path), context.partition_key if context.has_partition_key else None)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        reference = write_table(rows, path, schema or name)
         described = {**reference.as_metadata(), "dagster/row_count": reference.rows, "dagster/uri": reference.uri}
         return dg.MaterializeResult(
             asset_key=key, metadata={**described, **(metadata or {})}, data_version=dg.DataVersion(reference.sha256)
@@ -108,8 +108,8 @@ class Tables(dg.ConfigurableResource):
         """
         from catalog.tables import read_table
 
-        place = self.path(name, partition)
-        return read_table(place).replace_schema_metadata(None) if place.exists() else None
+        path = self.path(name, partition)
+        return read_table(path).replace_schema_metadata(None) if path.exists() else None
 
 
 def materialised(instance: dg.DagsterInstance, name: str, partition: str | None = None) -> dict[str, Any] | None:

@@ -22,18 +22,18 @@ class DagsterLog:
 
     def __init__(self, context: dg.AssetExecutionContext) -> None:
         self._log = context.log
-        self._told_at: dict[str, float] = {}
+        self._logged_at: dict[str, float] = {}
         self._figures = ""
 
-    def metrics(self, step: int, values: Mapping[str, float]) -> None:
+    def metrics(self, step: int, values: Mapping[str, float]) -> None:  # of the protocol
         self._figures = "  ".join(f"{name} {value:.4g}" for name, value in values.items())
 
     def picture(self, step: int, name: str, image: "Image") -> None: ...
 
     def progress(self, done: int, total: int, what: str) -> None:
         now = time.monotonic()
-        if now - self._told_at.setdefault(what, now) >= LOG_SECONDS:
-            self._told_at[what] = now
+        if now - self._logged_at.setdefault(what, now) >= LOG_SECONDS:
+            self._logged_at[what] = now
             self._log.info(f"{what}: {done} of {total}{'  ' + self._figures if self._figures else ''}")
 
 

@@ -53,7 +53,7 @@ def build_defs(
     described = [descriptions.descriptions] if descriptions.READS in {family.publishes for family in families} else []
     stages = dg.Definitions(
         assets=[drops.read_drop, drops.images, training_set.splits, training_set.qa_pairs, *described],
-        asset_checks=checks.catalogue_checks(),
+        asset_checks=[*checks.catalogue_checks(), *(checks.inference_checks() if described else ())],
         sensors=[inbox.inbox, dead_runs.dead_runs, *_automation()],
         resources=resources,
         # One process a run: it is the run that resumes after a kill, and two cores gain nothing from more.

@@ -1,7 +1,7 @@
 """Checks: what holds up everything after it when it fails.
 
-Belongs here: the factory that turns an expectation suite into a check, rows kept, no leakage. Not here: the
-expectations (catalog/expectations.py), the gate of a family (family.py).
+Belongs here: the factory that turns an expectation suite into a check, rows kept, no leakage, faithful
+texts. Not here: the expectations (catalog/expectations.py), the gate of a family (road.py).
 
 A check of a partitioned asset is partitioned itself: an unpartitioned one that passes for one partition was seen to
 release all others.
@@ -17,6 +17,7 @@ from orchestration.assets.failures import errors_as_sentences
 from orchestration.assets.metadata import table
 from orchestration.assets.partitions import DROPS
 from orchestration.assets.published import Tables, materialised
+from orchestration.defs.inference.descriptions import READS
 
 # A preview, and the reason why Dagster's version is pinned exactly; saying so at every start helps nobody.
 warnings.filterwarnings("ignore", message=".*partitions_def on an AssetCheckSpec", category=dg.PreviewWarning)
@@ -73,11 +74,11 @@ def expectation_check(
 @errors_as_sentences
 def nothing_is_lost(context: dg.AssetCheckExecutionContext, tables: Tables) -> dg.AssetCheckResult:
     """Counted where the rows are read and where they are kept."""
-    kept = _kept(context.instance, tables, context.partition_key)
+    rows = _row_counts(context.instance, tables, context.partition_key)
     return dg.AssetCheckResult(
-        passed=kept["rows_in"] == kept["products"] + kept["quarantined"],
-        description=f"{kept['rows_in']} rows in, {kept['products']} products, {kept['quarantined']} in quarantine",
-        metadata=kept,
+        passed=rows["rows_in"] == rows["products"] + rows["quarantined"],
+        description=f"{rows['rows_in']} rows in, {rows['products']} products, {rows['quarantined']} in quarantine",
+        metadata=rows,
     )
 
 
@@ -90,13 +91,54 @@ def no_leakage(context: dg.AssetCheckExecutionContext, tables: Tables) -> dg.Ass
     from catalog.splits import leaks
 
     splits = tables.read(context.instance, "catalog/splits")
-    found = leaks(splits, _products_of_splits(context.instance, tables))
-    rows = [[leak.kind, leak.key, ", ".join(leak.splits)] for leak in found[:SHOWN_FAILURES]]
+    leaked = leaks(splits, _products_of_splits(context.instance, tables))
+    rows = [[leak.kind, leak.key, ", ".join(leak.splits)] for leak in leaked[:SHOWN_FAILURES]]
+    shown = {"found": table(["what", "key", "splits"], rows)} if leaked else {}
     return dg.AssetCheckResult(
-        passed=not found,
-        description=f"{len(found)} groups or images are in two splits" if found else "no group, no image in two splits",
-        metadata={"leaks": len(found), **({"found": table(["what", "key", "splits"], rows)} if found else {})},
+        passed=not leaked,
+        description=(
+            f"{len(leaked)} groups or images are in two splits" if leaked else "no group, no image in two splits"
+        ),
+        metadata={"leaks": len(leaked), **shown},
     )
+
+
+@dg.asset_check(
+    asset=["inference", "descriptions"],
+    additional_deps=[["catalog", "products"], READS.split("/")],
+    partitions_def=DROPS,
+    blocking=True,
+    description="Every published text states all facts of its product and nothing else, judged again on the table.",
+)
+@errors_as_sentences
+def texts_are_faithful(context: dg.AssetCheckExecutionContext, tables: Tables) -> dg.AssetCheckResult:
+    """Against the products and attributes as they stand, whoever wrote the texts and whenever."""
+    from catalog.schema import AttributeSchema
+    from inference.descriptions.check import check_published, summarise_checks
+
+    drop = context.partition_key
+    predicted = materialised(context.instance, READS, drop) or {}
+    recorded: dict[str, Any] = predicted.get("attribute_schema") or {}
+    schema = AttributeSchema.from_dict(recorded, f"the schema of {READS} of {drop}")
+    descriptions, products, attributes = (
+        tables.read(context.instance, name, drop).to_pandas()
+        for name in ("inference/descriptions", "catalog/products", READS)
+    )
+    unfaithful = check_published(descriptions, products, attributes, schema)
+    rows = [[row.product_id, row.text, " ".join(row.faults)] for row in unfaithful[:SHOWN_FAILURES]]
+    return dg.AssetCheckResult(
+        passed=not unfaithful,
+        description=f"{len(unfaithful)} of {len(descriptions)} texts say more or less than their product's facts",
+        metadata={
+            **summarise_checks(descriptions),
+            **({"unfaithful": table(["product", "text", "why"], rows)} if unfaithful else {}),
+        },
+    )
+
+
+def inference_checks() -> Sequence[dg.AssetChecksDefinition]:
+    """Every check of the stage inference/."""
+    return [texts_are_faithful]
 
 
 def catalogue_checks() -> Sequence[dg.AssetChecksDefinition]:
@@ -106,11 +148,11 @@ def catalogue_checks() -> Sequence[dg.AssetChecksDefinition]:
         no_leakage,
         expectation_check("catalog/products", "products", DROPS, _counted_rows),
         expectation_check("catalog/splits", "splits", None, lambda i, t, _: {"products": _products_of_splits(i, t)}),
-        expectation_check("catalog/qa_pairs", "qa_pairs", None, lambda i, t, _: {}),
+        expectation_check("catalog/qa_pairs", "qa_pairs", None, lambda _instance, _tables, _drop: {}),
     ]
 
 
-def _kept(instance: dg.DagsterInstance, tables: Tables, drop: str) -> dict[str, int]:
+def _row_counts(instance: dg.DagsterInstance, tables: Tables, drop: str) -> dict[str, int]:
     read = materialised(instance, "catalog/products", drop) or {}
     return {
         "rows_in": int(read["counts"]["rows"]),
@@ -120,8 +162,8 @@ def _kept(instance: dg.DagsterInstance, tables: Tables, drop: str) -> dict[str, 
 
 
 def _counted_rows(instance: dg.DagsterInstance, tables: Tables, drop: str | None) -> dict[str, int]:
-    kept = _kept(instance, tables, drop or "")
-    return {"rows_in": kept["rows_in"], "quarantined": kept["quarantined"]}
+    rows = _row_counts(instance, tables, drop or "")
+    return {"rows_in": rows["rows_in"], "quarantined": rows["quarantined"]}
 
 
 def _products_of_splits(instance: dg.DagsterInstance, tables: Tables) -> Any:

@@ -38,10 +38,10 @@ def scores_evidence(family: Family, instance: dg.DagsterInstance, tables: Tables
     from evaluation.gate import Evidence
 
     recorded = materialised(instance, "/".join(family.scores.path), candidate)
-    place = evidence_place(family, tables, candidate)
-    if recorded is None or not place.exists():
+    path = evidence_place(family, tables, candidate)
+    if recorded is None or not path.exists():
         raise SelvedgeError(f"candidate {candidate} has no evidence; materialise {'/'.join(family.scores.path)} first.")
-    evidence = Evidence.from_json(place.read_text())
+    evidence = Evidence.from_json(path.read_text())
     if evidence.sha256 != recorded["evidence_sha256"] or evidence.candidate != candidate:
         raise SelvedgeError(
             f"the evidence of {candidate} is not the one its scores were published with; score it again."
@@ -62,14 +62,14 @@ def whole_evidence(
     from labeling.review.rounds.evidence import verdict_evidence
 
     evidence = scores_evidence(family, instance, tables, candidate)
-    found = newest_round(ledger, family.name, candidate)
-    if found is None or ledger.verdict(found.plan.round_id) is None:
+    newest = newest_round(ledger, family.name, candidate)
+    if newest is None or ledger.verdict(newest.plan.round_id) is None:
         return evidence
-    verdict = verdict_evidence(ledger, found.plan.round_id)
+    verdict = verdict_evidence(ledger, newest.plan.round_id)
     return replace(evidence, others={**evidence.others, VERDICT: verdict.to_dict()})
 
 
 def newest_round(ledger: "Ledger", family: str, candidate: str) -> "Round | None":
     """The round of a candidate that was opened last; void ones decide nothing and are passed over."""
-    rounds = [one for one in ledger.rounds(family) if one.plan.candidate == candidate and one.void is None]
+    rounds = [round_ for round_ in ledger.rounds(family) if round_.plan.candidate == candidate and round_.void is None]
     return rounds[-1] if rounds else None

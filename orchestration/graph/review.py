@@ -60,10 +60,7 @@ def round_asset(family: Family, review: Review, partitions: dg.DynamicPartitions
     )
     @errors_as_sentences
     def round_(
-        context: dg.AssetExecutionContext,
-        settings: dg.ResourceParam[Settings],
-        reviews: Reviews,
-        progress: dg.ResourceParam[Any],
+        context: dg.AssetExecutionContext, reviews: Reviews, progress: dg.ResourceParam[Any]
     ) -> dg.MaterializeResult:
         candidate = valid_candidate(family.name, context.partition_key)
         reporter = log_and(context, progress)
@@ -135,8 +132,8 @@ def verdict_asset(family: Family, partitions: dg.DynamicPartitionsDefinition) ->
         from labeling.review.rounds.judging import evidence_picture
 
         candidate = valid_candidate(family.name, context.partition_key)
-        found = _round_of(family, reviews, candidate)
-        standing = reviews.judge(found.plan.round_id, log_and(context, progress).progress)
+        round_record = _round_of(family, reviews, candidate)
+        standing = reviews.judge(round_record.plan.round_id, log_and(context, progress).progress)
         if standing.verdict is None:
             context.log.info(f"not decided yet: {' '.join(standing.judgement.reasons)}")
             return []
@@ -144,8 +141,8 @@ def verdict_asset(family: Family, partitions: dg.DynamicPartitionsDefinition) ->
         champion = models.champion(family.name)
         decision = decide(family.rule(settings), evidence, None if champion is None else str(champion.version))
         models.note_decision(family.name, candidate, decision)
-        report = reviews.report(found.plan.round_id)
-        plot = evidence_picture(reviews.ledger(), found)
+        report = reviews.report(round_record.plan.round_id)
+        plot = evidence_picture(reviews.ledger(), round_record)
         shown = {"evidence by ballot": image(plot, "evidence by ballot")} if plot else {}
         return [_result(family.verdict, standing, standing.verdict, decision, report, evidence.sha256, shown)]
 
@@ -153,13 +150,13 @@ def verdict_asset(family: Family, partitions: dg.DynamicPartitionsDefinition) ->
 
 
 def _round_of(family: Family, reviews: Reviews, candidate: str) -> "Round":
-    found = newest_round(reviews.ledger(), family.name, candidate)
-    if found is None:
+    record = newest_round(reviews.ledger(), family.name, candidate)
+    if record is None:
         raise SelvedgeError(
             f"candidate {candidate} has no round; materialise {'/'.join(family.round.path)} or run `selvedge review "
             f"open {family.name} {candidate}`."
         )
-    return found
+    return record
 
 
 def _result(
@@ -217,15 +214,17 @@ def watches_rounds(family: Family) -> dg.SensorDefinition:
         description=f"Counts the votes in open rounds of {family.name}; asks for a verdict when there are new ones.",
     )
     def sensor(context: dg.SensorEvaluationContext, reviews: Reviews) -> dg.SensorResult | dg.SkipReason:
-        known = set(context.instance.get_dynamic_partitions(candidate_partitions(family.name).name or ""))
-        newest = {one.plan.candidate: one for one in reviews.ledger().rounds(family.name) if one.void is None}
+        candidates = set(context.instance.get_dynamic_partitions(candidate_partitions(family.name).name or ""))
+        newest = {
+            record.plan.candidate: record for record in reviews.ledger().rounds(family.name) if record.void is None
+        }
         before: Mapping[str, Any] = json.loads(context.cursor or "{}")
         after, requests = {}, []
-        for candidate, found in newest.items():
-            round_id = found.plan.round_id
+        for candidate, record in newest.items():
+            round_id = record.plan.round_id
             last = before.get(round_id, ["", 0.0, 0])
             try:
-                mark = _mark(family, context.instance, reviews, found) if candidate in known else None
+                mark = _mark(family, context.instance, reviews, record) if candidate in candidates else None
             except SelvedgeError as error:  # Label Studio is down, or this project is gone: the others go on
                 context.log.warning(str(error))
                 after[round_id] = last
@@ -247,20 +246,20 @@ def watches_rounds(family: Family) -> dg.SensorDefinition:
     return sensor
 
 
-def _mark(family: Family, instance: dg.DagsterInstance, reviews: Reviews, found: "Round") -> str | None:
+def _mark(family: Family, instance: dg.DagsterInstance, reviews: Reviews, record: "Round") -> str | None:
     """What a round has to show that Dagster may not know; None where there is nothing.
 
     Raises:
         SelvedgeError: Label Studio does not answer, or the project is gone.
     """
-    verdict = reviews.ledger().verdict(found.plan.round_id)
+    verdict = reviews.ledger().verdict(record.plan.round_id)
     if verdict is not None:
-        told = materialised(instance, "/".join(family.verdict.path), found.plan.candidate)
-        return None if told and told["verdict_sha256"] == verdict.evidence_sha256 else verdict.evidence_sha256
-    if found.project_id is None:
+        reported = materialised(instance, "/".join(family.verdict.path), record.plan.candidate)
+        return None if reported and reported["verdict_sha256"] == verdict.evidence_sha256 else verdict.evidence_sha256
+    if record.project_id is None:
         return None  # its opening goes on
-    counter = reviews.counter(found.project_id)
-    return f"{found.state} {counter.cursor()}" if counter.annotations else None
+    counter = reviews.counter(record.project_id)
+    return f"{record.state} {counter.cursor()}" if counter.annotations else None
 
 
 def _is_due(mark: str, last: list[Any], reviews: Reviews, round_id: str) -> bool:

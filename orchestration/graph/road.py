@@ -144,12 +144,12 @@ def _scores(family: Family, partitions: dg.DynamicPartitionsDefinition) -> dg.As
         job = _job(family, context, settings, tables, models, progress)
         scored, shown = score_candidate(family, job)
         evidence = scored.evaluation.evidence
-        place = evidence_place(family, tables, job.candidate)
+        path = evidence_place(family, tables, job.candidate)
         for name, content in scored.files.items():
-            publish_bytes(content, place.with_name(name))
-        publish_bytes(evidence.to_json().encode(), place)
+            publish_bytes(content, path.with_name(name))
+        publish_bytes(evidence.to_json().encode(), path)
         metadata = {
-            "evidence": str(place),
+            "evidence": str(path),
             "evidence_sha256": evidence.sha256,
             "against": evidence.champion_version or "no champion",
             **shown,

@@ -90,12 +90,12 @@ def report_champion(
     reported: every report marks what was inferred before as stale.
     """
     event = newest(instance, "/".join(champion.path))
-    known = (
+    reported = (
         (event.asset_materialization.tags or {}).get(DATA_VERSION_TAG)
         if event and event.asset_materialization
         else None
     )
-    if known == str(version.version):
+    if reported == str(version.version):
         return False
     instance.report_runless_asset_event(
         dg.AssetMaterialization(

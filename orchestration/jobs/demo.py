@@ -194,16 +194,16 @@ def let_annotators_vote(
     from orchestration.runtime.label_studio import account_of, connect
 
     ledger = open_ledger(settings)
-    known = graph.instance.get_dynamic_partitions(candidate_partitions(family.name).name or "")
-    for found in ledger.rounds(family.name):
-        if found.state == "open" and found.project_id is not None and found.plan.candidate in known:
+    candidates = graph.instance.get_dynamic_partitions(candidate_partitions(family.name).name or "")
+    for round_ in ledger.rounds(family.name):
+        if round_.state == "open" and round_.project_id is not None and round_.plan.candidate in candidates:
             annotators = demo_annotators(settings.demo_seed)
-            say(f"{len(annotators)} scripted annotators vote in round {found.plan.round_id}")
+            say(f"{len(annotators)} scripted annotators vote in round {round_.plan.round_id}")
             progress = reporter.progress if reporter else None
             vote(
                 partial(account_of, settings, connect(settings)),
                 ledger,
-                found.plan.round_id,
+                round_.plan.round_id,
                 annotators,
                 progress=progress,
             )
@@ -234,8 +234,8 @@ def refresh(graph: InProcess, drops: list[str], settings: Settings) -> None:
         say(backfill.sentence())
         run_backfill(graph, backfill)
     for drop in drops:
-        told = materialised(graph.instance, "inference/descriptions", drop)
-        if told is not None and told["writer"] != settings.writer:
+        published = materialised(graph.instance, "inference/descriptions", drop)
+        if published is not None and published["writer"] != settings.writer:
             graph.run(keys("inference/descriptions"), drop)
 
 
@@ -247,7 +247,7 @@ def say(line: str) -> None:
 def peak_rss() -> int:
     """Bytes of the largest process so far: this one or one it started."""
     who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    kilobytes = max(resource.getrusage(one).ru_maxrss for one in who)
+    kilobytes = max(resource.getrusage(scope).ru_maxrss for scope in who)
     return kilobytes * (1 if sys.platform == "darwin" else 1024)
 
 
@@ -283,16 +283,16 @@ def _drawn(
 
 def _champion(graph: InProcess, family: Family) -> str | None:
     """The family's champion; says so where a candidate came to nothing."""
-    told = materialised(graph.instance, "/".join(family.champion.path))
+    promoted = materialised(graph.instance, "/".join(family.champion.path))
     tried = graph.instance.get_dynamic_partitions(candidate_partitions(family.name).name or "")
-    if told is None and tried:
+    if promoted is None and tried:
         say(f"no candidate of {family.name} passed its gate; the report says why, and nothing was published.")
-    return str(told["model"]) if told else None
+    return str(promoted["model"]) if promoted else None
 
 
 def _round_report(instance: dg.DagsterInstance, family: Family) -> str | None:
-    told = materialised(instance, "/".join(family.verdict.path))
-    return str(told["report"]) if told else None
+    verdict = materialised(instance, "/".join(family.verdict.path))
+    return str(verdict["report"]) if verdict else None
 
 
 def _described(instance: dg.DagsterInstance, drop: str) -> int:

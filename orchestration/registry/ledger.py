@@ -40,14 +40,14 @@ def open_ledger(settings: Settings) -> "Ledger":
 
 
 @lru_cache(maxsize=8)
-def _opened(uri: str, process: int) -> "Ledger":
+def _opened(uri: str, _process: int) -> "Ledger":
     from labeling.review.ledger.ledger import Ledger
 
     return Ledger(_engine(uri))
 
 
 @lru_cache(maxsize=8)
-def _locking_engine(uri: str, process: int) -> "Engine":
+def _locking_engine(uri: str, _process: int) -> "Engine":
     """Connections of their own: a lock held for a minute must not take one from the writers."""
     return _engine(uri)
 

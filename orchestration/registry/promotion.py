@@ -74,7 +74,7 @@ def promote(registry: Registry, rule: GateRule, evidence: Evidence, by: str | No
         raise SelvedgeError(f"{evidence.candidate} has no model version of {family}; register it by training it first.")
     ledger = open_ledger(registry.settings)
     with one_at_a_time(registry.settings, family):
-        found = settle_alone(registry, family)
+        repairs = settle_alone(registry, family)
         champion = registry.aliases(family).get(CHAMPION)
         if champion == candidate.version:
             return _already(candidate, ledger.promotions.champion(family))
@@ -107,7 +107,7 @@ def promote(registry: Registry, rule: GateRule, evidence: Evidence, by: str | No
             except SelvedgeError as error:  # somebody came first: the other of two is told, and that is no failure
                 refusals = [str(error)]
         now = registry.aliases(family).get(CHAMPION)
-        return PromotionOutcome(candidate, "refused", now, now, tuple(dict.fromkeys([*refusals, *found])))
+        return PromotionOutcome(candidate, "refused", now, now, tuple(dict.fromkeys([*refusals, *repairs])))
 
 
 def rollback(registry: Registry, family: str, reason: str = "", by: str | None = None) -> "PromotionRecord":
@@ -130,9 +130,9 @@ def rollback(registry: Registry, family: str, reason: str = "", by: str | None =
         target = registry.version(family, int(made.previous_champion))
         # Whom the target replaced the first time: rolling back again must lead further back, never round in a circle.
         before = [
-            one.old_champion
-            for one in ledger.history(family)
-            if one.outcome == "completed" and one.kind != "rollback" and one.version == made.previous_champion
+            record.old_champion
+            for record in ledger.history(family)
+            if record.outcome == "completed" and record.kind != "rollback" and record.version == made.previous_champion
         ]
         return _move(
             registry,
@@ -151,7 +151,7 @@ def rollback(registry: Registry, family: str, reason: str = "", by: str | None =
 def history(registry: Registry, family: str) -> "list[PromotionRecord]":
     """Every completed move of the champion's alias, oldest first."""
     records = open_ledger(registry.settings).promotions.history(family)
-    return sorted((one for one in records if one.outcome == "completed"), key=lambda one: one.number)
+    return sorted((record for record in records if record.outcome == "completed"), key=lambda record: record.number)
 
 
 def record_fields(record: "PromotionRecord") -> dict[str, Any]:

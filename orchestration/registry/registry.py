@@ -121,14 +121,14 @@ class Registry:
         """
         refuse_pickles(artefact)
         digest = folder_sha256(artefact)
-        known = self.of_candidate(family, candidate)
-        if known is not None:
-            if known.digest != digest:
+        registered = self.of_candidate(family, candidate)
+        if registered is not None:
+            if registered.digest != digest:
                 raise SelvedgeError(
-                    f"candidate {candidate} is registered as version {known.version} with other files; "
+                    f"candidate {candidate} is registered as version {registered.version} with other files; "
                     "train it under a new name."
                 )
-            return known
+            return registered
         tags = {CANDIDATE_TAG: candidate, DIGEST_TAG: digest, RUN_TAG: run.run_id}
         with mlflow_errors_as_sentences(self.uri), _current_run(run), _without_advice():
             import mlflow
@@ -155,8 +155,8 @@ class Registry:
     def versions(self, family: str) -> Sequence[ModelVersionInfo]:
         """Every version of a family, oldest first; empty for a family that has none."""
         with mlflow_errors_as_sentences(self.uri):
-            found = list(_pages(self.client, f"name = '{family}'"))
-        return sorted((_info(version) for version in found), key=lambda version: version.version)
+            entries = list(_pages(self.client, f"name = '{family}'"))
+        return sorted((_info(version) for version in entries), key=lambda version: version.version)
 
     def of_candidate(self, family: str, candidate: str) -> ModelVersionInfo | None:
         return next((version for version in self.versions(family) if version.candidate == candidate), None)

@@ -34,23 +34,23 @@ def settle(registry: Registry, families: Sequence[str]) -> list[str]:
     Raises:
         ServiceUnavailable: MLflow or the ledger does not answer.
     """
-    told = []
+    sentences = []
     for family in families:
         if _amiss(registry, family):
             with one_at_a_time(registry.settings, family):
-                told += settle_alone(registry, family)
-    return told
+                sentences += settle_alone(registry, family)
+    return sentences
 
 
 def settle_alone(registry: Registry, family: str) -> list[str]:
     """`settle` for one family, by somebody who holds its lock."""
-    told = []
+    sentences = []
     ledger = open_ledger(registry.settings).promotions
     for intent in ledger.open_intents(family):
         record = carry_out(registry, intent)
         done = "completed" if record.outcome == "completed" else f"abandoned: {record.detail}"
-        told.append(f"the {record.kind} of {family} to version {record.version}, which was cut short, was {done}")
-    return [line.rstrip(".") + "." for line in (*told, *_notice(registry, family))]
+        sentences.append(f"the {record.kind} of {family} to version {record.version}, which was cut short, was {done}")
+    return [line.rstrip(".") + "." for line in (*sentences, *_notice(registry, family))]
 
 
 def carry_out(registry: Registry, intent: "PromotionRecord") -> "PromotionRecord":
@@ -65,14 +65,14 @@ def carry_out(registry: Registry, intent: "PromotionRecord") -> "PromotionRecord
     champion = registry.aliases(family).get(CHAMPION)
     if champion != version and _text(champion) != intent.old_champion:
         # Somebody moved the alias by hand since; their word is newer.
-        there = "nowhere" if champion is None else f"on version {champion}"
-        return ledger.abandon(intent.record_id, f"the alias {CHAMPION} was moved by hand meanwhile and is {there}.")
-    there_are = {str(one.version) for one in registry.versions(family)}
-    if intent.version not in there_are:
+        position = "nowhere" if champion is None else f"on version {champion}"
+        return ledger.abandon(intent.record_id, f"the alias {CHAMPION} was moved by hand meanwhile and is {position}.")
+    versions = {str(info.version) for info in registry.versions(family)}
+    if intent.version not in versions:
         # An intent that can never be carried out would stop every later promotion.
         return ledger.abandon(intent.record_id, f"version {version} was deleted meanwhile.")
     with mlflow_errors_as_sentences(registry.uri):
-        if intent.previous_champion in there_are:
+        if intent.previous_champion in versions:
             client.set_registered_model_alias(family, PREVIOUS_CHAMPION, str(intent.previous_champion))
         else:
             client.delete_registered_model_alias(family, PREVIOUS_CHAMPION)
@@ -115,7 +115,7 @@ def _notice(registry: Registry, family: str) -> list[str]:
         f" (by the record it was {'on none' if old is None else f'on version {old}'})"
     )
     info = registry.version(family, champion)
-    if old is not None and int(old) in {one.version for one in registry.versions(family)}:
+    if old is not None and int(old) in {other.version for other in registry.versions(family)}:
         with mlflow_errors_as_sentences(registry.uri):  # before the record, which says that it points there
             registry.client.set_registered_model_alias(family, PREVIOUS_CHAMPION, old)
     ledger.record_found(family, str(champion), info.candidate, f"{detail}.")
@@ -124,7 +124,7 @@ def _notice(registry: Registry, family: str) -> list[str]:
 
 def _tag(record: "PromotionRecord") -> str:
     """The record for whoever looks at the version in MLflow; the ledger is what counts."""
-    told = {
+    content = {
         "record": record.record_id,
         "kind": record.kind,
         "by": record.who,
@@ -134,7 +134,7 @@ def _tag(record: "PromotionRecord") -> str:
         "simulated": record.simulated,
         "reasons": list(record.reasons),
     }
-    return json.dumps(told)
+    return json.dumps(content)
 
 
 def _text(version: int | None) -> str | None:

@@ -7,7 +7,9 @@ import logging
 import os
 
 import dagster as dg
+import yaml
 
+from orchestration.runtime.dagster_private import NO_COMPUTE_LOGS
 from orchestration.runtime.settings import Settings
 
 CONFIGURATION = """\
@@ -31,15 +33,38 @@ sensors: {use_threads: true, num_workers: 2}
 retention:
   sensor: {purge_after_days: {skipped: 2, success: 30, failure: 60}}
 """
+UPLOAD_SECONDS = 30  # how far a step's log in a bucket may be behind the step
+
+
+def configuration(settings: Settings) -> str:
+    """The dagster.yaml of a new home: as above, and where the tables are in a bucket, so are the logs of the steps.
+
+    A command's own runs show their log in the terminal and keep none.
+    """
+    if settings.root.protocol != "s3":
+        return CONFIGURATION
+    bucket, _, prefix = settings.root.path.partition("/")
+    logs = {
+        "module": "dagster_aws.s3",
+        "class": "S3ComputeLogManager",
+        "config": {
+            "bucket": bucket,
+            "prefix": f"{prefix}/compute-logs" if prefix else "compute-logs",
+            "local_dir": str(settings.dagster_home / "compute-logs"),  # until a step ends
+            "upload_interval": UPLOAD_SECONDS,
+        },
+    }
+    # No endpoint: boto3 takes it from AWS_ENDPOINT_URL, as the tables do.
+    return CONFIGURATION + yaml.safe_dump({"compute_logs": logs}, sort_keys=False)
 
 
 def write_configuration(settings: Settings) -> None:
     """Make the instance's folder; a dagster.yaml that is there is left as it is."""
     from catalog.tables import publish_bytes
 
-    place = settings.dagster_home / "dagster.yaml"
-    if not place.exists():
-        publish_bytes(CONFIGURATION.encode(), place)
+    path = settings.dagster_home / "dagster.yaml"
+    if not path.exists():
+        publish_bytes(configuration(settings).encode(), path)
 
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:
@@ -47,12 +72,8 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
 
     Runs of a command show their log in the terminal; capturing it to files as well costs four helper processes a step.
     """
-    from dagster._core.instance.ref import InstanceRef
-
     write_configuration(settings)
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
-    logging.getLogger("dagster").setLevel(logging.CRITICAL)  # failures are told by the command, once
-    silent = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
-    return dg.DagsterInstance.from_ref(
-        InstanceRef.from_dir(str(settings.dagster_home), overrides={"compute_logs": silent})
-    )
+    logging.getLogger("dagster").setLevel(logging.CRITICAL)  # failures are reported by the command, once
+    # Dagster's only public call that takes overrides: despite its name, a folder that is given is kept.
+    return dg.DagsterInstance.local_temp(str(settings.dagster_home), overrides={"compute_logs": dict(NO_COMPUTE_LOGS)})

@@ -117,13 +117,11 @@ def _token(settings: Settings) -> str:
     if settings.label_studio_token is not None:
         return settings.label_studio_token.get_secret_value()
     named, stored = settings.label_studio_token_file, _token_file(settings)
-    place = named or stored
+    path = named or stored
     try:
-        return place.read_text(encoding="utf-8").strip()
+        return path.read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as error:
-        what = (
-            f"SELVEDGE_LABEL_STUDIO_TOKEN_FILE names {place}, which cannot be read" if named else "no token is stored"
-        )
+        what = f"SELVEDGE_LABEL_STUDIO_TOKEN_FILE names {path}, which cannot be read" if named else "no token is stored"
         raise SelvedgeError(
             f"{what}; run `selvedge review login`, or set SELVEDGE_LABEL_STUDIO_TOKEN or "
             "SELVEDGE_LABEL_STUDIO_TOKEN_FILE."
@@ -148,26 +146,26 @@ def _password_file(settings: Settings, email: str) -> Path:
 def _stored_password(settings: Settings, email: str) -> str | None:
     """What an earlier call stored for this annotator of this server."""
     try:
-        known: Mapping[str, Any] = json.loads(_password_file(settings, email).read_text())
-        return str(known["password"]) if known["server"] == settings.label_studio_uri else None
+        stored: Mapping[str, Any] = json.loads(_password_file(settings, email).read_text())
+        return str(stored["password"]) if stored["server"] == settings.label_studio_uri else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def _password(settings: Settings, email: str) -> tuple[Path, str]:
     """The file of an annotator's password, and the password: what is stored, else a new one."""
-    place, stored = _password_file(settings, email), _stored_password(settings, email)
+    path, stored = _password_file(settings, email), _stored_password(settings, email)
     if stored is not None:
-        return place, stored
+        return path, stored
     password = secrets.token_urlsafe(12)
     content = {"server": settings.label_studio_uri, "email": email.strip().lower(), "password": password}
-    _write_secret(place, json.dumps(content, indent=1))
-    return place, password
+    _write_secret(path, json.dumps(content, indent=1))
+    return path, password
 
 
-def _write_secret(place: Path, content: str) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = place.with_name(f".{place.name}.{secrets.token_hex(4)}.part")
+def _write_secret(path: Path, content: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(content + "\n")
-    part.replace(place)
+    part.replace(path)

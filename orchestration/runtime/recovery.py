@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 import dagster as dg
 
+from orchestration.runtime.dagster_private import keeps_runs_in_a_folder
 from orchestration.runtime.owner import Owner
 
 OWNER_TAG = "selvedge/owner"
@@ -35,7 +36,7 @@ def owner_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Owner | None:
     """
     if (recorded := Owner.parse(run.tags.get(OWNER_TAG, ""))) is not None:
         return recorded
-    if not _on_this_machine(instance):
+    if not keeps_runs_in_a_folder(instance):
         return None
     events = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT).records
     for record in reversed(events):
@@ -46,7 +47,7 @@ def owner_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Owner | None:
     return None
 
 
-def recover(instance: dg.DagsterInstance, progress: Callable[[str], None] = lambda line: None) -> Sequence[str]:
+def recover(instance: dg.DagsterInstance, progress: Callable[[str], None] = lambda _line: None) -> Sequence[str]:
     """Close every run whose owner is proved dead and free its pool slots.
 
     Returns:
@@ -78,9 +79,3 @@ def free_slots_of_finished_runs(instance: dg.DagsterInstance) -> None:
         run = instance.get_run_by_id(run_id)
         if run is None or run.is_finished:
             storage.free_concurrency_slots_for_run(run_id)
-
-
-def _on_this_machine(instance: dg.DagsterInstance) -> bool:
-    from dagster._core.storage.runs import SqliteRunStorage
-
-    return isinstance(instance.run_storage, SqliteRunStorage)

@@ -41,7 +41,7 @@ def in_our_words() -> Iterator[None]:
 
 
 @contextmanager
-def tracking_server(settings: Settings, progress: Progress = lambda line: None) -> Iterator[str]:
+def tracking_server(settings: Settings, progress: Progress = lambda _line: None) -> Iterator[str]:
     """The address of a healthy MLflow server; one that was started here is stopped at the end.
 
     With `tracking_uri` set nothing is started. Enter it on the main thread: the server ends with the thread that
@@ -60,7 +60,7 @@ def tracking_server(settings: Settings, progress: Progress = lambda line: None) 
 
 
 @contextmanager
-def review_server(settings: Settings, progress: Progress = lambda line: None) -> Iterator[str | None]:
+def review_server(settings: Settings, progress: Progress = lambda _line: None) -> Iterator[str | None]:
     """The address of a healthy Label Studio, None where it is off; one that was started here is stopped at the end.
 
     A team's own server is not started. Enter it on the main thread, as `tracking_server`.
@@ -78,7 +78,7 @@ def review_server(settings: Settings, progress: Progress = lambda line: None) ->
 
 
 @contextmanager
-def everything(settings: Settings, progress: Progress = lambda line: None) -> Iterator[Group]:
+def everything(settings: Settings, progress: Progress = lambda _line: None) -> Iterator[Group]:
     """MLflow, Label Studio, Dagster's web server and its daemon, started in this order and stopped in the other.
 
     Raises:
@@ -97,20 +97,20 @@ def everything(settings: Settings, progress: Progress = lambda line: None) -> It
 
 def links(settings: Settings) -> list[Link]:
     """Every service with its state and address, started or not."""
-    found = []
+    services = []
     if settings.tracking_uri:
-        found.append(Link("mlflow", "elsewhere", settings.tracking_uri))
+        services.append(Link("mlflow", "elsewhere", settings.tracking_uri))
     else:
-        found.append(Link("mlflow", state(_mlflow_service(settings)), settings.mlflow_uri))
+        services.append(Link("mlflow", state(_mlflow_service(settings)), settings.mlflow_uri))
     if settings.label_studio == LOCAL:
         with in_our_words():
             service = _label_studio_service(settings)
-        found.append(Link("label-studio", state(service), settings.label_studio_uri))
+        services.append(Link("label-studio", state(service), settings.label_studio_uri))
     elif settings.label_studio != OFF:
-        found.append(Link("label-studio", "elsewhere", settings.label_studio_uri))
+        services.append(Link("label-studio", "elsewhere", settings.label_studio_uri))
     for service in _dagster(settings):
-        found.append(Link(service.name, state(service), settings.dagster_uri if service.port else None))
-    return found
+        services.append(Link(service.name, state(service), settings.dagster_uri if service.port else None))
+    return services
 
 
 def _mlflow_service(settings: Settings) -> Service:

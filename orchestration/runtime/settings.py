@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from upath import UPath
 
@@ -21,8 +21,9 @@ from catalog.errors import SelvedgeError
 
 PREFIX = "SELVEDGE_"
 LOCAL, OFF = "local", "off"  # of `label_studio`; anything else is an address
-# Read by tests and benchmarks, or by training on a machine that has no settings object.
-READ_ELSEWHERE = frozenset({"PHOTOGRAPHS"})
+# Read where it is used, by training, which may run on a machine that has no settings object.
+READ_BY_TRAINING = {"MODELS": "folder of base weights; the project's own models/ by default"}
+READ_BY_TESTS = frozenset({"PHOTOGRAPHS"})  # and by benchmarks
 FAMILY_SETTINGS = "family_settings"  # read as one variable a family
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -35,7 +36,6 @@ class Settings(BaseSettings):
 
     home: Path = Field(Path(".selvedge"), description="folder of all local state")
     storage: str | None = Field(None, description="where tables and objects live, e.g. s3://bucket/selvedge")
-    models: Path | None = Field(None, description="folder of base weights; the project's own models/ by default")
     threads: Annotated[int, Field(ge=1)] | None = Field(None, description="processor threads; all cores by default")
 
     tracking_uri: str | None = Field(None, description="a tracking server of yours; none is started then")
@@ -87,7 +87,6 @@ class Settings(BaseSettings):
 
     @field_validator(
         "home",
-        "models",
         "writer_folder",
         "label_studio_environments",
         "label_studio_token_file",
@@ -111,10 +110,12 @@ class Settings(BaseSettings):
 
     @field_validator("storage", "mlflow_artifacts")
     @classmethod
-    def _readable(cls, uri: str | None) -> str | None:
-        # Without this look the first table would fail, long after the start.
-        if uri and uri.startswith("s3://") and importlib.util.find_spec("s3fs") is None:
-            raise ValueError("s3:// needs the package s3fs; install selvedge[aws]")
+    def _readable(cls, uri: str | None, field: ValidationInfo) -> str | None:
+        # Without this look the first table, or the first step's log, would fail long after the start.
+        needed = ("s3fs", "dagster_aws") if field.field_name == "storage" else ("s3fs",)
+        missing = [name.replace("_", "-") for name in needed if importlib.util.find_spec(name) is None]
+        if uri and uri.startswith("s3://") and missing:
+            raise ValueError(f"s3:// needs the package {' and '.join(missing)}; install selvedge[aws]")
         return uri
 
     @field_validator("storage", "tracking_uri", "mlflow_artifacts")
@@ -225,10 +226,11 @@ def read_settings(family_fields: Mapping[str, str], **overrides: Any) -> Setting
 
 
 def _refuse_unknown(environment: set[str], family_fields: Mapping[str, str]) -> None:
-    settings = {name.upper() for name in {*Settings.model_fields, *family_fields} - {FAMILY_SETTINGS}}
+    fields = {*Settings.model_fields, *family_fields} - {FAMILY_SETTINGS}
+    settings = {name.upper() for name in fields} | set(READ_BY_TRAINING)
     for variable in sorted(environment):
         name = variable.upper().removeprefix(PREFIX)
-        if name != variable.upper() and name not in settings | READ_ELSEWHERE:
+        if name != variable.upper() and name not in settings | READ_BY_TESTS:
             close = difflib.get_close_matches(name, sorted(settings), n=1)
             remedy = (
                 f"did you mean {PREFIX}{close[0]}?" if close else f"there are {PREFIX}{{{','.join(sorted(settings))}}}."
@@ -255,4 +257,5 @@ def manual(family_fields: Mapping[str, str]) -> str:
         rows.append(f"| `{_variable(name)}` | {field.description} | {default} |")
     for name, family in family_fields.items():
         rows.append(f"| `{_variable(name)}` | YAML with the training settings of {family} |  |")
+    rows += [f"| `{_variable(name)}` | {what} |  |" for name, what in READ_BY_TRAINING.items()]
     return "\n".join(["| setting | what | default |", "|---|---|---|", *rows])

@@ -106,7 +106,9 @@ def test_every_automation_sensor_runs_and_every_conditioned_asset_has_one(defini
         assert sensor.default_status == dg.DefaultSensorStatus.RUNNING, f"{sensor.name} waits for somebody to start it"
 
 
-def test_the_code_location_imports_nothing_heavy(tmp_path: Path) -> None:
+@pytest.mark.parametrize("storage", ["", "s3://shop/selvedge"])
+def test_the_code_location_imports_nothing_heavy(tmp_path: Path, storage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SELVEDGE_STORAGE", storage)
     program = f"import orchestration.definitions as d, sys; d.defs(); print([m for m in {HEAVY!r} if m in sys.modules])"
     assert in_a_new_process(program, tmp_path) == "[]"
 
@@ -115,6 +117,27 @@ def test_the_code_location_loads_quickly(tmp_path: Path) -> None:
     location = min(seconds("import orchestration.definitions as d; d.defs()", tmp_path) for _ in range(2))
     dagster = min(seconds("import dagster", tmp_path) for _ in range(2))
     assert location < max(IMPORT_SECONDS, TIMES_DAGSTER * dagster)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        (["list", "defs", "--json"], "inference/descriptions"),
+        (["check", "defs"], "All definitions loaded successfully"),
+    ],
+)
+def test_dagsters_command_for_projects_reads_the_definitions(tmp_path: Path, command: list[str], expected: str) -> None:
+    dg_command = Path(sys.executable).with_name("dg")
+    done = subprocess.run(
+        [str(dg_command), *command],
+        cwd=Path(__file__).resolve().parents[2],
+        capture_output=True,
+        text=True,
+        env=environment(tmp_path) | {"DAGSTER_DISABLE_TELEMETRY": "1"},
+        timeout=300,
+    )
+    assert done.returncode == 0 and expected in done.stdout, done.stderr
 
 
 def test_a_wrong_setting_is_one_sentence(tmp_path: Path) -> None:

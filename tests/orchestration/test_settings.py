@@ -1,5 +1,6 @@
 """Settings: every path follows from them, and what is wrong is told in one sentence."""
 
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,8 @@ from upath import UPath
 
 from catalog.errors import SelvedgeError
 from orchestration.families.settings import load_settings
-from orchestration.runtime.settings import Settings
+from orchestration.runtime.settings import Settings, manual
+from training.folders import models_folder
 
 
 def test_everything_of_a_home_lies_inside_it(tmp_path):
@@ -71,6 +73,23 @@ def test_the_photographs_of_the_tests_are_no_setting(monkeypatch):
     usual = load_settings()
     monkeypatch.setenv("SELVEDGE_PHOTOGRAPHS", "/somewhere")
     assert load_settings() == usual
+
+
+def test_the_folder_of_base_weights_is_read_by_training_itself(monkeypatch, tmp_path):
+    monkeypatch.setenv("SELVEDGE_MODELS", str(tmp_path))
+    load_settings()
+    assert models_folder() == tmp_path
+    assert "| `SELVEDGE_MODELS` | folder of base weights" in manual({})
+    with pytest.raises(SelvedgeError, match=r"SELVEDGE_MODELS cannot be .*: extra inputs are not permitted"):
+        load_settings(models=tmp_path)
+
+
+def test_a_bucket_needs_what_reads_it_and_what_keeps_its_logs(monkeypatch):
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "dagster_aws" else find_spec(name))
+    with pytest.raises(SelvedgeError, match=r"needs the package dagster-aws; install selvedge\[aws\]"):
+        load_settings(storage="s3://shop/selvedge")
+    load_settings(mlflow_artifacts="s3://shop/mlflow")
 
 
 def test_a_family_has_a_setting_of_its_own_for_its_training_settings(tmp_path, monkeypatch):

@@ -69,16 +69,16 @@ def inbox(settings: Settings) -> Path:
 
 def arrived(settings: Settings) -> list[tuple[str, str]]:
     """Folders of the inbox that hold a whole delivery, with what is wrong with their name ("" when nothing is)."""
-    found = []
+    arrivals = []
     folders = sorted(inbox(settings).iterdir()) if inbox(settings).is_dir() else []
     for folder in folders:
         if not (folder / "styles.csv").is_file() or not _settled(folder):
             continue
         try:
-            found.append((valid_key(folder.name), ""))
+            arrivals.append((valid_key(folder.name), ""))
         except SelvedgeError as error:
-            found.append((folder.name, str(error)))
-    return found
+            arrivals.append((folder.name, str(error)))
+    return arrivals
 
 
 def fingerprint(source: str) -> str:

@@ -41,10 +41,10 @@ def splits(context: dg.AssetExecutionContext, tables: Tables) -> dg.MaterializeR
     if not drops:
         raise SelvedgeError("no drop has images yet; materialise catalog/products and catalog/images of one first.")
     assigned = tables.latest("catalog/splits")
-    known = set(assigned["drop"].to_pylist()) if assigned is not None else set()
+    assigned_drops = set(assigned["drop"].to_pylist()) if assigned is not None else set()
     # One drop at a time, so that starting over gives what growing gave.
     for number, drop in enumerate(drops, start=1):
-        if drop not in known or number == len(drops):
+        if drop not in assigned_drops or number == len(drops):
             assigned = assign_splits(
                 tables.read_all(context.instance, "catalog/products", drops[:number]), earlier=assigned
             )

@@ -41,7 +41,7 @@ def descriptions(
     tables: Tables,
     progress: dg.ResourceParam[Any],
 ) -> dg.MaterializeResult:
-    """Every confident attribute told, nothing else claimed; texts whose facts did not change are kept."""
+    """A text states every confident attribute and claims nothing else; texts whose facts did not change are kept."""
     from catalog.schema import AttributeSchema
 
     drop = context.partition_key

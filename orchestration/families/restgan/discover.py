@@ -124,7 +124,7 @@ def _answer(steps: "list[Step]", index: "ProductIndex", query: str, seed: int, o
         "query": query,
         "seed": seed,
         "words": [step.text for step in steps],
-        "unknown": [step.text for step in steps if not step.known],
+        "unknown": [step.text for step in steps if not step.recognised],
         "nearest": nearest,
         "picture": _write_strip(steps, out) if out is not None else None,
     }

@@ -56,8 +56,8 @@ def test_what_is_kept_is_bounded(model, monkeypatch):
 
 def test_a_word_the_model_does_not_know_is_marked(model):
     steps = model.after_each_word("women lovely pants")
-    assert [(step.text, step.known) for step in steps] == [("women", True), ("lovely", False), ("pants", True)]
-    assert [step.known for step in model.refine(["women", "lovely", "very slim"])] == [True, False, True]
+    assert [(step.text, step.recognised) for step in steps] == [("women", True), ("lovely", False), ("pants", True)]
+    assert [step.recognised for step in model.refine(["women", "lovely", "very slim"])] == [True, False, True]
 
 
 @pytest.mark.parametrize(

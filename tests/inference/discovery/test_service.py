@@ -137,7 +137,7 @@ def test_another_name_for_this_machine_is_refused(shop):
 def test_a_drop_indexed_while_the_page_runs_is_found(shop, page, tmp_path, monkeypatch):
     monkeypatch.setattr("inference.discovery.index.FRESH_SECONDS", 0)
     model, index, products, images = shop
-    watching = TestClient(create_app(model, open_index(index.place, model)), base_url="http://127.0.0.1")
+    watching = TestClient(create_app(model, open_index(index.root, model)), base_url="http://127.0.0.1")
     before = watching.get("/api/about").json()["products"]
     rows = embed_products(
         products.assign(drop="d2"),
