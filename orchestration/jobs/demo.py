@@ -25,13 +25,13 @@ from orchestration.assets.candidates import name_candidate
 from orchestration.assets.dataset import made_of
 from orchestration.assets.partitions import candidate_partitions, valid_key
 from orchestration.assets.published import Tables, materialised
-from orchestration.cli.folders import whole_folder
 from orchestration.defs.catalog.deliveries import add_drop, fingerprint
 from orchestration.families import FAMILIES
 from orchestration.families.contract import Family
 from orchestration.graph.build import build_defs
 from orchestration.jobs.backfill import plan_backfill, run_backfill
 from orchestration.jobs.in_process import InProcess, keys
+from orchestration.runtime.folders import new_folder
 from orchestration.runtime.instance import open_instance
 from orchestration.runtime.recovery import recover
 from orchestration.runtime.settings import LOCAL, OFF, Settings
@@ -276,7 +276,7 @@ def _drawn(
     if not folder.exists():
         say(f"drawing {products} products")
         progress: Callable[[int, int, str], None] | None = reporter.progress if reporter else None
-        with whole_folder(folder) as part:
+        with new_folder(folder) as part:
             draw_catalogue(part, products, seed, first_id=first_id, faults=faults, progress=progress)
     return DemoDrop(drop, folder)
 
