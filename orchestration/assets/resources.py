@@ -4,9 +4,9 @@ Belongs here: opening them when they are first asked. Not here: published tables
 (orchestration/registry/, labeling/review/rounds/).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from evaluation.gate import Decision, Evidence, GateRule
     from labeling.review.label_studio_records import Counter
     from labeling.review.ledger.ledger import Ledger
-    from labeling.review.rounds.contest import Contest, Progress
+    from labeling.review.pairs.kinds import PairKind
+    from labeling.review.rounds.contest import Contest
     from labeling.review.rounds.judging import Standing
     from labeling.review.rounds.opening import Opened
+    from labeling.review.rounds.progress import Progress
     from orchestration.registry.registry import ModelVersionInfo, Registry
     from orchestration.registry.tracking import TrackedRun
 
@@ -92,7 +94,7 @@ class Reviews(dg.ConfigurableResource):
         self,
         family: str,
         candidate: str,
-        kind: str,
+        kind: "PairKind[Any]",
         seed: int,
         contest: "Callable[[Settings, str, str], Contest]",
         progress: "Progress",
@@ -126,10 +128,9 @@ class Reviews(dg.ConfigurableResource):
             self.settings.rounds(), self.ledger(), lambda: connect(self.settings), round_id, progress
         )
 
-    def report(self, round_id: str) -> str:
-        """Write the page of a judged round; where it is."""
+    def report(self, round_id: str, kinds: "Iterable[PairKind[Any]]") -> str:
+        """Write the page of a judged round; where it is. kinds: of pair that its family is compared in."""
         from labeling.review.rounds.report import write_round_report
 
-        return str(
-            write_round_report(self.settings.rounds(), self.ledger(), round_id, self.settings.round_report(round_id))
-        )
+        page = self.settings.round_report(round_id)
+        return str(write_round_report(self.settings.rounds(), self.ledger(), round_id, page, kinds))

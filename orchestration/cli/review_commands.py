@@ -5,7 +5,6 @@ Belongs here: options and results. Not here: the steps (orchestration/review/), 
 """
 
 import time
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -30,20 +29,13 @@ app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 annotator_commands.add_to(app)
 
 
-class Kind(StrEnum):
-    """What is compared."""
-
-    attribute_cards = "attribute-cards"
-    descriptions = "descriptions"
-    picture_strips = "picture-strips"
-
-
 @app.command("open")
 def open_(
     family: FamilyArgument,
     candidate: Annotated[str | None, typer.Argument(metavar="CANDIDATE", help="A registered candidate.")] = None,
     kind: Annotated[
-        Kind | None, typer.Option(help="What stands on the two sides; the family's own by default.")
+        str | None,
+        typer.Option(metavar="KIND", help="What stands on the two sides; the family's own by default."),
     ] = None,
     items: Annotated[
         int | None, typer.Option(min=1, help="Test products shown as plain pairs, SELVEDGE_REVIEW_ITEMS by default.")
@@ -66,6 +58,7 @@ def open_(
     work = BY_HAND[known_family(family)]
     began = time.monotonic()
     _one_source(candidate, model, champion, catalog)
+    from labeling.review.pairs.kinds import find_kind
     from labeling.review.rounds.opening import RoundRequest, open_round
     from orchestration.registry.ledger import open_ledger
     from orchestration.runtime.label_studio import connect
@@ -75,16 +68,17 @@ def open_(
     rules = _rules(plan)
     if plan is not None:
         say(f"a round by other rules than {family} demands is judged and reported, but promotes nothing.")
-    server = connect(settings)  # before minutes of work
     review = work.review()
+    kinds = review.kinds()
+    of_pair = find_kind(kinds, kind, family) if kind else kinds[0]
+    server = connect(settings)  # before minutes of work
     called, contest = candidate or "", partial(review.contest, settings, family, candidate or "")
     if model is not None and catalog is not None:
         folder, other = model_folder(str(model)), model_folder(str(champion)) if champion else None
         called = f"{family}-by-hand-{work.digest(folder)[:6]}"
         contest = partial(work.compare, ToCompare(family, called, folder, other, catalog))
-    what = kind.value if kind else review.kind
     items, overlap = items or settings.review_items, overlap or settings.review_overlap
-    request = RoundRequest(family, called, what, items, overlap, seed, rules, name, gold)
+    request = RoundRequest(family, called, of_pair, items, overlap, seed, rules, name, gold)
     with reporting() as reporter:
         opened = open_round(settings.rounds(), open_ledger(settings), server, request, contest, reporter.progress)
     registered = opened.round.plan
@@ -200,8 +194,10 @@ def report(
     from orchestration.runtime.settings import load_settings
 
     settings = load_settings()
-    place = write_round_report(settings.rounds(), open_ledger(settings), name, out or settings.round_report(name))
-    emit("review report", as_json, {"round": name, "report": str(place)})
+    ledger = open_ledger(settings)
+    kinds = BY_HAND[known_family(ledger.round(name).plan.family)].review().kinds()
+    page = write_round_report(settings.rounds(), ledger, name, out or settings.round_report(name), kinds)
+    emit("review report", as_json, {"round": name, "report": str(page)})
 
 
 def _one_source(candidate: str | None, model: Path | None, champion: Path | None, catalog: Path | None) -> None:

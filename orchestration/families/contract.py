@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from evaluation.gate import Evidence, GateRule
+    from labeling.review.pairs.kinds import PairKind
     from labeling.review.rounds.contest import Contest
     from training.reporting import Reporter
 
@@ -62,12 +63,13 @@ class Review:
     """What people are shown of a family.
 
     Attributes:
-        kind: of pair, see labeling/review/pairs/kinds.py.
+        kinds: of pair that the family can be compared in, the usual one first; see labeling/review/pairs/kinds.py.
+            A function, because importing them costs pandas.
         contest: a candidate beside the champion, or the base, there is now; called when a round is opened.
         seed: of the draw of products.
     """
 
-    kind: str
+    kinds: "Callable[[], Sequence[PairKind[Any]]]"
     contest: "Callable[[Settings, str, str], Contest]"
     seed: int = 7
 

@@ -65,7 +65,7 @@ def round_asset(family: Family, review: Review, partitions: dg.DynamicPartitions
     ) -> dg.MaterializeResult:
         candidate = valid_candidate(family.name, context.partition_key)
         told = log_and(context, progress)
-        opened = reviews.open(family.name, candidate, review.kind, review.seed, review.contest, told.progress)
+        opened = reviews.open(family.name, candidate, review.kinds()[0], review.seed, review.contest, told.progress)
         plan = opened.round.plan
         return dg.MaterializeResult(
             metadata={
@@ -83,7 +83,7 @@ def round_asset(family: Family, review: Review, partitions: dg.DynamicPartitions
     return round_
 
 
-def verdict_asset(family: Family, partitions: dg.DynamicPartitionsDefinition) -> dg.AssetsDefinition:
+def verdict_asset(family: Family, review: Review, partitions: dg.DynamicPartitionsDefinition) -> dg.AssetsDefinition:
     """Pulls the ballots; once they decide, the verdict and the gate's word on it, in one step."""
     check = dg.AssetCheckSpec(
         GATE,
@@ -141,7 +141,7 @@ def verdict_asset(family: Family, partitions: dg.DynamicPartitionsDefinition) ->
         champion = models.champion(family.name)
         decision = decide(family.rule(settings), evidence, None if champion is None else str(champion.version))
         models.note_decision(family.name, candidate, decision)
-        report = reviews.report(found.plan.round_id)
+        report = reviews.report(found.plan.round_id, review.kinds())
         plot = evidence_picture(reviews.ledger(), found)
         shown = {"evidence by ballot": image(plot, "evidence by ballot")} if plot else {}
         return [_result(family.verdict, standing, standing.verdict, decision, report, evidence.sha256, shown)]

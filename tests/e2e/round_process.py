@@ -25,6 +25,7 @@ from labeling.review import label_studio
 from labeling.review.label_studio import LabelStudio
 from labeling.review.label_studio_connection import Connection
 from labeling.review.ledger.ledger import Ledger
+from labeling.review.pairs.kinds import AttributeCards
 from labeling.review.rounds import opening
 from labeling.review.rounds import registration as rounds
 from labeling.review.rounds.judging import judge_if_decided
@@ -82,7 +83,7 @@ def main() -> None:
     home, port, step, *moment = sys.argv[1:]
     os.environ |= {"SELVEDGE_HOME": home, "SELVEDGE_LABEL_STUDIO_PORT": port}
     label_studio.BATCH_TASKS, label_studio.PAGE_TASKS = BATCH, PAGE
-    opening.compare = lambda *_: compared(Path(home) / "pictures", products=PRODUCTS)
+    AnswerContest.compare = lambda *_: compared(Path(home) / "pictures", products=PRODUCTS)
     contests.contest_of_registry = lambda *_: contest()
     if moment:
         arm(moment[0])
@@ -117,7 +118,7 @@ def judge() -> int:
     ledger = open_ledger(settings)
     found = judge_if_decided(settings.rounds(), ledger, lambda: connect(settings), ROUND)
     assert found.verdict is not None
-    write_round_report(settings.rounds(), ledger, ROUND, settings.round_report(ROUND))
+    write_round_report(settings.rounds(), ledger, ROUND, settings.round_report(ROUND), [AttributeCards()])
     print(json.dumps({"outcome": found.verdict.outcome}))
     return 0
 

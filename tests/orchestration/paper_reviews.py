@@ -39,7 +39,7 @@ class PaperReviews:
     def ledger(self) -> Ledger:
         return open_ledger(self.settings)
 
-    def open(self, family: str, candidate: str, kind: str, seed: int, contest: Any, progress: Any) -> Opened:
+    def open(self, family: str, candidate: str, kind: Any, seed: int, contest: Any, progress: Any) -> Opened:
         champion = self.registry.champion(family)
         version = str(self.registry.of_candidate(family, candidate).version)
         project = len(self.ledger().rounds()) + 1
@@ -70,11 +70,11 @@ class PaperReviews:
         self.pulls += 1
         return list(self.held.get(project, []))
 
-    def report(self, round_id: str) -> str:
-        place: Path = write_round_report(
-            self.settings.rounds(), self.ledger(), round_id, self.settings.round_report(round_id)
+    def report(self, round_id: str, kinds: Any) -> str:
+        page: Path = write_round_report(
+            self.settings.rounds(), self.ledger(), round_id, self.settings.round_report(round_id), kinds
         )
-        return str(place)
+        return str(page)
 
     def vote(self, candidate: str, preference: float, raters: int = 6) -> None:
         """Scripted annotators work through the candidate's round in turns, as many on a pair as the plan asks for."""

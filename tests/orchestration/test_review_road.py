@@ -12,6 +12,7 @@ import pytest
 from catalog.errors import SelvedgeError
 from evaluation.gate import GateRule
 from evaluation.preference_plan import PreferencePlan
+from labeling.review.pairs.kinds import AttributeCards
 from labeling.review.rounds.compared import ABOUT_FILE
 from orchestration.assets.published import Tables, materialised
 from orchestration.families.contract import Family, Review
@@ -69,7 +70,7 @@ def make_road(tmp_path: Path) -> Callable[..., Road]:
         rule = GateRule(
             "toy", required=("metrics", "verdict"), plan_sha256=PreferencePlan().sha256, simulated_ballots=simulated
         )
-        review = Review("attribute-cards", contest=none_needed)
+        review = Review(lambda: (AttributeCards(),), contest=none_needed)
         prepared_by = (dg.AssetKey(["training", "toy_preparation"]),)  # never made: tests open their own candidates
         family = replace(toy_family(), rule=lambda _: rule, review=review, prepared_by=prepared_by)
         tables = Tables(root=str(settings.tables()))

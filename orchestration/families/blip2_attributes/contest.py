@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from catalog.errors import SelvedgeError
-from labeling.review.rounds.compared import DESCRIPTIONS, Compared
-from labeling.review.rounds.contest import Contest, Progress, by_digest
+from labeling.review.rounds.compared import Compared
+from labeling.review.rounds.contest import Contest, by_digest
+from labeling.review.rounds.progress import Progress, silent
 from orchestration.families.registered import registered
 from orchestration.runtime.settings import Settings
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from catalog.schema import AttributeSchema
+    from labeling.review.pairs.kinds import PairKind
     from training.blip2.artefact import AttributeModel
 
 
@@ -45,14 +47,12 @@ class AnswerContest(Contest):
         schema: the candidate's vocabulary.
     """
 
-    kinds = ("attribute-cards", "descriptions")
-
     rows: Rows
     schema: "AttributeSchema"
     load_candidate: "Callable[[], AttributeModel]"
     load_opponent: "Callable[[], AttributeModel]"
 
-    def compare(self, kind: str, progress: Progress | None = None) -> "Compared":
+    def compare(self, kind: "PairKind[Any]", progress: Progress = silent) -> Compared:
         return compare_answers(self, kind, progress)
 
 
@@ -115,7 +115,7 @@ def _contest(
     )  # fmt: skip
 
 
-def compare_answers(contest: AnswerContest, kind: str, progress: Progress | None = None) -> Compared:
+def compare_answers(contest: AnswerContest, kind: "PairKind[Any]", progress: Progress = silent) -> Compared:
     """Ask both models about every product of the test split.
 
     Raises:
@@ -131,34 +131,37 @@ def compare_answers(contest: AnswerContest, kind: str, progress: Progress | None
     if products.empty:
         raise SelvedgeError("the test split is empty; read more products before opening a round.")
     pairs = rows.qa_pairs[rows.qa_pairs["product_id"].isin(products["product_id"])].reset_index(drop=True)
-    found = {}
-    for who, load in (("candidate", contest.load_candidate), ("opponent", contest.load_opponent)):
-        told = (lambda done, total, _, who=who: progress(done, total, f"asking the {who}")) if progress else None
-        found[who] = _attributes(load, contest, who, products, images, told)
-    if kind == DESCRIPTIONS:
-        found = {who: _described(table, products, contest.schema) for who, table in found.items()}
-    return Compared(
-        kind, contest.schema, found["candidate"], found["opponent"], products, images,
-        test.reset_index(drop=True), pairs,
-    )  # fmt: skip
+    results = {
+        version: _attributes(load, contest, version, products, images, progress)
+        for version, load in (("candidate", contest.load_candidate), ("opponent", contest.load_opponent))
+    }
+    if kind.results == "descriptions":
+        results = {version: _described(table, products, contest.schema) for version, table in results.items()}
+    splits = test.reset_index(drop=True)
+    further = {"images": images, "qa_pairs": pairs}
+    return Compared(kind, contest.schema, results["candidate"], results["opponent"], products, splits, further)
 
 
 def _attributes(
     load: Callable[[], Any],
     contest: AnswerContest,
-    who: str,
+    asked: str,
     products: "pd.DataFrame",
     images: "pd.DataFrame",
-    progress: Progress | None,
+    progress: Progress,
 ) -> "pd.DataFrame":
     from inference.attributes import predict_attributes
     from training.blip2.features import FeatureStore
 
     model = load()
     store = FeatureStore(contest.rows.features, model.base, model.feature_precision)
-    version = contest.candidate_version if who == "candidate" else contest.opponent_version
+    version = contest.candidate_version if asked == "candidate" else contest.opponent_version
     uri = f"models:/{contest.family}/{version}"
-    return predict_attributes(model, images, products, store=store, model_uri=uri, progress=progress).frame
+
+    def asking(done: int, total: int, _: str) -> None:
+        progress(done, total, f"asking the {asked}")
+
+    return predict_attributes(model, images, products, store=store, model_uri=uri, progress=asking).frame
 
 
 def _described(attributes: "pd.DataFrame", products: "pd.DataFrame", schema: "AttributeSchema") -> "pd.DataFrame":

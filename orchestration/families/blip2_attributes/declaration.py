@@ -26,6 +26,7 @@ from orchestration.runtime.settings import Settings
 
 if TYPE_CHECKING:
     from evaluation.gate import GateRule
+    from labeling.review.pairs.kinds import AttributeCards, Descriptions
 
 NAME = "blip2-attributes"
 BASE = dg.AssetKey(["training", "blip2_base"])
@@ -144,7 +145,14 @@ def rule(settings: Settings) -> "GateRule":
     )
 
 
-REVIEW = Review("attribute-cards", contest_of_registry)
+def kinds() -> "tuple[AttributeCards, Descriptions]":
+    """What a model that names attributes can be shown by: its answers, or the texts that are written of them."""
+    from labeling.review.pairs.kinds import AttributeCards, Descriptions
+
+    return AttributeCards(), Descriptions()
+
+
+REVIEW = Review(kinds, contest_of_registry)
 BLIP2_ATTRIBUTES = Family(
     name=NAME,
     describes="Answers what a product's picture shows, attribute by attribute, out of closed vocabularies.",

@@ -24,6 +24,7 @@ from orchestration.runtime.settings import Settings
 
 if TYPE_CHECKING:
     from evaluation.gate import GateRule
+    from labeling.review.pairs.strips import PictureStrips
     from training.restgan.candidate import Prepared
 
 NAME = "restgan"
@@ -159,7 +160,14 @@ def lacks_bottoms(instance: dg.DagsterInstance, tables: Tables) -> str:
     return ""
 
 
-REVIEW = Review("picture-strips", contest_of_registry)
+def kinds() -> "tuple[PictureStrips]":
+    """What a model that draws is shown by: a picture after each word."""
+    from labeling.review.pairs.strips import PictureStrips
+
+    return (PictureStrips(),)
+
+
+REVIEW = Review(kinds, contest_of_registry)
 RESTGAN = Family(
     name=NAME,
     describes="Draws what a shopper's words say, one picture after each word.",

@@ -10,15 +10,18 @@ from catalog.tables import SCHEMAS
 from evaluation.preference_plan import PreferencePlan
 from labeling.review.ledger.ledger import Ledger
 from labeling.review.ledger.records import PulledAnnotation
+from labeling.review.pairs.kinds import AttributeCards, Descriptions
 from labeling.review.rounds import registration as rounds
 from labeling.review.rounds.annotators import ScriptedAnnotator
 from labeling.review.rounds.ballots import sync
-from labeling.review.rounds.compared import CARDS, Compared, keep
+from labeling.review.rounds.compared import Compared, keep
 from orchestration.registry.ledger import open_ledger
 from orchestration.runtime.settings import Settings
 from tests.labeling.review import rounds_for_tests as drawn
 
 NAME = "may-one"
+Kind = AttributeCards | Descriptions
+CARDS, DESCRIPTIONS = KINDS = AttributeCards(), Descriptions()
 
 
 def columns_of(frame: pd.DataFrame, schema: str) -> pd.DataFrame:
@@ -27,7 +30,7 @@ def columns_of(frame: pd.DataFrame, schema: str) -> pd.DataFrame:
     return frame.assign(**{name: None for name in names if name not in frame})[names]
 
 
-def compared(folder: Path, kind: str = CARDS, products: int = 80) -> Compared:
+def compared(folder: Path, kind: Kind = CARDS, products: int = 80) -> Compared:
     """Both versions' drawn results for the same products, whose pictures are files."""
     rows, splits = drawn.catalogue(products)
     rows = rows.assign(product_display_name=[f"Product {one}" for one in rows["product_id"]], base_colour="Blue")
@@ -38,24 +41,25 @@ def compared(folder: Path, kind: str = CARDS, products: int = 80) -> Compared:
     labels = drawn.true_labels(products)
     pairs = [(one, name, value) for one, own in labels.items() for name, value in own.items()]
     table = drawn.attribute_table if kind == CARDS else drawn.description_table
-    results = "attributes" if kind == CARDS else "descriptions"
     return Compared(
         kind,
         drawn.schema(),
-        columns_of(table(1, products), results),
-        columns_of(table(2, products), results),
+        columns_of(table(1, products), kind.results),
+        columns_of(table(2, products), kind.results),
         columns_of(rows, "products"),
-        columns_of(images, "images"),
         columns_of(splits, "splits"),
-        columns_of(pd.DataFrame(pairs, columns=["product_id", "attribute", "value"]), "qa_pairs"),
+        {
+            "images": columns_of(images, "images"),
+            "qa_pairs": columns_of(pd.DataFrame(pairs, columns=["product_id", "attribute", "value"]), "qa_pairs"),
+        },
     )
 
 
-def opened(settings: Settings, kind: str = CARDS, project: int = 1, **changes: object) -> Ledger:
+def opened(settings: Settings, kind: Kind = CARDS, project: int = 1, **changes: object) -> Ledger:
     """A round, NAME unless it is changed, open."""
     ledger = open_ledger(settings)
     content = compared(settings.home / "pictures", kind)
-    fields = {"round_id": NAME, "kind": kind, "items": 40, "results": content.results()}
+    fields = {"round_id": NAME, "kind": kind.name, "items": 40, "results": content.results()}
     plan = drawn.plan(**{**fields, "preference": PreferencePlan(), **changes})
     rounds.register_round(ledger, plan, content.material(plan.seed), content.products, content.splits)
     keep(content, settings.rounds() / plan.round_id, plan.to_json())

@@ -12,20 +12,21 @@ from catalog.errors import SelvedgeError
 from evaluation.preference_plan import PreferencePlan
 from labeling.review.label_studio import ProjectGone
 from labeling.review.rounds import opening
-from labeling.review.rounds import registration as rounds
 from labeling.review.rounds.compared import Compared, is_whole, keep, read_compared
 from labeling.review.rounds.judging import hold_to_plan, sync_round
 from labeling.review.rounds.opening import RoundRequest, open_round
+from labeling.review.rounds.tasks import round_tasks
+from orchestration.families.blip2_attributes.contest import AnswerContest
 from orchestration.registry.ledger import open_ledger
 from orchestration.runtime.settings import Settings
 from tests.labeling.review import rounds_for_tests as drawn
 from tests.orchestration.paper_reviews import as_held
-from tests.orchestration.review.drawn_round import columns_of, compared, votes
+from tests.orchestration.review.drawn_round import CARDS, columns_of, compared, votes
 from tests.orchestration.review.paper_studio import PaperStudio, paper_contest
 
 CANDIDATE = drawn.plan().candidate
 FIRST, SECOND = f"{CANDIDATE}-r1", f"{CANDIDATE}-r2"
-REQUEST = RoundRequest(drawn.plan().family, CANDIDATE, "attribute-cards", 6, 2, 7, PreferencePlan())
+REQUEST = RoundRequest(drawn.plan().family, CANDIDATE, CARDS, 6, 2, 7, PreferencePlan())
 
 
 class Cut(Exception):
@@ -41,7 +42,7 @@ def settings(tmp_path):
 def content(settings, monkeypatch) -> Compared:
     """What both versions say."""
     made = compared(settings.home / "pictures", products=12)
-    monkeypatch.setattr(opening, "compare", lambda *_: made)
+    monkeypatch.setattr(AnswerContest, "compare", lambda *_: made)
     return made
 
 
@@ -70,7 +71,7 @@ def test_an_opening_that_was_cut_short_takes_no_folder_of_another_ledgers_round(
     keep(other_results(content), settings.rounds() / FIRST, drawn.plan(round_id=FIRST).to_json())
     cut_before_keeping(settings, monkeypatch)
     opened = open_one(settings, PaperStudio())
-    kept = read_compared(settings.rounds() / FIRST)
+    kept = read_compared(settings.rounds() / FIRST, [CARDS])
     assert opened.resumed and kept.results() == content.results() == dict(opened.round.plan.results)
 
 
@@ -85,7 +86,7 @@ def test_the_same_results_complete_the_round_that_was_registered(settings, conte
 
 def test_other_results_void_the_round_that_nobody_saw_and_open_a_new_one(settings, content, monkeypatch):
     cut_before_keeping(settings, monkeypatch)
-    monkeypatch.setattr(opening, "compare", lambda *_: other_results(content))
+    monkeypatch.setattr(AnswerContest, "compare", lambda *_: other_results(content))
     server = PaperStudio()
     opened = open_one(settings, server)
     ledger = open_ledger(settings)
@@ -103,11 +104,11 @@ def test_a_round_that_was_opened_meanwhile_is_not_voided(settings, content, monk
 
     def slowly(*_):
         with monkeypatch.context() as patched:
-            patched.setattr(opening, "compare", lambda *_: content)
+            patched.setattr(AnswerContest, "compare", lambda *_: content)
             open_one(settings, server)  # another process, while this one compares
         return other_results(content)
 
-    monkeypatch.setattr(opening, "compare", slowly)
+    monkeypatch.setattr(AnswerContest, "compare", slowly)
     with pytest.raises(SelvedgeError, match=rf"round {FIRST} was opened with another plan \(different: results"):
         open_one(settings, server)
     assert open_ledger(settings).round(FIRST).state == "open" and list(server.projects) == [1]
@@ -150,4 +151,4 @@ def test_a_folder_that_another_ledgers_round_left_is_replaced_whole(settings, co
     ledger = open_ledger(settings)
     assert hold_to_plan(settings.rounds(), ledger, FIRST).state == "open"
     material = content.material(REQUEST.seed)
-    assert len(list(rounds.round_tasks(ledger, FIRST, material))) == len(ledger.pairs(FIRST))
+    assert len(list(round_tasks(ledger, FIRST, material))) == len(ledger.pairs(FIRST))

@@ -18,13 +18,12 @@ from evaluation.preference_plan import PreferencePlan
 from infra.local.label_studio import ensure_account
 from labeling.review.label_studio import LabelStudio
 from labeling.review.label_studio_accounts import AnnotatorExists
-from labeling.review.rounds import opening
 from labeling.review.rounds.annotators import ScriptedAnnotator
 from labeling.review.rounds.contest import Contest
 from labeling.review.rounds.judging import close_round, sync_round, table_of
 from labeling.review.rounds.opening import RoundRequest, open_round
 from orchestration.cli.main import run
-from orchestration.families.blip2_attributes.contest import Rows, contest_of_registry
+from orchestration.families.blip2_attributes.contest import AnswerContest, Rows, contest_of_registry
 from orchestration.registry.ledger import open_ledger
 from orchestration.registry.promotion import promote
 from orchestration.runtime import label_studio as server
@@ -34,7 +33,7 @@ from tests.labeling.review.test_label_studio_connection import Server
 from tests.orchestration.paper_registry import PaperRegistry
 from tests.orchestration.paper_reviews import as_held
 from tests.orchestration.registering import evidence_of
-from tests.orchestration.review.drawn_round import NAME, compared, opened, voted, votes
+from tests.orchestration.review.drawn_round import CARDS, NAME, compared, opened, voted, votes
 from tests.orchestration.review.paper_studio import PaperStudio, paper_contest
 from tests.ports import free_port
 
@@ -89,7 +88,7 @@ def refuse_to_be_asked() -> Contest:
 
 def request(**changes: object) -> RoundRequest:
     numbers = {"items": 10, "overlap": 3, "seed": 7, "preference": PreferencePlan()}
-    return RoundRequest(FAMILY, CANDIDATE, "attribute-cards", **{**numbers, **changes})
+    return RoundRequest(FAMILY, CANDIDATE, CARDS, **{**numbers, **changes})
 
 
 def refused(settings, contest=paper_contest, **changes: object) -> str:
@@ -158,7 +157,7 @@ def test_a_judged_candidate_is_refused_before_minutes_of_work(settings, monkeypa
     ledger = opened(settings)
     voted(ledger, 0.85)
     close_round(settings.rounds(), ledger, NAME)
-    monkeypatch.setattr(opening, "compare", lambda *_: refuse_to_be_asked())
+    monkeypatch.setattr(AnswerContest, "compare", lambda *_: refuse_to_be_asked())
     line = refused(settings)
     assert line == (
         f"{CANDIDATE} was judged preferred against 3 in round {NAME}; asking again until it wins is not allowed."
@@ -201,7 +200,7 @@ def test_neither_champion_nor_base_is_told(settings, monkeypatch):
 )
 def test_a_plan_that_the_products_cannot_fill_is_refused(settings, monkeypatch, changes, sentence):
     content = compared(settings.home / "pictures", products=20)
-    monkeypatch.setattr(opening, "compare", lambda *_: content)
+    monkeypatch.setattr(AnswerContest, "compare", lambda *_: content)
     assert sentence in refused(settings, **changes)
     assert not settings.objects().exists()
 

@@ -6,15 +6,15 @@ import pytest
 
 from catalog.errors import SelvedgeError
 from evaluation.preference_plan import PreferencePlan
-from labeling.review.rounds.compared import ABOUT_FILE, DESCRIPTIONS, keep, kept_plan, read_compared
-from labeling.review.rounds.contest import Contest, compare
+from labeling.review.rounds.compared import ABOUT_FILE, keep, kept_plan, read_compared
+from labeling.review.rounds.contest import Contest
 from labeling.review.rounds.judging import close_round, hold_to_plan, standing
 from labeling.review.rounds.opening import RoundRequest, open_round
 from orchestration.families.blip2_attributes.contest import AnswerContest, Rows
 from orchestration.registry.ledger import open_ledger
 from orchestration.runtime.settings import Settings
 from tests.labeling.review import rounds_for_tests as drawn
-from tests.orchestration.review.drawn_round import NAME, columns_of, compared, opened, voted
+from tests.orchestration.review.drawn_round import CARDS, DESCRIPTIONS, KINDS, NAME, columns_of, compared, opened, voted
 
 
 @pytest.fixture
@@ -96,16 +96,16 @@ def test_what_was_compared_is_read_back_as_it_was_kept(settings, tmp_path):
     content = compared(tmp_path / "pictures", DESCRIPTIONS)
     folder = settings.rounds() / NAME
     keep(content, folder, "plan")
-    again = read_compared(folder)
+    again = read_compared(folder, KINDS)
     assert again.results() == content.results() and again.kind == DESCRIPTIONS
     assert again.schema.digest() == content.schema.digest()
     other = compared(tmp_path / "others", products=5)
     keep(other, folder, "another plan")
-    assert read_compared(folder).results() == other.results() and kept_plan(folder) == "another plan"
+    assert read_compared(folder, KINDS).results() == other.results() and kept_plan(folder) == "another plan"
 
 
 def request(**changes: object) -> RoundRequest:
-    fields = {"family": "blip2-attributes", "candidate": drawn.plan().candidate, "kind": "attribute-cards"}
+    fields = {"family": "blip2-attributes", "candidate": drawn.plan().candidate, "kind": CARDS}
     numbers = {"items": 40, "overlap": 3, "seed": 7, "preference": PreferencePlan(), "round_id": None}
     return RoundRequest(**{**fields, **numbers, **changes})
 
@@ -116,7 +116,7 @@ def refuse_to_be_asked() -> Contest:
 
 def test_a_candidate_that_is_being_judged_gets_no_second_round(settings):
     ledger = opened(settings)
-    for changed in ({"round_id": "other"}, {"kind": "descriptions"}):
+    for changed in ({"round_id": "other"}, {"kind": DESCRIPTIONS}):
         with pytest.raises(SelvedgeError, match="is being judged in round may-one; close that one first"):
             open_round(settings.rounds(), ledger, None, request(**changed), refuse_to_be_asked)
 
@@ -155,14 +155,14 @@ def contest(tmp_path_factory):
     return AnswerContest(*names, rows, one.schema, lambda: one, lambda: other)
 
 
-@pytest.mark.parametrize("kind", ["attribute-cards", "descriptions"])
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_the_same_model_on_both_sides_says_the_same_on_both(contest, kind):
     from dataclasses import replace
 
-    same = compare(replace(contest, load_opponent=contest.load_candidate), kind)
-    shown = ["product_id", *(["attribute", "value", "abstained"] if kind == "attribute-cards" else ["text"])]
+    same = replace(contest, load_opponent=contest.load_candidate).compare(kind)
+    shown = ["product_id", *(["attribute", "value", "abstained"] if kind == CARDS else ["text"])]
     assert len(same.candidate) and same.candidate[shown].equals(same.opponent[shown])
-    different = compare(contest, kind)
+    different = contest.compare(kind)
     assert not different.candidate[shown].equals(different.opponent[shown])
 
 
