@@ -15,6 +15,7 @@ from orchestration.assets.candidates import Opening
 from orchestration.assets.partitions import slug
 from orchestration.assets.published import Tables
 from orchestration.assets.resources import Models
+from orchestration.families.section import Section, SectionSource
 from orchestration.runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ class Family:
         publishes: the asset in which the champion's work is published.
         lacks: why a catalogue cannot train this family, in one sentence, or "" where it can; None: any catalogue can.
         review: the blind round that a candidate goes through; None where the rule asks for no verdict.
+        section: its part of the report; may give None, as long as there is nothing to show. None: it has no part.
     """
 
     name: str
@@ -105,6 +107,7 @@ class Family:
     publishes: dg.AssetKey
     lacks: Callable[[dg.DagsterInstance, Tables], str] | None = None
     review: Review | None = None
+    section: Callable[[SectionSource], Section | None] | None = None
     owners: tuple[str, ...] = ("team:models",)
     kinds: frozenset[str] = field(default_factory=lambda: frozenset({"pytorch", "mlflow"}))
     code_version: str = "1"

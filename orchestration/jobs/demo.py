@@ -101,9 +101,8 @@ def run_demo(
                     say(f"a new drop arrives: {drop.drop}")
                 read(graph, settings, drop)
             refresh(graph, [drop.drop for drop in drops], settings)
-        report = write_report(
-            instance, settings, settings.home / "report.html", seconds=graph.seconds, peak_memory=peak_rss() / 2**30
-        )
+        page, memory = settings.home / "report.html", peak_rss() / 2**30
+        report = write_report(instance, settings, families, page, graph.seconds, memory)
         champions = {family.name: _champion(graph, family) for family in families}
         pages = {family.name: _round_report(instance, family) for family in families}
         return {
@@ -188,6 +187,7 @@ def let_annotators_vote(
     if settings.label_studio != LOCAL:
         say("the round is open; nobody is simulated in a Label Studio of yours: vote, and run again.")
         return
+    from labeling.review.rounds.progress import silent
     from labeling.review.rounds.scripted import demo_annotators, vote
     from orchestration.registry.ledger import open_ledger
     from orchestration.runtime.label_studio import account_of, connect
@@ -198,13 +198,12 @@ def let_annotators_vote(
         if found.state == "open" and found.project_id is not None and found.plan.candidate in known:
             annotators = demo_annotators(settings.demo_seed)
             say(f"{len(annotators)} scripted annotators vote in round {found.plan.round_id}")
-            progress = reporter.progress if reporter else None
             vote(
                 partial(account_of, settings, connect(settings)),
                 ledger,
                 found.plan.round_id,
                 annotators,
-                progress=progress,
+                progress=reporter.progress if reporter else silent,
             )
     graph.settle()
 

@@ -20,6 +20,7 @@ from orchestration.assets.published import Tables, materialised
 from orchestration.families.blip2_attributes.classifier import kept_ceilings
 from orchestration.families.blip2_attributes.contest import contest_of_registry
 from orchestration.families.blip2_attributes.preparation import candidate_settings
+from orchestration.families.blip2_attributes.report_section import section
 from orchestration.families.contract import CandidateJob, Family, Review, Scored, Trained
 from orchestration.registry.registry import BLIP2_SERVED
 from orchestration.runtime.settings import Settings
@@ -165,6 +166,7 @@ BLIP2_ATTRIBUTES = Family(
     rule=rule,
     publishes=dg.AssetKey(["inference", "attributes"]),
     review=REVIEW,
+    section=section,
 )
 
 

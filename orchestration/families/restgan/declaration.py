@@ -19,6 +19,7 @@ from orchestration.assets.published import Tables, materialised
 from orchestration.families.contract import CandidateJob, Family, Review, Scored, Trained
 from orchestration.families.restgan.contest import contest_of_registry
 from orchestration.families.restgan.preparation import JUDGE, candidate_settings
+from orchestration.families.restgan.report_section import section
 from orchestration.registry.registry import RESTGAN_SERVED
 from orchestration.runtime.settings import Settings
 
@@ -184,6 +185,7 @@ RESTGAN = Family(
     lacks=lacks_bottoms,
     publishes=dg.AssetKey(["inference", "discovery_index"]),
     review=REVIEW,
+    section=section,
 )
 
 

@@ -208,7 +208,9 @@ def test_a_plan_that_the_products_cannot_fill_is_refused(settings, monkeypatch, 
 def test_an_empty_test_split_is_refused(settings):
     content = compared(settings.home / "pictures", products=20)
     none_test = content.splits.assign(split="train")
-    rows = Rows(content.products, content.images, none_test, content.qa_pairs, settings.features())
+    rows = Rows(
+        content.products, content.further["images"], none_test, content.further["qa_pairs"], settings.features()
+    )
     line = refused(settings, lambda: replace(paper_contest(), rows=rows))
     assert line == "the test split is empty; read more products before opening a round."
     assert not settings.objects().exists()

@@ -38,7 +38,7 @@ def test_the_page_says_everything_and_asks_the_network_for_nothing(settings, tmp
     said = [plan.candidate, plan.sha256, verdict.evidence_sha256, verdict.ballots_sha256, "scripted annotators"]
     said += ["People preferred the candidate", "Krippendorff", "identical pairs", "design effect"]
     assert [one for one in said if one not in page] == []
-    assert page.count('class="pair"') == 10 and page.count("data:image/jpeg") == 10
+    assert page.count(f'class="pair {kind.name}"') == 10 and page.count("data:image/jpeg") == 10
     assert re.findall(r"(?:src|href)=\"(?!data:|#)[^\"]*", page) == [] and "<script" not in page
     assert "nan" not in re.sub(r"data:image/[^\"]*", "", page).lower().replace("covenant", "")
 
