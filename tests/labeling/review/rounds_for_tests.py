@@ -67,6 +67,12 @@ def catalogue(products: int = 60) -> tuple[pd.DataFrame, pd.DataFrame]:
     return rows, rows[["product_id", "drop"]].assign(group_id="g", split="test")
 
 
+def columns_of(frame: pd.DataFrame, schema: str) -> pd.DataFrame:
+    """The frame with every column of a table's schema."""
+    names = SCHEMAS[schema].names
+    return frame.assign(**{name: None for name in names if name not in frame})[names]
+
+
 def true_labels(products: int = 60) -> dict[int, dict[str, str]]:
     return {
         i: {"Colour": COLOURS[i % len(COLOURS)], "Article Type": TYPES[i % len(TYPES)], "Pattern": "Solid"}

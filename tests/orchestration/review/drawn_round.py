@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from catalog.tables import SCHEMAS
 from evaluation.preference_plan import PreferencePlan
 from labeling.review.ledger.ledger import Ledger
 from labeling.review.ledger.records import PulledAnnotation
@@ -24,12 +23,6 @@ Kind = AttributeCards | Descriptions
 CARDS, DESCRIPTIONS = KINDS = AttributeCards(), Descriptions()
 
 
-def columns_of(frame: pd.DataFrame, schema: str) -> pd.DataFrame:
-    """The frame with every column of a table's schema."""
-    names = SCHEMAS[schema].names
-    return frame.assign(**{name: None for name in names if name not in frame})[names]
-
-
 def compared(folder: Path, kind: Kind = CARDS, products: int = 80) -> Compared:
     """Both versions' drawn results for the same products, whose pictures are files."""
     rows, splits = drawn.catalogue(products)
@@ -44,13 +37,13 @@ def compared(folder: Path, kind: Kind = CARDS, products: int = 80) -> Compared:
     return Compared(
         kind,
         drawn.schema(),
-        columns_of(table(1, products), kind.results),
-        columns_of(table(2, products), kind.results),
-        columns_of(rows, "products"),
-        columns_of(splits, "splits"),
+        drawn.columns_of(table(1, products), kind.results),
+        drawn.columns_of(table(2, products), kind.results),
+        drawn.columns_of(rows, "products"),
+        drawn.columns_of(splits, "splits"),
         {
-            "images": columns_of(images, "images"),
-            "qa_pairs": columns_of(pd.DataFrame(pairs, columns=["product_id", "attribute", "value"]), "qa_pairs"),
+            "images": drawn.columns_of(images, "images"),
+            "qa_pairs": drawn.columns_of(pd.DataFrame(pairs, columns=["product_id", "attribute", "value"]), "qa_pairs"),
         },
     )
 

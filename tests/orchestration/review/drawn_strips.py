@@ -8,7 +8,7 @@ from catalog.tables import write_table
 from catalog.workspace import SCHEMA_FILE, SUMMARY_FILE
 from orchestration.families.restgan.contest import StripContest, _contest
 from tests.inference.tiny_restgan import save_tiny_restgan
-from tests.orchestration.review.drawn_round import columns_of
+from tests.labeling.review.rounds_for_tests import columns_of
 from tests.training.restgan.shop import open_shop
 from tests.training.restgan.synthetic import synthetic_bottoms
 from training.attribute_network import AttributeClassifier

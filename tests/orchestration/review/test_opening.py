@@ -20,8 +20,9 @@ from orchestration.families.blip2_attributes.contest import AnswerContest
 from orchestration.registry.ledger import open_ledger
 from orchestration.runtime.settings import Settings
 from tests.labeling.review import rounds_for_tests as drawn
+from tests.labeling.review.rounds_for_tests import columns_of
 from tests.orchestration.paper_reviews import as_held
-from tests.orchestration.review.drawn_round import CARDS, columns_of, compared, votes
+from tests.orchestration.review.drawn_round import CARDS, compared, votes
 from tests.orchestration.review.paper_studio import PaperStudio, paper_contest
 
 CANDIDATE = drawn.plan().candidate

@@ -14,7 +14,8 @@ from orchestration.families.blip2_attributes.contest import AnswerContest, Rows
 from orchestration.registry.ledger import open_ledger
 from orchestration.runtime.settings import Settings
 from tests.labeling.review import rounds_for_tests as drawn
-from tests.orchestration.review.drawn_round import CARDS, DESCRIPTIONS, KINDS, NAME, columns_of, compared, opened, voted
+from tests.labeling.review.rounds_for_tests import columns_of
+from tests.orchestration.review.drawn_round import CARDS, DESCRIPTIONS, KINDS, NAME, compared, opened, voted
 
 
 @pytest.fixture
