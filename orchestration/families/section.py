@@ -1,7 +1,7 @@
 """What the report asks of a family: its section of the page.
 
-Belongs here: what a family is handed for its section, and what it gives back. Not here: gathering the former, the page
-(orchestration/report/), any one family's section (report_section.py in its folder).
+Belongs here: what a family is handed for its section, and what it gives back; nothing heavy is imported. Not here:
+gathering the former, the page (orchestration/report/), any one family's section (report_section.py in its folder).
 
 A family's section is a template beside its declaration. The page's filters are there, and so are the macros of
 orchestration/report/family.html.jinja, which say the same of every family: how its round ended, whether its candidate
@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import dagster as dg
-
 if TYPE_CHECKING:
+    import dagster as dg
     import pandas as pd
 
     from catalog.pages import Picture
@@ -75,7 +74,7 @@ class SectionSource:
         picture: (file name, label) -> a plot that was kept beside the candidate's evidence; None where there is none.
     """
 
-    instance: dg.DagsterInstance
+    instance: "dg.DagsterInstance"
     candidate: str | None
     scores: "pd.DataFrame"
     picture: "Callable[[str, str], Picture | None]"

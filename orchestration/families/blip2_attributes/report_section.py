@@ -7,12 +7,10 @@ Belongs here: turning the table `scores` into rows, and naming its subjects. Not
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import dagster as dg
-
-from orchestration.assets.published import materialised
 from orchestration.families.section import Section, SectionSource
 
 if TYPE_CHECKING:
+    import dagster as dg
     import pandas as pd
 
     from catalog.pages import Picture
@@ -107,10 +105,11 @@ def _figures(rows: list[dict[str, Any]]) -> list[tuple[str, str]]:
     return [(f"{mean['candidate']['value']:.2f}", f"mean macro-F1 of the candidate on test{beside}")]
 
 
-def _curves(instance: dg.DagsterInstance, candidate: str | None) -> "Picture | None":
+def _curves(instance: "dg.DagsterInstance", candidate: str | None) -> "Picture | None":
     """Losses and validation accuracy of the candidate, from what its training recorded."""
     from catalog.pages import Picture
     from evaluation.plots import learning_curves
+    from orchestration.assets.published import materialised
 
     recorded = materialised(instance, CANDIDATE, candidate) if candidate else None
     if not recorded or not recorded.get("history"):

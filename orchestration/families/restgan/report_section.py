@@ -9,8 +9,6 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from orchestration.assets.published import materialised
-from orchestration.families.restgan.preparation import COLOURS, WORDS
 from orchestration.families.section import Section, SectionSource
 
 if TYPE_CHECKING:
@@ -18,11 +16,13 @@ if TYPE_CHECKING:
 
     from catalog.pages import Picture
 
+COLOURS, WORDS = "training/color_table", "training/word_sequences"
 PICTURES = "pictures"  # the attribute under which figures of whole pictures stand in the table `scores`
 
 
 def section(source: SectionSource) -> Section | None:
     """What the newest candidate draws; None where none was scored."""
+    from orchestration.assets.published import materialised
     from training.restgan.scoring import SCORES_PLOT, STRIP_FILE, WORDS_FILE
 
     if source.candidate is None:

@@ -1,12 +1,11 @@
 """Bad input of a round: one sentence that names the thing, exit code 1, and nothing half done.
 
 Belongs here: the services, candidates and names a round may be given. Not here: a plan's own figures
-(tests/labeling/review/test_plan.py), options of the commands (test_review_commands.py), a gate that has no verdict
-(tests/evaluation/test_verdict_gate.py, tests/orchestration/test_review_road.py).
+(tests/labeling/review/pairs/test_plan.py), options of the commands (test_review_commands.py), a gate that has no
+verdict (tests/evaluation/test_verdict_gate.py, tests/orchestration/test_review_road.py).
 """
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -29,12 +28,12 @@ from orchestration.registry.promotion import promote
 from orchestration.runtime import label_studio as server
 from orchestration.runtime.settings import load_settings
 from tests.labeling.review import rounds_for_tests as drawn
+from tests.labeling.review.rounds.paper_studio import PaperContest, PaperStudio, paper_contest
 from tests.labeling.review.test_label_studio_connection import Server
 from tests.orchestration.paper_registry import PaperRegistry
 from tests.orchestration.paper_reviews import as_held
 from tests.orchestration.registering import evidence_of
 from tests.orchestration.review.drawn_round import CARDS, NAME, compared, opened, voted, votes
-from tests.orchestration.review.paper_studio import PaperStudio, paper_contest
 from tests.ports import free_port
 
 FAMILY, CANDIDATE = drawn.plan().family, drawn.plan().candidate
@@ -157,7 +156,7 @@ def test_a_judged_candidate_is_refused_before_minutes_of_work(settings, monkeypa
     ledger = opened(settings)
     voted(ledger, 0.85)
     close_round(settings.rounds(), ledger, NAME)
-    monkeypatch.setattr(AnswerContest, "compare", lambda *_: refuse_to_be_asked())
+    monkeypatch.setattr(PaperContest, "compare", lambda *_: refuse_to_be_asked())
     line = refused(settings)
     assert line == (
         f"{CANDIDATE} was judged preferred against 3 in round {NAME}; asking again until it wins is not allowed."
@@ -200,7 +199,7 @@ def test_neither_champion_nor_base_is_told(settings, monkeypatch):
 )
 def test_a_plan_that_the_products_cannot_fill_is_refused(settings, monkeypatch, changes, sentence):
     content = compared(settings.home / "pictures", products=20)
-    monkeypatch.setattr(AnswerContest, "compare", lambda *_: content)
+    monkeypatch.setattr(PaperContest, "compare", lambda *_: content)
     assert sentence in refused(settings, **changes)
     assert not settings.objects().exists()
 
@@ -211,7 +210,9 @@ def test_an_empty_test_split_is_refused(settings):
     rows = Rows(
         content.products, content.further["images"], none_test, content.further["qa_pairs"], settings.features()
     )
-    line = refused(settings, lambda: replace(paper_contest(), rows=rows))
+    versions = (FAMILY, CANDIDATE, "4", "champion", "3")
+    contest = AnswerContest(*versions, rows, drawn.schema(), refuse_to_be_asked, refuse_to_be_asked)
+    line = refused(settings, lambda: contest)
     assert line == "the test split is empty; read more products before opening a round."
     assert not settings.objects().exists()
 

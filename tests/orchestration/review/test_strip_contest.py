@@ -28,6 +28,7 @@ from orchestration.registry.ledger import open_ledger
 from orchestration.runtime import label_studio as server
 from orchestration.runtime.settings import Settings
 from tests.inference.tiny_restgan import save_tiny_restgan
+from tests.labeling.review.rounds.paper_studio import PaperStudio
 from tests.labeling.review.rounds_for_tests import NOON
 from tests.orchestration.review.drawn_round import votes
 from tests.orchestration.review.drawn_strips import (
@@ -39,7 +40,6 @@ from tests.orchestration.review.drawn_strips import (
     made_on,
     strip_contest,
 )
-from tests.orchestration.review.paper_studio import PaperStudio
 from tests.training.restgan.synthetic import synthetic_bottoms
 from training.restgan.dataset import TYPES, write_bottoms
 from training.restgan.sampling import load_artefact

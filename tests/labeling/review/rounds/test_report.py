@@ -9,13 +9,12 @@ from labeling.review.rounds.compared import read_compared
 from labeling.review.rounds.findings import gather_findings
 from labeling.review.rounds.judging import close_round
 from labeling.review.rounds.report import write_round_report
-from orchestration.runtime.settings import Settings
-from tests.orchestration.review.drawn_round import KINDS, NAME, opened, voted
+from tests.labeling.review.rounds.drawn_round import KINDS, NAME, RoundsHome, opened, voted
 
 
 @pytest.fixture
 def settings(tmp_path):
-    return Settings(home=tmp_path / "home")
+    return RoundsHome.at(tmp_path / "home")
 
 
 def test_no_report_before_the_verdict(settings, tmp_path):
