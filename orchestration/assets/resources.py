@@ -4,7 +4,7 @@ Belongs here: opening them when they are first asked. Not here: published tables
 (orchestration/registry/, labeling/review/rounds/).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +14,10 @@ from orchestration.runtime.settings import Settings
 
 if TYPE_CHECKING:
     from evaluation.gate import Decision, Evidence, GateRule
-    from labeling.review.label_studio_records import Counter
+    from labeling.review.label_studio import LabelStudio
     from labeling.review.ledger.ledger import Ledger
     from labeling.review.pairs.kinds import PairKind
     from labeling.review.rounds.contest import Contest
-    from labeling.review.rounds.judging import Standing
     from labeling.review.rounds.opening import Opened
     from labeling.review.rounds.progress import Progress
     from orchestration.registry.registry import ModelVersionInfo, Registry
@@ -113,24 +112,13 @@ class Reviews(dg.ConfigurableResource):
         server = connect(of)  # before minutes of work
         return open_round(of.rounds(), self.ledger(), server, request, lambda: contest(of, family, candidate), progress)
 
-    def counter(self, project: int) -> "Counter":
-        """How many votes a project holds; a sensor asks, so a server that is away is told at once."""
+    def server(self, patience_seconds: float | None = None) -> "LabelStudio":
+        """Label Studio, connected to; a sensor gives it little patience, so that a server that is away is noticed soon.
+
+        Raises:
+            SelvedgeError: it is off, or no token is stored.
+            ServiceUnavailable: it does not answer.
+        """
         from orchestration.runtime.label_studio import connect
 
-        return connect(self.settings, patience_seconds=2.0).counter(project)
-
-    def judge(self, round_id: str, progress: "Progress") -> "Standing":
-        """Pull a round's ballots, and judge it if they decide; see review/rounds.py."""
-        from labeling.review.rounds.judging import judge_if_decided
-        from orchestration.runtime.label_studio import connect
-
-        return judge_if_decided(
-            self.settings.rounds(), self.ledger(), lambda: connect(self.settings), round_id, progress
-        )
-
-    def report(self, round_id: str, kinds: "Iterable[PairKind[Any]]") -> str:
-        """Write the page of a judged round; where it is. kinds: of pair that its family is compared in."""
-        from labeling.review.rounds.report import write_round_report
-
-        page = self.settings.round_report(round_id)
-        return str(write_round_report(self.settings.rounds(), self.ledger(), round_id, page, kinds))
+        return connect(self.settings) if patience_seconds is None else connect(self.settings, patience_seconds)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 GATE = "gate"
 # A run that was killed, or found Label Studio down, is asked for again, but not for ever.
 ATTEMPTS, AGAIN_SECONDS = 4, 300.0
+PATIENCE_SECONDS = 2.0  # with Label Studio, while a sensor holds up the others
 
 
 def round_asset(family: Family, review: Review, partitions: dg.DynamicPartitionsDefinition) -> dg.AssetsDefinition:
@@ -129,20 +130,24 @@ def verdict_asset(family: Family, review: Review, partitions: dg.DynamicPartitio
         progress: Any,
     ) -> list[dg.MaterializeResult]:
         from evaluation.gate import decide
-        from labeling.review.rounds.judging import evidence_picture
+        from labeling.review.rounds.judging import evidence_picture, judge_if_decided
+        from labeling.review.rounds.report import write_round_report
 
         candidate = valid_candidate(family.name, context.partition_key)
         found = _round_of(family, reviews, candidate)
-        standing = reviews.judge(found.plan.round_id, log_and(context, progress).progress)
+        round_id, ledger = found.plan.round_id, reviews.ledger()
+        report_progress = log_and(context, progress).progress
+        standing = judge_if_decided(settings.rounds(), ledger, reviews.server, round_id, report_progress)
         if standing.verdict is None:
             context.log.info(f"not decided yet: {' '.join(standing.judgement.reasons)}")
             return []
-        evidence = whole_evidence(family, context.instance, tables, reviews.ledger(), candidate)
+        evidence = whole_evidence(family, context.instance, tables, ledger, candidate)
         champion = models.champion(family.name)
         decision = decide(family.rule(settings), evidence, None if champion is None else str(champion.version))
         models.note_decision(family.name, candidate, decision)
-        report = reviews.report(found.plan.round_id, review.kinds())
-        plot = evidence_picture(reviews.ledger(), found)
+        page = settings.round_report(round_id)
+        report = str(write_round_report(settings.rounds(), ledger, round_id, page, review.kinds()))
+        plot = evidence_picture(ledger, found)
         shown = {"evidence by ballot": image(plot, "evidence by ballot")} if plot else {}
         return [_result(family.verdict, standing, standing.verdict, decision, report, evidence.sha256, shown)]
 
@@ -256,7 +261,7 @@ def _mark(family: Family, instance: dg.DagsterInstance, reviews: Reviews, found:
         return None if told and told["verdict_sha256"] == verdict.evidence_sha256 else verdict.evidence_sha256
     if found.project_id is None:
         return None  # its opening goes on
-    counter = reviews.counter(found.project_id)
+    counter = reviews.server(PATIENCE_SECONDS).counter(found.project_id)
     return f"{found.state} {counter.cursor()}" if counter.annotations else None
 
 
