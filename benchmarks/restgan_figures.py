@@ -23,6 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.restgan_runs import COSTS, REAL, SCALES, Run, ground, kept_samples, runs
 from catalog.errors import SelvedgeError
+from catalog.lab import difference as colour_difference
 from evaluation.generation import NOT_ASKED, frechet_distance, kernel_distance
 from evaluation.generation_intervals import (
     Floor,
@@ -37,7 +38,6 @@ from evaluation.hierarchical import CrossedResamples, Resampled
 from evaluation.neighbours import memorisation, modes_covered
 from evaluation.refinement import Sequences, answers_of, refinement
 from evaluation.word_changes import no_effect, undo
-from training.restgan.colours import difference as colour_difference
 from training.restgan.dataset import ATTRIBUTES, Bottoms
 from training.restgan.judge import AttributeJudge
 from training.restgan.samples import (

@@ -88,7 +88,8 @@ def embed_products(
     vector_of = _vectors(previous)
     new = np.array([input_hash not in vector_of for input_hash in hashes], bool)
     if new.any():
-        cut = cut_garments(bottoms[new].reset_index(drop=True), judge.network.size, reporter)
+        progress = reporter.progress if reporter else None
+        cut = cut_garments(bottoms[new].reset_index(drop=True), judge.network.size, progress)
         fresh = judge.features(cut.pictures)
         vector_of |= {input_hash: vector for input_hash, vector in zip(np.array(hashes)[new], fresh, strict=True)}
     width = judge.network.head.in_features

@@ -102,9 +102,8 @@ def run_demo(
                     say(f"a new drop arrives: {drop.drop}")
                 read(graph, settings, drop)
             refresh(graph, [drop.drop for drop in drops], settings)
-        report = write_report(
-            instance, settings, settings.home / "report.html", seconds=graph.seconds, peak_memory=peak_rss() / 2**30
-        )
+        page, memory = settings.home / "report.html", peak_rss() / 2**30
+        report = write_report(instance, settings, families, page, graph.seconds, memory)
         champions = {family.name: _champion(graph, family) for family in families}
         pages = {family.name: _round_report(instance, family) for family in families}
         return {
@@ -189,6 +188,7 @@ def let_annotators_vote(
     if settings.label_studio != LOCAL:
         say("the round is open; nobody is simulated in a Label Studio of yours: vote, and run again.")
         return
+    from labeling.review.rounds.progress import silent
     from labeling.review.rounds.scripted import demo_annotators, vote
     from orchestration.registry.ledger import open_ledger
     from orchestration.runtime.label_studio import account_of, connect
@@ -199,13 +199,12 @@ def let_annotators_vote(
         if round_.state == "open" and round_.project_id is not None and round_.plan.candidate in candidates:
             annotators = demo_annotators(settings.demo_seed)
             say(f"{len(annotators)} scripted annotators vote in round {round_.plan.round_id}")
-            progress = reporter.progress if reporter else None
             vote(
                 partial(account_of, settings, connect(settings)),
                 ledger,
                 round_.plan.round_id,
                 annotators,
-                progress=progress,
+                progress=reporter.progress if reporter else silent,
             )
     graph.settle()
 

@@ -27,12 +27,12 @@ from safetensors.torch import save
 from torch import Tensor
 from transformers import Blip2ForConditionalGeneration
 
+from catalog.catalogued_pictures import read_picture
 from catalog.errors import SelvedgeError
 from training.blip2 import augmentation
 from training.blip2.augmentation import view_square
 from training.blip2.base import Base
 from training.blip2.preprocessing import Preprocessing
-from training.pictures import read_picture
 
 Item = TypeVar("Item")
 Precision = Literal["fp32", "bf16"]

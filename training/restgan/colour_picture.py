@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from training.restgan.colours import ColourTable, difference, lab_to_rgb
+from catalog.lab import difference, lab_to_rgb
+from training.restgan.colours import ColourTable
 
 _ROW, _EDGE, _LINE = 56, 18, 15  # pixels
 _SWATCH, _NAME, _FEATURE = 64, 190, 320

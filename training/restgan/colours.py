@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
-from skimage.color import deltaE_ciede2000, lab2rgb
 
 from catalog.errors import SelvedgeError
+from catalog.lab import difference
 
 FORMAT = 1
 THRESHOLD = 8.0  # CIEDE2000; at 12 the navy and brown pants of real photographs, all dark, became one colour
@@ -222,11 +222,6 @@ def spread(centres: np.ndarray, colours: Sequence[np.ndarray]) -> dict[str, floa
     }
 
 
-def difference(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """CIEDE2000 of two broadcastable (..., 3) CIELAB arrays: (...) float64."""
-    return np.asarray(deltaE_ciede2000(*np.broadcast_arrays(first, second)), np.float64)
-
-
 def pairwise(colours: np.ndarray) -> np.ndarray:
     """(n, n) float64 CIEDE2000 between the rows of (n, 3) CIELAB, exactly symmetric with a zero diagonal."""
     distance = difference(colours[:, None], colours[None])
@@ -262,8 +257,3 @@ def _by_products(words: Sequence[str], cluster_of: Sequence[int], by_name: Mappi
 
 def _sha256(body: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def lab_to_rgb(lab: np.ndarray) -> np.ndarray:
-    """(..., 3) CIELAB to (..., 3) uint8 sRGB, clipped into the gamut."""
-    return np.round(np.clip(lab2rgb(np.asarray(lab, np.float64)), 0, 1) * 255).astype(np.uint8)

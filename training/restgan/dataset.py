@@ -174,7 +174,7 @@ def colour_bottoms(
 ) -> Coloured:
     """The first half of `build_bottoms`: pictures cut, colours clustered."""
     rows = choose_bottoms(tables.products, tables.images, tables.splits, minimum_products)
-    cut = cut_garments(rows, size, reporter)
+    cut = cut_garments(rows, size, reporter.progress if reporter else None)
     part = np.array([part_of(group, shares) for group in rows["group_id"]])
     learn = part == "train"
     titles = word_sequences(rows, learn)

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.garments import foreground, median_colour
+from catalog.lab import difference
 from evaluation.generation import NOT_ASKED
 from evaluation.refinement import Sequences as AskedSequences
 from evaluation.word_changes import Changes
 from training.restgan.batches import Sequences, shuffle
-from training.restgan.colours import difference
 from training.restgan.dataset import ATTRIBUTES, Bottoms
 from training.restgan.judge import AttributeJudge
 from training.restgan.sampling import RestganModel

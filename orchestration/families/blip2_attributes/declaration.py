@@ -14,12 +14,14 @@ from orchestration.families.blip2_attributes import NAME
 from orchestration.families.blip2_attributes.candidate import digest, score, train
 from orchestration.families.blip2_attributes.contest import contest
 from orchestration.families.blip2_attributes.inference import infer
+from orchestration.families.blip2_attributes.report_section import section
 from orchestration.families.contract import Family, Inference, ResultKeys, Review
 
 if TYPE_CHECKING:
     import dagster as dg
 
     from evaluation.evidence import GateRule
+    from labeling.review.pairs.kinds import AttributeCards, Descriptions
     from orchestration.assets.candidates import Opening
     from orchestration.assets.published import Tables
     from orchestration.registry.registry import Served
@@ -84,6 +86,13 @@ def assets() -> "Sequence[Any]":
     return dg.load_assets_from_modules([preparation, publication])
 
 
+def kinds() -> "tuple[AttributeCards, Descriptions]":
+    """What a model that names attributes can be shown by: its answers, or the texts that are written of them."""
+    from labeling.review.pairs.kinds import AttributeCards, Descriptions
+
+    return AttributeCards(), Descriptions()
+
+
 BLIP2_ATTRIBUTES = Family(
     name=NAME,
     describes="Answers what a product's picture shows, attribute by attribute, out of closed vocabularies.",
@@ -100,7 +109,8 @@ BLIP2_ATTRIBUTES = Family(
     digest=digest,
     rule=rule,
     served=served,
-    review=Review(("attribute-cards", "descriptions"), contest),
+    review=Review(kinds, contest),
+    section=section,
     results={
         "train": ResultKeys(
             {

@@ -16,11 +16,13 @@ from orchestration.families.restgan import NAME
 from orchestration.families.restgan.candidate import digest, score, train
 from orchestration.families.restgan.contest import contest
 from orchestration.families.restgan.discover import DISCOVER
+from orchestration.families.restgan.report_section import section
 
 if TYPE_CHECKING:
     import dagster as dg
 
     from evaluation.evidence import GateRule
+    from labeling.review.pairs.strips import PictureStrips
     from orchestration.assets.candidates import Opening
     from orchestration.assets.published import Tables
     from orchestration.registry.registry import Served
@@ -107,6 +109,13 @@ def assets() -> "Sequence[Any]":
     return dg.load_assets_from_modules([preparation, publication])
 
 
+def kinds() -> "tuple[PictureStrips]":
+    """What a model that draws is shown by: a picture after each word."""
+    from labeling.review.pairs.strips import PictureStrips
+
+    return (PictureStrips(),)
+
+
 RESTGAN = Family(
     name=NAME,
     describes="Draws what a shopper's words say, one picture after each word.",
@@ -123,7 +132,8 @@ RESTGAN = Family(
     rule=rule,
     served=served,
     lacks=lacks_bottoms,
-    review=Review(("picture-strips",), contest),
+    review=Review(kinds, contest),
+    section=section,
     results={
         "train": ResultKeys(
             {

@@ -10,7 +10,7 @@ from orchestration.assets.candidates import Opening
 from orchestration.families.contract import Contenders
 from orchestration.families.restgan.contest import StripContest, contest_on
 from tests.inference.tiny_restgan import save_tiny_restgan
-from tests.orchestration.review.drawn_round import columns_of
+from tests.labeling.review.rounds_for_tests import columns_of
 from tests.training.restgan.shop import open_shop
 from tests.training.restgan.synthetic import synthetic_bottoms
 from training.attribute_network import AttributeClassifier

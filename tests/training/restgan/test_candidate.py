@@ -123,7 +123,7 @@ def test_the_base_that_ships_fits_in_the_project_and_is_whole():
 @pytest.mark.slow
 def test_each_word_does_what_it_says_in_the_base_that_ships():
     """Its own colours, named or not, and short legs: measured on pixels, without any classifier."""
-    from training.restgan.colours import difference
+    from catalog.lab import difference
     from training.restgan.samples import garment_colours
 
     model = load_artefact(base_folder("restgan-tiny"))
