@@ -145,7 +145,7 @@ class Reviews(dg.ConfigurableResource):
         return open_round(of.rounds(), self.ledger(), server, request, lambda: contest(of, family, candidate), progress)
 
     def counter(self, project: int) -> "Counter":
-        """How many votes a project holds; a sensor asks, so a server that is away is told at once."""
+        """How many votes a project holds; a sensor asks, so a server that is away fails at once."""
         from orchestration.runtime.label_studio import connect
 
         return connect(self.settings, patience_seconds=2.0).counter(project)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from labeling.review.label_studio import LabelStudio
     from labeling.review.label_studio.accounts import Credentials
 
-PATIENCE_SECONDS = 20.0  # of a command: a server that restarts is waited for, one that is down is told soon
+PATIENCE_SECONDS = 20.0  # of a command: a server that restarts is waited for, one that is down is reported soon
 
 
 def connect(settings: Settings, patience_seconds: float = PATIENCE_SECONDS) -> "LabelStudio":
@@ -84,14 +84,14 @@ def add_annotator(settings: Settings, email: str) -> tuple["Credentials", Path]:
     """
     server = connect(settings)
     stored = _stored_password(settings, email) is not None
-    place, password = _password(settings, email)
+    path, password = _password(settings, email)
     try:
         made = server.create_annotator(email, password)
     except SelvedgeError as error:
         if not stored and not isinstance(error, ServiceUnavailable):
-            place.unlink(missing_ok=True)  # no account has this password, though one may have this e-mail
+            path.unlink(missing_ok=True)  # no account has this password, though one may have this e-mail
         raise
-    return made, place
+    return made, path
 
 
 def account_of(settings: Settings, server: "LabelStudio", email: str) -> "LabelStudio":
