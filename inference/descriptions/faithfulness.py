@@ -98,7 +98,7 @@ def brand_pattern(brands: Iterable[str], wording: Wording) -> re.Pattern[str] | 
     """Finds the brands of a catalogue in a text, as written; None where there are none to find.
 
     A description names no brand (see facts.py), least of all another one. A brand made of nothing but words of the
-    vocabulary ("Denim") or of our own sentences ("Step", "Only") cannot be told from them and is left out.
+    vocabulary ("Denim") or of our own sentences ("Step", "Only") cannot be distinguished from them and is left out.
     """
     ours = {token.word for token in tokenise((HERE / "sentences.yaml").read_text(encoding="utf-8"))}
     names = {name.strip() for name in brands if len(name.strip()) > 2}

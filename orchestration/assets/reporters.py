@@ -1,4 +1,4 @@
-"""Reporters: what a long step tells, in Dagster's log and to whoever waits at a terminal.
+"""Reporters: what a long step reports, in Dagster's log and at a terminal.
 
 Belongs here: the binding to Dagster's log. Not here: MLflow's (tracking.py), the terminal's (cli/terminal.py).
 """

@@ -84,7 +84,7 @@ def champion_watcher(family: str, champion: dg.AssetKey) -> dg.SensorDefinition:
 def report_champion(
     instance: dg.DagsterInstance, champion: dg.AssetKey, version: "ModelVersionInfo", how: str = "promotion"
 ) -> bool:
-    """Tell Dagster which version is champion, if it does not know; whether it had to be told.
+    """Report to Dagster which version is champion, where its record names another; True when it was reported.
 
     `how` it became that is shown beside it: an alias moved by hand must not look like a promotion. Only a change is
     reported: every report marks what was inferred before as stale.

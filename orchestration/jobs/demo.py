@@ -65,7 +65,7 @@ def run_demo(
     Args:
         catalog: a catalogue in the Kaggle layout; drawn when None.
         faults: plant faults in the drawn catalogue.
-        reporter: told how far long steps are.
+        reporter: receives the progress of long steps.
         families: the declarations to build; tests put other gate rules here.
 
     Returns:

@@ -8,7 +8,7 @@ A run costs 0.2 to 0.5 s here where the daemon takes 5 to 10 s; the definitions,
 
 import functools
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,8 +19,8 @@ from catalog.errors import SelvedgeError
 from orchestration.assets.failures import SENTENCE_TAG, STOPPED_TAG
 from orchestration.runtime.dagster_private import is_stale
 from orchestration.runtime.recovery import owner_tags
+from orchestration.runtime.services import Progress
 
-Progress = Callable[[str], None]
 Request = tuple[list[dg.AssetKey], str | None]  # what to materialise, of which partition
 RUNNING = dg.DefaultSensorStatus.RUNNING
 PARTITION_SET_QUERIES = ("get_dynamic_partitions", "has_dynamic_partition")

@@ -7,7 +7,7 @@ Belongs here: asking the gate, the order of the writes, rollback. Not here: whet
 MLflow moves aliases without memory and without compare-and-swap. So: alone among all who share the ledger, the champion
 is read again and must be the one that the evidence names; the ledger takes an intent before the first alias moves and
 its end after the last. Whoever comes next finds the intent and completes it. Two promotions on evidence against the
-same champion: the second finds another champion and is told.
+same champion: the second finds another champion and is refused.
 """
 
 import getpass
@@ -104,7 +104,7 @@ def promote(registry: Registry, rule: GateRule, evidence: Evidence, by: str | No
                 )
             except ServiceUnavailable:
                 raise
-            except SelvedgeError as error:  # somebody came first: the other of two is told, and that is no failure
+            except SelvedgeError as error:  # somebody came first: the later of two is refused, which is no failure
                 refusals = [str(error)]
         now = registry.aliases(family).get(CHAMPION)
         return PromotionOutcome(candidate, "refused", now, now, tuple(dict.fromkeys([*refusals, *repairs])))

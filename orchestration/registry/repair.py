@@ -8,7 +8,7 @@ Where a promotion can be killed, and what the next start does:
     before the intent                    nothing happened; asking again promotes
     intent, alias not moved              the alias is still on the old champion: the move is carried out
     alias moved, no end in the ledger    the version is tagged and the move completed
-    completed, Dagster not told          the alias watcher, or the next command, reports the champion
+    completed, not reported to Dagster   the alias watcher, or the next command, reports the champion
     intent, alias moved by hand since    the move is abandoned, and what the hand did is recorded as that
 """
 

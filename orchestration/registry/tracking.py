@@ -1,4 +1,4 @@
-"""Tracking: one MLflow run for one attempt at one asset partition, and what a training loop tells it.
+"""Tracking: one MLflow run for one attempt at one asset partition, and what a training loop reports to it.
 
 Belongs here: opening and closing runs, their tags (the way back from a run to asset, partition, commit and data), and
 the bindings of the reporting protocol. Not here: model versions and aliases (registry.py), starting the server

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from labeling.review.label_studio import LabelStudio
     from labeling.review.label_studio.accounts import Credentials
 
-PATIENCE_SECONDS = 20.0  # of a command: a server that restarts is waited for, one that is down is told soon
+PATIENCE_SECONDS = 20.0  # of a command: a server that restarts is waited for, one that is down is reported soon
 
 
 def connect(settings: Settings, patience_seconds: float = PATIENCE_SECONDS) -> "LabelStudio":

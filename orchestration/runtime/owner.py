@@ -1,4 +1,4 @@
-"""Who executes a run: the process, by machine, number and birth, so that a dead one can be told from one that is slow.
+"""Who executes a run: the process, by machine, number and birth, so that a dead one is not taken for a slow one.
 
 Belongs here: writing an owner down and proving it dead. Not here: closing its runs (recovery.py for Dagster,
 tracking.py for MLflow).

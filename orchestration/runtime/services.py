@@ -1,4 +1,4 @@
-"""The services of this home: declared from the settings, started when needed, their failures told in our words.
+"""The services of this home: declared from the settings, started when needed, their failures raised as our errors.
 
 Belongs here: which services belong to a `Settings` and their start and stop. Not here: how a process is started
 (infra/local/) and what is logged to MLflow (tracking.py).
