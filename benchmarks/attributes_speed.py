@@ -164,7 +164,7 @@ def _features(base: Base, pixels: Tensor) -> Tensor:
 
 def _texts(base: Base, features: Tensor, asked: Sequence[Asked]) -> list[str]:
     scores = decode_answers(base, features, asked)
-    return [one.trie.answers[score.chosen] for one, score in zip(asked, scores, strict=True)]
+    return [one.trie.answers[score.answer_index] for one, score in zip(asked, scores, strict=True)]
 
 
 def _dtype(base: Base) -> torch.dtype:

@@ -31,11 +31,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
-from catalog.schema import load_schema
 from labeling.review.pairs.items import Slot
 from labeling.review.pairs.kinds import AttributeCards, Descriptions, PairKind
-from labeling.review.pairs.strips import PictureStrips, word_cards
-from labeling.review.rounds.registration import gather_material
+from labeling.review.pairs.products import Product
+from labeling.review.pairs.strips import PictureStrips
+from labeling.review.rounds.material import gather_material
 from labeling.review.rounds.tasks import make_pair
 
 COLOURS = ("Black", "White", "Blue", "Green", "Red", "Yellow")
@@ -134,16 +134,15 @@ def _signed() -> PngImagePlugin.PngInfo:
 
 def upload(kind: str, pairs: int, key: bytes, seed: int = 1) -> Upload:
     """The tasks of a round as they are sent."""
-    schema = load_schema()
     kinds: dict[str, tuple[PairKind, Callable[[pd.DataFrame, bool], pd.DataFrame]]] = {
-        "attribute-cards": (AttributeCards(schema), cards_table),
-        "descriptions": (Descriptions(schema), texts_table),
+        "attribute-cards": (AttributeCards(), cards_table),
+        "descriptions": (Descriptions(), texts_table),
         "picture-strips": (PictureStrips(), strips_table),
     }
-    chosen, table = kinds[kind]
+    pair_kind, table = kinds[kind]
     tables = (table(one_model(pairs, seed), True), table(one_model(pairs, seed + 1), False))
-    photo = word_cards(tables[0]) if kind == "picture-strips" else lambda item: _PHOTOS[item % len(_PHOTOS)]
-    material = gather_material(chosen, *tables, {}, photo, seed)
+    product = pair_kind.products(tables[0], {}, None) if kind == "picture-strips" else _photographed
+    material = gather_material(pair_kind, *tables, product, seed)
     made = [make_pair(material, key, "a-round", Slot(item, "plain")) for item in range(pairs)]
     return [(pair.left == "candidate", task) for pair, task in sorted(made, key=lambda one: one[0].task_key)]
 
@@ -262,6 +261,10 @@ def _photo(number: int) -> bytes:
 
 
 _PHOTOS = [_photo(number) for number in range(16)]
+
+
+def _photographed(item: int) -> Product:
+    return Product(item, {}, lambda: _PHOTOS[item % len(_PHOTOS)])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -44,7 +44,7 @@ from inference.discovery.model import DiscoveryModel
 from inference.discovery.products import TEXTS, row_schema
 from training.restgan.colours import SEVERAL
 from training.restgan.dataset import Bottoms, read_bottoms
-from training.restgan.judge import Judge, load_judge
+from training.restgan.judge import AttributeJudge, load_judge
 from training.restgan.sampling import RestganModel, load_artefact
 from training.restgan.words import (
     GENDER_WORDS,
@@ -83,7 +83,7 @@ class Asked:
     real: Floats
 
 
-def attribute_queries(bottoms: Bottoms, corpus: Bottoms, judge: Judge, rng: np.random.Generator) -> Asked:
+def attribute_queries(bottoms: Bottoms, corpus: Bottoms, judge: AttributeJudge, rng: np.random.Generator) -> Asked:
     """One query for every combination of part test; the real picture is of a product of part train."""
     names = ["gender", "colour", "type"]
     rows = corpus.rows[names]
@@ -100,7 +100,7 @@ def attribute_queries(bottoms: Bottoms, corpus: Bottoms, judge: Judge, rng: np.r
     return Asked(texts, texts, grades, alike, np.zeros(grades.shape, bool), real)
 
 
-def whole_queries(corpus: Bottoms, judge: Judge, rng: np.random.Generator) -> Asked:
+def whole_queries(corpus: Bottoms, judge: AttributeJudge, rng: np.random.Generator) -> Asked:
     """All words of some held-out products; the real picture is the product's own."""
     rows = corpus.rows
     known = np.flatnonzero((rows[["gender", "colour", "type"]] != "").all(axis=1))
@@ -157,7 +157,7 @@ def bm25_scores(corpus: list[list[str]], queries: list[list[str]], rng: np.rando
     return scores + rng.random(scores.shape) * 1e-6
 
 
-def drawn_vectors(model: RestganModel, judge: Judge, texts: Sequence[str], noises: int) -> Floats:
+def drawn_vectors(model: RestganModel, judge: AttributeJudge, texts: Sequence[str], noises: int) -> Floats:
     """(noises, queries, d) of pictures drawn for whole queries; query i has noises of its own."""
     batch = stack_queries([model.encode(text) for text in texts])
     said = batch["words"], batch["colour_words"], batch["lengths"]
@@ -242,7 +242,7 @@ def _told(figure: Resampled) -> str:
     return f"{figure.value:.3f} ({figure.interval.low:.3f}-{figure.interval.high:.3f})"
 
 
-def _speed(generator: RestganModel, judge: Judge, vectors: Floats) -> None:
+def _speed(generator: RestganModel, judge: AttributeJudge, vectors: Floats) -> None:
     """One more word, from the word to the products; and whether the index finds what comparing all finds."""
     model = DiscoveryModel(generator, judge, "models:/restgan/1")
     with tempfile.TemporaryDirectory() as folder:

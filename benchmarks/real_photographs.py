@@ -34,7 +34,7 @@ from evaluation.plots import score_plot
 from evaluation.scores import ALL, CANDIDATE, FLOOR, ScoreSettings, intervals_apart, score_subjects
 from training.blip2.candidate import train_candidate
 from training.blip2.scoring import LabelledCatalogue, score_artefact
-from training.blip2.settings import CandidateSettings, ContinuationSettings, LoraSettings
+from training.blip2.settings import Blip2CandidateSettings, ContinuationSettings, LoraSettings
 from training.catalogue import CatalogueTables, gather_tables
 from training.reporting import Silent
 from training.settings import load_settings
@@ -45,7 +45,7 @@ TARGETS = ("Article Type", "Colour")  # must be above the best floor with interv
 METRICS = ("accuracy", "macro_f1_min20")
 VALIDATION_SHARE = 0.1
 # Shorter than the defaults, so that five candidates fit into 25 minutes of two cores.
-SHORT = CandidateSettings(
+SHORT = Blip2CandidateSettings(
     continuation=ContinuationSettings(steps=180), lora=LoraSettings(steps=440, validate_every=220)
 )
 
@@ -95,7 +95,7 @@ def fold_tables(catalogue: Catalogue, fold: int, folds: int) -> CatalogueTables:
     return gather_tables(products, catalogue.images.to_pandas(), splits, pairs, question_set=COLUMNS)
 
 
-def run_fold(catalogue: Catalogue, fold: int, folds: int, settings: CandidateSettings, out: Path) -> pd.DataFrame:
+def run_fold(catalogue: Catalogue, fold: int, folds: int, settings: Blip2CandidateSettings, out: Path) -> pd.DataFrame:
     """Answers of every subject to the test rows of one fold, with a column `subject`; kept in `out`."""
     folder = out / f"fold-{fold}"
     kept = folder / "predictions.parquet"
@@ -118,7 +118,7 @@ def run_fold(catalogue: Catalogue, fold: int, folds: int, settings: CandidateSet
 
 
 def measure(
-    photographs: Path, out: Path, folds: int, settings: CandidateSettings
+    photographs: Path, out: Path, folds: int, settings: Blip2CandidateSettings
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Figures of all folds together, and their scores.
 
@@ -215,7 +215,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    settings = load_settings(CandidateSettings, arguments.config) if arguments.config else SHORT
+    settings = load_settings(Blip2CandidateSettings, arguments.config) if arguments.config else SHORT
     settings = replace(settings, continue_on_coarse=True, question_set=COLUMNS)
     try:
         figures, scores = measure(arguments.photographs, arguments.out, arguments.folds, settings)

@@ -23,6 +23,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.restgan_runs import COSTS, REAL, SCALES, Run, ground, kept_samples, runs
 from catalog.errors import SelvedgeError
+from catalog.lab import difference as colour_difference
 from evaluation.generation import NOT_ASKED, frechet_distance, kernel_distance
 from evaluation.generation_intervals import (
     Floor,
@@ -37,9 +38,8 @@ from evaluation.hierarchical import CrossedResamples, Resampled
 from evaluation.neighbours import memorisation, modes_covered
 from evaluation.refinement import Sequences, answers_of, refinement
 from evaluation.word_changes import no_effect, undo
-from training.restgan.colours import difference as colour_difference
 from training.restgan.dataset import ATTRIBUTES, Bottoms
-from training.restgan.judge import Judge
+from training.restgan.judge import AttributeJudge
 from training.restgan.samples import (
     REORDERED,
     SILENT,
@@ -97,7 +97,7 @@ class Ladder:
     real: Figures
     others: Figures
     floors: Mapping[str, Floor]
-    judge: Judge
+    judge: AttributeJudge
     bottoms: Bottoms
     artefacts: Mapping[str, str] = field(default_factory=dict)
 
@@ -159,7 +159,7 @@ def shared_seeds(finished: Mapping[str, Sequence[int]], data: str, side: int, ou
 class _Same:
     """What all rungs of one ladder share: queries, real pictures as the judge sees them, draws."""
 
-    def __init__(self, bottoms: Bottoms, judge: Judge, queries: Queries, seeds: int) -> None:
+    def __init__(self, bottoms: Bottoms, judge: AttributeJudge, queries: Queries, seeds: int) -> None:
         self.bottoms, self.queries, self.seeds = bottoms, queries, seeds
         self.held_out, self.own = queries.held_out, judge.own_accuracy
         self.names = [str(query) for query in self.held_out.rows["query"]]

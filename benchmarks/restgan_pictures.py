@@ -18,7 +18,7 @@ from evaluation.neighbours import nearest_real
 from evaluation.plot_style import FLOOR_COLOUR, MUTED, SERIES, legend_below, png, styled_figure
 from training.restgan.dataset import Bottoms
 from training.restgan.grids import BACKDROP, INK, chosen_rows
-from training.restgan.judge import Judge
+from training.restgan.judge import AttributeJudge
 from training.restgan.sampling import RestganModel
 from training.restgan.words import stack_queries
 
@@ -42,7 +42,7 @@ def shown_queries(held_out: Bottoms) -> Bottoms:
 
 
 def ladder_strips(
-    models: Mapping[str, RestganModel], held_out: Bottoms, judge: Judge, notes: Mapping[str, str] | None = None
+    models: Mapping[str, RestganModel], held_out: Bottoms, judge: AttributeJudge, notes: Mapping[str, str] | None = None
 ) -> Image.Image:
     """The same queries and noise down the page, one row a model, one column a word; real products on top.
 
@@ -77,7 +77,7 @@ def ladder_strips(
 
 
 def fitting_products(
-    held_out: Bottoms, judge: Judge, wanted: np.ndarray, drawn: np.ndarray, mentioned: np.ndarray
+    held_out: Bottoms, judge: AttributeJudge, wanted: np.ndarray, drawn: np.ndarray, mentioned: np.ndarray
 ) -> np.ndarray:
     """(L, side, side, 3) uint8: after each word the held-out product that fits all attributes named so far and, among
     those, looks to the judge most like the picture drawn.

@@ -31,7 +31,7 @@ from catalog.workspace import read_into
 from evaluation.generation import kernel_distance
 from training.restgan import pretraining
 from training.restgan.dataset import Bottoms, read_bottoms
-from training.restgan.judge import Judge, load_judge
+from training.restgan.judge import AttributeJudge, load_judge
 from training.restgan.loop import train_restgan
 from training.restgan.pretraining import SETTINGS, Lines, bottoms_and_judge, draw_bottoms
 from training.restgan.samples import Queries, choose_queries, draw_samples
@@ -114,7 +114,7 @@ def prepare(data: str, sides: Sequence[int], out: Path) -> None:
         bottoms_and_judge(tables, side, SHARES[data], work)
 
 
-def ground(data: str, side: int, out: Path, device: str = "cpu") -> tuple[Bottoms, Judge, Queries]:
+def ground(data: str, side: int, out: Path, device: str = "cpu") -> tuple[Bottoms, AttributeJudge, Queries]:
     """The data set of a run, the judge of its pictures, and what models are asked."""
     bottoms = read_bottoms(out / data / f"bottoms-{side}")
     return bottoms, load_judge(out / data / f"judge-{side}.safetensors", device), choose_queries(bottoms.of("test"))
@@ -145,7 +145,7 @@ def kept_samples(run: Run, out: Path) -> dict[str, np.ndarray] | None:
     return load_file(place) if place.exists() else None
 
 
-def _distance(model: RestganModel, judge: Judge, queries: Queries) -> float:
+def _distance(model: RestganModel, judge: AttributeJudge, queries: Queries) -> float:
     """KID of what a model draws for all held-out queries, on the judge's features."""
     some = queries.held_out
     real = judge.features(some.pictures)

@@ -9,7 +9,7 @@ frame until a segmenter takes them out, and a light pair on a light backdrop kee
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -21,10 +21,9 @@ from scipy import ndimage
 from skimage.color import rgb2lab
 from upath import UPath
 
+from catalog.catalogued_pictures import read_picture
 from catalog.errors import SelvedgeError
 from catalog.splits import EXCLUDED
-from training.pictures import read_picture
-from training.reporting import Reporter, Silent
 
 MINIMUM_BOTTOMS = 200  # below that a generator repeats its pictures and a judge has a dozen to learn from
 BOTTOMS: dict[str, tuple[str | None, str]] = {
@@ -88,49 +87,49 @@ def choose_bottoms(
         SelvedgeError: no bottoms, or fewer than `minimum`.
     """
     kinds = products["article_type"].map(lambda name: BOTTOMS.get(name, (None, ""))[0])
-    found = products.assign(type=kinds, wearer=products["gender"].map(WEARERS).fillna("").astype(str))
-    found = found[kinds.notna()]
-    if found.empty:
+    bottoms = products.assign(type=kinds, wearer=products["gender"].map(WEARERS).fillna("").astype(str))
+    bottoms = bottoms[kinds.notna()]
+    if bottoms.empty:
         raise SelvedgeError(
             "the catalogue holds no bottoms (no article type is pants, jeans or shorts); read one that does."
         )
     key = ["product_id", "drop"]
     kept = splits.loc[splits["split"] != EXCLUDED, [*key, "group_id"]]
-    found = found.merge(kept, on=key).merge(images[[*key, "uri", "sha256"]], on=key)
-    found = found.drop_duplicates("product_id").sort_values("product_id").reset_index(drop=True)
-    if len(found) < minimum:
+    bottoms = bottoms.merge(kept, on=key).merge(images[[*key, "uri", "sha256"]], on=key)
+    bottoms = bottoms.drop_duplicates("product_id").sort_values("product_id").reset_index(drop=True)
+    if len(bottoms) < minimum:
         raise SelvedgeError(
-            f"the catalogue holds {len(found)} bottoms with a picture and a group, and at least {minimum} are needed; "
+            f"the catalogue holds {len(bottoms)} bottoms with a picture and a group, and at least {minimum} are needed; "
             "read a larger one."
         )
-    return found
+    return bottoms
 
 
-def cut_garments(chosen: pd.DataFrame, size: int, reporter: Reporter | None = None) -> Cut:
+def cut_garments(bottoms: pd.DataFrame, size: int, progress: Callable[[int, int, str], None] | None = None) -> Cut:
     """Every picture of `choose_bottoms` cut out and framed, in the rows' order.
 
     Args:
-        size: side of the squares, 16 to 512 pixels.
+        size: side of the squares, 16 to 512 pixels. progress: called with (pictures cut, pictures, what is done).
 
     Raises:
         SelvedgeError: a size out of range, or a picture that is missing, changed or does not decode.
     """
     if not 16 <= size <= 512:
         raise SelvedgeError(f"size {size} of the pictures is out of range; choose 16 to 512 pixels.")
-    reporter = reporter or Silent()
-    pictures = np.empty((len(chosen), size, size, 3), np.uint8)
-    colours = np.full((len(chosen), 3), np.nan)
-    masked = np.zeros(len(chosen), bool)
+    pictures = np.empty((len(bottoms), size, size, 3), np.uint8)
+    colours = np.full((len(bottoms), 3), np.nan)
+    masked = np.zeros(len(bottoms), bool)
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        for row, (picture, colour, by_mask) in enumerate(pool.map(partial(_cut_one, size=size), _files(chosen))):
+        for row, (picture, colour, by_mask) in enumerate(pool.map(partial(_cut_one, size=size), _files(bottoms))):
             pictures[row], colours[row], masked[row] = picture, colour, by_mask
-            reporter.progress(row + 1, len(chosen), "cutting garments")
+            if progress is not None:
+                progress(row + 1, len(bottoms), "cutting garments")
     return Cut(pictures, colours, masked)
 
 
-def _files(chosen: pd.DataFrame) -> Iterator[tuple[str, str, str, tuple[float, float]]]:
-    bands = [CORES.get(name, CORES[kind]) for name, kind in zip(chosen["article_type"], chosen["type"], strict=True)]
-    return zip(chosen["uri"], chosen["sha256"], chosen["image_uri"], bands, strict=True)
+def _files(bottoms: pd.DataFrame) -> Iterator[tuple[str, str, str, tuple[float, float]]]:
+    bands = [CORES.get(name, CORES[kind]) for name, kind in zip(bottoms["article_type"], bottoms["type"], strict=True)]
+    return zip(bottoms["uri"], bottoms["sha256"], bottoms["image_uri"], bands, strict=True)
 
 
 def _cut_one(files: tuple[str, str, str, tuple[float, float]], size: int) -> tuple[np.ndarray, np.ndarray, bool]:

@@ -36,12 +36,13 @@ def small(content: bytes, side: int, label: str) -> Picture:
     return Picture(encoded.getvalue(), "image/jpeg", label)
 
 
-def page_environment(folder: Path) -> "Environment":
-    """Templates of a folder: escaped, strict about missing values, with the filters that every page uses."""
+def page_environment(*folders: Path) -> "Environment":
+    """Templates of folders, the first that has one gives it: escaped, strict about missing values, with the filters
+    that every page uses."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
-        loader=FileSystemLoader(folder),
+        loader=FileSystemLoader(folders),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -8,6 +8,7 @@ so a reader sees the old table or the new one, never a half. Between assets pass
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,11 @@ def declare_table(name: str, schema: pa.Schema) -> pa.Schema:
     if not _DECLARED.setdefault(name, schema).equals(schema):
         raise ValueError(f"table {name!r} is declared already, with other columns; give this one another name.")
     return schema
+
+
+def declared_tables() -> Mapping[str, pa.Schema]:
+    """Every table that a room imported so far declares, by name."""
+    return dict(_DECLARED)
 
 
 def schema_of(name: str) -> pa.Schema:

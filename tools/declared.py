@@ -14,17 +14,18 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 import typer
-from labeling.review.ledger_tables import METADATA
-from orchestration.build import build_defs
-from orchestration.settings import load_settings
 from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 from typer.core import TyperCommand
 
-from catalog.tables import SCHEMAS
-from orchestration.cli.main import app
+import labeling.tables  # noqa: F401  these three declare their rooms' tables
+from catalog.tables import declared_tables
+from labeling.review.ledger.tables import METADATA
+from orchestration.cli.main import application
 from orchestration.cli.manual import written
-from orchestration.cli.results import RESULTS
+from orchestration.cli.results import declared as declared_results
+from orchestration.families.settings import load_settings
+from orchestration.graph.build import build_defs
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("catalog", "evaluation", "training", "labeling", "inference", "infra", "orchestration")
@@ -46,8 +47,8 @@ def commands() -> dict[str, TyperCommand]:
         for name, child in children.items():
             yield from walk(child, (*words, name))
 
-    order = list(RESULTS)
-    return dict(sorted(walk(typer.main.get_command(app), ()), key=lambda pair: order.index(pair[0])))
+    order = list(declared_results())
+    return dict(sorted(walk(typer.main.get_command(application()), ()), key=lambda pair: order.index(pair[0])))
 
 
 def definitions() -> dg.Definitions:
@@ -58,7 +59,7 @@ def definitions() -> dg.Definitions:
 
 def parquet_tables() -> Mapping[str, pa.Schema]:
     """Published tables by name."""
-    return SCHEMAS
+    return declared_tables()
 
 
 def column_remarks() -> dict[tuple[str, ...], dict[str, str]]:
@@ -79,7 +80,7 @@ def ledger_tables() -> list[Table]:
 
 def ledger_remarks() -> dict[str, dict[str, str]]:
     """The comments beside the columns of the ledger, by table."""
-    import labeling.review.ledger_tables as source
+    import labeling.review.ledger.tables as source
 
     text = inspect.getsource(source)
     lines = text.splitlines()

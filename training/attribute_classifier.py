@@ -66,7 +66,7 @@ class ClassifierSettings:
 
 
 @dataclass
-class Trained:
+class TrainedClassifier:
     """A finished run. history: one entry an epoch with train/loss and validation/macro_f1; validation_macro_f1: of the
     weights kept, mean over attributes; seconds: of this process, a resumed run counts only its own."""
 
@@ -96,7 +96,7 @@ def train_attribute_classifier(
     given: Mapping[str, Sequence[str | None]] | None = None,
     out: Path | None = None,
     reporter: Reporter | None = None,
-) -> Trained:
+) -> TrainedClassifier:
     """Train on some of the pictures, keep the weights that are best on others.
 
     Args:
@@ -111,8 +111,8 @@ def train_attribute_classifier(
         TrainingStopped: SIGTERM or Ctrl-C; the checkpoint was written.
     """
     settings = settings or ClassifierSettings()
-    known = {name: {values[i] for i in train} for name, values in labels.items()}
-    vocabularies = {name: sorted(value for value in values if value) for name, values in known.items()}
+    values_seen = {name: {values[i] for i in train} for name, values in labels.items()}
+    vocabularies = {name: sorted(value for value in values if value) for name, values in values_seen.items()}
     vocabularies = {name: values for name, values in vocabularies.items() if values}
     if not vocabularies:
         raise SelvedgeError("the attribute classifier has no labelled training row; read a catalogue with labels.")
@@ -242,10 +242,10 @@ class _ClassifierRun(TrainingRun):
         for name, buffer in self.model.named_buffers():
             buffer.copy_(tensors[f"buffer/{name}"])
 
-    def finish(self) -> Trained:
+    def finish(self) -> TrainedClassifier:
         self.model.load_state_dict(self.kept)
         self.model.eval()
-        return Trained(self.model, self.best, self.step, time.monotonic() - self.began, self.history)
+        return TrainedClassifier(self.model, self.best, self.step, time.monotonic() - self.began, self.history)
 
 
 def masked_loss(model: AttributeClassifier, logits: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
@@ -291,14 +291,14 @@ def classifier_predictions(
         what = f"attribute {unknown[0]}" if unknown else f"product {unseen[0]}"
         raise SelvedgeError(f"the attribute classifier knows no {what}; train it on the catalogue it is tested on.")
     columns = test.drop_duplicates("product_id").set_index("product_id").reindex(list(product_ids))
-    told = [name for name in model.given if name in columns]
-    given = {name: [v if isinstance(v, str) else None for v in columns[name]] for name in told}
+    given_columns = [name for name in model.given if name in columns]
+    given = {name: [v if isinstance(v, str) else None for v in columns[name]] for name in given_columns}
     answers = probabilities(model, pictures, model.given_codes(given, len(pictures)))
     parts = []
     for attribute, rows in test.groupby("attribute", sort=True):
-        chosen = answers[str(attribute)].numpy()[rows["product_id"].map(row_of).to_numpy()].astype(np.float64)
-        value = np.array(model.vocabularies[str(attribute)], dtype=object)[chosen.argmax(axis=1)]
-        confidence = np.clip(chosen.max(axis=1), 0.0, 1.0)
+        table = answers[str(attribute)].numpy()[rows["product_id"].map(row_of).to_numpy()].astype(np.float64)
+        value = np.array(model.vocabularies[str(attribute)], dtype=object)[table.argmax(axis=1)]
+        confidence = np.clip(table.max(axis=1), 0.0, 1.0)
         parts.append(rows.assign(value=value, confidence=confidence, abstained=False, in_vocabulary=True))
     return pd.concat(parts).loc[test.index]
 

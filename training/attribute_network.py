@@ -85,8 +85,10 @@ class AttributeClassifier(nn.Module):
     ) -> None:
         super().__init__()
         if architecture not in ARCHITECTURES:
-            known = ", ".join(ARCHITECTURES)
-            raise SelvedgeError(f"architecture {architecture} of the attribute classifier is not known; take {known}.")
+            allowed = ", ".join(ARCHITECTURES)
+            raise SelvedgeError(
+                f"architecture {architecture} of the attribute classifier is not known; take {allowed}."
+            )
         self.vocabularies = {name: tuple(values) for name, values in vocabularies.items()}
         self.given = {name: tuple(values) for name, values in given.items()}
         self.size, self.width, self.architecture = size, width, architecture
@@ -126,11 +128,11 @@ class AttributeClassifier(nn.Module):
             SelvedgeError: a column is missing.
         """
         codes = torch.zeros((rows, len(self.given)), dtype=torch.int64)
-        for place, (name, values) in enumerate(self.given.items()):
+        for column, (name, values) in enumerate(self.given.items()):
             if name not in columns:
                 raise SelvedgeError(f"the attribute classifier is given {name} with each picture; pass that column.")
             number = {value: index + 1 for index, value in enumerate(values)}
-            codes[:, place] = torch.tensor([number.get(value or "", 0) for value in columns[name]])
+            codes[:, column] = torch.tensor([number.get(value or "", 0) for value in columns[name]])
         return codes
 
     def per_attribute(self, logits: Tensor) -> dict[str, Tensor]:

@@ -37,8 +37,8 @@ class CatalogueTables:
 
     def items(self, split: str) -> list[tuple[str, str]]:
         """(sha256, uri) of every picture of a split, each once."""
-        chosen = self.splits.loc[self.splits["split"] == split, "product_id"]
-        rows = self.images[self.images["product_id"].isin(chosen)].drop_duplicates("sha256")
+        products = self.splits.loc[self.splits["split"] == split, "product_id"]
+        rows = self.images[self.images["product_id"].isin(products)].drop_duplicates("sha256")
         return list(zip(rows["sha256"], rows["uri"], strict=True))
 
     def coarse_pairs(self) -> pd.DataFrame:
@@ -66,11 +66,11 @@ def gather_tables(
     question_set = question_set or schema.choose_question_set(products)
     types = products.drop_duplicates("product_id").set_index("product_id")["article_type"]
     seen: dict[str, dict[str, list[str]]] = defaultdict(dict)
-    told = qa_pairs.assign(article_type=qa_pairs["product_id"].map(types))
-    for (attribute, value), group in told.groupby(["attribute", "value"])["article_type"]:
+    typed = qa_pairs.assign(article_type=qa_pairs["product_id"].map(types))
+    for (attribute, value), group in typed.groupby(["attribute", "value"])["article_type"]:
         seen[str(attribute)][str(value)] = sorted(str(name) for name in group.dropna().unique())
-    known = schema.question_set(question_set).attributes
-    strange = sorted(set(seen) - set(known))
+    asked = schema.question_set(question_set).attributes
+    strange = sorted(set(seen) - set(asked))
     if strange:
         raise SelvedgeError(
             f"table qa_pairs asks about '{strange[0]}', which question set '{question_set}' does not; "

@@ -4,8 +4,6 @@ Not here: what a folder holds (its writer).
 """
 
 import os
-import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +11,7 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from catalog.errors import SelvedgeError
+from catalog.files import whole_folder
 
 
 def models_folder() -> Path:
@@ -32,24 +31,10 @@ def written_whole(folder: Path, what: str) -> Iterator[Path]:
     Raises:
         SelvedgeError: the disk is full or not writable; what was there before stays.
     """
-    part = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.part")
     try:
-        part.mkdir(parents=True)
-        yield part
-        _replace(part, folder)
+        with whole_folder(folder) as part:
+            yield part
     except (OSError, SafetensorError) as error:
         raise SelvedgeError(
             f"{what} {folder} could not be written ({error}); nothing was changed. Free some space and run again."
         ) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-
-
-def _replace(part: Path, folder: Path) -> None:
-    if folder.exists():
-        aside = folder.parent / f".{folder.name}.{secrets.token_hex(4)}.old"
-        folder.rename(aside)
-        part.rename(folder)
-        shutil.rmtree(aside)
-    else:
-        part.rename(folder)

@@ -28,5 +28,5 @@ def fit_temperature(log_probabilities: Sequence[NDArray[np.float32]], truths: ND
         total = highest + np.log(np.exp(scaled - highest[:, None]).sum(axis=1))
         return float((total - scaled[np.arange(len(table)), truths]).mean())
 
-    found = minimize_scalar(loss, bounds=(np.log(LOWEST), np.log(HIGHEST)), method="bounded")
-    return float(np.exp(found.x))
+    minimum = minimize_scalar(loss, bounds=(np.log(LOWEST), np.log(HIGHEST)), method="bounded")
+    return float(np.exp(minimum.x))

@@ -21,10 +21,10 @@ def stored_tensors(model: nn.Module, dtype: torch.dtype | None) -> dict[str, Ten
     stored: dict[str, Tensor] = {}
     seen: set[tuple[int, tuple[int, ...]]] = set()
     for name, tensor in sorted(model.state_dict().items()):
-        place = (tensor.data_ptr(), tuple(tensor.shape))
-        if place in seen:
+        memory = (tensor.data_ptr(), tuple(tensor.shape))
+        if memory in seen:
             continue
-        seen.add(place)
+        seen.add(memory)
         value = tensor.detach().to("cpu", dtype if dtype and tensor.is_floating_point() else tensor.dtype).contiguous()
         if value.is_floating_point() and not bool(torch.isfinite(value).all()):
             raise SelvedgeError(f"base: weight {name} is not finite as {value.dtype}; nothing was saved.")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training.restgan.judge import JUDGE_FILE, Judge, load_judge
+from training.restgan.judge import JUDGE_FILE, AttributeJudge, load_judge
 from training.restgan.sampling import RestganModel, load_artefact
 from training.restgan.words import UNKNOWN, EncodedQuery, read_words
 
@@ -46,7 +46,7 @@ class DiscoveryModel:
         generator: draws. judge: embeds. uri: the address that products are stamped with.
     """
 
-    def __init__(self, generator: RestganModel, judge: Judge, uri: str) -> None:
+    def __init__(self, generator: RestganModel, judge: AttributeJudge, uri: str) -> None:
         self.generator, self.judge, self.uri = generator, judge, uri
         self._kept: OrderedDict[Key, tuple[np.ndarray, np.ndarray]] = OrderedDict()
 

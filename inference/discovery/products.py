@@ -18,7 +18,7 @@ import pyarrow as pa
 from catalog.errors import SelvedgeError
 from catalog.garments import BOTTOMS, choose_bottoms, cut_garments
 from training.reporting import Reporter
-from training.restgan.judge import Judge
+from training.restgan.judge import AttributeJudge
 
 FORMAT = 1  # of `input_hash`: what a vector depends on beside the judge
 FACTS = ("name", "type", "article_type", "colour", "gender", "brand")
@@ -67,7 +67,7 @@ def find_bottoms(products: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
 def embed_products(
     products: pd.DataFrame,
     images: pd.DataFrame,
-    judge: Judge,
+    judge: AttributeJudge,
     *,
     model_uri: str,
     model_digest: str,
@@ -88,7 +88,8 @@ def embed_products(
     vector_of = _vectors(previous)
     new = np.array([input_hash not in vector_of for input_hash in hashes], bool)
     if new.any():
-        cut = cut_garments(bottoms[new].reset_index(drop=True), judge.network.size, reporter)
+        progress = reporter.progress if reporter else None
+        cut = cut_garments(bottoms[new].reset_index(drop=True), judge.network.size, progress)
         fresh = judge.features(cut.pictures)
         vector_of |= {input_hash: vector for input_hash, vector in zip(np.array(hashes)[new], fresh, strict=True)}
     width = judge.network.head.in_features
@@ -109,7 +110,7 @@ def _rows(bottoms: pd.DataFrame, hashes: list[str], vectors: np.ndarray, model_u
     return pa.table(columns).select(schema.names).cast(schema)
 
 
-def _input_hash(row: dict[str, object], judge: Judge) -> str:
+def _input_hash(row: dict[str, object], judge: AttributeJudge) -> str:
     # A drawn picture's mask lies beside the delivered file.
     content = [FORMAT, judge.digest, row["sha256"], row["image_uri"], row["article_type"]]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()

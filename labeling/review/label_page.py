@@ -153,9 +153,9 @@ def ballot_result(choice: str, reasons: Sequence[str] = ()) -> list[dict[str, An
     Raises:
         SelvedgeError: the choice is none of the page's.
     """
-    known = [stored for stored, _, _ in VERDICTS]
-    if choice not in known:
-        raise SelvedgeError(f"choice {choice!r} is none of {', '.join(known)}.")
+    choices = [stored for stored, _, _ in VERDICTS]
+    if choice not in choices:
+        raise SelvedgeError(f"choice {choice!r} is none of {', '.join(choices)}.")
     result = [{"from_name": "choice", "to_name": "left", "type": "choices", "value": {"choices": [choice]}}]
     if reasons:
         tags = {"from_name": "reasons", "to_name": "left", "type": "choices", "value": {"choices": list(reasons)}}

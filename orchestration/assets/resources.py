@@ -6,7 +6,7 @@ Belongs here: opening them when they are first asked. Not here: published tables
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import dagster as dg
 
@@ -14,11 +14,13 @@ from orchestration.runtime.settings import Settings
 
 if TYPE_CHECKING:
     from evaluation.gate import Decision, Evidence, GateRule
-    from labeling.review.label_studio.records import Counter
+    from labeling.review.label_studio import LabelStudio
+    from labeling.review.label_studio.protocol import BallotSource
     from labeling.review.ledger.ledger import Ledger
-    from labeling.review.rounds.contest import Contest, Progress
-    from labeling.review.rounds.judging import Standing
+    from labeling.review.pairs.kinds import PairKind
+    from labeling.review.rounds.contest import Contest
     from labeling.review.rounds.opening import Opened
+    from labeling.review.rounds.progress import Progress
     from orchestration.registry.interface import Run, VersionStore
     from orchestration.registry.registry import ModelVersionInfo, Registry
     from orchestration.registry.tracking import TrackedRun
@@ -46,14 +48,12 @@ class ReviewDesk(Protocol):
         self,
         family: str,
         candidate: str,
-        kind: str,
+        kind: "PairKind[Any]",
         seed: int,
         contest: "Callable[[Settings, str, str], Contest]",
         progress: "Progress",
     ) -> "Opened": ...
-    def counter(self, project: int) -> "Counter": ...
-    def judge(self, round_id: str, progress: "Progress") -> "Standing": ...
-    def report(self, round_id: str) -> str: ...
+    def server(self, patience_seconds: float | None = None) -> "BallotSource": ...
 
 
 class Models(dg.ConfigurableResource):
@@ -125,7 +125,7 @@ class Reviews(dg.ConfigurableResource):
         self,
         family: str,
         candidate: str,
-        kind: str,
+        kind: "PairKind[Any]",
         seed: int,
         contest: "Callable[[Settings, str, str], Contest]",
         progress: "Progress",
@@ -144,25 +144,13 @@ class Reviews(dg.ConfigurableResource):
         server = connect(of)  # before minutes of work
         return open_round(of.rounds(), self.ledger(), server, request, lambda: contest(of, family, candidate), progress)
 
-    def counter(self, project: int) -> "Counter":
-        """How many votes a project holds; a sensor asks, so a server that is away fails at once."""
+    def server(self, patience_seconds: float | None = None) -> "LabelStudio":
+        """Label Studio, connected to; a sensor gives it little patience, so that a server that is away is noticed soon.
+
+        Raises:
+            SelvedgeError: it is off, or no token is stored.
+            ServiceUnavailable: it does not answer.
+        """
         from orchestration.runtime.label_studio import connect
 
-        return connect(self.settings, patience_seconds=2.0).counter(project)
-
-    def judge(self, round_id: str, progress: "Progress") -> "Standing":
-        """Pull a round's ballots, and judge it if they decide; see review/rounds.py."""
-        from labeling.review.rounds.judging import judge_if_decided
-        from orchestration.runtime.label_studio import connect
-
-        return judge_if_decided(
-            self.settings.rounds(), self.ledger(), lambda: connect(self.settings), round_id, progress
-        )
-
-    def report(self, round_id: str) -> str:
-        """Write the page of a judged round; where it is."""
-        from labeling.review.rounds.report import write_round_report
-
-        return str(
-            write_round_report(self.settings.rounds(), self.ledger(), round_id, self.settings.round_report(round_id))
-        )
+        return connect(self.settings) if patience_seconds is None else connect(self.settings, patience_seconds)

@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
-from orchestration.cli.folders import whole_folder
 from orchestration.cli.results import JsonFlag, emit
 from orchestration.cli.terminal import reporting
+from orchestration.runtime.folders import new_folder
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -38,7 +38,7 @@ def draw(
     began = time.monotonic()
     noise = {"label_noise": 0.0} if no_label_noise else {}
     shape = {"style": style, "size": size, "first_id": first_id, "faults": faults, "articles": article or ()}
-    with whole_folder(out) as part, reporting() as reporter:
+    with new_folder(out) as part, reporting() as reporter:
         drawn = draw_catalogue(part, products, seed, progress=reporter.progress, **shape, **noise)  # type: ignore[arg-type]
     emit(
         "catalog draw",

@@ -12,12 +12,12 @@ import typer
 
 from catalog.errors import SelvedgeError
 from orchestration import families
-from orchestration.cli.folders import whole_folder
 from orchestration.cli.models import model_folder
 from orchestration.cli.results import JsonFlag, declared, emit
 from orchestration.cli.tailoring import family_argument, tailored
 from orchestration.cli.terminal import reporting
 from orchestration.families.contract import Contenders, Evaluation, Family, TrainingRequest
+from orchestration.runtime.folders import new_folder
 
 CATALOG_KEY = "catalog"
 
@@ -74,7 +74,7 @@ def evaluate(
     with reporting() as reporter:
         scored = named.score(contenders, reporter, flags)
     if out is not None:
-        with whole_folder(out) as part:
+        with new_folder(out) as part:
             scored.evaluation.write(part)
     values = {
         "family": family,

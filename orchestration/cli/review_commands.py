@@ -5,7 +5,6 @@ Belongs here: options and results. Not here: the steps (orchestration/review/), 
 """
 
 import time
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -30,13 +29,10 @@ if TYPE_CHECKING:
 
 
 def application() -> typer.Typer:
-    """The commands of rounds, with the kinds of pair that the families are shown in."""
+    """The commands of rounds."""
     app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     annotator_commands.add_to(app)
-    reviews = [family.review for family in families.FAMILIES if family.review]
-    kinds = StrEnum("Kind", {kind: kind for review in reviews for kind in review.kinds})  # type: ignore[misc]
-    option = typer.Option(help="What stands on the two sides; the family's own by default.")
-    app.command("open")(tailored(open_, {"family": family_argument(), "kind": Annotated[kinds | None, option]}))
+    app.command("open")(tailored(open_, {"family": family_argument()}))
     for name, command in (("status", status), ("sync", sync), ("close", close), ("report", report)):
         app.command(name)(command)
     return app
@@ -45,7 +41,10 @@ def application() -> typer.Typer:
 def open_(
     family: str,
     candidate: Annotated[str | None, typer.Argument(metavar="CANDIDATE", help="A registered candidate.")] = None,
-    kind: StrEnum | None = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(metavar="KIND", help="What stands on the two sides; the family's own by default."),
+    ] = None,
     items: Annotated[
         int | None, typer.Option(min=1, help="Test products shown as plain pairs, SELVEDGE_REVIEW_ITEMS by default.")
     ] = None,
@@ -70,6 +69,7 @@ def open_(
         raise SelvedgeError(f"{family} is promoted by its scores alone; there is no round of it.")
     began = time.monotonic()
     _one_source(candidate, model, champion, catalog)
+    from labeling.review.pairs.kinds import find_kind
     from labeling.review.rounds.opening import RoundRequest, open_round
     from orchestration.families.settings import load_settings
     from orchestration.registry.ledger import open_ledger
@@ -85,7 +85,8 @@ def open_(
         folder, rival = model_folder(str(model)), model_folder(str(champion)) if champion else None
         called = f"{family}-by-hand-{named.digest(folder)[:6]}"
         contest = partial(_contest_by_hand, named, review, called, folder, rival, catalog)
-    pair_kind = kind.value if kind else review.kind
+    kinds = review.kinds()
+    pair_kind = find_kind(kinds, kind, family) if kind else kinds[0]
     items, overlap = items or settings.review_items, overlap or settings.review_overlap
     request = RoundRequest(family, called, pair_kind, items, overlap, seed, rules, name, gold)
     with reporting() as reporter:
@@ -199,7 +200,11 @@ def report(
     from orchestration.registry.ledger import open_ledger
 
     settings = load_settings()
-    page = write_round_report(settings.rounds(), open_ledger(settings), name, out or settings.round_report(name))
+    ledger = open_ledger(settings)
+    review = families.find_family(ledger.round(name).plan.family).review
+    page = write_round_report(
+        settings.rounds(), ledger, name, out or settings.round_report(name), review.kinds() if review else ()
+    )
     emit("review report", as_json, {"round": name, "report": str(page)})
 
 

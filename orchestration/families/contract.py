@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from catalog.errors import SelvedgeError
+from orchestration.families.section import Section, SectionSource
 
 if TYPE_CHECKING:
     import dagster as dg
     import pandas as pd
 
     from evaluation.evidence import Evidence, GateRule
+    from labeling.review.pairs.kinds import PairKind
     from labeling.review.rounds.contest import Contest
     from orchestration.assets.candidates import Opening
     from orchestration.assets.published import Tables
@@ -127,18 +129,15 @@ class Review:
     """What people are shown of a family.
 
     Attributes:
-        kinds: of pair, see labeling/review/pairs/; the first where nobody asks for another.
+        kinds: of pair that the family can be compared in, the usual one first; see labeling/review/pairs/kinds.py.
+            A function, because importing them costs pandas.
         contest: a candidate beside whom it has to beat; called when a round is opened.
         seed: of the draw of products.
     """
 
-    kinds: tuple[str, ...]
+    kinds: "Callable[[], Sequence[PairKind[Any]]]"
     contest: "Callable[[Contenders], Contest]"
     seed: int = 7
-
-    @property
-    def kind(self) -> str:
-        return self.kinds[0]
 
 
 @dataclass(frozen=True)
@@ -216,6 +215,7 @@ class Family:
         served: what a registered version is behind `mlflow models serve`.
         lacks: why a catalogue cannot train this family, in one sentence, or "" where it can; None: any catalogue can.
         review: the blind round that a candidate goes through; None where the rule asks for no verdict.
+        section: its part of the report; may give None, as long as there is nothing to show. None: it has no part.
         results: keys that it adds to `train` and `evaluate`, by command.
         flags: switches of `selvedge evaluate` that are its own, with their help.
         inference: its part of `selvedge infer`. commands: its own commands.
@@ -238,6 +238,7 @@ class Family:
     served: "Callable[[], Served]"
     lacks: "Callable[[dg.DagsterInstance, Tables], str] | None" = None
     review: Review | None = None
+    section: Callable[[SectionSource], Section | None] | None = None
     results: Mapping[str, ResultKeys] = field(default_factory=dict)
     flags: Mapping[str, str] = field(default_factory=dict)
     inference: Inference | None = None

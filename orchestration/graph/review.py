@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 GATE = "gate"
 # A run that was killed, or found Label Studio down, is asked for again, but not for ever.
 ATTEMPTS, AGAIN_SECONDS = 4, 300.0
+PATIENCE_SECONDS = 2.0  # with Label Studio, while a sensor holds up the others
 
 
 def round_asset(family: Family, review: Review, partitions: dg.DynamicPartitionsDefinition) -> dg.AssetsDefinition:
@@ -65,7 +66,7 @@ def round_asset(family: Family, review: Review, partitions: dg.DynamicPartitions
         candidate = valid_candidate(family.name, context.partition_key)
         reporter = log_and(context, progress)
         contest = partial(registered_contest, review)
-        opened = reviews.open(family.name, candidate, review.kind, review.seed, contest, reporter.progress)
+        opened = reviews.open(family.name, candidate, review.kinds()[0], review.seed, contest, reporter.progress)
         plan = opened.round.plan
         return dg.MaterializeResult(
             metadata={
@@ -83,7 +84,7 @@ def round_asset(family: Family, review: Review, partitions: dg.DynamicPartitions
     return round_
 
 
-def verdict_asset(family: Family, partitions: dg.DynamicPartitionsDefinition) -> dg.AssetsDefinition:
+def verdict_asset(family: Family, review: Review, partitions: dg.DynamicPartitionsDefinition) -> dg.AssetsDefinition:
     """Pulls the ballots; once they decide, the verdict and the gate's word on it, in one step."""
     check = dg.AssetCheckSpec(
         GATE,
@@ -129,20 +130,24 @@ def verdict_asset(family: Family, partitions: dg.DynamicPartitionsDefinition) ->
         progress: Any,
     ) -> list[dg.MaterializeResult]:
         from evaluation.gate import decide
-        from labeling.review.rounds.judging import evidence_picture
+        from labeling.review.rounds.judging import evidence_picture, judge_if_decided
+        from labeling.review.rounds.report import write_round_report
 
         candidate = valid_candidate(family.name, context.partition_key)
         round_record = _round_of(family, reviews, candidate)
-        standing = reviews.judge(round_record.plan.round_id, log_and(context, progress).progress)
+        round_id, ledger = round_record.plan.round_id, reviews.ledger()
+        report_progress = log_and(context, progress).progress
+        standing = judge_if_decided(settings.rounds(), ledger, reviews.server, round_id, report_progress)
         if standing.verdict is None:
             context.log.info(f"not decided yet: {' '.join(standing.judgement.reasons)}")
             return []
-        evidence = whole_evidence(family, context.instance, tables, reviews.ledger(), candidate)
+        evidence = whole_evidence(family, context.instance, tables, ledger, candidate)
         champion = models.champion(family.name)
         decision = decide(family.rule(settings), evidence, None if champion is None else str(champion.version))
         models.note_decision(family.name, candidate, decision)
-        report = reviews.report(round_record.plan.round_id)
-        plot = evidence_picture(reviews.ledger(), round_record)
+        page = settings.round_report(round_id)
+        report = str(write_round_report(settings.rounds(), ledger, round_id, page, review.kinds()))
+        plot = evidence_picture(ledger, round_record)
         shown = {"evidence by ballot": image(plot, "evidence by ballot")} if plot else {}
         return [_result(family.verdict, standing, standing.verdict, decision, report, evidence.sha256, shown)]
 
@@ -258,7 +263,7 @@ def _mark(family: Family, instance: dg.DagsterInstance, reviews: Reviews, record
         return None if reported and reported["verdict_sha256"] == verdict.evidence_sha256 else verdict.evidence_sha256
     if record.project_id is None:
         return None  # its opening goes on
-    counter = reviews.counter(record.project_id)
+    counter = reviews.server(PATIENCE_SECONDS).counter(record.project_id)
     return f"{record.state} {counter.cursor()}" if counter.annotations else None
 
 

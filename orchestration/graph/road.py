@@ -43,7 +43,7 @@ def family_definitions(family: Family) -> dg.Definitions:
     """Everything that makes a declaration a part of the graph."""
     partitions = candidate_partitions(family.name)
     judged = [] if family.review is None else [
-        round_asset(family, family.review, partitions), verdict_asset(family, partitions)
+        round_asset(family, family.review, partitions), verdict_asset(family, family.review, partitions)
     ]  # fmt: skip
     return dg.Definitions(
         assets=[

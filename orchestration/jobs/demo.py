@@ -25,13 +25,13 @@ from orchestration.assets.candidates import name_candidate
 from orchestration.assets.dataset import made_of
 from orchestration.assets.partitions import candidate_partitions, valid_key
 from orchestration.assets.published import Tables, materialised
-from orchestration.cli.folders import whole_folder
 from orchestration.defs.catalog.deliveries import add_drop, fingerprint
 from orchestration.families import FAMILIES
 from orchestration.families.contract import Family
 from orchestration.graph.build import build_defs
 from orchestration.jobs.backfill import plan_backfill, run_backfill
 from orchestration.jobs.in_process import InProcess, keys
+from orchestration.runtime.folders import new_folder
 from orchestration.runtime.instance import open_instance
 from orchestration.runtime.recovery import recover
 from orchestration.runtime.settings import LOCAL, OFF, Settings
@@ -102,9 +102,8 @@ def run_demo(
                     say(f"a new drop arrives: {drop.drop}")
                 read(graph, settings, drop)
             refresh(graph, [drop.drop for drop in drops], settings)
-        report = write_report(
-            instance, settings, settings.home / "report.html", seconds=graph.seconds, peak_memory=peak_rss() / 2**30
-        )
+        page, memory = settings.home / "report.html", peak_rss() / 2**30
+        report = write_report(instance, settings, families, page, graph.seconds, memory)
         champions = {family.name: _champion(graph, family) for family in families}
         pages = {family.name: _round_report(instance, family) for family in families}
         return {
@@ -189,6 +188,7 @@ def let_annotators_vote(
     if settings.label_studio != LOCAL:
         say("the round is open; nobody is simulated in a Label Studio of yours: vote, and run again.")
         return
+    from labeling.review.rounds.progress import silent
     from labeling.review.rounds.scripted import demo_annotators, vote
     from orchestration.registry.ledger import open_ledger
     from orchestration.runtime.label_studio import account_of, connect
@@ -199,13 +199,12 @@ def let_annotators_vote(
         if round_.state == "open" and round_.project_id is not None and round_.plan.candidate in candidates:
             annotators = demo_annotators(settings.demo_seed)
             say(f"{len(annotators)} scripted annotators vote in round {round_.plan.round_id}")
-            progress = reporter.progress if reporter else None
             vote(
                 partial(account_of, settings, connect(settings)),
                 ledger,
                 round_.plan.round_id,
                 annotators,
-                progress=progress,
+                progress=reporter.progress if reporter else silent,
             )
     graph.settle()
 
@@ -276,7 +275,7 @@ def _drawn(
     if not folder.exists():
         say(f"drawing {products} products")
         progress: Callable[[int, int, str], None] | None = reporter.progress if reporter else None
-        with whole_folder(folder) as part:
+        with new_folder(folder) as part:
             draw_catalogue(part, products, seed, first_id=first_id, faults=faults, progress=progress)
     return DemoDrop(drop, folder)
 

@@ -1,76 +1,29 @@
 """The report as one self-contained HTML page: no script, no font, no picture from elsewhere.
 
-Belongs here: turning ReportData into HTML. Not here: where the data comes from (gather.py).
+Belongs here: turning what was gathered into HTML, each family's section by its own template. Not here: where it comes
+from (gather.py), what a family's section says (report_section.html.jinja in its folder).
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from catalog.pages import STYLE, page_environment
-from orchestration.report.data import ReportData
+from orchestration.families.section import Section
+from orchestration.report.gather import ReportData
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 HERE = Path(__file__).parent
 
-# What each subject is called on the page and how it is drawn on a score track: (label, css class).
-FLOORS = {
-    "floor:majority": "majority class",
-    "floor:prior_draw": "draw from the prior",
-    "floor:majority_given_coarse": "majority given the coarse columns",
-    "floor:no_picture": "the model without the picture",
-}
-CEILINGS = {
-    "ceiling:linear_probe": "linear probe on the frozen features",
-    "ceiling:cnn": "end-to-end CNN on the same rows",
-}
-MODELS = {"base": "base", "champion": "champion", "candidate": "candidate"}
 
-
-def score_rows(scores: pd.DataFrame, metric: str = "macro_f1") -> list[dict]:
-    """One row an attribute (the mean first): every subject's value, interval and the support."""
-    if scores.empty:
-        return []
-    chosen = scores[(scores["metric"] == metric) & (scores["slice"] == "all")]
-    attributes = sorted(chosen["attribute"].unique(), key=lambda name: (name != "mean", name))
-    rows = []
-    for attribute in attributes:
-        of_attribute = chosen[chosen["attribute"] == attribute]
-        marks = {
-            row.subject: {"value": row.value, "low": row.low, "high": row.high}
-            for row in of_attribute.itertuples(index=False)
-        }
-        rows.append({"attribute": attribute, "support": int(of_attribute["support"].max()), "marks": marks})
-    return rows
-
-
-def slice_rows(scores: pd.DataFrame, prefix: str, metric: str = "macro_f1") -> list[dict]:
-    """The mean score of base and candidate by one slicing column, largest slices first."""
-    if scores.empty:
-        return []
-    chosen = scores[
-        (scores["metric"] == metric) & (scores["attribute"] == "mean") & scores["slice"].str.startswith(f"{prefix}=")
-    ]
-    rows = []
-    for name, rows_of_slice in chosen.groupby("slice"):
-        marks = rows_of_slice.set_index("subject")
-        if "candidate" not in marks.index:
-            continue
-        rows.append(
-            {
-                "name": str(name).split("=", 1)[1],
-                "support": int(marks.loc["candidate", "support"]),
-                "candidate": float(marks.loc["candidate", "value"]),
-                "base": float(marks.loc["base", "value"]) if "base" in marks.index else None,
-            }
-        )
-    return sorted(rows, key=lambda row: -row["support"])
-
-
-def bars(counts: pd.Series, most: int = 12) -> list[dict]:
+def bars(counts: pd.Series, most: int = 12) -> list[dict[str, Any]]:
     """The largest counts with their share of the largest, the rest as one bar."""
     top = counts.head(most)
     rest = int(counts.iloc[most:].sum())
-    rows: list[dict] = [{"name": str(name), "count": int(count)} for name, count in top.items()]
+    rows: list[dict[str, Any]] = [{"name": str(name), "count": int(count)} for name, count in top.items()]
     if rest:
         rows.append({"name": f"{len(counts) - most} more", "count": rest})
     largest = max((row["count"] for row in rows), default=1)
@@ -79,22 +32,42 @@ def bars(counts: pd.Series, most: int = 12) -> list[dict]:
 
 def render_report(data: ReportData) -> str:
     """The whole page as HTML text."""
-    environment = page_environment(HERE)
+    products = data.catalogue.products
+    return (
+        _environment(HERE)
+        .get_template("report.html.jinja")
+        .render(
+            catalogue=data.catalogue,
+            sections=data.sections,
+            published=data.published,
+            lineage=data.lineage,
+            commands=data.commands,
+            seconds=data.seconds,
+            peak_memory=data.peak_memory,
+            css=STYLE.read_text(),
+            section_html=render_section,
+            types=bars(products["article_type"].value_counts()),
+            genders=bars(products["gender"].value_counts()),
+        )
+    )
+
+
+def render_section(section: Section) -> str:
+    """A family's section, safe to stand in the page as it is."""
+    from markupsafe import Markup
+
+    environment = _environment(section.template.parent, HERE)
+    return Markup(environment.get_template(section.template.name).render(section.values))
+
+
+def _environment(*folders: Path) -> "Environment":
+    environment = page_environment(*folders)
     environment.filters["thousands"] = lambda number: f"{number:,}"
     environment.filters["percent"] = lambda share: f"{100 * share:.0f} %"
-    environment.filters["score"] = lambda value: "–" if value is None or value != value else f"{value:.2f}"
-    return environment.get_template("report.html.jinja").render(
-        data=data,
-        css=STYLE.read_text(),
-        score_rows=score_rows(data.scores),
-        slices=[
-            ("by type", slice_rows(data.scores, "article_type")),
-            ("by gender", slice_rows(data.scores, "gender")),
-            ("by colour", slice_rows(data.scores, "base_colour")),
-        ],
-        floors=FLOORS,
-        ceilings=CEILINGS,
-        models=MODELS,
-        types=bars(data.products["article_type"].value_counts()),
-        genders=bars(data.products["gender"].value_counts()),
-    )
+    environment.filters["score"] = score
+    return environment
+
+
+def score(value: float | None) -> str:
+    """Two digits; a dash where there is no value or NaN."""
+    return "–" if value is None or value != value else f"{value:.2f}"

@@ -84,14 +84,14 @@ def add_annotator(settings: Settings, email: str) -> tuple["Credentials", Path]:
     """
     server = connect(settings)
     stored = _stored_password(settings, email) is not None
-    path, password = _password(settings, email)
+    password_file, password = _password(settings, email)
     try:
         made = server.create_annotator(email, password)
     except SelvedgeError as error:
         if not stored and not isinstance(error, ServiceUnavailable):
-            path.unlink(missing_ok=True)  # no account has this password, though one may have this e-mail
+            password_file.unlink(missing_ok=True)  # no account has this password, though one may have this e-mail
         raise
-    return made, path
+    return made, password_file
 
 
 def account_of(settings: Settings, server: "LabelStudio", email: str) -> "LabelStudio":

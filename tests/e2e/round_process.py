@@ -23,6 +23,7 @@ from sqlalchemy import Engine, event
 from catalog import tables
 from labeling.review.label_studio import LabelStudio, tasks
 from labeling.review.ledger.ledger import Ledger
+from labeling.review.pairs.kinds import AttributeCards
 from labeling.review.rounds import opening
 from labeling.review.rounds import registration as rounds
 from labeling.review.rounds.judging import judge_if_decided
@@ -80,7 +81,7 @@ def main() -> None:
     home, port, step, *moment = sys.argv[1:]
     os.environ |= {"SELVEDGE_HOME": home, "SELVEDGE_LABEL_STUDIO_PORT": port}
     tasks.BATCH_TASKS, tasks.PAGE_TASKS = BATCH, PAGE
-    opening.compare = lambda *_: compared(Path(home) / "pictures", products=PRODUCTS)
+    AnswerContest.compare = lambda *_: compared(Path(home) / "pictures", products=PRODUCTS)
     review_commands.registered_contest = lambda *_: contest()
     if moment:
         arm(moment[0])
@@ -115,7 +116,7 @@ def judge() -> int:
     ledger = open_ledger(settings)
     found = judge_if_decided(settings.rounds(), ledger, lambda: connect(settings), ROUND)
     assert found.verdict is not None
-    write_round_report(settings.rounds(), ledger, ROUND, settings.round_report(ROUND))
+    write_round_report(settings.rounds(), ledger, ROUND, settings.round_report(ROUND), [AttributeCards()])
     print(json.dumps({"outcome": found.verdict.outcome}))
     return 0
 

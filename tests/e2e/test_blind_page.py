@@ -1,7 +1,7 @@
 """The annotator's page: a round voted in by keyboard in a real browser, which is told nothing that names a side.
 
 Belongs here: rounds as `selvedge review open` makes them, as people meet them. Not here: what Label Studio does with
-votes (test_label_studio.py), guessing sides from the tasks' own words (tests/labeling/review/test_blindness.py).
+votes (test_label_studio.py), guessing sides from the tasks' own words (tests/labeling/review/pairs/test_blindness.py).
 """
 
 import base64

@@ -28,11 +28,12 @@ from evaluation.preference_plan import PreferencePlan
 from labeling.review.label_studio import LabelStudio, tasks
 from labeling.review.ledger.tables import METADATA
 from labeling.review.pairs.blinding import public_title
+from labeling.review.pairs.kinds import AttributeCards
 from labeling.review.rounds import opening
 from labeling.review.rounds.annotators import ScriptedAnnotator
-from labeling.review.rounds.compared import CARDS
 from labeling.review.rounds.judging import sync_round
 from labeling.review.rounds.scripted import vote
+from orchestration.families.blip2_attributes.contest import AnswerContest
 from orchestration.registry.ledger import open_ledger
 from orchestration.runtime.label_studio import account_of
 from orchestration.runtime.settings import Settings
@@ -304,10 +305,10 @@ def test_a_label_studio_that_dies_during_an_upload_is_given_the_rest_at_the_next
             batches.append(done)
             label_studio.stop()
 
-    monkeypatch.setattr(opening, "compare", lambda *_: compared(home / "pictures", products=PRODUCTS))
+    monkeypatch.setattr(AnswerContest, "compare", lambda *_: compared(home / "pictures", products=PRODUCTS))
     monkeypatch.setattr(tasks, "BATCH_TASKS", BATCH)
     monkeypatch.setattr(tasks, "IMPORT_PAUSES_SECONDS", (0.1, None))
-    request = opening.RoundRequest(FAMILY, CANDIDATE, CARDS, ITEMS, OVERLAP, 7, PreferencePlan())
+    request = opening.RoundRequest(FAMILY, CANDIDATE, AttributeCards(), ITEMS, OVERLAP, 7, PreferencePlan())
     try:
         with pytest.raises(ServiceUnavailable, match=r"^Label Studio at 127\.0\.0\.1:\d+ does not answer"):
             opening.open_round(

@@ -4,7 +4,6 @@ tests/e2e/test_review_road.py drives the same road through a real server.
 """
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from catalog.errors import ServiceUnavailable
@@ -12,9 +11,7 @@ from labeling.review.label_studio.protocol import Progress, no_progress
 from labeling.review.label_studio.records import Annotation, Counter
 from labeling.review.ledger.ledger import Ledger
 from labeling.review.ledger.records import PulledAnnotation
-from labeling.review.rounds.judging import Standing, judge_if_decided
 from labeling.review.rounds.opening import Opened
-from labeling.review.rounds.report import write_round_report
 from orchestration.registry.ledger import open_ledger
 from orchestration.runtime.settings import Settings
 from tests.orchestration.review.drawn_round import opened, votes
@@ -40,7 +37,7 @@ class PaperReviews:
     def ledger(self) -> Ledger:
         return open_ledger(self.settings)
 
-    def open(self, family: str, candidate: str, kind: str, seed: int, contest: Any, progress: Any) -> Opened:
+    def open(self, family: str, candidate: str, kind: Any, seed: int, contest: Any, progress: Any) -> Opened:
         champion = self.registry.champion(family)
         version = str(self.registry.of_candidate(family, candidate).version)
         project = len(self.ledger().rounds()) + 1
@@ -64,18 +61,12 @@ class PaperReviews:
         held = self.held.get(project, [])
         return Counter(60, 0, len(held), max((one.updated_at for one in held), default=None))
 
-    def judge(self, round_id: str, progress: Any) -> Standing:
-        return judge_if_decided(self.settings.rounds(), self.ledger(), lambda: self, round_id)  # type: ignore[arg-type,return-value]
+    def server(self, patience_seconds: float | None = None) -> "PaperReviews":
+        return self
 
     def pull_annotations(self, project: int, progress: Progress = no_progress) -> list[Annotation]:
         self.pulls += 1
         return list(self.held.get(project, []))
-
-    def report(self, round_id: str) -> str:
-        place: Path = write_round_report(
-            self.settings.rounds(), self.ledger(), round_id, self.settings.round_report(round_id)
-        )
-        return str(place)
 
     def vote(self, candidate: str, preference: float, raters: int = 6) -> None:
         """Scripted annotators work through the candidate's round in turns, as many on a pair as the plan asks for."""

@@ -12,10 +12,10 @@ import pytest
 
 from catalog.errors import SelvedgeError
 from orchestration.cli import results
-from orchestration.cli.folders import whole_folder
 from orchestration.cli.main import application, run
 from orchestration.cli.terminal import LineReporter
 from orchestration.families import find_family
+from orchestration.runtime.folders import new_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 MANUAL = ROOT / "docs" / "cli.md"
@@ -199,15 +199,15 @@ def test_interrupted_drawing_leaves_nothing_and_the_rerun_completes(tmp_path, nu
 def test_what_a_killed_command_left_is_removed_by_the_next(tmp_path):
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    (tmp_path / f".shop.{ended.pid}.part").mkdir()
-    (tmp_path / f".shop.{os.getppid()}.part").mkdir()  # of a command that still runs
-    with whole_folder(tmp_path / "shop") as part:
+    (tmp_path / f".shop.{ended.pid}.0a1b2c3d.part").mkdir()
+    (tmp_path / f".shop.{os.getppid()}.0a1b2c3d.part").mkdir()  # of a command that still runs
+    with new_folder(tmp_path / "shop") as part:
         (part / "styles.csv").write_text("id\n")
-    assert {path.name for path in tmp_path.iterdir()} == {"shop", f".shop.{os.getppid()}.part"}
+    assert {path.name for path in tmp_path.iterdir()} == {"shop", f".shop.{os.getppid()}.0a1b2c3d.part"}
 
 
 def test_a_folder_that_fails_is_not_there(tmp_path):
-    with pytest.raises(RuntimeError), whole_folder(tmp_path / "shop") as part:
+    with pytest.raises(RuntimeError), new_folder(tmp_path / "shop") as part:
         (part / "half").write_text("x")
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []

@@ -12,6 +12,8 @@ import pytest
 from catalog.errors import SelvedgeError
 from evaluation.gate import GateRule
 from evaluation.preference_plan import PreferencePlan
+from labeling.review.pairs.kinds import AttributeCards
+from labeling.review.rounds import judging
 from labeling.review.rounds.compared import ABOUT_FILE
 from orchestration.assets.published import Tables, materialised
 from orchestration.families.contract import Family, Review, asset_key
@@ -69,7 +71,7 @@ def make_road(tmp_path: Path) -> Callable[..., Road]:
         rule = GateRule(
             "toy", required=("metrics", "verdict"), plan_sha256=PreferencePlan().sha256, simulated_ballots=simulated
         )
-        review = Review(("attribute-cards",), contest=none_needed)
+        review = Review(lambda: (AttributeCards(),), contest=none_needed)
         prepared = ("training/toy_preparation",)  # never made: tests open their own candidates
         family = replace(toy_family(), rule=lambda _: rule, review=review, prepared=prepared)
         tables = Tables(root=str(settings.tables()))
@@ -318,7 +320,7 @@ def test_a_run_that_was_killed_is_asked_for_again(road: Road, monkeypatch: pytes
     candidate = road.candidate()
     road.reviews.vote(candidate, PREFERRED)
     with monkeypatch.context() as patch:
-        patch.setattr(PaperReviews, "judge", killed)
+        patch.setattr(judging, "judge_if_decided", killed)
         with pytest.raises(SelvedgeError, match="killed here"):
             road.graph.settle()
     assert road.graph.settle() == 0  # not at once: a permanent failure must not become a storm of runs

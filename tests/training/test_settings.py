@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from catalog.errors import SelvedgeError
-from training.blip2.settings import CandidateSettings, LoraSettings
+from training.blip2.settings import Blip2CandidateSettings, LoraSettings
 from training.settings import load_settings, settings_from
 
 
@@ -15,17 +15,17 @@ def test_yaml_becomes_settings(tmp_path: Path):
     file.write_text(
         "base: tiny\nrisk: 0.2\nlora:\n  steps: 7\n  learning_rate: 2e-3\n  targets: [q, v, wo]\n  threads: null\n"
     )
-    read = load_settings(CandidateSettings, file)
-    assert read == CandidateSettings(
+    read = load_settings(Blip2CandidateSettings, file)
+    assert read == Blip2CandidateSettings(
         base="tiny", risk=0.2, lora=LoraSettings(steps=7, learning_rate=2e-3, targets=("q", "v", "wo"))
     )
     file.write_text("")
-    assert load_settings(CandidateSettings, file) == CandidateSettings()
+    assert load_settings(Blip2CandidateSettings, file) == Blip2CandidateSettings()
 
 
 def test_what_a_nested_mapping_leaves_out_keeps_the_default_of_the_whole():
     """Not the nested dataclass's own: a family may choose other defaults for its parts."""
-    from training.restgan.candidate import CandidateSettings as Restgan
+    from training.restgan.candidate import RestganCandidateSettings as Restgan
 
     whole = Restgan()
     read = settings_from(Restgan, {"restgan": {"images": 96}}, "restgan.yaml")
@@ -49,13 +49,13 @@ def test_what_a_nested_mapping_leaves_out_keeps_the_default_of_the_whole():
 )
 def test_wrong_settings_are_named(values, sentence):
     with pytest.raises(SelvedgeError, match=sentence):
-        settings_from(CandidateSettings, values, "blip2.yaml")
+        settings_from(Blip2CandidateSettings, values, "blip2.yaml")
 
 
 def test_unreadable_files_are_named(tmp_path: Path):
     with pytest.raises(SelvedgeError, match=r"absent\.yaml cannot be read"):
-        load_settings(CandidateSettings, tmp_path / "absent.yaml")
+        load_settings(Blip2CandidateSettings, tmp_path / "absent.yaml")
     file = tmp_path / "list.yaml"
     file.write_text("- 1\n")
     with pytest.raises(SelvedgeError, match="is not a mapping"):
-        load_settings(CandidateSettings, file)
+        load_settings(Blip2CandidateSettings, file)

@@ -108,7 +108,7 @@ def merge_and_check(
         float(np.abs(np.exp(old.log_probabilities) - np.exp(new.log_probabilities)).max())
         for old, new in zip(before, after, strict=True)
     )
-    same = sum(old.chosen == new.chosen for old, new in zip(before, after, strict=True))
+    same = sum(old.answer_index == new.answer_index for old, new in zip(before, after, strict=True))
     check = MergeCheck(gap, tolerance, same, len(asked))
     if not gap <= tolerance:
         raise SelvedgeError(

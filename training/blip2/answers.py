@@ -89,16 +89,16 @@ class AnswerTrie:
                 kept.add(node)
                 node = self._parents[node]
         nodes = sorted(kept)
-        place = {node: index for index, node in enumerate(nodes)}
+        position = {node: index for index, node in enumerate(nodes)}
         depth = [0] * len(nodes)
         ancestors = np.eye(len(nodes), dtype=bool)
         for index, node in enumerate(nodes):
             if node:
-                above = place[self._parents[node]]  # parents come before their children
+                above = position[self._parents[node]]  # parents come before their children
                 depth[index] = depth[above] + 1
                 ancestors[index] |= ancestors[above]
         edges = [
-            (place[node], token, child)
+            (position[node], token, child)
             for node in nodes
             if node in read
             for token, child in self.children[node].items()
@@ -167,11 +167,11 @@ class Scores:
     """What a model thinks of every allowed answer to one question.
 
     Attributes:
-        chosen: index into `trie.answers`.
+        answer_index: of the answer that is given, in `trie.answers`.
         log_probabilities: (answers,) float32, they sum to one; before calibration.
     """
 
-    chosen: int
+    answer_index: int
     log_probabilities: np.ndarray
 
 
@@ -210,10 +210,10 @@ def answer_all(base: Base, features: Tensor, asked: Sequence[Asked], decoding: D
             while end < len(rows) and asked[rows[end]].trie is trie:
                 end += 1
             scored = _score_tree(base, trie, _slice(read, begin, end), end - begin, decoding)
-            for i, one in zip(rows[begin:end], scored, strict=True):
-                results[i] = one
+            for i, scores in zip(rows[begin:end], scored, strict=True):
+                results[i] = scores
             begin = end
-    return [one for one in results if one is not None]
+    return [scores for scores in results if scores is not None]
 
 
 def pad_right(rows: Sequence[Sequence[int]], padding: int, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:
@@ -240,7 +240,7 @@ def _score_tree(base: Base, trie: AnswerTrie, read: EncodedQuestions, rows: int,
     if decoding == "trie":
         hidden = decode(lm, layout.inputs, layout.depth, layout.ancestors, read)
         with torch.autocast(base.device.type, enabled=False):  # probabilities are always worked out in float32
-            chosen, log_probabilities = _follow_forks(hidden, lm.lm_head.weight, layout)
+            picked, log_probabilities = _follow_forks(hidden, lm.lm_head.weight, layout)
     else:
         step = max(1, LOGITS // (layout.inputs.shape[1] * lm.lm_head.weight.shape[0]))
         parts = []
@@ -251,8 +251,8 @@ def _score_tree(base: Base, trie: AnswerTrie, read: EncodedQuestions, rows: int,
             with torch.autocast(base.device.type, enabled=False):
                 parts.append(_whole_answers(logits.float(), layout))
         log_probabilities = torch.log_softmax(torch.cat(parts), dim=-1)
-        chosen = log_probabilities.argmax(dim=-1)
-    table, picks = log_probabilities.cpu().numpy(), chosen.cpu().tolist()
+        picked = log_probabilities.argmax(dim=-1)
+    table, picks = log_probabilities.cpu().numpy(), picked.cpu().tolist()
     return [Scores(pick, row) for pick, row in zip(picks, table, strict=True)]
 
 
@@ -270,8 +270,8 @@ def _follow_forks(hidden: Tensor, output_weight: Tensor, layout: Layout) -> tupl
     log_probabilities = (shifted - total.gather(1, fork).log()) @ layout.on_path
     # The greedy path is the answer all of whose edges are the highest of their fork.
     best = (shifted == 0).float() @ layout.on_path
-    chosen = (best - layout.on_path.sum(dim=0)).argmax(dim=-1)
-    return chosen, log_probabilities
+    picked = (best - layout.on_path.sum(dim=0)).argmax(dim=-1)
+    return picked, log_probabilities
 
 
 def _whole_answers(logits: Tensor, layout: Layout) -> Tensor:

@@ -84,8 +84,8 @@ class AttributeModel:
     def features(self, pictures: Sequence[Picture]) -> Tensor:
         """(n, queries, d_qformer) of pictures (PIL images or HxWx3 uint8), without a cache."""
         parts = [
-            image_features(self.base.model, self.base.preprocessing.pixels(some), self.feature_precision)
-            for some in (
+            image_features(self.base.model, self.base.preprocessing.pixels(chunk), self.feature_precision)
+            for chunk in (
                 pictures[start : start + images_at_once(self.base.device)]
                 for start in range(0, len(pictures), images_at_once(self.base.device))
             )
@@ -115,41 +115,43 @@ class AttributeModel:
         """
         if not questions:
             return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in _COLUMNS.items()})
-        for name in {one.attribute for one in questions}:
+        for name in {question.attribute for question in questions}:
             if name not in self._tries:
                 raise SelvedgeError(
                     f"attribute '{name}' was not taught to this model; ask one of {sorted(self._tries)}."
                 )
         count = len(inputs)
-        if max(one.product_index for one in questions) >= count:
+        if max(question.product_index for question in questions) >= count:
             raise SelvedgeError(
                 f"a question is about picture {max(q.product_index for q in questions)} of {count}; number them from 0."
             )
         features = inputs if isinstance(inputs, Tensor) else self.features(inputs)
         asked = [
             Asked(
-                one.product_index,
-                self.schema.question(one.attribute, one.article_type if self._given else None),
-                self._tries[one.attribute],
+                question.product_index,
+                self.schema.question(question.attribute, question.article_type if self._given else None),
+                self._tries[question.attribute],
             )
-            for one in questions
+            for question in questions
         ]
         scores = answer_all(self.base, features, asked, self.decoding)
         confidence = [self.calibration.confidence(q.attribute, s) for q, s in zip(questions, scores, strict=True)]
         return pd.DataFrame(
             {
-                "product_index": [one.product_index for one in questions],
-                "attribute": [one.attribute for one in questions],
-                "question": [one.question for one in asked],
-                "answer": [one.trie.answers[score.chosen] for one, score in zip(asked, scores, strict=True)],
+                "product_index": [question.product_index for question in questions],
+                "attribute": [question.attribute for question in questions],
+                "question": [question.question for question in asked],
+                "answer": [
+                    question.trie.answers[score.answer_index] for question, score in zip(asked, scores, strict=True)
+                ],
                 "value": [
-                    self.schema.attributes[one.attribute].vocabulary[score.chosen]
-                    for one, score in zip(questions, scores, strict=True)
+                    self.schema.attributes[question.attribute].vocabulary[score.answer_index]
+                    for question, score in zip(questions, scores, strict=True)
                 ],
                 "confidence": confidence,
                 "abstained": [
-                    self.calibration.abstains(one.attribute, sure)
-                    for one, sure in zip(questions, confidence, strict=True)
+                    self.calibration.abstains(question.attribute, sure)
+                    for question, sure in zip(questions, confidence, strict=True)
                 ],
             }
         )

@@ -59,25 +59,25 @@ class Calibration:
 
     def confidence(self, attribute: str, scores: Scores) -> float:
         """Calibrated probability of the chosen answer, in (0, 1]."""
-        known = self.attributes.get(attribute)
-        return _confidence(scores, known.temperature if known else 1.0)
+        fitted = self.attributes.get(attribute)
+        return _confidence(scores, fitted.temperature if fitted else 1.0)
 
     def abstains(self, attribute: str, confidence: float) -> bool:
-        known = self.attributes.get(attribute)
-        return known is not None and confidence < known.threshold
+        fitted = self.attributes.get(attribute)
+        return fitted is not None and confidence < fitted.threshold
 
     def to_dict(self) -> dict[str, Any]:
         return {
             "format": self.format,
             "risk": self.risk,
-            "attributes": {name: asdict(one) for name, one in self.attributes.items()},
+            "attributes": {name: asdict(fitted) for name, fitted in self.attributes.items()},
         }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Calibration":
         """Raises SelvedgeError for a missing key or a format this code does not know."""
         try:
-            attributes = {name: AttributeCalibration(**one) for name, one in values["attributes"].items()}
+            attributes = {name: AttributeCalibration(**fitted) for name, fitted in values["attributes"].items()}
             return cls(float(values["risk"]), attributes, int(values["format"]))
         except (KeyError, TypeError, ValueError) as error:
             raise SelvedgeError(
@@ -102,7 +102,7 @@ def fit_calibration(
     if not scores:
         raise SelvedgeError("calibration: there are no validation answers to fit on; read a larger catalogue.")
     names, truth = np.asarray(attributes, dtype=object), np.asarray(truths)
-    right = np.array([one.chosen for one in scores]) == truth
+    right = np.array([score.answer_index for score in scores]) == truth
     confidence = np.zeros(len(scores))
     temperatures: dict[str, float] = {}
     for name in dict.fromkeys(attributes):
@@ -139,4 +139,4 @@ def choose_threshold(confidence: NDArray[np.float64], right: NDArray[np.bool_], 
 def _confidence(scores: Scores, temperature: float) -> float:
     scaled = scores.log_probabilities.astype(np.float64) / temperature
     scaled -= scaled.max()
-    return float(np.exp(scaled[scores.chosen]) / np.exp(scaled).sum())
+    return float(np.exp(scaled[scores.answer_index]) / np.exp(scaled).sum())

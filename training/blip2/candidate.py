@@ -26,7 +26,7 @@ from training.blip2.calibration import Calibration, fit_calibration
 from training.blip2.continuation import continue_base
 from training.blip2.features import FeatureStore, compute_features
 from training.blip2.lora import LoraResult, train_lora
-from training.blip2.settings import CandidateSettings
+from training.blip2.settings import Blip2CandidateSettings
 from training.catalogue import CatalogueTables
 from training.reporting import Reporter
 
@@ -69,7 +69,7 @@ class CandidateResult:
 
 
 def train_candidate(
-    tables: CatalogueTables, settings: CandidateSettings, features_root: Path, out: Path, reporter: Reporter
+    tables: CatalogueTables, settings: Blip2CandidateSettings, features_root: Path, out: Path, reporter: Reporter
 ) -> CandidateResult:
     """Train, check, calibrate and save a candidate of the family `blip2-attributes`.
 
@@ -94,12 +94,12 @@ def train_candidate(
     with clock.step("lora"):
         lora = train_lora(base, pairs, store, settings.lora, out, reporter)
     with clock.step("calibration"):
-        chosen = _choose(base, tables.schema, pairs[pairs["split"] == "validation"], store, settings, lora.adapter)
+        choice = _choose(base, tables.schema, pairs[pairs["split"] == "validation"], store, settings, lora.adapter)
     with clock.step("save"):
         notes = {
             "settings": asdict(settings),
             "lora": asdict(lora) | {"adapter": None},
-            "merge": chosen.merge.to_dict(),
+            "merge": choice.merge.to_dict(),
         }
         digest = save_artefact(
             out / "model",
@@ -107,26 +107,26 @@ def train_candidate(
             lora.adapter,
             tables.schema,
             tables.question_set,
-            chosen.decoding,
-            chosen.calibration,
+            choice.decoding,
+            choice.calibration,
             settings.feature_precision,
-            notes | {"validation_macro_f1": chosen.macro_f1},
+            notes | {"validation_macro_f1": choice.macro_f1},
         )
-    reporter.metrics(lora.steps, {f"validation/macro_f1_{name}": value for name, value in chosen.macro_f1.items()})
+    reporter.metrics(lora.steps, {f"validation/macro_f1_{name}": value for name, value in choice.macro_f1.items()})
     return CandidateResult(
         artefact=out / "model",
         digest=digest,
-        decoding=chosen.decoding,
-        validation_macro_f1=chosen.macro_f1,
-        calibration=chosen.calibration,
-        merge=chosen.merge,
+        decoding=choice.decoding,
+        validation_macro_f1=choice.macro_f1,
+        calibration=choice.calibration,
+        merge=choice.merge,
         lora=lora,
         base_digest=base.digest,
         seconds=clock.seconds,
     )
 
 
-def prepare_base(tables: CatalogueTables, settings: CandidateSettings, out: Path, reporter: Reporter) -> Base:
+def prepare_base(tables: CatalogueTables, settings: Blip2CandidateSettings, out: Path, reporter: Reporter) -> Base:
     """The base to adapt: as named in the settings, continued on the coarse columns where that is wanted."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     base = load_base(settings.base, device=device)
@@ -153,7 +153,7 @@ def _choose(
     schema: AttributeSchema,
     pairs: pd.DataFrame,
     store: FeatureStore,
-    settings: CandidateSettings,
+    settings: Blip2CandidateSettings,
     adapter: Path,
 ) -> _Choice:
     """Answer all of validation with adapter and with merged weights; take the better decoding, calibrate it."""
@@ -164,10 +164,10 @@ def _choose(
     modes: tuple[Decoding, ...] = ("trie", "scored") if settings.decoding == "auto" else (settings.decoding,)
     for mode in modes:
         scores[mode] = answer_all(base, features, questions.asked, mode)
-    figures = {mode: questions.macro_f1(one) for mode, one in scores.items()}
+    figures = {mode: questions.macro_f1(answers) for mode, answers in scores.items()}
     best = max(modes, key=lambda mode: figures[mode])
-    some = questions.asked[:MERGE_QUESTIONS]
-    merge = merge_and_check(base, adapted, features, some, best, settings.merge_tolerance)
+    sample = questions.asked[:MERGE_QUESTIONS]
+    merge = merge_and_check(base, adapted, features, sample, best, settings.merge_tolerance)
     calibration = fit_calibration(questions.attributes, scores[best], questions.truths, settings.risk)
     return _Choice(best, {str(mode): value for mode, value in figures.items()}, calibration, merge)
 
@@ -184,9 +184,10 @@ class PairQuestions:
     def macro_f1(self, scores: list[Scores]) -> float:
         """Mean over attributes of the macro-F1 of the chosen answers."""
         truth = np.array(
-            [one.trie.answers[index] for one, index in zip(self.asked, self.truths, strict=True)], dtype=object
+            [asked.trie.answers[index] for asked, index in zip(self.asked, self.truths, strict=True)], dtype=object
         )
-        given = np.array([one.trie.answers[s.chosen] for one, s in zip(self.asked, scores, strict=True)], dtype=object)
+        answers = [asked.trie.answers[s.answer_index] for asked, s in zip(self.asked, scores, strict=True)]
+        given = np.array(answers, dtype=object)
         names = np.array(self.attributes, dtype=object)
         return float(
             np.mean([macro_f1(truth[names == name], given[names == name]) for name in dict.fromkeys(self.attributes)])

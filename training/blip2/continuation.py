@@ -21,6 +21,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from catalog.catalogued_pictures import read_picture
 from catalog.errors import SelvedgeError
 from training.blip2.answers import pad_right
 from training.blip2.augmentation import random_views, source_size
@@ -31,7 +32,6 @@ from training.blip2.language import answer_loss, image_tokens
 from training.blip2.settings import ContinuationSettings
 from training.devices import PRECISIONS
 from training.driver import TrainingRun, warm_up_then_cosine
-from training.pictures import read_picture
 from training.reporting import Reporter
 
 REPORT_EVERY = 10

@@ -27,12 +27,12 @@ from safetensors.torch import save
 from torch import Tensor
 from transformers import Blip2ForConditionalGeneration
 
+from catalog.catalogued_pictures import read_picture
 from catalog.errors import SelvedgeError
 from training.blip2 import augmentation
 from training.blip2.augmentation import view_square
 from training.blip2.base import Base
 from training.blip2.preprocessing import Preprocessing
-from training.pictures import read_picture
 
 Item = TypeVar("Item")
 Precision = Literal["fp32", "bf16"]
@@ -196,17 +196,17 @@ def compute_features(
     for chunk in _chunks(list(todo.items()), SHARD_IMAGES):
         squares = _load_views(chunk, base.preprocessing, wanted)
         for view, missing in wanted.items():
-            chosen = [sha256 for sha256, _ in chunk if sha256 in missing]
-            if not chosen:
+            to_compute = [sha256 for sha256, _ in chunk if sha256 in missing]
+            if not to_compute:
                 continue
             parts = [
                 image_features(
-                    base.model, base.preprocessing.normalised([squares[view, s] for s in some]), store.precision
+                    base.model, base.preprocessing.normalised([squares[view, s] for s in group]), store.precision
                 )
-                for some in _chunks(chosen, images_at_once(base.device))
+                for group in _chunks(to_compute, images_at_once(base.device))
             ]
-            store.write(chosen, torch.cat(parts), view)
-            done += len(chosen)
+            store.write(to_compute, torch.cat(parts), view)
+            done += len(to_compute)
             if progress:
                 progress(done, total)
     return total

@@ -34,10 +34,10 @@ class EncodedQuestions:
     cross: list[KeysValues]
     mask: Tensor | None
 
-    def rows(self, chosen: Tensor) -> "EncodedQuestions":
+    def rows(self, indices: Tensor) -> "EncodedQuestions":
         """The same for some of the questions; `chosen` is (k,) int64."""
-        cross = [(keys[chosen], values[chosen]) for keys, values in self.cross]
-        return EncodedQuestions(cross, None if self.mask is None else self.mask[chosen])
+        cross = [(keys[indices], values[indices]) for keys, values in self.cross]
+        return EncodedQuestions(cross, None if self.mask is None else self.mask[indices])
 
 
 def image_tokens(model: Blip2ForConditionalGeneration, features: Tensor) -> Tensor:

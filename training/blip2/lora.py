@@ -210,7 +210,7 @@ class _LoraRun(TrainingRun):
             features = self.store.read(self.validation.images).to(self.device)
             scores = answer_all(self.base, features, self.asked, "trie")
         right = [
-            asked.trie.answers[score.chosen] == answer
+            asked.trie.answers[score.answer_index] == answer
             for asked, score, answer in zip(self.asked, scores, self.validation.answer_texts, strict=True)
         ]
         figures = {"loss": summed / count, "accuracy": float(np.mean(right))}

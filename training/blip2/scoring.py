@@ -52,7 +52,7 @@ class LabelledCatalogue:
         pairs = self.qa_pairs.sort_values(["product_id", "attribute"])
         images = self.images.sort_values("product_id")
         hashes = [content_sha256(as_table(pairs, "qa_pairs"))]
-        hashes += [f"{one} {other}" for one, other in zip(images["product_id"], images["sha256"], strict=True)]
+        hashes += [f"{product} {sha}" for product, sha in zip(images["product_id"], images["sha256"], strict=True)]
         return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
 
 
@@ -175,17 +175,17 @@ def cnn_ceiling(
     train, validation, test = (rows_of(rows, split) for split in ("train", "validation", "test"))
     pictures_of = rows.images.drop_duplicates("product_id", keep="last")
     ids = [int(product) for product in pictures_of["product_id"]]
-    place = {product: number for number, product in enumerate(ids)}
-    known = rows.products.drop_duplicates("product_id", keep="last").set_index("product_id").loc[ids]
+    row_of = {product: number for number, product in enumerate(ids)}
+    of_product = rows.products.drop_duplicates("product_id", keep="last").set_index("product_id").loc[ids]
     settings = classifier.ClassifierSettings(seconds=seconds)
     pictures = load_pictures(list(pictures_of["uri"]), settings.size)
     trained = classifier.train_attribute_classifier(
         pictures,
         classifier.label_columns(pd.concat([train, validation]), ids),
-        sorted({place[product] for product in train["product_id"]}),
-        sorted({place[product] for product in validation["product_id"]}),
+        sorted({row_of[product] for product in train["product_id"]}),
+        sorted({row_of[product] for product in validation["product_id"]}),
         settings,
-        given={column: [v if isinstance(v, str) else None for v in known[column]] for column in given},
+        given={column: [v if isinstance(v, str) else None for v in of_product[column]] for column in given},
         out=work,
         reporter=reporter,
     )
@@ -198,7 +198,7 @@ def _answers(
     """A model's answers to labelled rows; what it was not taught stays unanswered, which counts as wrong."""
     products = [int(product) for product in test["product_id"].unique()]
     seen = _features(model, rows, products, features, progress)
-    return _ask(model, seen, test, {product: place for place, product in enumerate(products)})
+    return _ask(model, seen, test, {product: row for row, product in enumerate(products)})
 
 
 def _answers_without_picture(model: "AttributeModel", test: "pd.DataFrame") -> "pd.DataFrame":
@@ -210,21 +210,21 @@ def _answers_without_picture(model: "AttributeModel", test: "pd.DataFrame") -> "
     return _ask(model, blank, test, dict.fromkeys(test["product_id"].unique().tolist(), 0))
 
 
-def _ask(model: "AttributeModel", seen: "Tensor", test: "pd.DataFrame", place: Mapping[int, int]) -> "pd.DataFrame":
+def _ask(model: "AttributeModel", seen: "Tensor", test: "pd.DataFrame", row_of: Mapping[int, int]) -> "pd.DataFrame":
     from training.blip2.artefact import Question
 
     taught = test["attribute"].isin(model.schema.attributes).to_numpy()
     asked = test[taught]
     questions = [
-        Question(place[product], attribute, None if article_type == "unknown" else article_type)
+        Question(row_of[product], attribute, None if article_type == "unknown" else article_type)
         for product, attribute, article_type in asked[["product_id", "attribute", "article_type"]].itertuples(
             index=False, name=None
         )
     ]
-    found = model.answer(seen, questions).set_index(asked.index)
+    answered = model.answer(seen, questions).set_index(asked.index)
     answers = test.assign(value=None, confidence=0.0, abstained=True, in_vocabulary=taught)
     for column in ("value", "confidence", "abstained"):
-        answers.loc[asked.index, column] = found[column]
+        answers.loc[asked.index, column] = answered[column]
     return answers
 
 
@@ -274,12 +274,10 @@ def _plots(scores: "pd.DataFrame", subjects: "Mapping[str, pd.DataFrame]") -> di
     from evaluation.classification import coverage_risk
     from evaluation.scores import CANDIDATE, CHAMPION
 
+    models = (CANDIDATE, CHAMPION)
     right = {
-        name: [
-            isinstance(v, str) and normalise(v) == normalise(t) for v, t in zip(one["value"], one["truth"], strict=True)
-        ]
-        for name, one in subjects.items()
-        if name in (CANDIDATE, CHAMPION)
+        name: [isinstance(v, str) and normalise(v) == normalise(t) for v, t in answers.itertuples(index=False)]
+        for name, answers in ((name, subjects[name][["value", "truth"]]) for name in subjects if name in models)
     }
     sure = {name: subjects[name]["confidence"].tolist() for name in right}
     curves = {name: coverage_risk(sure[name], right[name]) for name in right}

@@ -89,7 +89,7 @@ class ContinuationSettings:
 
 
 @dataclass(frozen=True)
-class CandidateSettings:
+class Blip2CandidateSettings:
     """One candidate from features to artefact.
 
     Attributes:

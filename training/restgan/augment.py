@@ -53,8 +53,8 @@ def _move(pictures: Tensor, shift: Tensor) -> Tensor:
     if margin == 0:
         return pictures
     padded = functional.pad(pictures, (margin,) * 4, value=WHITE)
-    place = torch.arange(side, device=pictures.device) + margin
-    rows, columns = place - pixels[:, :1], place - pixels[:, 1:]
+    pixel = torch.arange(side, device=pictures.device) + margin
+    rows, columns = pixel - pixels[:, :1], pixel - pixels[:, 1:]
     flat = rows[:, :, None] * (side + 2 * margin) + columns[:, None]
     index = flat.reshape(n, 1, -1).expand(-1, channels, -1)
     return padded.flatten(2).gather(2, index).view(pictures.shape)
@@ -65,7 +65,7 @@ def _cover(pictures: Tensor, centre: Tensor, cut: float) -> Tensor:
     half = round(cut * side) / 2
     if half == 0:
         return pictures
-    place = torch.arange(side, device=pictures.device) + 0.5
-    inside = ((place - (centre * side).round()[:, :, None]).abs() < half)[:, :, :, None]
+    pixel = torch.arange(side, device=pictures.device) + 0.5
+    inside = ((pixel - (centre * side).round()[:, :, None]).abs() < half)[:, :, :, None]
     covered = inside[:, 0] & inside[:, 1].transpose(1, 2)
     return pictures.masked_fill(covered[:, None], WHITE)

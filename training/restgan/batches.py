@@ -66,12 +66,13 @@ class Batches:
         Args:
             shuffled, unknown: shares, as in the settings.
         """
-        epoch, place = divmod(step, self.an_epoch)
+        epoch, position = divmod(step, self.an_epoch)
         order = np.random.default_rng([self.seed, 1, epoch]).permutation(len(self.bottoms.pictures))
-        rows = order[place * self.batch_size : (place + 1) * self.batch_size]
+        rows = order[position * self.batch_size : (position + 1) * self.batch_size]
         rng = np.random.default_rng([self.seed, 2, step])
-        some = self.bottoms
-        sequences = Sequences(some.words[rows], some.colour_words[rows], some.lengths[rows], some.mentioned[rows])
+        bottoms = self.bottoms
+        arrays = bottoms.words, bottoms.colour_words, bottoms.lengths, bottoms.mentioned
+        sequences = Sequences(*(array[rows] for array in arrays))
         sequences = replace_silent(shuffle(sequences, shuffled, rng), unknown, rng)
         lengths = rng.integers(1, sequences.lengths + 1)
         mentioned = sequences.mentioned[np.arange(len(rows)), lengths - 1]
@@ -85,7 +86,7 @@ class Batches:
             tensor(sequences.words),
             tensor(sequences.colour_words),
             tensor(lengths),
-            tensor(some.labels[rows]),
+            tensor(bottoms.labels[rows]),
             tensor(mentioned),
         )
 
@@ -109,8 +110,8 @@ class Sequences:
 def shuffle(sequences: Sequences, share: float, rng: np.random.Generator) -> Sequences:
     """The places of a share of the sequences in another order, each order equally likely; padding stays at the end."""
     n, longest = sequences.words.shape
-    chosen = rng.random(n) < share
-    keys = np.where(chosen[:, None], rng.random((n, longest)), np.arange(longest)[None].astype(float))
+    shuffled = rng.random(n) < share
+    keys = np.where(shuffled[:, None], rng.random((n, longest)), np.arange(longest)[None].astype(float))
     keys[np.arange(longest)[None] >= sequences.lengths[:, None]] = np.inf
     order = np.argsort(keys, axis=1, kind="stable")
     said = np.take_along_axis(sequences.said_here, order[:, :, None], axis=1)

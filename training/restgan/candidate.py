@@ -18,7 +18,7 @@ from training.folders import models_folder, written_whole
 from training.reporting import Reporter, Silent
 from training.restgan.colours import THRESHOLD
 from training.restgan.dataset import SHARES, Bottoms, Tables, build_bottoms, read_bottoms, write_bottoms
-from training.restgan.judge import JUDGE_FILE, Judge, load_judge, save_judge
+from training.restgan.judge import JUDGE_FILE, AttributeJudge, load_judge, save_judge
 from training.restgan.judge_training import JudgeSettings, train_judge
 from training.restgan.loop import Result, train_restgan
 from training.restgan.sampling import load_artefact, read_about, save_artefact
@@ -32,7 +32,7 @@ BOTTOMS_FILE = "bottoms.json"
 
 
 @dataclass(frozen=True)
-class CandidateSettings:
+class RestganCandidateSettings:
     """One candidate.
 
     Attributes:
@@ -67,7 +67,7 @@ class Prepared:
     """What training and measuring stand on."""
 
     bottoms: Bottoms
-    judge: Judge
+    judge: AttributeJudge
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,9 @@ class CandidateResult:
         }  # fmt: skip
 
 
-def prepare(tables: Tables, settings: CandidateSettings, folder: Path, reporter: Reporter | None = None) -> Prepared:
+def prepare(
+    tables: Tables, settings: RestganCandidateSettings, folder: Path, reporter: Reporter | None = None
+) -> Prepared:
     """The data set and its judge, kept in `folder`; what is there and still holds is not made again.
 
     Raises:
@@ -101,34 +103,34 @@ def prepare(tables: Tables, settings: CandidateSettings, folder: Path, reporter:
             missing.
     """
     bottoms = build_bottoms(tables, **made_with(settings), reporter=reporter)
-    place = folder / PREPARED_BOTTOMS
-    if not place.exists() or read_bottoms(place).digest != bottoms.digest:
-        write_bottoms(bottoms, place)
+    file = folder / PREPARED_BOTTOMS
+    if not file.exists() or read_bottoms(file).digest != bottoms.digest:
+        write_bottoms(bottoms, file)
     return Prepared(bottoms, prepare_judge(bottoms, settings, folder / JUDGE_FILE, reporter))
 
 
 def prepare_judge(
-    bottoms: Bottoms, settings: CandidateSettings, place: Path, reporter: Reporter | None = None
-) -> Judge:
+    bottoms: Bottoms, settings: RestganCandidateSettings, file: Path, reporter: Reporter | None = None
+) -> AttributeJudge:
     """The judge of these bottoms: the one in the file `place`, else a new one.
 
     Raises:
         SelvedgeError: as for `train_judge`, or the base is missing.
     """
-    if place.exists() and (kept := load_judge(place)).data == bottoms.digest:
+    if file.exists() and (kept := load_judge(file)).data == bottoms.digest:
         return kept
     start, colours = None, None
     if settings.base != NO_BASE:
         folder = base_folder(settings.base)
         start, colours = load_judge(folder / JUDGE_FILE), load_artefact(folder).colours
     judge = train_judge(bottoms, settings.judge, reporter, start, colours)
-    save_judge(judge, place)
+    save_judge(judge, file)
     return judge
 
 
 def train_candidate(
     prepared: Prepared,
-    settings: CandidateSettings,
+    settings: RestganCandidateSettings,
     out: Path,
     reporter: Reporter | None = None,
 ) -> CandidateResult:
@@ -147,7 +149,7 @@ def train_candidate(
     return CandidateResult(artefact, result.digest, result, base_digest)
 
 
-def made_with(settings: CandidateSettings) -> dict[str, Any]:
+def made_with(settings: RestganCandidateSettings) -> dict[str, Any]:
     """What the data set depends on beside the catalogue: arguments of `build_bottoms`."""
     return {
         "size": settings.restgan.sides[-1],
@@ -189,13 +191,13 @@ def base_folder(base: str) -> Path:
     raise SelvedgeError(f"base {base} is neither a folder with a model nor in {models}; give one, or `base: none`.")
 
 
-def at_device(settings: CandidateSettings, threads: int | None) -> CandidateSettings:
+def at_device(settings: RestganCandidateSettings, threads: int | None) -> RestganCandidateSettings:
     """The same candidate computed with so many threads: no part of what it is."""
     return replace(settings, restgan=replace(settings.restgan, threads=threads))
 
 
 def _assemble(
-    artefact: Path, result: Result, prepared: Prepared, settings: CandidateSettings, start: Start | None
+    artefact: Path, result: Result, prepared: Prepared, settings: RestganCandidateSettings, start: Start | None
 ) -> str:
     """The model, the judge and what it began with, in one folder, whole or not at all; the base's digest."""
     base = start.untrained(settings.restgan) if start else random_start(prepared.bottoms, settings.restgan)

@@ -101,10 +101,10 @@ def restore_checkpoint(folder: Path, identity: Identity, networks: Networks) -> 
     if not folder.exists():
         return None
     refuse_other_work(folder, identity)
-    found = read_checkpoint(folder, identity.run, networks.parameters(), networks.optimiser)
-    if found is None:
+    saved = read_checkpoint(folder, identity.run, networks.parameters(), networks.optimiser)
+    if saved is None:
         raise SelvedgeError(f"checkpoint {folder} is damaged; delete it to start over.")
-    counters, extra = found
+    counters, extra = saved
     with torch.no_grad():
         for name, live in networks.rest().items():
             if name not in extra or extra[name].shape != live.shape:

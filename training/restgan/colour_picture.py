@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from training.restgan.colours import ColourTable, difference, lab_to_rgb
+from catalog.lab import difference, lab_to_rgb
+from training.restgan.colours import ColourTable
 
 _ROW, _EDGE, _LINE = 56, 18, 15  # pixels
 _SWATCH, _NAME, _FEATURE = 64, 190, 320
@@ -62,19 +63,19 @@ def _headings(pen: ImageDraw.ImageDraw, left: int, clusters: int, threshold: flo
 
 def _words(pen: ImageDraw.ImageDraw, table: ColourTable, cluster: int, left: int, top: int) -> None:
     """The cluster's words, most products first, each beside a square of its own centroid; those that fit."""
-    own = [place for place, (_, of) in enumerate(table.words.items()) if of == cluster]
-    own.sort(key=lambda place: -table.products[place])
+    own = [index for index, (_, of) in enumerate(table.words.items()) if of == cluster]
+    own.sort(key=lambda index: -table.products[index])
     words = list(table.words)
     x, y = left, top
-    for shown, place in enumerate(own):
-        text = f"{words[place]} ({table.products[place]})"
+    for shown, index in enumerate(own):
+        text = f"{words[index]} ({table.products[index]})"
         length = 22 + int(pen.textlength(text, _font(12)))
         if x > left and x + length > left + _FEATURE - 12:
             x, y = left, y + _LINE + 1
         if y > top + _ROW - 10 - _LINE:
             pen.text((x, y - _LINE - 1), f"and {len(own) - shown} more", FAINT, _font(12), anchor="ra")
             return
-        _swatch(pen, (x, y + 2, x + 11, y + 13), table.word_centres[place])
+        _swatch(pen, (x, y + 2, x + 11, y + 13), table.word_centres[index])
         pen.text((x + 16, y), text, INK, _font(12))
         x += length
 
@@ -85,8 +86,8 @@ def _garments(pen: ImageDraw.ImageDraw, colours: np.ndarray, left: int, top: int
     room = _CELLS * _LINES
     if len(ordered) > room:
         ordered = ordered[np.linspace(0, len(ordered) - 1, room).round().astype(int)]
-    for place, colour in enumerate(ordered):
-        x, y = left + (place % _CELLS) * _CELL, top + (place // _CELLS) * _CELL
+    for cell, colour in enumerate(ordered):
+        x, y = left + (cell % _CELLS) * _CELL, top + (cell // _CELLS) * _CELL
         _swatch(pen, (x, y, x + _CELL - 2, y + _CELL - 2), colour)
 
 

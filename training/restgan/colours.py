@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
-from skimage.color import deltaE_ciede2000, lab2rgb
 
 from catalog.errors import SelvedgeError
+from catalog.lab import difference
 
 FORMAT = 1
 THRESHOLD = 8.0  # CIEDE2000; at 12 the navy and brown pants of real photographs, all dark, became one colour
@@ -145,9 +145,9 @@ class ColourTable:
         )
 
 
-def canonical(word: str, known: Iterable[str]) -> str:
+def canonical(word: str, colours: Iterable[str]) -> str:
     """A colour name as `known` spells it: itself where known, else by `SPELLINGS`, else itself."""
-    names = known if isinstance(known, (Mapping, set, frozenset)) else set(known)
+    names = colours if isinstance(colours, (Mapping, set, frozenset)) else set(colours)
     other = SPELLINGS.get(word)
     return word if word in names or other is None or (other not in names and other not in SEVERAL) else other
 
@@ -176,9 +176,9 @@ def build_colour_table(
             by_name.setdefault(name, []).append(row)
     words = sorted(name for name, rows in by_name.items() if len(rows) >= minimum_products)
     centroids = np.array([np.median(colours[by_name[word]], axis=0) for word in words]).reshape(-1, 3)
-    found = _clusters(words, centroids, threshold)
-    order = _by_products(words, found, by_name)
-    clusters = {word: order[found[place]] for place, word in enumerate(words)}
+    cluster_of = _clusters(words, centroids, threshold)
+    order = _by_products(words, cluster_of, by_name)
+    clusters = {word: order[cluster_of[index]] for index, word in enumerate(words)}
     if len(set(clusters.values())) < 2:
         said = f"one colour only ('{words[0]}')" if words else "no colour"
         raise SelvedgeError(
@@ -222,11 +222,6 @@ def spread(centres: np.ndarray, colours: Sequence[np.ndarray]) -> dict[str, floa
     }
 
 
-def difference(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """CIEDE2000 of two broadcastable (..., 3) CIELAB arrays: (...) float64."""
-    return np.asarray(deltaE_ciede2000(*np.broadcast_arrays(first, second)), np.float64)
-
-
 def pairwise(colours: np.ndarray) -> np.ndarray:
     """(n, n) float64 CIEDE2000 between the rows of (n, 3) CIELAB, exactly symmetric with a zero diagonal."""
     distance = difference(colours[:, None], colours[None])
@@ -250,20 +245,15 @@ def _clusters(words: Sequence[str], centroids: np.ndarray, threshold: float) -> 
     return [int(value) for value in fcluster(tree, threshold, criterion="distance")]
 
 
-def _by_products(words: Sequence[str], found: Sequence[int], by_name: Mapping[str, list[int]]) -> dict[int, int]:
+def _by_products(words: Sequence[str], cluster_of: Sequence[int], by_name: Mapping[str, list[int]]) -> dict[int, int]:
     """scipy's cluster numbers -> 0..K-1, the cluster with most products first."""
     weight: dict[int, tuple[int, str]] = {}
-    for word, cluster in zip(words, found, strict=True):
+    for word, cluster in zip(words, cluster_of, strict=True):
         count, first = weight.get(cluster, (0, word))
         weight[cluster] = (count + len(by_name[word]), min(first, word))
     ranked = sorted(weight, key=lambda cluster: (-weight[cluster][0], weight[cluster][1]))
-    return {cluster: place for place, cluster in enumerate(ranked)}
+    return {cluster: rank for rank, cluster in enumerate(ranked)}
 
 
 def _sha256(body: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def lab_to_rgb(lab: np.ndarray) -> np.ndarray:
-    """(..., 3) CIELAB to (..., 3) uint8 sRGB, clipped into the gamut."""
-    return np.round(np.clip(lab2rgb(np.asarray(lab, np.float64)), 0, 1) * 255).astype(np.uint8)

@@ -104,9 +104,9 @@ class Bottoms:
     def take(self, places: Sequence[int] | np.ndarray) -> "Bottoms":
         """The rows at `places`, in that order."""
         places = np.asarray(places, np.int64)
-        chosen = {name: getattr(self, name)[places] for name in ARRAYS}
+        arrays = {name: getattr(self, name)[places] for name in ARRAYS}
         rows = self.rows.iloc[places].reset_index(drop=True)
-        return freeze(replace(self, **chosen, rows=rows))
+        return freeze(replace(self, **arrays, rows=rows))
 
 
 @dataclass(frozen=True)
@@ -114,10 +114,10 @@ class Coloured:
     """The bottoms of a catalogue up to their colour table: what words are put to.
 
     Attributes:
-        chosen: rows of `choose_bottoms`. part: (N,) names of PARTS. cut: their pictures. titles: what they are called.
+        rows: of `choose_bottoms`. part: (N,) names of PARTS. cut: their pictures. titles: what they are called.
     """
 
-    chosen: pd.DataFrame
+    rows: pd.DataFrame
     part: np.ndarray
     cut: Cut
     titles: Titles
@@ -173,24 +173,24 @@ def colour_bottoms(
     reporter: Reporter | None = None,
 ) -> Coloured:
     """The first half of `build_bottoms`: pictures cut, colours clustered."""
-    chosen = choose_bottoms(tables.products, tables.images, tables.splits, minimum_products)
-    cut = cut_garments(chosen, size, reporter)
-    part = np.array([part_of(group, shares) for group in chosen["group_id"]])
+    rows = choose_bottoms(tables.products, tables.images, tables.splits, minimum_products)
+    cut = cut_garments(rows, size, reporter.progress if reporter else None)
+    part = np.array([part_of(group, shares) for group in rows["group_id"]])
     learn = part == "train"
-    titles = word_sequences(chosen, learn)
+    titles = word_sequences(rows, learn)
     colours = build_colour_table([n for n, t in zip(titles.colours, learn, strict=True) if t], cut.colours[learn],
                                  threshold)  # fmt: skip
-    return Coloured(chosen, part, cut, titles, colours)
+    return Coloured(rows, part, cut, titles, colours)
 
 
 def say_bottoms(coloured: Coloured, minimum_count: int = 5) -> Bottoms:
     """The second half of `build_bottoms`: words put to the pictures."""
-    chosen, part, cut, titles, colours = (
-        coloured.chosen, coloured.part, coloured.cut, coloured.titles, coloured.colours
+    garments, part, cut, titles, colours = (
+        coloured.rows, coloured.part, coloured.cut, coloured.titles, coloured.colours
     )  # fmt: skip
-    known = (words for words, name in zip(titles.sequences, part, strict=True) if name == "train")
-    vocabulary = build_vocabulary(known, colours, minimum_count)
-    count, longest = len(chosen), max(len(sequence) for sequence in titles.sequences)
+    learnt = (words for words, name in zip(titles.sequences, part, strict=True) if name == "train")
+    vocabulary = build_vocabulary(learnt, colours, minimum_count)
+    count, longest = len(garments), max(len(sequence) for sequence in titles.sequences)
     words = np.full((count, longest), PAD, np.int64)
     clusters = np.full((count, longest), -1, np.int64)
     mentioned = np.zeros((count, longest, 3), bool)
@@ -201,20 +201,20 @@ def say_bottoms(coloured: Coloured, minimum_count: int = 5) -> Bottoms:
         mentioned[row, length:] = mentioned[row, length - 1]
     labels = np.stack(
         [
-            [TYPES.index(name) for name in chosen["type"]],
+            [TYPES.index(name) for name in garments["type"]],
             [colours.cluster(name) for name in titles.colours],
-            [GENDERS.index(name) if name in GENDERS else -1 for name in chosen["wearer"]],
+            [GENDERS.index(name) if name in GENDERS else -1 for name in garments["wearer"]],
         ],
         axis=1,
     ).astype(np.int64)
     rows = pd.DataFrame(
         {
-            "product_id": chosen["product_id"].to_numpy(),
-            "group_id": chosen["group_id"].to_numpy(),
+            "product_id": garments["product_id"].to_numpy(),
+            "group_id": garments["group_id"].to_numpy(),
             "part": part,
-            "type": chosen["type"].to_numpy(),
+            "type": garments["type"].to_numpy(),
             "colour": list(titles.colours),
-            "gender": chosen["wearer"].to_numpy(),
+            "gender": garments["wearer"].to_numpy(),
             "query": [" ".join(sequence) for sequence in titles.sequences],
             **{name: cut.colours[:, axis].astype(np.float32) for axis, name in enumerate(LAB)},
         }
@@ -289,12 +289,12 @@ def read_bottoms(folder: Path | str) -> Bottoms:
         arrays = load((folder / "arrays.safetensors").read_bytes())
         rows = pq.read_table(io.BytesIO((folder / "rows.parquet").read_bytes())).select(ROWS.names).to_pandas()
         vocabulary, colours = Vocabulary.from_json(about["vocabulary"]), ColourTable.from_json(about["colours"])
-        chosen = {name: arrays[name] for name in ARRAYS}
-        found = freeze(Bottoms(**chosen, rows=rows, vocabulary=vocabulary, colours=colours, digest=""))
+        contents = {name: arrays[name] for name in ARRAYS}
+        bottoms = freeze(Bottoms(**contents, rows=rows, vocabulary=vocabulary, colours=colours, digest=""))
     except FileNotFoundError as error:
         raise SelvedgeError(f"bottoms {folder} do not exist; build the data set first.") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError, pa.ArrowInvalid) as error:
         raise SelvedgeError(f"bottoms {folder} are damaged ({error}); build the data set again.") from error
-    if found.digest != about.get("digest"):
+    if bottoms.digest != about.get("digest"):
         raise SelvedgeError(f"bottoms {folder} do not match their digest; build the data set again.")
-    return found
+    return bottoms

@@ -28,9 +28,9 @@ class Discriminator(nn.Module):
     Attributes:
         attributes: whether it has attribute heads.
 
-    The conditional head sees features beside the text, as in StackGAN (tiled text, a 3 x 3 convolution over both); the
-    part of that convolution that reads the tiled text is a linear map of the text, so the other part, the dear one, is
-    done once for a picture however many texts it is asked about.
+    The conditional head is StackGAN's: the text is repeated at every position beside the features, and a 3 x 3
+    convolution reads both. Such a convolution is a sum of two: one of the features (`joined`), computed once a picture,
+    and one of the text, which is the same at every position and so a linear layer; each further text costs only that.
 
     Source: Zhang et al., StackGAN-v2, TPAMI 2018 (conditional and unconditional logits); attribute heads as in
     AC-GAN (Odena et al., ICML 2017), which the description of ReStGAN names for type, colour and gender.

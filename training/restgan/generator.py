@@ -157,4 +157,4 @@ class Generator(nn.Module):
         pictures = [picture]
         if self.two is not None:
             pictures.append(self.two(picture, conditions[1], torch.cat([noise.z, conditions[1]], dim=1)))
-        return Drawn([torch.tanh(one.float()) for one in pictures], means, log_variances)
+        return Drawn([torch.tanh(stage.float()) for stage in pictures], means, log_variances)

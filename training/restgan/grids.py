@@ -27,20 +27,20 @@ def chosen_rows(bottoms: "Bottoms", count: int, seed: int = 0) -> np.ndarray:
     order = np.random.default_rng([seed, 3]).permutation(len(bottoms.pictures))
     last = bottoms.mentioned[np.arange(len(order)), bottoms.lengths - 1]
     says = last.sum(axis=1)
-    queries, found = bottoms.rows["query"].to_numpy(), list[int]()
+    queries, picked = bottoms.rows["query"].to_numpy(), list[int]()
     seen: list[dict[int, int]] = [{}, {}, {}]
     rest = [int(row) for row in order[np.argsort(-says[order], kind="stable")]]
     rest = list({str(queries[row]): row for row in reversed(rest)}.values())[::-1][:500]
-    while rest and len(found) < count:
+    while rest and len(picked) < count:
         best = min(
             rest, key=lambda row: (-says[row], sum(seen[a].get(int(bottoms.labels[row, a]), 0) for a in range(3)))
         )
         rest.remove(best)
-        found.append(best)
+        picked.append(best)
         for attribute in range(3):
             value = int(bottoms.labels[best, attribute])
             seen[attribute][value] = seen[attribute].get(value, 0) + 1
-    return np.array(found, np.int64)
+    return np.array(picked, np.int64)
 
 
 def word_grid(pictures: Sequence[np.ndarray], words: Sequence[Sequence[str]], title: str = "") -> Image.Image:
@@ -101,8 +101,8 @@ def shown_titles(bottoms: "Bottoms") -> Image.Image:
     side, lines = max(LEAST_SIDE, bottoms.size), 4
     sheet = Image.new("RGB", (len(bottoms) * (side + MARGIN) + MARGIN, side + lines * CAPTION + 2 * MARGIN), "white")
     pen = ImageDraw.Draw(sheet)
-    for place, (picture, query) in enumerate(zip(bottoms.pictures, bottoms.rows["query"], strict=True)):
-        left = MARGIN + place * (side + MARGIN)
+    for column, (picture, query) in enumerate(zip(bottoms.pictures, bottoms.rows["query"], strict=True)):
+        left = MARGIN + column * (side + MARGIN)
         sheet.paste(Image.fromarray(picture).resize((side, side), Image.Resampling.LANCZOS), (left, MARGIN))
         wrapped = textwrap.wrap(str(query), side // 6, max_lines=lines, placeholder=" …")
         pen.multiline_text((left, side + MARGIN + 2), "\n".join(wrapped), fill=INK, spacing=1)

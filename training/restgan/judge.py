@@ -53,7 +53,7 @@ class Exam:
     temperature: float
 
 
-class Judge:
+class AttributeJudge:
     """A finished judge: pictures in, class probabilities and features out.
 
     Attributes:
@@ -80,7 +80,7 @@ class Judge:
     @property
     def own_accuracy(self) -> dict[str, float]:
         """Attribute -> accuracy on part test."""
-        return {name: one.accuracy for name, one in self.exam.items()}
+        return {name: figures.accuracy for name, figures in self.exam.items()}
 
     @torch.no_grad()
     def probabilities(self, pictures: NDArray[np.uint8]) -> dict[str, NDArray[np.float32]]:
@@ -122,14 +122,14 @@ class Judge:
 
     def _header(self) -> dict[str, str]:
         shape = {"size": self.network.size, "width": self.network.width, "architecture": self.network.architecture}
-        exam = {name: asdict(one) for name, one in self.exam.items()}
+        exam = {name: asdict(figures) for name, figures in self.exam.items()}
         values = {"shape": shape, "classes": self.classes, "temperatures": self.temperatures, "exam": exam}
         # The names are not sorted: their order is the order of the logits.
         described = {name: json.dumps(value) for name, value in values.items()}
         return {"format": str(FORMAT), "data": self.data, **described}
 
 
-def save_judge(judge: Judge, path: Path | str) -> None:
+def save_judge(judge: AttributeJudge, path: Path | str) -> None:
     """Write the judge as one safetensors file: weights, classes, temperatures, exam, digests.
 
     Raises:
@@ -138,7 +138,7 @@ def save_judge(judge: Judge, path: Path | str) -> None:
     publish_bytes(save(judge._tensors(), judge._header() | {"digest": judge.digest}), path)
 
 
-def load_judge(path: Path | str, device: str = "cpu") -> Judge:
+def load_judge(path: Path | str, device: str = "cpu") -> AttributeJudge:
     """The judge that `save_judge` wrote.
 
     Raises:
@@ -159,8 +159,8 @@ def load_judge(path: Path | str, device: str = "cpu") -> Judge:
     centre, scale = tensors.pop(CENTRE), tensors.pop(SCALE)
     network.load_state_dict(tensors)
     network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    exam = {name: Exam(**one) for name, one in json.loads(header["exam"]).items()}
-    judge = Judge(network, json.loads(header["temperatures"]), exam, header["data"])
+    exam = {name: Exam(**figures) for name, figures in json.loads(header["exam"]).items()}
+    judge = AttributeJudge(network, json.loads(header["temperatures"]), exam, header["data"])
     judge.centre, judge.scale = centre, scale
     return judge
 

@@ -28,7 +28,7 @@ from training.muon import Muon
 from training.reporting import Reporter, Silent
 from training.restgan.colours import ColourTable, nearest_clusters
 from training.restgan.dataset import ATTRIBUTES, GENDERS, TYPES, Bottoms
-from training.restgan.judge import Exam, Judge, resized
+from training.restgan.judge import AttributeJudge, Exam, resized
 from training.temperature import fit_temperature
 
 ARCHITECTURE = "separable"
@@ -81,9 +81,9 @@ def train_judge(
     bottoms: Bottoms,
     settings: JudgeSettings | None = None,
     reporter: Reporter | None = None,
-    start: Judge | None = None,
+    start: AttributeJudge | None = None,
     start_colours: ColourTable | None = None,
-) -> Judge:
+) -> AttributeJudge:
     """Train on part judge, calibrate on a slice of it, examine on part test.
 
     Args:
@@ -112,7 +112,7 @@ def train_judge(
     network.train()
     _JudgeRun(network, resized(learn.pictures, size), _targets(learn.labels), settings, reporter or Silent()).train()
     network.eval()
-    judge = Judge(network, dict.fromkeys(ATTRIBUTES, 1.0), {}, bottoms.digest)
+    judge = AttributeJudge(network, dict.fromkeys(ATTRIBUTES, 1.0), {}, bottoms.digest)
     raw = torch.from_numpy(judge.features(learn.pictures))
     judge.centre, judge.scale = raw.mean(dim=0), raw.var(dim=0).mean().sqrt()
     judge.temperatures = _temperatures(judge, own.take(calibration))
@@ -120,7 +120,7 @@ def train_judge(
     return judge
 
 
-def _begin_from(network: AttributeClassifier, start: Judge, colour_of: NDArray[np.int64]) -> None:
+def _begin_from(network: AttributeClassifier, start: AttributeJudge, colour_of: NDArray[np.int64]) -> None:
     """Copy all layers; a colour's logit begins as that of the nearest colour that the other judge knows."""
     if (network.width, network.architecture) != (start.network.width, start.network.architecture):
         raise SelvedgeError(
@@ -135,21 +135,21 @@ def _begin_from(network: AttributeClassifier, start: Judge, colour_of: NDArray[n
     network.load_state_dict(theirs)
 
 
-def examine(judge: Judge, bottoms: Bottoms, learnt: Bottoms) -> dict[str, Exam]:
+def examine(judge: AttributeJudge, bottoms: Bottoms, learnt: Bottoms) -> dict[str, Exam]:
     """The judge's figures on labelled bottoms.
 
     Args:
         bottoms: those it is examined on. learnt: those that say which class is the commonest.
     """
-    found, figures = judge.probabilities(bottoms.pictures), {}
+    answers, figures = judge.probabilities(bottoms.pictures), {}
     for column, name in enumerate(ATTRIBUTES):
         rows = np.flatnonzero(bottoms.labels[:, column] >= 0)
-        truth, table = bottoms.labels[rows, column], found[name][rows]
+        truth, table = bottoms.labels[rows, column], answers[name][rows]
         right = table.argmax(axis=1) == truth
         groups = bottoms.rows["group_id"].iloc[rows]
         bounds = interval(float(right.mean()), resampled_mean(right, GroupResamples(groups).row_weights(groups)))
-        known = learnt.labels[:, column]
-        commonest = np.bincount(known[known >= 0]).argmax()
+        learnt_labels = learnt.labels[:, column]
+        commonest = np.bincount(learnt_labels[learnt_labels >= 0]).argmax()
         error = expected_calibration_error(np.clip(table.max(axis=1), 0.0, 1.0), right)
         figures[name] = Exam(
             accuracy=float(right.mean()),
@@ -234,16 +234,16 @@ def _targets(labels: NDArray[np.int64]) -> Tensor:
     return torch.from_numpy(np.where(labels < 0, MISSING, labels))
 
 
-def _temperatures(judge: Judge, slice_: Bottoms) -> dict[str, float]:
+def _temperatures(judge: AttributeJudge, slice_: Bottoms) -> dict[str, float]:
     """Temperatures with the least negative log-likelihood of the slice; the judge's own are still 1.
 
     A slice without a mistake would be fitted best by certainty of everything, of generated pictures too; there the
     least sure answer is counted once more, as if it had been wrong.
     """
-    found, fitted = judge.probabilities(slice_.pictures), {}
+    answers, fitted = judge.probabilities(slice_.pictures), {}
     for column, name in enumerate(ATTRIBUTES):
         rows = np.flatnonzero(slice_.labels[:, column] >= 0)
-        logs = np.log(np.maximum(found[name][rows], LEAST))
+        logs = np.log(np.maximum(answers[name][rows], LEAST))
         truth = slice_.labels[rows, column]
         if (logs.argmax(axis=1) == truth).all():
             unsure = logs[logs.max(axis=1).argmin()]
@@ -256,8 +256,8 @@ def _slices(own: Bottoms, settings: JudgeSettings) -> tuple[NDArray[np.int64], N
     """Rows to learn from and rows to calibrate on; no group is in both."""
     groups, number = np.unique(own.rows["group_id"].to_numpy(dtype=object).astype(str), return_inverse=True)
     order = np.random.default_rng(settings.seed).permutation(len(groups))
-    chosen = order[: round(settings.calibration_share * len(groups))]
-    in_slice = np.isin(number, chosen)
+    calibration = order[: round(settings.calibration_share * len(groups))]
+    in_slice = np.isin(number, calibration)
     return np.flatnonzero(~in_slice), np.flatnonzero(in_slice)
 
 

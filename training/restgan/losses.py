@@ -86,8 +86,8 @@ def wrong_partners(labels: Tensor, mentioned: Tensor, generator: torch.Generator
         partner: (n,) int64, a picture for each text, drawn evenly among those that differ.
         exists: (n,) bool; where it is false no picture of the batch differs, and the pair must be left out.
     """
-    known = labels >= 0
-    differs = (labels[:, None] != labels[None]) & known[:, None] & known[None] & mentioned[:, None]
+    labelled = labels >= 0
+    differs = (labels[:, None] != labels[None]) & labelled[:, None] & labelled[None] & mentioned[:, None]
     possible = differs.any(dim=2)
     keys = torch.rand(possible.shape, generator=generator, device=generator.device).to(labels.device)
     return torch.where(possible, keys, -1.0).argmax(dim=1), possible.any(dim=1)

@@ -136,8 +136,8 @@ def discriminators_of(settings: RestganSettings, classes: tuple[int, int, int]) 
     Args:
         classes: how many types, colours and genders there are.
     """
-    known = classes if settings.rung.auxiliary else None
-    return nn.ModuleList(Discriminator(settings, side, known) for side in settings.sides)
+    heads = classes if settings.rung.auxiliary else None
+    return nn.ModuleList(Discriminator(settings, side, heads) for side in settings.sides)
 
 
 def _recognised(logits: Sequence[Tensor], labels: Tensor, where: Tensor) -> Parts:

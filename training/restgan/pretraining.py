@@ -24,7 +24,7 @@ from evaluation.generation_intervals import real_floor
 from training.folders import written_whole
 from training.reporting import Silent
 from training.restgan.dataset import ATTRIBUTES, Bottoms, build_bottoms, read_bottoms, write_bottoms
-from training.restgan.judge import JUDGE_FILE, Judge, load_judge, save_judge
+from training.restgan.judge import JUDGE_FILE, AttributeJudge, load_judge, save_judge
 from training.restgan.judge_training import JudgeSettings, train_judge
 from training.restgan.loop import Result, train_restgan
 from training.restgan.samples import whole_wanted
@@ -77,7 +77,9 @@ def draw_bottoms(work: Path) -> Path:
     return tables
 
 
-def bottoms_and_judge(tables: Path, size: int, shares: tuple[float, float, float], work: Path) -> tuple[Bottoms, Judge]:
+def bottoms_and_judge(
+    tables: Path, size: int, shares: tuple[float, float, float], work: Path
+) -> tuple[Bottoms, AttributeJudge]:
     """The data set of a catalogue directory at one size, and its judge; both kept in `work`."""
     folder, judge = work / f"bottoms-{size}", work / f"judge-{size}.safetensors"
     if not folder.exists():
@@ -109,7 +111,7 @@ def make_base(out: Path, work: Path, images: int = IMAGES) -> str:
     return digest
 
 
-def _recipe(images: int, digest: str, bottoms: Bottoms, judge: Judge) -> str:
+def _recipe(images: int, digest: str, bottoms: Bottoms, judge: AttributeJudge) -> str:
     return yaml.safe_dump(
         {
             "what": "ReStGAN base of Selvedge, trained on drawn bottoms only",
@@ -123,7 +125,7 @@ def _recipe(images: int, digest: str, bottoms: Bottoms, judge: Judge) -> str:
     )
 
 
-def _card(bottoms: Bottoms, judge: Judge, result: Result) -> str:
+def _card(bottoms: Bottoms, judge: AttributeJudge, result: Result) -> str:
     """Markdown of the card; every figure is measured here, on part test."""
     held_out, model = bottoms.of("test"), result.load()
     drawn = model.draw_last(held_out.words, held_out.colour_words, held_out.lengths, model.noise(len(held_out), 0))

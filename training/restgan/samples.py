@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.garments import foreground, median_colour
+from catalog.lab import difference
 from evaluation.generation import NOT_ASKED
 from evaluation.refinement import Sequences as AskedSequences
 from evaluation.word_changes import Changes
 from training.restgan.batches import Sequences, shuffle
-from training.restgan.colours import difference
 from training.restgan.dataset import ATTRIBUTES, Bottoms
-from training.restgan.judge import Judge
+from training.restgan.judge import AttributeJudge
 from training.restgan.sampling import RestganModel
 from training.restgan.words import COLOUR, PAD, UNKNOWN
 
@@ -75,20 +75,20 @@ def choose_queries(held_out: Bottoms, growing: int = 300, longest: int = 8, seed
         growing: at most so many distinct queries are asked word by word. longest: words that are read of each.
     """
     order = np.random.default_rng([seed, 4]).permutation(len(held_out))
-    queries = held_out.rows["query"].to_numpy()
-    rows = list({str(queries[row]): int(row) for row in reversed(order)}.values())[::-1][:growing]
-    some = held_out.take(np.array(rows, np.int64))
-    some = replace(
-        some, words=some.words[:, :longest], colour_words=some.colour_words[:, :longest],
-        mentioned=some.mentioned[:, :longest], lengths=np.minimum(some.lengths, longest),
+    texts = held_out.rows["query"].to_numpy()
+    rows = list({str(texts[row]): int(row) for row in reversed(order)}.values())[::-1][:growing]
+    queries = held_out.take(np.array(rows, np.int64))
+    queries = replace(
+        queries, words=queries.words[:, :longest], colour_words=queries.colour_words[:, :longest],
+        mentioned=queries.mentioned[:, :longest], lengths=np.minimum(queries.lengths, longest),
     )  # fmt: skip
-    plain = Sequences(some.words, some.colour_words, some.lengths, some.mentioned)
+    plain = Sequences(queries.words, queries.colour_words, queries.lengths, queries.mentioned)
     changed = {
         SILENT: _with_silent_word(plain),
         REORDERED: shuffle(plain, 1.0, np.random.default_rng([seed, 5])),
         UNDONE: _without_colour(plain),
     }
-    return Queries(held_out, some, changed)
+    return Queries(held_out, queries, changed)
 
 
 def put_to_model(queries: Queries, model: RestganModel) -> Queries:
@@ -97,8 +97,8 @@ def put_to_model(queries: Queries, model: RestganModel) -> Queries:
     What the judge is asked stays: `wanted` and `mentioned` go by the data set's classes.
     """
 
-    def reworded(some: Bottoms) -> Bottoms:
-        return replace(some, words=ids[some.words], colour_words=_clusters(some.words, some.colour_words))
+    def reworded(bottoms: Bottoms) -> Bottoms:
+        return replace(bottoms, words=ids[bottoms.words], colour_words=_clusters(bottoms.words, bottoms.colour_words))
 
     def _clusters(words: NDArray[np.int64], before: NDArray[np.int64]) -> NDArray[np.int64]:
         return np.where(before >= 0, clusters[words], -1)
@@ -107,14 +107,14 @@ def put_to_model(queries: Queries, model: RestganModel) -> Queries:
     ids = np.array([PAD, UNKNOWN, *(model.vocabulary.id_of(word) for word in own[2:])], np.int64)
     clusters = np.array([model.colours.cluster(word) for word in own], np.int64)
     changed = {
-        name: replace(one, words=ids[one.words], colour_words=_clusters(one.words, one.colour_words))
-        for name, one in queries.changed.items()
+        name: replace(bottoms, words=ids[bottoms.words], colour_words=_clusters(bottoms.words, bottoms.colour_words))
+        for name, bottoms in queries.changed.items()
     }
     return Queries(reworded(queries.held_out), reworded(queries.growing), changed)
 
 
 def draw_samples(
-    model: RestganModel, judge: Judge, queries: Queries, seed: int = 0, with_changes: bool = True
+    model: RestganModel, judge: AttributeJudge, queries: Queries, seed: int = 0, with_changes: bool = True
 ) -> Arrays:
     """The judge's view of what a model draws.
 
@@ -127,23 +127,23 @@ def draw_samples(
         (n, L, 3) int64, features (n, L, d), lab (n, L, 3); `fresh` has noise of its own for every word. For each
         change: <change>/… and <change>-fresh/… with answers (n, 3) and features (n, d).
     """
-    whole, some = queries.held_out, queries.growing
+    whole, growing = queries.held_out, queries.growing
     pictures = model.draw_last(whole.words, whole.colour_words, whole.lengths, model.noise(len(whole), seed))
-    found: Arrays = {"features": judge.features(pictures), "lab": garment_colours(pictures)}
-    found |= {f"probabilities/{name}": table for name, table in judge.probabilities(pictures).items()}
-    n, longest = some.words.shape
+    arrays: Arrays = {"features": judge.features(pictures), "lab": garment_colours(pictures)}
+    arrays |= {f"probabilities/{name}": table for name, table in judge.probabilities(pictures).items()}
+    n, longest = growing.words.shape
     kept = model.noise(n, seed).repeat(longest)
     anew = model.noise(n * longest, seed + FRESH_NOISE)
-    repeated = (some.words.repeat(longest, axis=0), some.colour_words.repeat(longest, axis=0))
+    repeated = (growing.words.repeat(longest, axis=0), growing.colour_words.repeat(longest, axis=0))
     # Past a query's end its last word is repeated: those pictures are not read.
-    upto = np.minimum(np.arange(1, longest + 1)[None], some.lengths[:, None]).ravel()
+    upto = np.minimum(np.arange(1, longest + 1)[None], growing.lengths[:, None]).ravel()
     for name, noise in (("steps", kept), ("fresh", anew)):
-        found |= _seen(judge, model.draw_last(*repeated, upto, noise), name, (n, longest), with_colour=True)
+        arrays |= _seen(judge, model.draw_last(*repeated, upto, noise), name, (n, longest), with_colour=True)
     for name, words in queries.changed.items() if with_changes else ():
         for kind, noise in ((name, model.noise(n, seed)), (f"{name}-fresh", model.noise(n, seed + FRESH_NOISE))):
             drawn = model.draw_last(words.words, words.colour_words, words.lengths, noise)
-            found |= _seen(judge, drawn, kind, (n,), with_colour=False)
-    return found
+            arrays |= _seen(judge, drawn, kind, (n,), with_colour=False)
+    return arrays
 
 
 def sequences_of(samples: Mapping[str, NDArray[np.generic]], queries: Queries) -> AskedSequences:
@@ -164,13 +164,14 @@ def changes_of(trainings: Sequence[Mapping[str, NDArray[np.generic]]], queries: 
     """One of `CHANGES` in several trainings, as `evaluation.word_changes` takes it."""
     at = (np.arange(len(queries.growing)), queries.growing.lengths - 1)
 
-    def stacked(name: str, place: bool = False) -> NDArray[np.float64]:
-        return np.stack([np.asarray(one[name])[at] if place else np.asarray(one[name]) for one in trainings])
+    def stacked(name: str, at_change: bool = False) -> NDArray[np.float64]:
+        tables = [np.asarray(training[name]) for training in trainings]
+        return np.stack([table[at] if at_change else table for table in tables])
 
     return Changes(
         queries.names, queries.wanted,
-        stacked("steps/answers", place=True).astype(np.int64), stacked(f"{change}/answers").astype(np.int64),
-        stacked("steps/features", place=True), stacked(f"{change}/features"), stacked(f"{change}-fresh/features"),
+        stacked("steps/answers", at_change=True).astype(np.int64), stacked(f"{change}/answers").astype(np.int64),
+        stacked("steps/features", at_change=True), stacked(f"{change}/features"), stacked(f"{change}-fresh/features"),
     )  # fmt: skip
 
 
@@ -185,16 +186,18 @@ def garment_colours(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.array([median_colour(picture, foreground(picture)) for picture in pictures], np.float32)
 
 
-def _seen(judge: Judge, pictures: NDArray[np.uint8], name: str, shape: tuple[int, ...], with_colour: bool) -> Arrays:
+def _seen(
+    judge: AttributeJudge, pictures: NDArray[np.uint8], name: str, shape: tuple[int, ...], with_colour: bool
+) -> Arrays:
     table = judge.probabilities(pictures)
     answers = np.stack([table[attribute].argmax(axis=1) for attribute in ATTRIBUTES], axis=1).astype(np.int64)
-    found: Arrays = {
+    arrays: Arrays = {
         f"{name}/answers": answers.reshape(*shape, 3),
         f"{name}/features": judge.features(pictures).reshape(*shape, -1),
     }
     if with_colour:
-        found[f"{name}/lab"] = garment_colours(pictures).reshape(*shape, 3)
-    return found
+        arrays[f"{name}/lab"] = garment_colours(pictures).reshape(*shape, 3)
+    return arrays
 
 
 def _last(words: Sequences) -> NDArray[np.bool_]:

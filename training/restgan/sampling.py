@@ -129,10 +129,10 @@ class RestganModel:
 
     def _after_each_word(self, words: np.ndarray, colour_words: np.ndarray) -> Tensor:
         """(n, L, state) float32; at an unknown word what was known before it, or nothing."""
-        known = words != UNKNOWN
-        count = known.cumsum(axis=1)[..., None]
-        order = np.argsort(~known, axis=1, kind="stable")  # the known ones move to the front
-        said = (self._tensor(np.take_along_axis(one, order, axis=1)) for one in (words, colour_words))
+        is_word = words != UNKNOWN
+        count = is_word.cumsum(axis=1)[..., None]
+        order = np.argsort(~is_word, axis=1, kind="stable")  # the known ones move to the front
+        said = (self._tensor(np.take_along_axis(ids, order, axis=1)) for ids in (words, colour_words))
         states = self.text.after_each_word(*said).take_along_dim(self._tensor(np.maximum(count - 1, 0)), dim=1)
         _, nothing = self.text.step(self.text.start(1), self._tensor([UNKNOWN]), self._tensor([NO_CLUSTER]))
         return torch.where(self._tensor(count) > 0, states, nothing)
@@ -143,8 +143,8 @@ class RestganModel:
     def _pictures(self, states: Tensor, noise: Noise) -> np.ndarray:
         parts = []
         for start in range(0, len(states), AT_ONCE):
-            some = slice(start, start + AT_ONCE)
-            drawn = self.generator(states[some], Noise(noise.z[some], noise.epsilon[some])).pictures[-1]
+            part = slice(start, start + AT_ONCE)
+            drawn = self.generator(states[part], Noise(noise.z[part], noise.epsilon[part])).pictures[-1]
             parts.append(to_uint8(drawn))
         return np.concatenate(parts)
 
@@ -186,10 +186,10 @@ class Refinement:
             if states and word == UNKNOWN:
                 states.append(states[-1])
                 continue
-            known = any(one != UNKNOWN for one, _ in ids[: len(states)])
-            before = states[-1][0] if known else self.model.text.start(1)
-            one = torch.tensor([word, cluster], device=self.model.device)
-            states.append(self.model.text.step(before, one[:1], one[1:]))
+            has_words = any(word_id != UNKNOWN for word_id, _ in ids[: len(states)])
+            before = states[-1][0] if has_words else self.model.text.start(1)
+            ids_of_word = torch.tensor([word, cluster], device=self.model.device)
+            states.append(self.model.text.step(before, ids_of_word[:1], ids_of_word[1:]))
             self.steps += 1
         self._said, self._ids, self._states, self.places = said, ids, states, encoded.texts
         return to_uint8(self.model.generator(states[-1][1], self.noise).pictures[-1])[0]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from training.reporting import Reporter
     from training.restgan.candidate import Prepared
     from training.restgan.dataset import Bottoms
-    from training.restgan.judge import Judge
+    from training.restgan.judge import AttributeJudge
     from training.restgan.samples import Arrays, Queries
     from training.restgan.sampling import RestganModel
 
@@ -93,11 +93,11 @@ def score_restgan(
     if champion is not None:
         folders[CHAMPION] = champion.folder
     models, drawn = {}, {}
-    for place, (name, folder) in enumerate(folders.items()):
+    for done, (name, folder) in enumerate(folders.items(), start=1):
         models[name] = load_artefact(folder)
         drawn[name] = draw_samples(models[name], judge, put_to_model(queries, models[name]), with_changes=False)
         if reporter is not None:
-            reporter.progress(place + 1, len(folders), "drawing held-out words")
+            reporter.progress(done, len(folders), "drawing held-out words")
     predictions = _predictions(bottoms, judge, drawn)
     scores = score_subjects(predictions, family, candidate)
     extra = _picture_figures(queries, held_out, judge, drawn)
@@ -134,7 +134,9 @@ def refinement_strip(held_out: "Bottoms", models: "Mapping[str, RestganModel]", 
     return encoded_png(whole)
 
 
-def _predictions(bottoms: "Bottoms", judge: "Judge", drawn: "Mapping[str, Arrays]") -> "dict[str, pd.DataFrame]":
+def _predictions(
+    bottoms: "Bottoms", judge: "AttributeJudge", drawn: "Mapping[str, Arrays]"
+) -> "dict[str, pd.DataFrame]":
     """Every subject's answers: candidate, base, champion, two floors, and the judge on the real pictures."""
     import numpy as np
 
@@ -147,16 +149,16 @@ def _predictions(bottoms: "Bottoms", judge: "Judge", drawn: "Mapping[str, Arrays
     seen = {name: {a: arrays[f"probabilities/{a}"] for a in ATTRIBUTES} for name, arrays in drawn.items()}
     # Pictures drawn for somebody else's words: what the shares of the classes give away.
     turn = np.roll(np.arange(len(held_out)), max(1, len(held_out) // 2))
-    some = next(iter(seen.values()))
-    seen[OTHER_WORDS] = {name: table[turn] for name, table in some.items()}
+    own = next(iter(seen.values()))
+    seen[OTHER_WORDS] = {name: table[turn] for name, table in own.items()}
     seen[REAL_PICTURES] = dict(judge.probabilities(held_out.pictures))
-    found = {name: _answered(bottoms, held_out, wanted, tables) for name, tables in seen.items()}
+    answers = {name: _answered(bottoms, held_out, wanted, tables) for name, tables in seen.items()}
     learnt = _answered(bottoms, train, whole_wanted(train), None)
-    return {MAJORITY: majority(learnt, found[REAL_PICTURES]), **found}
+    return {MAJORITY: majority(learnt, answers[REAL_PICTURES]), **answers}
 
 
 def _answered(
-    bottoms: "Bottoms", some: "Bottoms", wanted: "np.ndarray", tables: "Mapping[str, np.ndarray] | None"
+    bottoms: "Bottoms", asked_of: "Bottoms", wanted: "np.ndarray", tables: "Mapping[str, np.ndarray] | None"
 ) -> "pd.DataFrame":
     """Rows as `score_subjects` takes them; without `tables` the truth alone."""
     import numpy as np
@@ -165,17 +167,17 @@ def _answered(
     from training.restgan.dataset import ATTRIBUTES, GENDERS, TYPES
 
     names = {"type": TYPES, "colour": bottoms.colours.names, "gender": GENDERS}
-    known = {
-        "article_type": some.rows["type"], "gender": some.rows["gender"].replace("", "unknown"),
-        "base_colour": some.rows["colour"].replace("", "unknown"),
+    columns = {
+        "article_type": asked_of.rows["type"], "gender": asked_of.rows["gender"].replace("", "unknown"),
+        "base_colour": asked_of.rows["colour"].replace("", "unknown"),
     }  # fmt: skip
     parts = []
     for column, name in enumerate(ATTRIBUTES):
         asked = np.flatnonzero(wanted[:, column] >= 0)
-        part = pd.DataFrame({key: values.iloc[asked].to_numpy() for key, values in known.items()})
+        part = pd.DataFrame({key: values.iloc[asked].to_numpy() for key, values in columns.items()})
         part["product_id"], part["group_id"] = (
-            some.rows["product_id"].to_numpy()[asked],
-            some.rows["group_id"].to_numpy()[asked],
+            asked_of.rows["product_id"].to_numpy()[asked],
+            asked_of.rows["group_id"].to_numpy()[asked],
         )
         part["attribute"], part["truth"] = name, [names[name][k] for k in wanted[asked, column]]
         if tables is not None:
@@ -187,7 +189,7 @@ def _answered(
 
 
 def _picture_figures(
-    queries: "Queries", held_out: "Bottoms", judge: "Judge", drawn: "Mapping[str, Arrays]"
+    queries: "Queries", held_out: "Bottoms", judge: "AttributeJudge", drawn: "Mapping[str, Arrays]"
 ) -> "dict[tuple[str, str], Resampled]":
     """(subject, metric) -> figure: KID, and word after word accuracy, gain, retention and drift."""
     from evaluation.generation_intervals import kernel_estimate
@@ -198,14 +200,14 @@ def _picture_figures(
     real, groups = judge.features(held_out.pictures), list(held_out.rows["group_id"])
     whole = [str(query) for query in held_out.rows["query"]]
     own = {name: max(accuracy, 1e-6) for name, accuracy in judge.own_accuracy.items()}
-    found: dict[tuple[str, str], Any] = {}
+    figures: dict[tuple[str, str], Any] = {}
     for name, arrays in drawn.items():
-        found[name, "kid"] = kernel_estimate(
+        figures[name, "kid"] = kernel_estimate(
             real, groups, arrays["features"][None], whole, CrossedResamples(whole, 1, resamples=300)
         )
         words = refinement([sequences_of(arrays, queries)], own, CrossedResamples(queries.names, 1, resamples=300))
-        found |= {
+        figures |= {
             (name, "word_accuracy"): words.accuracy, (name, "gain"): words.gain,
             (name, "retention"): words.retention, (name, "drift"): words.drift,
         }  # fmt: skip
-    return found
+    return figures

@@ -57,9 +57,9 @@ class Start:
     def fill(self, text: TextEncoder, generator: Generator, discriminators: nn.ModuleList | None = None) -> None:
         """Copy the base into networks built for this vocabulary and these colours."""
         theirs = dict(self.model.text.state_dict())
-        known = [self.model.vocabulary.id_of(word) for word in self.vocabulary.words]
-        known[:2] = [0, UNKNOWN]  # padding and the unknown word are their own places, not words
-        theirs["embedding.weight"] = theirs["embedding.weight"][torch.tensor(known)]
+        rows = [self.model.vocabulary.id_of(word) for word in self.vocabulary.words]
+        rows[:2] = [0, UNKNOWN]  # padding and the unknown word are their own places, not words
+        theirs["embedding.weight"] = theirs["embedding.weight"][torch.tensor(rows)]
         theirs["colour_features"] = text.colour_features
         text.load_state_dict(theirs)
         generator.load_state_dict(self.model.generator.state_dict())

@@ -95,8 +95,8 @@ class TextEncoder(nn.Module):
             counts = torch.arange(1, words.shape[1] + 1, device=words.device, dtype=embedded.dtype)
             return torch.tanh(self.perceptron(embedded.cumsum(dim=1) / counts[:, None]))
         state, read = self.start(len(words)), []
-        for place in range(words.shape[1]):
-            state, said = self._advance(state, embedded[:, place])
+        for position in range(words.shape[1]):
+            state, said = self._advance(state, embedded[:, position])
             read.append(said)
         return torch.stack(read, dim=1)
 

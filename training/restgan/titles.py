@@ -53,33 +53,33 @@ class Titles:
     sequences: list[list[str]]
 
 
-def word_sequences(chosen: pd.DataFrame, learn: np.ndarray) -> Titles:
+def word_sequences(rows: pd.DataFrame, learn: np.ndarray) -> Titles:
     """The words of every bottom.
 
     Args:
         chosen: from `choose_bottoms`.
         learn: (N,) bool, the rows that rules are learnt from (which words belong to one brand).
     """
-    known = frozenset(name for name in map(colour_name, chosen["base_colour"]) if name)
-    known = frozenset(canonical(name, known) for name in known)
-    titles = [plain_words(title) if isinstance(title, str) else [] for title in chosen["product_display_name"]]
-    attributes = [_mapping(value) for value in chosen["attributes"]]
+    colour_names = frozenset(name for name in map(colour_name, rows["base_colour"]) if name)
+    colour_names = frozenset(canonical(name, colour_names) for name in colour_names)
+    titles = [plain_words(title) if isinstance(title, str) else [] for title in rows["product_display_name"]]
+    attributes = [_mapping(value) for value in rows["attributes"]]
     values = value_words(attributes)
-    kept_words = frozenset().union(*values.values()) | known | set(IMPLIED_TYPES)
-    brands = find_brands(titles, chosen["brand"])
+    kept_words = frozenset().union(*values.values()) | colour_names | set(IMPLIED_TYPES)
+    brands = find_brands(titles, rows["brand"])
     rest = [_without(title, brand) for title, brand in zip(titles, brands, strict=True)]
-    rest = [_without_variant(title, name, kept_words) for title, name in zip(rest, chosen["variant"], strict=True)]
+    rest = [_without_variant(title, name, kept_words) for title, name in zip(rest, rows["variant"], strict=True)]
     rest = [[SINGULAR.get(word, word) for word in words] for words in rest]
     lines = line_names([words for words, row in zip(rest, learn, strict=True) if row],
                        [brand for brand, row in zip(brands, learn, strict=True) if row], kept_words)  # fmt: skip
     colours, sequences = [], []
     for row, words in enumerate(rest):
-        places = join_colours([word for word in words if word not in lines], known)
-        column = canonical(colour_name(chosen["base_colour"].iloc[row]), known)
-        colour = choose_colour([word for word in places if word in known], column)
+        places = join_colours([word for word in words if word not in lines], colour_names)
+        column = canonical(colour_name(rows["base_colour"].iloc[row]), colour_names)
+        colour = choose_colour([word for word in places if word in colour_names], column)
         colours.append(colour)
-        head = [gender_word(chosen["gender"].iloc[row]), colour, chosen["type"].iloc[row]]
-        details = _details(places, known) + _article_words(chosen["article_type"].iloc[row])
+        head = [gender_word(rows["gender"].iloc[row]), colour, rows["type"].iloc[row]]
+        details = _details(places, colour_names) + _article_words(rows["article_type"].iloc[row])
         details += attribute_words(attributes[row], values, details)
         sequences.append(list(dict.fromkeys(word for word in [*head, *details] if word))[:MAX_PLACES])
     return Titles(colours, sequences)
@@ -121,16 +121,16 @@ def find_brands(titles: Sequence[Sequence[str]], column: Iterable[Any]) -> list[
     """
     given = [tuple(plain_words(name)) if isinstance(name, str) else () for name in column]
     guessed = [brand or _before_gender(title) for brand, title in zip(given, titles, strict=True)]
-    known = Counter(brand for brand in guessed if brand)
+    counts = Counter(brand for brand in guessed if brand)
     for row, (brand, title) in enumerate(zip(guessed, titles, strict=True)):
         if not brand:
             starts = (tuple(title[:length]) for length in range(MAX_BRAND_WORDS, 0, -1))
-            guessed[row] = next((start for start in starts if start in known), ())
+            guessed[row] = next((start for start in starts if start in counts), ())
     return guessed
 
 
 def _before_gender(title: Sequence[str]) -> tuple[str, ...]:
-    at = next((place for place, word in enumerate(title) if word in GENDER_WORDS), 0)
+    at = next((position for position, word in enumerate(title) if word in GENDER_WORDS), 0)
     return tuple(title[:at]) if at <= MAX_BRAND_WORDS else ()
 
 
@@ -153,11 +153,11 @@ def line_names(
 
 def value_words(attributes: Iterable[Mapping[str, str]]) -> dict[str, frozenset[str]]:
     """Attribute of `DETAIL_ATTRIBUTES` -> every word one of its values has in this catalogue."""
-    found: dict[str, set[str]] = {name: set() for name in DETAIL_ATTRIBUTES}
+    words_of: dict[str, set[str]] = {name: set() for name in DETAIL_ATTRIBUTES}
     for row in attributes:
         for name in DETAIL_ATTRIBUTES:
-            found[name].update(_value(row.get(name)))
-    return {name: frozenset(words) for name, words in found.items()}
+            words_of[name].update(_value(row.get(name)))
+    return {name: frozenset(words) for name, words in words_of.items()}
 
 
 def attribute_words(row: Mapping[str, str], values: Mapping[str, frozenset[str]], said: Sequence[str]) -> list[str]:

@@ -113,7 +113,7 @@ class Vocabulary:
     words: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_ids", {word: place for place, word in enumerate(self.words)})
+        object.__setattr__(self, "_ids", {word: index for index, word in enumerate(self.words)})
 
     def __len__(self) -> int:
         return len(self.words)
@@ -166,10 +166,10 @@ class Vocabulary:
         Raises:
             SelvedgeError: another format, or a hash that does not match.
         """
-        found = Vocabulary(tuple(saved.get("words", ())))
-        if saved.get("format") != FORMAT or saved.get("sha256") != found.digest:
+        vocabulary = Vocabulary(tuple(saved.get("words", ())))
+        if saved.get("format") != FORMAT or saved.get("sha256") != vocabulary.digest:
             raise SelvedgeError("the vocabulary is not one this version wrote; build the data set again.")
-        return found
+        return vocabulary
 
 
 def build_vocabulary(sequences: Iterable[Sequence[str]], colours: ColourTable, minimum_count: int = 5) -> Vocabulary:
@@ -200,8 +200,8 @@ def refuse_query(text: str) -> None:
             f"the query has {words:,} words and {len(text):,} characters; at most {MAX_WORDS} words and "
             f"{MAX_CHARACTERS:,} characters are read."
         )
-    if found := _MARKUP.search(text):
-        raise SelvedgeError(f"the query holds markup ({_shown(found.group())!r}); type plain words.")
+    if markup := _MARKUP.search(text):
+        raise SelvedgeError(f"the query holds markup ({_shown(markup.group())!r}); type plain words.")
     for letter in text:
         if letter.isalpha() and not unicodedata.name(letter, "").startswith(("LATIN", "MODIFIER LETTER")):
             raise SelvedgeError(
@@ -213,7 +213,7 @@ def plain_words(text: str) -> list[str]:
     """Lower-case ASCII words of any text, possessives and accents removed: "Women’s Café-Jeans" -> women cafe jeans."""
     text = text.casefold().translate(_APOSTROPHES).translate(_LETTERS)
     text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    text = re.sub(r"'s\b|s'(?=\s|$)", lambda found: "s" if found.group()[0] == "s" else "", text).replace("'", "")
+    text = re.sub(r"'s\b|s'(?=\s|$)", lambda match: "s" if match.group()[0] == "s" else "", text).replace("'", "")
     return re.findall(r"[a-z0-9]+", text)
 
 
@@ -223,19 +223,19 @@ def telling_words(words: Iterable[str]) -> list[str]:
     return [SINGULAR.get(word, word) for word in kept if not any(letter.isdigit() for letter in word)]
 
 
-def join_colours(words: Sequence[str], known: Iterable[str]) -> list[str]:
+def join_colours(words: Sequence[str], colours: Iterable[str]) -> list[str]:
     """Two words that are one colour name become one place, in the spelling of `known`; the first pair wins."""
-    names = set(known)
+    names = set(colours)
     joined: list[str] = []
-    place = 0
-    while place < len(words):
-        pair = " ".join(words[place : place + 2])
-        if place + 1 < len(words) and (pair in names or (pair in SPELLINGS and SPELLINGS[pair] in names)):
+    position = 0
+    while position < len(words):
+        pair = " ".join(words[position : position + 2])
+        if position + 1 < len(words) and (pair in names or (pair in SPELLINGS and SPELLINGS[pair] in names)):
             joined.append(canonical(pair, names))
-            place += 2
+            position += 2
         else:
-            joined.append(canonical(words[place], names))
-            place += 1
+            joined.append(canonical(words[position], names))
+            position += 1
     return joined
 
 
@@ -244,18 +244,18 @@ def read_words(text: str, known_colours: Iterable[str]) -> list[str]:
 
     The noise is removed after colours are joined, because "off white" holds a short word and "sea green" a common one.
     """
-    known = set(known_colours)
-    joined = join_colours(plain_words(text), known)
+    colours = set(known_colours)
+    joined = join_colours(plain_words(text), colours)
     places: list[str] = []
     said = [False, False, False]
     for word in joined:
-        single = [word] if word in known else telling_words([word])
-        for one in single:
-            one = GENDER_SPELLINGS.get(one, TYPE_WORDS.get(one, one))
-            about = attribute_of(one, known)
-            if one in places or (about is not None and said[about]):
+        single = [word] if word in colours else telling_words([word])
+        for meant in single:
+            meant = GENDER_SPELLINGS.get(meant, TYPE_WORDS.get(meant, meant))
+            about = attribute_of(meant, colours)
+            if meant in places or (about is not None and said[about]):
                 continue
-            places.append(one)
+            places.append(meant)
             if about is not None:
                 said[about] = True
     return places
@@ -279,16 +279,16 @@ def meaning(places: Sequence[str], colours: ColourTable) -> tuple[np.ndarray, np
     labels = np.full(3, NOT_SAID, np.int64)
     at = [len(places)] * 3
     named = any(word in TYPE_WORDS for word in places)
-    for place, word in enumerate(places):
+    for position, word in enumerate(places):
         kind = TYPE_WORDS.get(word) or (None if named else IMPLIED_TYPES.get(word))
         said = (
             TYPES.index(kind) if kind else NOT_SAID,
-            int(clusters[place]),
+            int(clusters[position]),
             GENDERS.index(GENDER_WORDS[word]) if word in GENDER_WORDS else NOT_SAID,
         )
         for attribute, value in enumerate(said):
             if value != NOT_SAID and labels[attribute] == NOT_SAID:
-                labels[attribute], at[attribute] = value, place
+                labels[attribute], at[attribute] = value, position
     mentioned = np.arange(len(places))[:, None] >= np.array(at)[None]
     return clusters, mentioned, labels
 

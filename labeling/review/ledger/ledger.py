@@ -1,9 +1,9 @@
 """The ledger of reviews: rounds, their side map, every pull and ballot, exclusions and verdicts.
 
 Belongs here: writing each of them once, whole, and reading them back as plain data. Not here: what a ballot is worth
-(ballots.py), promotions (promotions.py), locks and tables (ledger_database.py, ledger_tables.py).
+(rounds/ballots.py), promotions (promotions.py), locks and tables (database.py, tables.py).
 
-Nothing is ever changed: see ledger_tables.py. A write that was made already is found and given back, so whoever was
+Nothing is ever changed: see tables.py. A write that was made already is found and given back, so whoever was
 killed simply asks again.
 """
 
@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, Row, func, insert, select
@@ -36,7 +37,7 @@ from labeling.review.pairs.plan import RoundPlan, plan_changes
 
 PROJECT, CLOSED, VOID = "project", "closed", "void"
 # What is wrong with an annotation, if anything: (annotation, was the round closed when it was first seen).
-Judge = Callable[[PulledAnnotation, bool], str | None]
+FindFault = Callable[[PulledAnnotation, bool], str | None]
 
 
 class Ledger:
@@ -55,14 +56,14 @@ class Ledger:
                 opponent.
         """
         with self._database.writing() as connection:
-            known = _find_round(connection, plan.round_id)
-            if known is not None:
-                if changes := plan_changes(known.plan, plan):
+            registered = _find_round(connection, plan.round_id)
+            if registered is not None:
+                if changes := plan_changes(registered.plan, plan):
                     raise SelvedgeError(
                         f"round {plan.round_id} was opened with another plan (different: {', '.join(changes)}); "
                         "open a new round."
                     )
-                return known
+                return registered
             _refuse_second_round(connection, plan.family, plan.candidate, plan.opponent_version)
             row = {
                 "round_id": plan.round_id,
@@ -117,15 +118,15 @@ class Ledger:
             SelvedgeError: there is no such round, or it is void, now or before.
         """
         with self._database.writing() as connection:
-            known = _round(connection, plan.round_id)
-            changes = plan_changes(known.plan, plan)
-            if known.void is None and changes:
-                told = f"its plan was changed after it was opened ({', '.join(changes)})"
-                _add_event(connection, plan.round_id, VOID, told, now)
-                known = _round(connection, plan.round_id)
-        if known.void is not None:
-            raise SelvedgeError(f"round {plan.round_id} is void: {known.void}; open a new round.")
-        return known
+            registered = _round(connection, plan.round_id)
+            changes = plan_changes(registered.plan, plan)
+            if registered.void is None and changes:
+                reason = f"its plan was changed after it was opened ({', '.join(changes)})"
+                _add_event(connection, plan.round_id, VOID, reason, now)
+                registered = _round(connection, plan.round_id)
+        if registered.void is not None:
+            raise SelvedgeError(f"round {plan.round_id} is void: {registered.void}; open a new round.")
+        return registered
 
     def void_round(self, round_id: str, reason: str, now: datetime | None = None) -> Round:
         """Say that a round decides nothing; the first reason stays."""
@@ -152,7 +153,7 @@ class Ledger:
         self,
         round_id: str,
         annotations: Iterable[PulledAnnotation],
-        judge: Judge,
+        find_fault: FindFault,
         is_simulated: Callable[[str], bool],
         now: datetime | None = None,
     ) -> StoredPull:
@@ -163,9 +164,8 @@ class Ledger:
         """
         with self._database.writing() as connection:
             closed = _round(connection, round_id).closed_at is not None
-            return store_pull(
-                connection, round_id, annotations, lambda one: judge(one, closed), is_simulated, now or _now()
-            )
+            fault = partial(_fault, find_fault, closed)
+            return store_pull(connection, round_id, annotations, fault, is_simulated, now or _now())
 
     def pulls(self, round_id: str) -> list[Pull]:
         with self._database.reading() as connection:
@@ -193,13 +193,13 @@ class Ledger:
         """
         with self._database.writing() as connection:
             _round(connection, round_id)
-            known = {(one.rater, one.rule) for one in _exclusions(connection, round_id)}
-            new = [one for one in exclusions if (one.rater, one.rule) not in known]
+            noted = {(exclusion.rater, exclusion.rule) for exclusion in _exclusions(connection, round_id)}
+            new = [exclusion for exclusion in exclusions if (exclusion.rater, exclusion.rule) not in noted]
             if new and _verdict(connection, round_id) is not None:
                 raise SelvedgeError(f"round {round_id} is judged; {new[0].rater} cannot be excluded from it any more.")
             at = now or _now()
-            for one in new:
-                connection.execute(insert(EXCLUSIONS), {"round_id": round_id, **one.__dict__, "at": at})
+            for exclusion in new:
+                connection.execute(insert(EXCLUSIONS), {"round_id": round_id, **exclusion.__dict__, "at": at})
 
     def exclusions(self, round_id: str) -> list[Exclusion]:
         with self._database.reading() as connection:
@@ -228,15 +228,15 @@ class Ledger:
         sha256 = hashlib.sha256(text.encode()).hexdigest()
         verdict = Verdict(round_id, outcome, text, sha256, ballots_sha256, simulated, now or _now())
         with self._database.writing() as connection:
-            found, known = _round(connection, round_id), _verdict(connection, round_id)
-            if found.state != "closed":
-                raise SelvedgeError(f"round {round_id} is {found.state}; only a closed round gets a verdict.")
-            if known is not None:
-                if (known.outcome, known.evidence_sha256) != (outcome, sha256):
+            registered, recorded = _round(connection, round_id), _verdict(connection, round_id)
+            if registered.state != "closed":
+                raise SelvedgeError(f"round {round_id} is {registered.state}; only a closed round gets a verdict.")
+            if recorded is not None:
+                if (recorded.outcome, recorded.evidence_sha256) != (outcome, sha256):
                     raise SelvedgeError(
-                        f"round {round_id} was judged {known.outcome} on {known.at:%d %B %Y}; it stands."
+                        f"round {round_id} was judged {recorded.outcome} on {recorded.at:%d %B %Y}; it stands."
                     )
-                return known
+                return recorded
             connection.execute(insert(VERDICTS), verdict.__dict__)
         return verdict
 
@@ -244,6 +244,10 @@ class Ledger:
         """The verdict of a round; None before it."""
         with self._database.reading() as connection:
             return _verdict(connection, round_id)
+
+
+def _fault(find_fault: FindFault, closed: bool, annotation: PulledAnnotation) -> str | None:
+    return find_fault(annotation, closed)
 
 
 def _refuse_second_round(connection: Connection, family: str, candidate: str, opponent_version: str) -> None:
@@ -284,10 +288,10 @@ def _find_round(connection: Connection, round_id: str) -> Round | None:
 
 
 def _round(connection: Connection, round_id: str) -> Round:
-    found = _find_round(connection, round_id)
-    if found is None:
+    registered = _find_round(connection, round_id)
+    if registered is None:
         raise SelvedgeError(f"there is no round {round_id!r}; `selvedge review status` lists them.")
-    return found
+    return registered
 
 
 def _add_event(connection: Connection, round_id: str, event: str, detail: str, now: datetime | None) -> None:

@@ -156,10 +156,10 @@ class PromotionLedger:
         self, record_id: str, outcome: Literal["completed", "abandoned"], detail: str, now: datetime | None
     ) -> PromotionRecord:
         with self._database.writing() as connection:
-            found = [record for record in _records(connection, None) if record.record_id == record_id]
-            if not found:
+            matches = [record for record in _records(connection, None) if record.record_id == record_id]
+            if not matches:
                 raise SelvedgeError(f"there is no promotion record {record_id!r}; `selvedge history` lists them.")
-            record = found[0]
+            record = matches[0]
             if record.outcome is None:
                 return _end(connection, record, outcome, detail, now or _now())
             if record.outcome != outcome:
@@ -171,10 +171,10 @@ def _refuse_swap(connection: Connection, family: str, version: str, old_champion
     """Compare: nobody else is moving the alias, and the champion is who the mover thinks."""
     moving = [record for record in _records(connection, family) if record.outcome is None]
     if moving:
-        one = moving[0]
+        running = moving[0]
         raise SelvedgeError(
-            f"{one.who} is making version {one.version} champion of {family} (record {one.record_id}); one move at a "
-            "time: look again when it is done."
+            f"{running.who} is making version {running.version} champion of {family} (record {running.record_id}); "
+            "one move at a time: look again when it is done."
         )
     champion = _champion(connection, family)
     if champion is not None and champion.version != old_champion:

@@ -24,7 +24,7 @@ def store_pull(
     connection: Connection,
     round_id: str,
     annotations: Iterable[PulledAnnotation],
-    judge: Callable[[PulledAnnotation], str | None],
+    find_fault: Callable[[PulledAnnotation], str | None],
     is_simulated: Callable[[str], bool],
     at: datetime,
 ) -> StoredPull:
@@ -34,26 +34,30 @@ def store_pull(
         SelvedgeError: one annotation is in the snapshot twice.
     """
     pulled: dict[int, PulledAnnotation] = {}
-    for one in annotations:
-        if pulled.setdefault(one.annotation_id, one) != one:
-            raise SelvedgeError(f"annotation {one.annotation_id} was pulled twice with two contents; pull again.")
-    hashes = {number: one.content_sha256 for number, one in pulled.items()}
+    for annotation in annotations:
+        if pulled.setdefault(annotation.annotation_id, annotation) != annotation:
+            raise SelvedgeError(
+                f"annotation {annotation.annotation_id} was pulled twice with two contents; pull again."
+            )
+    hashes = {number: annotation.content_sha256 for number, annotation in pulled.items()}
     sha256 = _snapshot_sha256(hashes.values())
     earlier, held = replay(connection, round_id)
     vanished = tuple(sorted(held.keys() - pulled.keys()))
     if earlier and earlier[-1].sha256 == sha256:
         return StoredPull(earlier[-1], (), vanished)
     pull = Pull(len(earlier) + 1, at, sha256, len(pulled))
-    fresh = [one for number, one in sorted(pulled.items()) if held.get(number) != one]
-    change = json.dumps({"new": [one.to_dict() for one in fresh], "gone": vanished})
+    fresh = [annotation for number, annotation in sorted(pulled.items()) if held.get(number) != annotation]
+    change = json.dumps({"new": [annotation.to_dict() for annotation in fresh], "gone": vanished})
     row = {"round_id": round_id, **pull.__dict__, "change": zlib.compress(change.encode())}
     connection.execute(insert(PULLS), row)
-    known = _known(connection, round_id)
+    stored = _stored_hashes(connection, round_id)
     new = []
-    for one in fresh:
-        seen = known.get(one.annotation_id, set())
-        if hashes[one.annotation_id] not in seen:
-            new.append(Ballot(one, len(seen) + 1, pull.number, is_simulated(one.rater), judge(one)))
+    for annotation in fresh:
+        seen = stored.get(annotation.annotation_id, set())
+        if hashes[annotation.annotation_id] not in seen:
+            new.append(
+                Ballot(annotation, len(seen) + 1, pull.number, is_simulated(annotation.rater), find_fault(annotation))
+            )
     if new:
         connection.execute(insert(BALLOTS), [_ballot_row(round_id, ballot) for ballot in new])
     return StoredPull(pull, tuple(new), vanished)
@@ -68,7 +72,7 @@ def snapshot(connection: Connection, round_id: str, number: int) -> list[PulledA
     pulls, held = replay(connection, round_id, number)
     if not 1 <= number <= len(pulls):
         raise SelvedgeError(f"round {round_id} has no pull {number}; ask for one of those there are.")
-    if _snapshot_sha256(one.content_sha256 for one in held.values()) != pulls[-1].sha256:
+    if _snapshot_sha256(annotation.content_sha256 for annotation in held.values()) != pulls[-1].sha256:
         raise SelvedgeError(f"pull {number} of round {round_id} is not what was pulled; restore the ledger.")
     return [held[key] for key in sorted(held)]
 
@@ -85,7 +89,7 @@ def replay(
             break
         change = json.loads(zlib.decompress(row.change))
         pulls.append(Pull(row.number, row.at, row.sha256, row.annotations))
-        held |= {one["annotation_id"]: PulledAnnotation.from_dict(one) for one in change["new"]}
+        held |= {entry["annotation_id"]: PulledAnnotation.from_dict(entry) for entry in change["new"]}
         for number in change["gone"]:
             held.pop(number, None)
     return pulls, held
@@ -98,12 +102,12 @@ def ballots(connection: Connection, round_id: str) -> list[Ballot]:
     return [_ballot(row) for row in rows]
 
 
-def _known(connection: Connection, round_id: str) -> dict[int, set[str]]:
-    known: dict[int, set[str]] = {}
+def _stored_hashes(connection: Connection, round_id: str) -> dict[int, set[str]]:
+    hashes: dict[int, set[str]] = {}
     columns = select(BALLOTS.c.annotation_id, BALLOTS.c.content_sha256)
     for number, sha256 in connection.execute(columns.where(BALLOTS.c.round_id == round_id)):
-        known.setdefault(number, set()).add(sha256)
-    return known
+        hashes.setdefault(number, set()).add(sha256)
+    return hashes
 
 
 def _snapshot_sha256(hashes: Iterable[str]) -> str:
@@ -111,8 +115,8 @@ def _snapshot_sha256(hashes: Iterable[str]) -> str:
 
 
 def _ballot_row(round_id: str, ballot: Ballot) -> dict[str, Any]:
-    one = ballot.annotation
-    content = {**one.__dict__, "reasons": list(one.reasons), "content_sha256": one.content_sha256}
+    annotation = ballot.annotation
+    content = {**annotation.__dict__, "reasons": list(annotation.reasons), "content_sha256": annotation.content_sha256}
     # What a server answers may be anything; the snapshot holds it whole.
     widths = (("task_key", 128), ("side", 16), ("rater", 254))
     cut = {name: content[name].replace("\0", "")[:width] for name, width in widths}

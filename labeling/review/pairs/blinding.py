@@ -1,6 +1,6 @@
 """Blinding: which result of a pair is shown on the left, and the names under which a round goes out.
 
-Belongs here: the keyed hashes. Not here: keeping the key and the map (ledger.py), rendering (kinds.py).
+Belongs here: the keyed hashes. Not here: keeping the key and the map (labeling/review/ledger/), rendering (kinds.py).
 
 A keyed hash, not a random draw, so that an upload that was cut short shows the same sides when it is repeated; the key
 never leaves our database, so that nobody who can read Label Studio can read the sides. Each side is hashed by itself

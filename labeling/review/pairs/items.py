@@ -40,10 +40,10 @@ def products_of_test_split(products: pd.DataFrame, splits: pd.DataFrame) -> pd.D
         SelvedgeError: there is none.
     """
     test = splits.loc[splits["split"] == TEST, ["product_id", "drop"]]
-    found = products.merge(test, on=["product_id", "drop"])[["product_id", *STRATA]].drop_duplicates("product_id")
-    if found.empty:
+    assigned = products.merge(test, on=["product_id", "drop"])[["product_id", *STRATA]].drop_duplicates("product_id")
+    if assigned.empty:
         raise SelvedgeError("the test split is empty; read more products before opening a round.")
-    return found.sort_values("product_id").reset_index(drop=True)
+    return assigned.sort_values("product_id").reset_index(drop=True)
 
 
 def allocate(sizes: Mapping[str, int], total: int) -> dict[str, int]:
@@ -122,4 +122,4 @@ def plan_slots(plan: RoundPlan, products: pd.DataFrame, plantable: Collection[in
 
 
 def _by_hash(ids: Iterable[int], seed: int, use: str) -> list[int]:
-    return sorted(ids, key=lambda one: (hashlib.sha256(f"{seed}\0{use}\0{one}".encode()).digest(), one))
+    return sorted(ids, key=lambda item: (hashlib.sha256(f"{seed}\0{use}\0{item}".encode()).digest(), item))

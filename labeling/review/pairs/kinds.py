@@ -1,15 +1,18 @@
 """Kinds of pair: what the two sides of a comparison are, and what is asked about them.
 
-Belongs here: the protocol and the kinds that show texts. Not here: pictures (strips.py), which products and slots
-(items.py), layout (rendering.py).
+Belongs here: the protocol and the kinds that show texts. Not here: pictures (strips.py), what both sides are held
+against (products.py), which products and slots (items.py), layout (rendering.py).
 
-A kind turns a version's table into results, levels two results in what must not tell them apart, renders one as HTML,
-and plants an error for a gold pair. Nothing it is given carries a version's name, so nothing it renders can.
+A kind carries everything that sets it apart: the tables its pairs are made of, what two results must not be told apart
+by, how one is rendered, an error for a gold pair, and how the report of a round shows and styles its pairs. A family
+names the kinds it is shown in; nothing else knows them by name. Nothing a kind is given carries a version's name, so
+nothing it renders can.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
 
 import pandas as pd
 
@@ -17,23 +20,12 @@ from catalog.errors import SelvedgeError
 from catalog.schema import AttributeSchema
 from labeling.review.label_page import Sides
 from labeling.review.pairs.planting import VISIBLE, contradict_text, contradicting_value
+from labeling.review.pairs.products import Product, photographed
 from labeling.review.pairs.rendering import escaped
 
 Result = TypeVar("Result")
 NOT_STATED = "–"
-
-
-@dataclass(frozen=True)
-class Product:
-    """What is known of a product besides the results.
-
-    labels: the catalogue's own values by attribute, in the vocabulary. picture: reads what both sides are held against,
-    the product's picture file or a card that says what was asked.
-    """
-
-    product_id: int
-    labels: Mapping[str, str]
-    picture: Callable[[], bytes]
+HERE = Path(__file__).parent
 
 
 class PairKind(Protocol, Generic[Result]):
@@ -42,12 +34,25 @@ class PairKind(Protocol, Generic[Result]):
     A `Result` is whatever one version says or shows about one product; no other part looks into it.
 
     Attributes:
-        name: as plans name it. question: one sentence over the pair. guidelines: HTML, the same for every pair.
+        name: as plans name it. label: of several pairs of it, as a page says it.
+        base: what a page calls the family's base as the opponent; None: "the base of" the family.
+        results: the schema of both versions' tables. further: schemas of the tables that its pairs are made of besides
+            those and `products` and `splits`, which every round draws its items from.
+        question: one sentence over the pair. guidelines: HTML, the same for every pair.
         reasons: optional tags an annotator may add. sides: what `render` gives.
+        style: CSS of its pairs in a round's report, where a pair has the classes `pair` and the kind's name.
     """
 
     @property
     def name(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def base(self) -> str | None: ...
+    @property
+    def results(self) -> str: ...
+    @property
+    def further(self) -> tuple[str, ...]: ...
     @property
     def question(self) -> str: ...
     @property
@@ -56,12 +61,24 @@ class PairKind(Protocol, Generic[Result]):
     def reasons(self) -> tuple[str, ...]: ...
     @property
     def sides(self) -> Sides: ...
+    @property
+    def style(self) -> str: ...
 
     def read(self, table: pd.DataFrame) -> dict[int, Result]:
         """Results by product id. Raises SelvedgeError for a table that is not of this kind."""
         ...
 
-    def level(self, one: Result, another: Result) -> tuple[Result, Result]:
+    def products(
+        self, results: pd.DataFrame, further: Mapping[str, pd.DataFrame], vocabulary: AttributeSchema | None
+    ) -> Callable[[int], Product]:
+        """What both sides are held against, by product id.
+
+        Args:
+            results: a version's table. further: the tables that `further` names. vocabulary: the candidate's.
+        """
+        ...
+
+    def level(self, first: Result, second: Result) -> tuple[Result, Result]:
         """Both results with cues that say nothing about quality made equal, in the order given."""
         ...
 
@@ -73,6 +90,22 @@ class PairKind(Protocol, Generic[Result]):
         """The result with one error that the picture shows to be one; None where none can be planted."""
         ...
 
+    def report(self, candidate: str, opponent: str) -> tuple[str, str]:
+        """Two rendered sides as HTML of a round's report, where their differences may be marked."""
+        ...
+
+
+def find_kind(kinds: "Iterable[PairKind[Any]]", name: str, family: str) -> "PairKind[Any]":
+    """The kind of this name among those that a family is compared in.
+
+    Raises:
+        SelvedgeError: there is none.
+    """
+    by_name = {kind.name: kind for kind in kinds}
+    if name not in by_name:
+        raise SelvedgeError(f"{family} is compared in {' or '.join(by_name)}, not in {name}; choose one.")
+    return by_name[name]
+
 
 Card = tuple[tuple[str, str | None], ...]  # attribute, value or None where the model abstained
 
@@ -81,9 +114,12 @@ Card = tuple[tuple[str, str | None], ...]  # attribute, value or None where the 
 class AttributeCards:
     """Product photo and two attribute cards. Confidences are not shown: their spread would name the model."""
 
-    schema: AttributeSchema
     visible: tuple[str, ...] = VISIBLE
     name: str = "attribute-cards"
+    label: str = "attribute cards"
+    base: str | None = None
+    results: str = "attributes"
+    further: tuple[str, ...] = ("images", "qa_pairs")
     question: str = "Which card describes the product in the picture better?"
     guidelines: str = (
         "<p>Look at the picture first. The better card has more right values and fewer wrong ones. A dash means that "
@@ -92,6 +128,10 @@ class AttributeCards:
     )
     reasons: tuple[str, ...] = ("wrong value", "value missing", "too vague")
     sides: Sides = "html"
+
+    @property
+    def style(self) -> str:
+        return (HERE / "attribute_cards.css").read_text()
 
     def read(self, table: pd.DataFrame) -> dict[int, Card]:
         need_columns(table, "attributes", ("product_id", "attribute", "value", "abstained"))
@@ -104,11 +144,16 @@ class AttributeCards:
             card[str(attribute)] = None if abstained or pd.isna(value) else str(value)
         return {product_id: tuple(sorted(card.items())) for product_id, card in cards.items()}
 
-    def level(self, one: Card, another: Card) -> tuple[Card, Card]:
+    def products(
+        self, results: pd.DataFrame, further: Mapping[str, pd.DataFrame], vocabulary: AttributeSchema | None
+    ) -> Callable[[int], Product]:
+        return photographed(further["images"], further["qa_pairs"], vocabulary)
+
+    def level(self, first: Card, second: Card) -> tuple[Card, Card]:
         """Both cards list the same attributes in the same order; one a version was not asked is a dash on its card."""
-        first, second = dict(one), dict(another)
-        names = sorted(first.keys() | second.keys())
-        return tuple((name, first.get(name)) for name in names), tuple((name, second.get(name)) for name in names)
+        left, right = dict(first), dict(second)
+        names = sorted(left.keys() | right.keys())
+        return tuple((name, left.get(name)) for name in names), tuple((name, right.get(name)) for name in names)
 
     def render(self, result: Card) -> str:
         rows = (
@@ -118,24 +163,34 @@ class AttributeCards:
         return f'<table class="card">{"".join(rows)}</table>'
 
     def plant(self, result: Card, product: Product, seed: int) -> Card | None:
-        said = dict(result)
+        values, vocabulary = dict(result), product.vocabulary
         for name in self.visible:
             label = product.labels.get(name)
-            if label is None or said.get(name) != label:
+            if vocabulary is None or label is None or values.get(name) != label:
                 continue
-            wrong = contradicting_value(self.schema, name, label, f"{seed}/{product.product_id}")
+            wrong = contradicting_value(vocabulary, name, label, f"{seed}/{product.product_id}")
             if wrong is not None:
-                return tuple(sorted((said | {name: wrong}).items()))
+                return tuple(sorted((values | {name: wrong}).items()))
         return None
+
+    def report(self, candidate: str, opponent: str) -> tuple[str, str]:
+        """Both cards; rows that differ are marked."""
+        ours, theirs = candidate.split("<tr>"), opponent.split("<tr>")
+        marks = ["<tr>" if row == other else '<tr class="differs">' for row, other in zip(ours, theirs, strict=True)]
+        marked = ["".join([side[0], *map("".join, zip(marks[1:], side[1:], strict=True))]) for side in (ours, theirs)]
+        return marked[0], marked[1]
 
 
 @dataclass(frozen=True)
 class Descriptions:
     """Product photo and two descriptions."""
 
-    schema: AttributeSchema
     visible: tuple[str, ...] = VISIBLE
     name: str = "descriptions"
+    label: str = "descriptions"
+    base: str | None = None
+    results: str = "descriptions"
+    further: tuple[str, ...] = ("images", "qa_pairs")
     question: str = "Which description would you rather publish with the picture?"
     guidelines: str = (
         "<p>Look at the picture first. A description that says something wrong about the product is worse than one "
@@ -146,6 +201,10 @@ class Descriptions:
     reasons: tuple[str, ...] = ("says something wrong", "leaves something out", "reads badly")
     sides: Sides = "html"
 
+    @property
+    def style(self) -> str:
+        return (HERE / "descriptions.css").read_text()
+
     def read(self, table: pd.DataFrame) -> dict[int, str]:
         need_columns(table, "descriptions", ("product_id", "text"))
         texts: dict[int, str] = {}
@@ -155,19 +214,28 @@ class Descriptions:
             texts[int(product_id)] = "" if pd.isna(text) else str(text)
         return texts
 
-    def level(self, one: str, another: str) -> tuple[str, str]:
-        return one, another  # layout is levelled when a side is rendered; length and wording are the result
+    def products(
+        self, results: pd.DataFrame, further: Mapping[str, pd.DataFrame], vocabulary: AttributeSchema | None
+    ) -> Callable[[int], Product]:
+        return photographed(further["images"], further["qa_pairs"], vocabulary)
+
+    def level(self, first: str, second: str) -> tuple[str, str]:
+        return first, second  # layout is levelled when a side is rendered; length and wording are the result
 
     def render(self, result: str) -> str:
         return f'<p class="text">{escaped(result) or NOT_STATED}</p>'
 
     def plant(self, result: str, product: Product, seed: int) -> str | None:
+        vocabulary, drawn_by = product.vocabulary, f"{seed}/{product.product_id}"
         for name in self.visible:
             label = product.labels.get(name)
-            wrong = contradict_text(self.schema, name, label, result, f"{seed}/{product.product_id}") if label else None
+            wrong = contradict_text(vocabulary, name, label, result, drawn_by) if vocabulary and label else None
             if wrong is not None:
                 return wrong
         return None
+
+    def report(self, candidate: str, opponent: str) -> tuple[str, str]:
+        return candidate, opponent
 
 
 def need_columns(table: pd.DataFrame, name: str, columns: Sequence[str]) -> None:
@@ -175,12 +243,3 @@ def need_columns(table: pd.DataFrame, name: str, columns: Sequence[str]) -> None
     missing = [column for column in columns if column not in table]
     if missing:
         raise SelvedgeError(f"table {name} has no column {missing[0]}; a round cannot show it.")
-
-
-def catalogue_labels(qa_pairs: pd.DataFrame) -> dict[int, dict[str, str]]:
-    """The catalogue's own values by product and attribute, from table `qa_pairs`."""
-    labels: dict[int, dict[str, str]] = {}
-    columns = (qa_pairs[name] for name in ("product_id", "attribute", "value"))
-    for product_id, attribute, value in zip(*columns, strict=True):
-        labels.setdefault(int(product_id), {})[str(attribute)] = str(value)
-    return labels

@@ -1,7 +1,7 @@
 """The plan of a round: everything that decides its outcome besides the ballots, fixed before the first of them.
 
 Belongs here: what a plan says, its checks, its hash, and how to tell that one was changed. Not here: the statistics it
-hands on (evaluation/preference_plan.py), storing it (ledger.py).
+hands on (evaluation/preference_plan.py), storing it (labeling/review/ledger/).
 
 A plan that may be changed after ballots were seen can be made to say anything, so it is stored with its hash when the
 round opens, and a round whose plan is another one is void.
@@ -77,7 +77,7 @@ class RoundPlan:
         return max(1, round(share * self.items)) if share > 0 else 0
 
     def to_dict(self) -> dict[str, Any]:
-        content = {one.name: getattr(self, one.name) for one in fields(self)}
+        content = {field_.name: getattr(self, field_.name) for field_ in fields(self)}
         shares = {name: float(content[name]) for name in ("gold_share", "aa_share", "repeat_share")}
         return content | shares | {"preference": asdict(self.preference), "results": dict(self.results)}
 
@@ -100,11 +100,11 @@ class RoundPlan:
         """
         try:
             document = json.loads(text)
-            content, written, found = dict(document["plan"]), document["sha256"], document["format"]
+            content, written, version = dict(document["plan"]), document["sha256"], document["format"]
         except (ValueError, KeyError, TypeError) as error:
             raise SelvedgeError(f"this is no plan of a round ({error}); open the round again.") from error
-        if found != FORMAT:
-            raise SelvedgeError(f"the plan has format {found}; this version reads format {FORMAT}.")
+        if version != FORMAT:
+            raise SelvedgeError(f"the plan has format {version}; this version reads format {FORMAT}.")
         if written != _sha256(content):
             raise SelvedgeError(
                 f"the plan of round {content.get('round_id')} was changed after it was written; the round is void."
@@ -134,7 +134,7 @@ def _flat(content: Mapping[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in content.items():
         inner = _flat(value) if isinstance(value, Mapping) else None
-        flat |= {name: value} if inner is None else {f"{name}.{key}": one for key, one in inner.items()}
+        flat |= {name: value} if inner is None else {f"{name}.{key}": entry for key, entry in inner.items()}
     return flat
 
 

@@ -43,13 +43,13 @@ def contradict_text(schema: AttributeSchema, attribute: str, label: str, text: s
     if attribute not in schema.attributes:
         return None
     words = {_said(schema, attribute, value): value for value in schema.attributes[attribute].vocabulary}
-    longest_first = sorted(words, key=lambda one: (-len(one), one))
+    longest_first = sorted(words, key=lambda value: (-len(value), value))
     mention = re.compile(
         r"(?:\b(?P<article>an?)\s+)?\b(?P<value>" + "|".join(map(_pattern, longest_first)) + r")\b", re.IGNORECASE
     )
     own = _plain(_said(schema, attribute, label))
-    found = {_plain(match["value"]) for match in mention.finditer(text)}
-    wrong = contradicting_value(schema, attribute, label, seed) if found == {own} else None
+    mentioned = {_plain(match["value"]) for match in mention.finditer(text)}
+    wrong = contradicting_value(schema, attribute, label, seed) if mentioned == {own} else None
     if wrong is None:
         return None
     said = _said(schema, attribute, wrong)
@@ -69,7 +69,7 @@ def _contradicts(schema: AttributeSchema, attribute: str, label: str, value: str
         own = [family for family in COLOUR_FAMILIES if label in family]
         return bool(own) and value in PLAIN_COLOURS and not any(value in family for family in own)
     if attribute == ARTICLE_TYPE:
-        nouns = [schema.article_types.get(one, one).split()[-1].casefold() for one in (label, value)]
+        nouns = [schema.article_types.get(name, name).split()[-1].casefold() for name in (label, value)]
         return nouns[0].rstrip("s") != nouns[1].rstrip("s")  # a casual shoe is a shoe
     return True
 

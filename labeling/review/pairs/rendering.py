@@ -36,8 +36,8 @@ _SPACE_BEFORE_STOP = re.compile(r"\s+([,.;:!?])")
 def level_text(text: str) -> str:
     """A text in one layout: one paragraph, straight quotes, single blanks, nothing invisible; the words as written."""
     text = unicodedata.normalize("NFC", text.translate(_SIGNS))
-    seen = (" " if one.isspace() else one for one in text if one.isspace() or unicodedata.category(one)[0] != "C")
-    text = " ".join("".join(seen).split())
+    visible = (sign for sign in text if sign.isspace() or unicodedata.category(sign)[0] != "C")
+    text = " ".join("".join(" " if sign.isspace() else sign for sign in visible).split())
     return _SPACE_BEFORE_STOP.sub(r"\1", _DASH.sub(" – ", text)).strip()
 
 

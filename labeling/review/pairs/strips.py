@@ -1,7 +1,7 @@
 """Picture strips: what two versions draw for the same words, one picture after each word.
 
 Belongs here: the kind, the sheet a strip is shown as, the card of words beside it, a gold pair's error. Not here:
-drawing the frames (orchestration/families/restgan/contest.py), how a sheet is encoded (rendering.py).
+drawing the frames (the contest of a family that draws), how a sheet is encoded (rendering.py).
 
 Whatever side a version draws at, its frames are enlarged to the same pixels by the same filter into the same grid. How
 sharp they look is part of the result and stays to be judged; how many pixels they had cannot be counted.
@@ -9,21 +9,26 @@ sharp they look is part of the result and stays to be judged; how many pixels th
 
 import io
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 from skimage.color import rgb2lab
 
+import labeling.tables  # noqa: F401  declares the table `strips`
 from catalog.errors import SelvedgeError
 from catalog.garments import foreground, median_colour
+from catalog.lab import difference, lab_to_rgb
+from catalog.schema import AttributeSchema
 from labeling.review.label_page import SIDE_PIXELS, Sides
-from labeling.review.pairs.kinds import Product, need_columns
+from labeling.review.pairs.kinds import need_columns
 from labeling.review.pairs.planting import pick
+from labeling.review.pairs.products import Product
 from labeling.review.pairs.rendering import PICTURE_SIDE, drawn_uri, level_text
-from training.restgan.colours import difference, lab_to_rgb
 
 SHEET_SIDE = 2 * SIDE_PIXELS  # pixels; twice what the page gives a side, for screens of twice the pixels
 GAP, CAPTION, FONT, LEAST_FONT = 16, 44, 30, 14  # pixels
@@ -61,6 +66,10 @@ class PictureStrips:
     """The words a shopper says, and two strips of pictures that follow them."""
 
     name: str = "picture-strips"
+    label: str = "picture strips"
+    base: str | None = "the weights it began with"
+    results: str = "strips"
+    further: tuple[str, ...] = ()
     question: str = "Which pictures follow the words better?"
     guidelines: str = (
         "<p>Read the words first, then each strip from its first picture to its last. Every word should change what "
@@ -71,12 +80,16 @@ class PictureStrips:
     reasons: tuple[str, ...] = ("wrong colour", "wrong type", "changed too much", "ugly picture")
     sides: Sides = "picture"
 
+    @property
+    def style(self) -> str:
+        return Path(__file__).with_name("picture_strips.css").read_text()
+
     def read(self, table: pd.DataFrame) -> dict[int, Strip]:
         columns = ("product_id", "words", "frames", "asked_l", "asked_a", "asked_b", "colour_at")
         need_columns(table, "strips", columns)
         strips: dict[int, Strip] = {}
-        for product_id, said, frames, *asked, at in zip(*(table[name] for name in columns), strict=True):
-            words = tuple(level_text(str(word)) for word in said)
+        for product_id, texts, frames, *asked, at in zip(*(table[name] for name in columns), strict=True):
+            words = tuple(level_text(str(word)) for word in texts)
             if int(product_id) in strips:
                 raise SelvedgeError(f"table strips shows product {product_id} twice; keep one.")
             _check_frames(frames, len(words), int(product_id))
@@ -84,12 +97,19 @@ class PictureStrips:
             strips[int(product_id)] = Strip(words, frames, colour, int(at))
         return strips
 
-    def level(self, one: Strip, another: Strip) -> tuple[Strip, Strip]:
+    def products(
+        self, results: pd.DataFrame, further: Mapping[str, pd.DataFrame], vocabulary: AttributeSchema | None
+    ) -> Callable[[int], Product]:
+        """Beside two strips stands no photograph but the card of the words that both were asked."""
+        card = word_cards(results)
+        return lambda product_id: Product(product_id, {}, partial(card, product_id))
+
+    def level(self, first: Strip, second: Strip) -> tuple[Strip, Strip]:
         """As they are, once it is sure that they answer the same words: size and encoding are levelled in the sheet."""
-        if one.words != another.words:
-            said = " and ".join(repr(" ".join(strip.words)) for strip in (one, another))
-            raise SelvedgeError(f"the versions were asked different words ({said}); draw both for the same words.")
-        return one, another
+        if first.words != second.words:
+            queries = " and ".join(repr(" ".join(strip.words)) for strip in (first, second))
+            raise SelvedgeError(f"the versions were asked different words ({queries}); draw both for the same words.")
+        return first, second
 
     def render(self, result: Strip) -> str:
         return drawn_uri(strip_sheet(result))
@@ -102,11 +122,18 @@ class PictureStrips:
         if not _shows(frames[-1], asked):
             return None
         far = CONTRADICTIONS[difference(CONTRADICTIONS, asked) >= FAR]
-        wrong = far[int(pick([str(place) for place in range(len(far))], f"{seed}/{product.product_id}/colour"))]
+        wrong = far[int(pick([str(index) for index in range(len(far))], f"{seed}/{product.product_id}/colour"))]
         changed = [frame if at < result.colour_at else recoloured(frame, wrong) for at, frame in enumerate(frames)]
-        shown = median_colour(changed[-1], foreground(frames[-1]))
+        colour = median_colour(changed[-1], foreground(frames[-1]))
         # A garment of many colours is moved in parts only, and then the error is not plain.
-        return replace(result, frames=pack_frames(np.stack(changed))) if difference(shown, asked) >= PLAIN else None
+        return replace(result, frames=pack_frames(np.stack(changed))) if difference(colour, asked) >= PLAIN else None
+
+    def report(self, candidate: str, opponent: str) -> tuple[str, str]:
+        ours, theirs = (
+            f'<img class="strip" src="{uri}" alt="pictures of the {side}">'
+            for side, uri in (("candidate", candidate), ("opponent", opponent))
+        )
+        return ours, theirs
 
 
 def pack_frames(frames: np.ndarray) -> bytes:
@@ -131,8 +158,8 @@ def strip_sheet(strip: Strip) -> Image.Image:
     rows = math.ceil(len(frames) / columns)
     sheet = Image.new("RGB", (SHEET_SIDE, rows * (tile + CAPTION) + GAP * (rows - 1)), "white")
     pen = ImageDraw.Draw(sheet)
-    for place, (frame, line) in enumerate(zip(frames, spoken(strip.words), strict=True)):
-        left, top = place % columns * (tile + GAP), place // columns * (tile + CAPTION + GAP)
+    for index, (frame, line) in enumerate(zip(frames, spoken(strip.words), strict=True)):
+        left, top = index % columns * (tile + GAP), index // columns * (tile + CAPTION + GAP)
         text, font = fitted(line, tile, FONT)
         pen.text((left + 2, top + CAPTION // 2), text, fill=INK, font=font, anchor="lm")
         shown = Image.fromarray(frame).resize((tile, tile), Image.Resampling.BICUBIC)
@@ -147,7 +174,7 @@ def word_cards(table: pd.DataFrame) -> Callable[[int], bytes]:
     Args:
         table: of schema `strips`, of either version.
     """
-    words = {int(one): tuple(map(str, said)) for one, said in zip(table["product_id"], table["words"], strict=True)}
+    words = {int(item): tuple(map(str, asked)) for item, asked in zip(table["product_id"], table["words"], strict=True)}
     return lambda product_id: word_card(words[product_id])
 
 
@@ -157,10 +184,10 @@ def word_card(words: Sequence[str]) -> bytes:
     pen, top, room = ImageDraw.Draw(card), 2 * CARD_MARGIN, PICTURE_SIDE - 2 * CARD_MARGIN
     pen.text((CARD_MARGIN, CARD_MARGIN), CARD_TITLE, fill=SOFT, font=_font(20), anchor="lm")
     line = min(CARD_LINE, (PICTURE_SIDE - top - CARD_MARGIN // 2) / len(words))
-    lines = [fitted(one, room, round(0.64 * line)) for one in spoken([level_text(word) for word in words])]
+    lines = [fitted(text, room, round(0.64 * line)) for text in spoken([level_text(word) for word in words])]
     font = min((font for _, font in lines), key=lambda font: font.size)
-    for place, (text, _) in enumerate(lines):
-        pen.text((CARD_MARGIN, top + line * (place + 0.5)), text, fill=INK, font=font, anchor="lm")
+    for row, (text, _) in enumerate(lines):
+        pen.text((CARD_MARGIN, top + line * (row + 0.5)), text, fill=INK, font=font, anchor="lm")
     sink = io.BytesIO()
     card.save(sink, "PNG")
     return sink.getvalue()
@@ -168,7 +195,7 @@ def word_card(words: Sequence[str]) -> bytes:
 
 def spoken(words: Sequence[str]) -> list[str]:
     """The words as they are added: "women", "+ black", …"""
-    return [word if place == 0 else f"+ {word}" for place, word in enumerate(words)]
+    return [f"+ {word}" if index else word for index, word in enumerate(words)]
 
 
 def fitted(text: str, width: int, size: int) -> tuple[str, ImageFont.FreeTypeFont]:

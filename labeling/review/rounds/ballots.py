@@ -1,11 +1,11 @@
 """Ballots: from annotations as they were pulled to the votes that count.
 
 Belongs here: what makes a ballot void, which of a rater's ballots on a pair is the last, and the un-blinded table. Not
-here: storing (ledger.py), excluding raters and deciding (evaluation/).
+here: storing (labeling/review/ledger/), excluding raters and deciding (evaluation/).
 
-A void revision never counts, and never takes an earlier one with it: who could void a colleague's ballot by touching
-it could pick the ballots that count. So when somebody else changes a ballot, or its author does after the close, the
-last revision of the author's own that was pulled in time stands.
+A void revision never counts, and never makes an earlier revision void. Otherwise an annotator could remove a
+colleague's ballot by editing it, and so choose which ballots count. When somebody else changes a ballot, or its author
+changes it after the close, the author's last revision that was pulled in time stands.
 
 "After the close" means "first pulled after the close", which needs no two clocks to agree. Among a rater's ballots on
 one pair the last by the server's clock counts, whatever order they were pulled in.
@@ -40,7 +40,7 @@ NO_RATER = "is of an account that was deleted"
 
 @dataclass(frozen=True)
 class SyncReport:
-    """What a pull brought, to be told to whoever runs the round.
+    """What a pull brought, for whoever runs the round.
 
     new: ballots never seen before. corrected: further revisions by their author. void: the new revisions that do not
     count, one sentence each. vanished: annotations gone from the server; their ballots stand. warnings: clocks.
@@ -65,16 +65,16 @@ def sync(
     at = now or datetime.now(UTC)
     pairs = ledger.pairs(round_id)
 
-    def judge(annotation: PulledAnnotation, closed: bool) -> str | None:
+    def fault(annotation: PulledAnnotation, closed: bool) -> str | None:
         return find_fault(annotation, pairs, closed)
 
-    stored = ledger.store_pull(round_id, annotations, judge, is_simulated, at)
+    stored = ledger.store_pull(round_id, annotations, fault, is_simulated, at)
     good = [ballot for ballot in stored.ballots if ballot.void is None]
     return SyncReport(
         pull=stored.pull.number,
         new=sum(ballot.revision == 1 for ballot in good),
         corrected=sum(ballot.revision > 1 for ballot in good),
-        void=tuple(_told(ballot) for ballot in stored.ballots if ballot.void is not None),
+        void=tuple(_why_void(ballot) for ballot in stored.ballots if ballot.void is not None),
         vanished=stored.vanished,
         warnings=tuple(_clock_warnings([ballot.annotation for ballot in stored.ballots], at)),
     )
@@ -85,19 +85,18 @@ def as_pulled(annotation: "Annotation") -> PulledAnnotation:
 
     A result that was not made on the page may hold several choices: none of them is then taken.
     """
-    one = annotation
     return PulledAnnotation(
-        annotation_id=one.annotation_id,
-        task_id=one.task_id,
-        task_key=one.task_key or "",
-        rater=one.rater,
-        updated_by=f"account {one.updated_by}" if one.edited_by_another else None,
-        side=one.choices[0] if len(one.choices) == 1 else "",
-        reasons=one.reasons,
-        seconds=one.lead_time_seconds,
-        created_at=one.created_at,
-        updated_at=one.updated_at,
-        cancelled=one.cancelled,
+        annotation_id=annotation.annotation_id,
+        task_id=annotation.task_id,
+        task_key=annotation.task_key or "",
+        rater=annotation.rater,
+        updated_by=f"account {annotation.updated_by}" if annotation.edited_by_another else None,
+        side=annotation.choices[0] if len(annotation.choices) == 1 else "",
+        reasons=annotation.reasons,
+        seconds=annotation.lead_time_seconds,
+        created_at=annotation.created_at,
+        updated_at=annotation.updated_at,
+        cancelled=annotation.cancelled,
     )
 
 
@@ -123,9 +122,9 @@ def find_fault(annotation: PulledAnnotation, pairs: Mapping[str, Pair], closed: 
 def last_ballots(ballots: Iterable[Ballot]) -> list[Ballot]:
     """The one ballot of each rater on each pair that counts, in the order of voting by the server's clock."""
     last: dict[tuple[str, str], Ballot] = {}
-    for ballot in sorted((one for one in ballots if one.void is None), key=_by_server_clock):
+    for ballot in sorted((revision for revision in ballots if revision.void is None), key=_by_server_clock):
         last[ballot.annotation.rater, ballot.annotation.task_key] = ballot
-    return sorted((one for one in last.values() if not one.annotation.cancelled), key=_by_server_clock)
+    return sorted((ballot for ballot in last.values() if not ballot.annotation.cancelled), key=_by_server_clock)
 
 
 def counted_ballots(ballots: Iterable[Ballot], pairs: Mapping[str, Pair]) -> pd.DataFrame:
@@ -136,17 +135,17 @@ def counted_ballots(ballots: Iterable[Ballot], pairs: Mapping[str, Pair]) -> pd.
     """
     rows = []
     for ballot in last_ballots(ballots):
-        one, pair = ballot.annotation, pairs[ballot.annotation.task_key]
+        annotation, pair = ballot.annotation, pairs[ballot.annotation.task_key]
         rows.append(
             {
-                "rater": one.rater,
+                "rater": annotation.rater,
                 "item": str(pair.item),
                 "kind": pair.slot,
-                "side": one.side,
+                "side": annotation.side,
                 "left": pair.left if pair.slot in (PLAIN, REPEAT) else None,  # else both are of one version
-                "correct": one.side == pair.sound if pair.slot == GOLD else None,
-                "seconds": one.seconds,
-                "at": one.updated_at.astimezone(UTC),
+                "correct": annotation.side == pair.sound if pair.slot == GOLD else None,
+                "seconds": annotation.seconds,
+                "at": annotation.updated_at.astimezone(UTC),
                 "words": float(pair.words),
             }
         )
@@ -156,9 +155,9 @@ def counted_ballots(ballots: Iterable[Ballot], pairs: Mapping[str, Pair]) -> pd.
 
 
 def ballots_sha256(ballots: Iterable[Ballot]) -> str:
-    """Hash of every ballot with what was found of it: what a verdict names."""
-    known = sorted(f"{one.annotation.content_sha256} {one.void or ''}" for one in ballots)
-    return hashlib.sha256("\n".join(known).encode()).hexdigest()
+    """Hash of every ballot with the reason why it is void: what a verdict names."""
+    lines = sorted(f"{ballot.annotation.content_sha256} {ballot.void or ''}" for ballot in ballots)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def rests_on_simulation(ballots: Iterable[Ballot]) -> bool:
@@ -170,20 +169,20 @@ def _by_server_clock(ballot: Ballot) -> tuple[datetime, int, str]:
     return ballot.annotation.updated_at, ballot.annotation.annotation_id, ballot.annotation.content_sha256
 
 
-def _told(ballot: Ballot) -> str:
-    one = ballot.annotation
-    return f"annotation {one.annotation_id} of {one.rater or 'nobody'} does not count: it {ballot.void}."
+def _why_void(ballot: Ballot) -> str:
+    annotation = ballot.annotation
+    return f"annotation {annotation.annotation_id} of {annotation.rater or 'nobody'} does not count: it {ballot.void}."
 
 
 def _clock_warnings(annotations: list[PulledAnnotation], at: datetime) -> list[str]:
     warnings = []
-    ahead = max((one.updated_at - at for one in annotations), default=timedelta(0))
+    ahead = max((annotation.updated_at - at for annotation in annotations), default=timedelta(0))
     if ahead > CLOCK_TOLERANCE:
         warnings.append(
             f"the review server's clock is {ahead.total_seconds() / 60:.0f} minutes ahead of this machine's; "
             "ballots are ordered by the server's alone, so they count, but set one of the two."
         )
-    backwards = sum(one.updated_at < one.created_at for one in annotations)
+    backwards = sum(annotation.updated_at < annotation.created_at for annotation in annotations)
     if backwards:
         warnings.append(
             f"{backwards} ballots were changed before they were made: the review server's clock was set back; the last "

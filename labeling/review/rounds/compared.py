@@ -1,16 +1,14 @@
 """What a round compares: both versions' results on the test products, and where they are kept as they were shown.
 
-Belongs here: what is compared and where it is kept, asking two models that read pictures in the same way. Not here:
-which models (contest.py), asking models that draw (strips.py), pairs and sides (labeling/review/).
+Belongs here: the tables of a round and the folder they are kept in. Not here: which models made them (a family's
+contest), which tables a kind of pair needs (labeling/review/pairs/), pairs and sides (tasks.py).
 
-Both sides come from one code path with the same settings: the same pictures, the same questions, and, for
-descriptions, the same writer with the same seed, so that only the model's answers differ. The tables stay with the
-round: a resumed upload and the report read them, and need neither models nor MLflow.
+The tables stay with the round: a resumed upload and the report read them, and need neither models nor MLflow.
 """
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from catalog.errors import SelvedgeError
@@ -21,16 +19,8 @@ if TYPE_CHECKING:
 
     from catalog.schema import AttributeSchema
     from labeling.review.pairs.kinds import PairKind
-    from labeling.review.rounds.tasks import Material
+    from labeling.review.rounds.material import Material
 
-CARDS, DESCRIPTIONS, STRIPS = KINDS = ("attribute-cards", "descriptions", "picture-strips")
-_PHOTOGRAPHED = ("products", "images", "splits", "qa_pairs")
-TABLES: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    CARDS: ("attributes", _PHOTOGRAPHED),
-    DESCRIPTIONS: ("descriptions", _PHOTOGRAPHED),
-    STRIPS: ("strips", ("products", "splits")),
-}
-"""Kind of pair -> the schema of both versions' tables, and the further tables that its pairs are made of."""
 FORMAT = 1
 ABOUT_FILE = "round.json"  # written last: a folder with it is whole
 
@@ -40,76 +30,44 @@ class Compared:
     """Everything that the pairs of a round are made of.
 
     Attributes:
-        kind: of pair. candidate, opponent: tables of the schema that `TABLES` names for it.
-        products, images, splits, qa_pairs: of the test products; None where the kind shows no photo.
-        schema: the candidate's vocabulary of attributes; None where the kind has none.
+        kind: of pair. schema: the candidate's vocabulary of attributes; None where the kind has none.
+        candidate, opponent: tables of the schema `kind.results`.
+        products, splits: of the test products. further: the tables that `kind.further` names.
     """
 
-    kind: str
+    kind: "PairKind[Any]"
     schema: "AttributeSchema | None"
     candidate: "pd.DataFrame"
     opponent: "pd.DataFrame"
     products: "pd.DataFrame"
-    images: "pd.DataFrame | None"
     splits: "pd.DataFrame"
-    qa_pairs: "pd.DataFrame | None"
+    further: "Mapping[str, pd.DataFrame]"
 
     def tables(self) -> "Mapping[str, tuple[pd.DataFrame, str]]":
         """Every table with the schema it is kept in, by file name."""
-        import inference.tables  # noqa: F401  declares the results
-        import labeling.tables  # noqa: F401
-
-        results, further = TABLES[self.kind]
-        own = {name: (getattr(self, name), name) for name in further}
-        return {"candidate": (self.candidate, results), "opponent": (self.opponent, results), **own}
+        results = {name: (table, self.kind.results) for name, table in self._results().items()}
+        own = {"products": self.products, "splits": self.splits, **self.further}
+        return results | {name: (table, name) for name, table in own.items()}
 
     def results(self) -> dict[str, str]:
         """Hashes of both versions' tables, for the plan."""
         from catalog.tables import as_table, content_sha256
 
-        tables = self.tables()
-        return {name: content_sha256(as_table(*tables[name])) for name in ("candidate", "opponent")}
+        return {name: content_sha256(as_table(table, self.kind.results)) for name, table in self._results().items()}
 
     def material(self, seed: int) -> "Material[Any]":
-        """As labeling/review/ takes it."""
-        from labeling.review.pairs.kinds import catalogue_labels
-        from labeling.review.pairs.strips import word_cards
-        from labeling.review.rounds.registration import gather_material
+        """As pairs are made of it.
 
-        labels = {} if self.qa_pairs is None else catalogue_labels(self.qa_pairs)
-        picture = word_cards(self.candidate) if self.images is None else _photos(self.images)
-        return gather_material(pair_kind(self.kind, self.schema), self.candidate, self.opponent, labels, picture, seed)
+        Raises:
+            SelvedgeError: a table is not of the kind, or a version has no result at all.
+        """
+        from labeling.review.rounds.material import gather_material
 
+        product = self.kind.products(self.candidate, self.further, self.schema)
+        return gather_material(self.kind, self.candidate, self.opponent, product, seed)
 
-def _photos(images: "pd.DataFrame") -> Callable[[int], bytes]:
-    """A reader of products' picture files."""
-    from upath import UPath
-
-    places = dict(zip(images["product_id"].astype(int), images["uri"], strict=True))
-
-    def picture(product_id: int) -> bytes:
-        if product_id not in places:
-            raise SelvedgeError(f"product {product_id} has no picture; standardise this drop's images again.")
-        try:
-            return bytes(UPath(places[product_id]).read_bytes())
-        except OSError as error:
-            raise SelvedgeError(
-                f"the picture of product {product_id} is gone ({places[product_id]}); bring it back."
-            ) from error
-
-    return picture
-
-
-def pair_kind(name: str, schema: "AttributeSchema | None") -> "PairKind[Any]":
-    """The kind of this name. Raises: SelvedgeError: there is none, or not without a vocabulary."""
-    from labeling.review.pairs.kinds import AttributeCards, Descriptions
-    from labeling.review.pairs.strips import PictureStrips
-
-    if name == STRIPS:
-        return PictureStrips()
-    if name not in KINDS or schema is None:
-        raise SelvedgeError(f"kind of pair {name!r} is unknown; it is {' or '.join(KINDS)}.")
-    return AttributeCards(schema) if name == CARDS else Descriptions(schema)
+    def _results(self) -> "dict[str, pd.DataFrame]":
+        return {"candidate": self.candidate, "opponent": self.opponent}
 
 
 def keep(compared: Compared, folder: "UPath", plan: str) -> None:
@@ -125,7 +83,7 @@ def keep(compared: Compared, folder: "UPath", plan: str) -> None:
     for name, (table, schema) in compared.tables().items():
         write_table(table, folder / f"{name}.parquet", schema)
     vocabulary = None if compared.schema is None else compared.schema.to_dict()
-    about = {"format": FORMAT, "kind": compared.kind, "schema": vocabulary, "plan": plan}
+    about = {"format": FORMAT, "kind": compared.kind.name, "schema": vocabulary, "plan": plan}
     publish_bytes(json.dumps(about, indent=1).encode(), folder / ABOUT_FILE)
 
 
@@ -144,21 +102,34 @@ def kept_plan(folder: "UPath") -> str | None:
         raise SelvedgeError(f"{folder / ABOUT_FILE} cannot be read ({error}); restore it from a backup.") from error
 
 
-def read_compared(folder: "UPath") -> Compared:
-    """What `keep` wrote, every table held to its hash.
+def read_compared(folder: "UPath", kinds: "Iterable[PairKind[Any]]") -> Compared:
+    """What `keep` wrote.
+
+    Args:
+        kinds: the family's own.
 
     Raises:
-        SelvedgeError: it is not there, or damaged.
+        SelvedgeError: it is not there, or damaged, or of a kind that is not among them.
     """
     from catalog.schema import AttributeSchema
     from catalog.tables import read_frame
 
-    place = folder / ABOUT_FILE
+    path = folder / ABOUT_FILE
+    by_name = {kind.name: kind for kind in kinds}
     try:
-        about = json.loads(place.read_text())
-        schema = None if about["schema"] is None else AttributeSchema.from_dict(about["schema"], str(place))
-        kind = KINDS[KINDS.index(about["kind"])]
+        about = json.loads(path.read_text())
+        schema = None if about["schema"] is None else AttributeSchema.from_dict(about["schema"], str(path))
+        kind = by_name.get(about["kind"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SelvedgeError(f"{place} is missing or damaged; run `selvedge review open` again.") from error
-    empty = Compared(kind, schema, *([None] * 6))
-    return replace(empty, **{name: read_frame(folder / f"{name}.parquet") for name in empty.tables()})
+        raise SelvedgeError(f"{path} is missing or damaged; run `selvedge review open` again.") from error
+    if kind is None:
+        raise SelvedgeError(
+            f"{path} is of pairs of the kind {about['kind']!r}, which its family is not compared in any more "
+            f"({', '.join(by_name)})."
+        )
+    names = ("candidate", "opponent", "products", "splits", *kind.further)
+    tables = {name: read_frame(folder / f"{name}.parquet") for name in names}
+    return Compared(
+        kind, schema, tables["candidate"], tables["opponent"], tables["products"], tables["splits"],
+        {name: tables[name] for name in kind.further},
+    )  # fmt: skip

@@ -1,21 +1,19 @@
-"""A contest: which two versions of a family a round compares, and in which kinds of pair.
+"""A contest: which two versions of a family a round compares.
 
 Belongs here: what every contest is. Not here: a family's own contests, where their versions come from
-(orchestration/families/), what is kept of the comparison (compared.py).
+(orchestration/families/), the kinds of pair (labeling/review/pairs/), what is kept of a comparison (compared.py).
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any
 
-from catalog.errors import SelvedgeError
+from labeling.review.pairs.plan import Opponent
+from labeling.review.rounds.progress import Progress, silent
 
 if TYPE_CHECKING:
+    from labeling.review.pairs.kinds import PairKind
     from labeling.review.rounds.compared import Compared
-
-Opponent = Literal["champion", "base"]
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -23,11 +21,8 @@ class Contest(ABC):
     """Two versions of a family, and how they are compared.
 
     Attributes:
-        kinds: of pair that these versions can be shown in, the usual one first.
         candidate_version, opponent_version: as the registry counts them; of a model given by hand, its digest.
     """
-
-    kinds: ClassVar[tuple[str, ...]]
 
     family: str
     candidate: str
@@ -36,19 +31,12 @@ class Contest(ABC):
     opponent_version: str
 
     @abstractmethod
-    def compare(self, kind: str, progress: Progress | None = None) -> "Compared":
-        """What both versions give for the same products; asked through `comparison.compare`, which knows the kind."""
+    def compare(self, kind: "PairKind[Any]", progress: Progress = silent) -> "Compared":
+        """What both versions give for the same test products, in the tables of a kind that the family names.
 
-
-def compare(contest: Contest, kind: str, progress: Progress | None = None) -> "Compared":
-    """What both versions give for the test products.
-
-    Raises:
-        SelvedgeError: these versions cannot be shown in this kind of pair; or as the contest's own comparison.
-    """
-    if kind not in contest.kinds:
-        raise SelvedgeError(f"{contest.family} is compared in {' or '.join(contest.kinds)}, not in {kind}; choose one.")
-    return contest.compare(kind, progress)
+        Raises:
+            SelvedgeError: there is nothing to compare, or a version is missing or damaged.
+        """
 
 
 def by_digest(digest: str) -> str:

@@ -31,12 +31,12 @@ def verdict_evidence(ledger: "Ledger", round_id: str) -> "VerdictEvidence":
     from evaluation.verdict_gate import VerdictEvidence
     from labeling.review.rounds.ballots import rests_on_simulation
 
-    found, verdict = ledger.round(round_id), ledger.verdict(round_id)
-    if found.void is not None:
-        raise SelvedgeError(f"round {round_id} is void: {found.void}; open a new round.")
+    registered, verdict = ledger.round(round_id), ledger.verdict(round_id)
+    if registered.void is not None:
+        raise SelvedgeError(f"round {round_id} is void: {registered.void}; open a new round.")
     if verdict is None:
         raise SelvedgeError(f"round {round_id} has no verdict yet; close it first.")
-    plan, judged = found.plan, json.loads(verdict.evidence)
+    plan, judgement = registered.plan, json.loads(verdict.evidence)
     return VerdictEvidence(
         round_id=round_id,
         family=plan.family,
@@ -46,7 +46,7 @@ def verdict_evidence(ledger: "Ledger", round_id: str) -> "VerdictEvidence":
         # Asked of the ballots as well: a verdict that forgot to say so must not pass for people's.
         simulated=verdict.simulated or rests_on_simulation(ledger.ballots(round_id)),
         registered_plan_sha256=plan.preference.sha256,
-        judged_plan_sha256=str(judged.get("plan_sha256") or "unknown"),
+        judged_plan_sha256=str(judgement.get("plan_sha256") or "unknown"),
         round_plan_sha256=plan.sha256,
         verdict_sha256=verdict.evidence_sha256,
         ballots_sha256=verdict.ballots_sha256,
@@ -62,20 +62,20 @@ def refuse_unproved(ledger: "Ledger", evidence: "Evidence", candidate_version: i
     from evaluation.verdict_gate import verdict_of
 
     try:
-        told = verdict_of(evidence)
-        if told is None:
+        claimed = verdict_of(evidence)
+        if claimed is None:
             return []
-        known = verdict_evidence(ledger, told.round_id)
+        recorded = verdict_evidence(ledger, claimed.round_id)
     except ServiceUnavailable:
         raise
     except SelvedgeError as error:
         return [str(error)]
-    if told != known:
-        return [f"the verdict among the evidence is not the one of round {told.round_id}; judge the round again."]
-    judged = ledger.round(told.round_id).plan.candidate_version
-    if judged not in (str(candidate_version), f"models:/{evidence.family}/{candidate_version}"):
+    if claimed != recorded:
+        return [f"the verdict among the evidence is not the one of round {claimed.round_id}; judge the round again."]
+    judged_version = ledger.round(claimed.round_id).plan.candidate_version
+    if judged_version not in (str(candidate_version), f"models:/{evidence.family}/{candidate_version}"):
         return [
-            f"round {told.round_id} judged version {judged}, the candidate is version {candidate_version}; open a new "
-            "round."
+            f"round {claimed.round_id} judged version {judged_version}, the candidate is version {candidate_version}; "
+            "open a new round."
         ]
     return []

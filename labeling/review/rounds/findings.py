@@ -1,6 +1,6 @@
-"""What the report of a round tells, gathered from the ledger and the round's folder, un-blinded.
+"""What the report of a round shows, gathered from the ledger and the round's folder, un-blinded.
 
-Belongs here: figures and texts as plain data. Not here: the page (report.py), its plots (plots.py).
+Belongs here: figures and texts as plain data. Not here: the page (report.py), its plots (evaluation/review_plots.py).
 """
 
 from collections.abc import Mapping
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from evaluation.paired_models import Strengths
     from labeling.review.ledger.ledger import Ledger
     from labeling.review.ledger.records import Round
+    from labeling.review.pairs.kinds import PairKind
     from labeling.review.rounds.compared import Compared
-    from labeling.review.rounds.tasks import Material
+    from labeling.review.rounds.material import Material
 
 SHOWN_PAIRS = 10
 SLICES = {"article_type": "type", "gender": "gender", "base_colour": "colour"}
@@ -60,7 +61,7 @@ class SliceRow:
 
 @dataclass(frozen=True)
 class DisputedPair:
-    """A pair on which raters disagreed; sides are HTML or data URIs as annotators saw them. photo: beside them."""
+    """A pair on which raters disagreed; sides are HTML as annotators saw them. photo: beside them."""
 
     product_id: int
     name: str
@@ -72,15 +73,16 @@ class DisputedPair:
 
 
 @dataclass(frozen=True)
-class Findings:
+class RoundFindings:
     """Everything on the page.
 
     Attributes:
-        model: of this round's two versions. family: strengths of all versions of the family that rounds of this kind
-            connect with them; None where there are only the two.
+        kind: of pair. model: of this round's two versions. family: strengths of all versions of the family that rounds
+            of this kind connect with them; None where there are only the two.
     """
 
     standing: Standing
+    kind: "PairKind[Any]"
     path: "pd.DataFrame"
     model: "Strengths | None"
     family: "Strengths | None"
@@ -96,18 +98,18 @@ class Findings:
     @property
     def family_rows(self) -> "list[tuple[str, float, Interval]]":
         """Version, strength and its interval, strongest first."""
-        found = self.family
-        if found is None or found.intervals is None:
+        strengths = self.family
+        if strengths is None or strengths.intervals is None:
             return []
-        rows = zip(found.versions, found.strength, found.intervals, strict=True)
+        rows = zip(strengths.versions, strengths.strength, strengths.intervals, strict=True)
         return sorted(rows, key=lambda row: -row[1])
 
 
-def gather_findings(ledger: "Ledger", round_id: str, compared: "Compared") -> Findings:
+def gather_findings(ledger: "Ledger", round_id: str, compared: "Compared") -> RoundFindings:
     """Un-blind a round.
 
     Raises:
-        SelvedgeError: there is no such round, or it is not judged: the report tells the sides.
+        SelvedgeError: there is no such round, or it is not judged: the report reveals the sides.
     """
     from evaluation.agreement import rater_agreement, self_consistency
     from evaluation.ballots import side_bias
@@ -122,7 +124,7 @@ def gather_findings(ledger: "Ledger", round_id: str, compared: "Compared") -> Fi
             f"run `selvedge review close {round_id}` first."
         )
     table = table_of(ledger, round_id)
-    excluded = {one.rater: one.detail for one in ledger.exclusions(round_id)}
+    excluded = {exclusion.rater: exclusion.detail for exclusion in ledger.exclusions(round_id)}
     kept = table[~table["rater"].isin(excluded)]
     counted = _counted(ledger, now.round, table)
     comparisons = round_comparisons(counted, "candidate", "opponent")
@@ -131,8 +133,9 @@ def gather_findings(ledger: "Ledger", round_id: str, compared: "Compared") -> Fi
         for reason in ballot.annotation.reasons:
             reasons[reason] = reasons.get(reason, 0) + 1
     tasks = [pair.slot for pair in ledger.pairs(round_id).values()]
-    return Findings(
+    return RoundFindings(
         standing=now,
+        kind=compared.kind,
         path=evidence_path(table, now.round.plan.preference),
         model=fit_strengths(comparisons, resamples=RESAMPLES) if len(comparisons) else None,
         family=_family(ledger, now.round),
@@ -147,33 +150,34 @@ def gather_findings(ledger: "Ledger", round_id: str, compared: "Compared") -> Fi
     )
 
 
-def _counted(ledger: "Ledger", found: "Round", table: "pd.DataFrame") -> "pd.DataFrame":
+def _counted(ledger: "Ledger", registered: "Round", table: "pd.DataFrame") -> "pd.DataFrame":
     """A round's ballots less the plain ones that its plan leaves out: what the verdict rests on."""
     from evaluation.ballots import COUNTED, count_ballots
 
-    excluded = {one.rater: one.detail for one in ledger.exclusions(found.plan.round_id)}
-    fates = count_ballots(table, excluded, found.plan.preference)
+    plan = registered.plan
+    excluded = {exclusion.rater: exclusion.detail for exclusion in ledger.exclusions(plan.round_id)}
+    fates = count_ballots(table, excluded, plan.preference)
     return table.drop(index=fates.index[fates != COUNTED])
 
 
-def _family(ledger: "Ledger", found: "Round") -> "Strengths | None":
+def _family(ledger: "Ledger", registered: "Round") -> "Strengths | None":
     """Bradley-Terry strengths over every judged round of this kind whose versions a chain of rounds joins to these."""
     import pandas as pd
 
     from evaluation.paired_models import fit_strengths, round_comparisons
 
     judged = []
-    for one in ledger.rounds(found.plan.family):
-        name, plan = one.plan.round_id, one.plan
-        if one.void is None and plan.kind == found.plan.kind and ledger.verdict(name) is not None:
-            counted = _counted(ledger, one, table_of(ledger, name))
+    for other in ledger.rounds(registered.plan.family):
+        name, plan = other.plan.round_id, other.plan
+        if other.void is None and plan.kind == registered.plan.kind and ledger.verdict(name) is not None:
+            counted = _counted(ledger, other, table_of(ledger, name))
             rows = round_comparisons(counted, plan.candidate_version, plan.opponent_version)
             if len(rows):
                 judged.append(({plan.candidate_version, plan.opponent_version}, rows))
-    versions = {found.plan.candidate_version, found.plan.opponent_version}
+    versions = {registered.plan.candidate_version, registered.plan.opponent_version}
     joined: list[pd.DataFrame] = []
-    while near := [one for one in judged if one[0] & versions]:
-        judged = [one for one in judged if not one[0] & versions]
+    while near := [entry for entry in judged if entry[0] & versions]:
+        judged = [entry for entry in judged if not entry[0] & versions]
         versions |= set().union(*(names for names, _ in near))
         joined += [rows for _, rows in near]
     if len(versions) < 3:
@@ -184,12 +188,12 @@ def _family(ledger: "Ledger", found: "Round") -> "Strengths | None":
 def _raters(table: "pd.DataFrame", excluded: Mapping[str, str]) -> tuple[Rater, ...]:
     from labeling.review.rounds.annotators import is_simulated
 
-    found = []
+    raters = []
     for name, rows in table.groupby("rater", sort=True):
         plain, gold = rows[rows["kind"] == "plain"], rows[rows["kind"] == "gold"]
         decided = plain[plain["choice"].isin(["candidate", "champion"])]
         sides = rows.loc[(rows["kind"] != "aa") & rows["side"].isin(["left", "right"]), "side"]
-        found.append(
+        raters.append(
             Rater(
                 name=str(name),
                 ballots=len(rows),
@@ -203,11 +207,11 @@ def _raters(table: "pd.DataFrame", excluded: Mapping[str, str]) -> tuple[Rater, 
                 excluded=excluded.get(str(name), ""),
             )
         )
-    return tuple(found)
+    return tuple(raters)
 
 
 def _slices(table: "pd.DataFrame", compared: "Compared", column: str, now: Standing) -> tuple[SliceRow, ...]:
-    """Slices of plain ballots, largest first; an unnamed value is told as such."""
+    """Slices of plain ballots, largest first; products without a value are a slice of their own."""
     from evaluation.sequential import confidence_sequence
 
     if column not in compared.products:
@@ -234,7 +238,7 @@ def _disputed(table: "pd.DataFrame", compared: "Compared", seed: int) -> tuple[D
         if n >= 2 and len(counts) > 1:
             same = sum(int(count) * (int(count) - 1) for count in counts)
             scored.append((1 - same / (n * (n - 1)), n, str(item), rows))
-    scored.sort(key=lambda one: (-one[0], -one[1], int(one[2])))
+    scored.sort(key=lambda entry: (-entry[0], -entry[1], int(entry[2])))
     material = compared.material(seed)
     return tuple(_shown(compared, material, int(item), rows, score) for score, _, item, rows in scored[:SHOWN_PAIRS])
 
@@ -248,6 +252,5 @@ def _shown(
     name = str(product.get("product_display_name") or f"product {item}")
     beside = material.products[item].picture()
     votes = tuple((str(rater), str(choice)) for rater, choice in zip(rows["rater"], rows["choice"], strict=True))
-    return DisputedPair(
-        item, name, small(beside, PHOTO_SIDE, name), kind.render(candidate), kind.render(opponent), votes, score
-    )
+    sides = kind.report(kind.render(candidate), kind.render(opponent))
+    return DisputedPair(item, name, small(beside, PHOTO_SIDE, name), *sides, votes, score)

@@ -1,6 +1,6 @@
 """A round that runs: pulling its ballots, how it stands, closing and judging it.
 
-Belongs here: the order of these steps. Not here: what a ballot is worth (labeling/review/), the rule (evaluation/).
+Belongs here: these steps in their order. Not here: what a ballot is worth (ballots.py), the rule (evaluation/).
 
 A round is closed before it is judged and its raters are excluded on the final ballots, without a look at which version
 won: between those steps a kill costs nothing, because each finds what was done already.
@@ -9,7 +9,7 @@ Where pulling and closing can be killed, and what the next call does:
 
     while pages are fetched                  nothing is stored; it pulls everything again
     while the pull is stored                 one transaction: nothing is stored
-    pull stored, nobody told                 it pulls the same again, which adds no row; `status` has the ballots
+    pull stored, its result not given        it pulls the same again, which adds no row; `status` has the ballots
     before the round is closed               it is open: it is pulled again and closed
     closed, raters not excluded              it excludes them, on the ballots that were pulled before the close
     excluded, not judged                     it finds the exclusions and judges
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from catalog.errors import SelvedgeError
 from labeling.review.rounds.compared import kept_plan
+from labeling.review.rounds.progress import Progress, named, silent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,15 +34,13 @@ if TYPE_CHECKING:
     from labeling.review.ledger.records import Exclusion, Round, Verdict
     from labeling.review.rounds.ballots import SyncReport
 
-PullProgress = Callable[[int, int, str], None]
-
 
 def sync_round(
     rounds_folder: "UPath",
     ledger: "Ledger",
     server: "LabelStudio",
     round_id: str,
-    progress: PullProgress | None = None,
+    progress: Progress = silent,
 ) -> "SyncReport":
     """Pull everything Label Studio holds for a round into the ledger; pulling twice adds nothing.
 
@@ -51,11 +50,11 @@ def sync_round(
     """
     from labeling.review.rounds.ballots import as_pulled, sync
 
-    found = hold_to_plan(rounds_folder, ledger, round_id)
-    if found.project_id is None:
+    project = hold_to_plan(rounds_folder, ledger, round_id).project_id
+    if project is None:
         raise SelvedgeError(f"round {round_id} has no project yet; run `selvedge review open` again to complete it.")
-    told = (lambda done, total: progress(done, total, "pulling tasks")) if progress else (lambda done, total: None)
-    return sync(ledger, round_id, map(as_pulled, server.pull_annotations(found.project_id, told)))
+    annotations = server.pull_annotations(project, named(progress, "pulling tasks"))
+    return sync(ledger, round_id, map(as_pulled, annotations))
 
 
 def hold_to_plan(rounds_folder: "UPath", ledger: "Ledger", round_id: str) -> "Round":
@@ -66,18 +65,18 @@ def hold_to_plan(rounds_folder: "UPath", ledger: "Ledger", round_id: str) -> "Ro
     """
     from labeling.review.pairs.plan import RoundPlan
 
-    found = ledger.round(round_id)
+    registered = ledger.round(round_id)
     kept = kept_plan(rounds_folder / round_id)
-    if found.void is None and kept is None:
+    if registered.void is None and kept is None:
         raise SelvedgeError(f"the opening of round {round_id} was cut short; run `selvedge review open` again.")
-    if found.void is None and kept is not None:
+    if registered.void is None and kept is not None:
         try:
             plan = RoundPlan.from_json(kept)
         except SelvedgeError as error:
             ledger.void_round(round_id, "the plan in its folder was changed")
             raise SelvedgeError(f"round {round_id} is void from now on: {error}") from error
         return ledger.hold_to_plan(plan)
-    return ledger.hold_to_plan(found.plan)
+    return ledger.hold_to_plan(registered.plan)
 
 
 def table_of(ledger: "Ledger", round_id: str) -> "pd.DataFrame":
@@ -87,13 +86,14 @@ def table_of(ledger: "Ledger", round_id: str) -> "pd.DataFrame":
     return counted_ballots(ledger.ballots(round_id), ledger.pairs(round_id))
 
 
-def evidence_picture(ledger: "Ledger", found: "Round") -> bytes | None:
+def evidence_picture(ledger: "Ledger", registered: "Round") -> bytes | None:
     """How the evidence moved with every ballot, as a PNG; None before the first that counts."""
     from evaluation.preference import evidence_path
     from evaluation.review_plots import evidence_plot
 
-    path = evidence_path(table_of(ledger, found.plan.round_id), found.plan.preference)
-    return evidence_plot(path, found.plan.preference, found.plan.opponent) if len(path) else None
+    plan = registered.plan
+    path = evidence_path(table_of(ledger, plan.round_id), plan.preference)
+    return evidence_plot(path, plan.preference, plan.opponent) if len(path) else None
 
 
 @dataclass(frozen=True)
@@ -125,18 +125,18 @@ def standing(ledger: "Ledger", round_id: str) -> Standing:
     from evaluation.preference import judge_round
     from labeling.review.rounds.ballots import rests_on_simulation
 
-    found = ledger.round(round_id)
+    registered = ledger.round(round_id)
     everything, pairs = ledger.ballots(round_id), ledger.pairs(round_id)
     table, pulls = table_of(ledger, round_id), ledger.pulls(round_id)
     counts = table["kind"].value_counts()
     return Standing(
-        round=found,
+        round=registered,
         verdict=ledger.verdict(round_id),
-        judgement=judge_round(table, found.plan.preference, closed=found.state != "open"),
+        judgement=judge_round(table, registered.plan.preference, closed=registered.state != "open"),
         ballots={kind: int(counts.get(kind, 0)) for kind in ("plain", "gold", "aa", "repeat")},
         void=sum(ballot.void is not None for ballot in everything),
         simulated=rests_on_simulation(everything),
-        capacity=sum(pair.slot == "plain" for pair in pairs.values()) * found.plan.overlap,
+        capacity=sum(pair.slot == "plain" for pair in pairs.values()) * registered.plan.overlap,
         pulled=pulls[-1].at.isoformat(timespec="seconds") if pulls else None,
     )
 
@@ -154,12 +154,12 @@ def close_round(rounds_folder: "UPath", ledger: "Ledger", round_id: str, undecid
     from evaluation.preference import OPEN, judge_round
     from labeling.review.rounds.ballots import ballots_sha256, rests_on_simulation
 
-    known = ledger.verdict(round_id)
-    if known is not None:
-        return known
-    found = hold_to_plan(rounds_folder, ledger, round_id)
-    plan = found.plan.preference
-    if found.state == "open" and not undecided:
+    recorded = ledger.verdict(round_id)
+    if recorded is not None:
+        return recorded
+    registered = hold_to_plan(rounds_folder, ledger, round_id)
+    plan = registered.plan.preference
+    if registered.state == "open" and not undecided:
         now = judge_round(table_of(ledger, round_id), plan)
         if now.outcome == OPEN:
             needed = f"about {now.forecast.median} more ballots" if now.forecast else "more ballots"
@@ -170,11 +170,11 @@ def close_round(rounds_folder: "UPath", ledger: "Ledger", round_id: str, undecid
     ledger.close_round(round_id)
     everything, table = ledger.ballots(round_id), table_of(ledger, round_id)
     ledger.exclude(round_id, _exclusions(exclude_raters(blind(table), plan)))
-    judged = judge_round(table, plan, closed=True)
-    evidence = _evidence(found, judged)
+    judgement = judge_round(table, plan, closed=True)
+    evidence = _evidence(registered, judgement)
     return ledger.record_verdict(
         round_id,
-        judged.outcome,  # type: ignore[arg-type]  # a closed round is never `open`
+        judgement.outcome,  # type: ignore[arg-type]  # a closed round is never `open`
         evidence,
         ballots_sha256(everything),
         rests_on_simulation(everything),
@@ -186,7 +186,7 @@ def judge_if_decided(
     ledger: "Ledger",
     server: "Callable[[], LabelStudio]",
     round_id: str,
-    progress: PullProgress | None = None,
+    progress: Progress = silent,
 ) -> Standing:
     """Pull, then close and judge a round whose ballots decide it, or which no further ballot can reach.
 
@@ -212,12 +212,12 @@ def judge_if_decided(
     return standing(ledger, round_id)
 
 
-def _is_exhausted(ledger: "Ledger", found: "Round") -> bool:
+def _is_exhausted(ledger: "Ledger", registered: "Round") -> bool:
     """Whether every task has all the ballots it was shown for; void ones are used up, too."""
-    pairs = ledger.pairs(found.plan.round_id)
-    ballots = ledger.ballots(found.plan.round_id)
-    given = {one.annotation.annotation_id for one in ballots if one.annotation.task_key in pairs}
-    return len(given) >= len(pairs) * found.plan.overlap
+    pairs = ledger.pairs(registered.plan.round_id)
+    ballots = ledger.ballots(registered.plan.round_id)
+    given = {ballot.annotation.annotation_id for ballot in ballots if ballot.annotation.task_key in pairs}
+    return len(given) >= len(pairs) * registered.plan.overlap
 
 
 def _exclusions(excluded: dict[str, str]) -> "list[Exclusion]":
@@ -226,11 +226,12 @@ def _exclusions(excluded: dict[str, str]) -> "list[Exclusion]":
     return [Exclusion(rater, "pre-registered", reason) for rater, reason in excluded.items()]
 
 
-def _evidence(found: "Round", judged: "Judgement") -> dict[str, Any]:
+def _evidence(registered: "Round", judgement: "Judgement") -> dict[str, Any]:
     """What the verdict rests on, as plain data: the judgement, and which versions it is about."""
-    plan = found.plan
-    told = asdict(judged) | {"forecast": None}
-    return told | {
+    plan = registered.plan
+    return {
+        **asdict(judgement),
+        "forecast": None,
         "round": plan.round_id,
         "family": plan.family,
         "kind": plan.kind,

@@ -1,6 +1,7 @@
 """Opening a round: compare, register the plan, make the project, upload the tasks. Run again, it goes on.
 
-Belongs here: the order of these steps. Not here: the steps.
+Belongs here: these steps in their order, and what is done where an earlier opening was cut short. Not here: comparing
+(a family's contest), registering (registration.py), keeping (compared.py), what Label Studio is asked (label_studio/).
 
 Everything that can be refused is refused before the ledger is written; from then on the round exists, and each later
 step looks at what is there before it adds anything: the tables in the round's folder, the project by its title, the
@@ -15,7 +16,7 @@ Where an opening can be killed, and what the next one does:
     folder whole, no project asked for       it reads the folder, and makes the project
     project asked for or made, not bound     it finds the project by its title, and binds it
     bound, some tasks uploaded               it uploads the tasks whose keys are not there
-    all uploaded, nobody told                it finds everything, adds nothing, and tells the link
+    all uploaded, the link not given         it finds everything, adds nothing, and gives the link
 """
 
 from collections.abc import Callable
@@ -23,8 +24,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from catalog.errors import SelvedgeError
-from labeling.review.rounds.compared import Compared, is_whole, keep, kept_plan, pair_kind, read_compared
-from labeling.review.rounds.contest import Contest, Progress, compare
+from labeling.review.rounds.compared import Compared, is_whole, keep, kept_plan, read_compared
+from labeling.review.rounds.contest import Contest
+from labeling.review.rounds.progress import Progress, named, silent
 
 if TYPE_CHECKING:
     from upath import UPath
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from labeling.review.label_studio import LabelStudio
     from labeling.review.ledger.ledger import Ledger
     from labeling.review.ledger.records import Round
+    from labeling.review.pairs.kinds import PairKind
     from labeling.review.pairs.plan import RoundPlan
 
 
@@ -41,14 +44,15 @@ class RoundRequest:
     """What a person chooses about a round; the rest follows from the candidate.
 
     Attributes:
-        round_id: drawn from the candidate's name when not given. kind: of pair. items: products shown as plain pairs.
+        round_id: made from the candidate's name when not given. kind: of pair, one of the family's. items: products
+            shown as plain pairs.
         overlap: ballots asked for a pair. preference: the rule of the verdict. gold_share: pairs with a planted error,
             as a share of `items`; models that are hardly ever right leave none to plant an error in.
     """
 
     family: str
     candidate: str
-    kind: str
+    kind: "PairKind[Any]"
     items: int
     overlap: int
     seed: int
@@ -77,7 +81,7 @@ def open_round(
     server: "LabelStudio",
     request: RoundRequest,
     contest: Callable[[], Contest],
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Opened:
     """Open a round, or complete one whose opening was cut short.
 
@@ -90,35 +94,35 @@ def open_round(
         ServiceUnavailable: Label Studio does not answer.
     """
     from labeling.review.pairs.plan import check_round_id
-    from labeling.review.rounds.registration import register_round, round_tasks
+    from labeling.review.rounds.registration import register_round
+    from labeling.review.rounds.tasks import round_tasks
 
     if request.round_id is not None:
         check_round_id(request.round_id)
-    known = _open_round_of(ledger, request)
-    kept = known is not None and _is_kept(rounds_folder, known)
-    if known is not None and kept:
-        compared = read_compared(rounds_folder / known.plan.round_id)
-        plan = _as_requested(known.plan, request)
+    earlier = _open_round_of(ledger, request)
+    kept = earlier is not None and _is_kept(rounds_folder, earlier)
+    if earlier is not None and kept:
+        compared = read_compared(rounds_folder / earlier.plan.round_id, [request.kind])
+        plan = _as_requested(earlier.plan, request)
     else:
-        found = contest()
-        if known is None:  # told before minutes of work, and once more when the plan is registered
-            ledger.refuse_second_round(request.family, request.candidate, found.opponent_version)
-        compared = compare(found, request.kind, progress)
-        plan = _plan(ledger, request, found, compared, known)
-        if known is not None and _cannot_be_completed(rounds_folder, ledger, known, plan):
+        versions = contest()
+        if earlier is None:  # refused before minutes of work, and once more when the plan is registered
+            ledger.refuse_second_round(request.family, request.candidate, versions.opponent_version)
+        compared = versions.compare(request.kind, progress)
+        plan = _plan(ledger, request, versions, compared, earlier)
+        if earlier is not None and _cannot_be_completed(rounds_folder, ledger, earlier, plan):
             # It would stand in the way of every other round of this candidate.
-            ledger.void_round(known.plan.round_id, "its opening was cut short, and what it was to show changed since")
-            known = _open_round_of(ledger, request)
-            plan = _plan(ledger, request, found, compared, known)
+            ledger.void_round(earlier.plan.round_id, "its opening was cut short, and what it was to show changed since")
+            earlier = _open_round_of(ledger, request)
+            plan = _plan(ledger, request, versions, compared, earlier)
     material = compared.material(plan.seed)
     opened = register_round(ledger, plan, material, compared.products, compared.splits, progress)
     if not kept:
         keep(compared, rounds_folder / plan.round_id, plan.to_json())
-    project = _project(ledger, server, opened, pair_kind(plan.kind, compared.schema))
+    project = _project(ledger, server, opened, request.kind)
     tasks = round_tasks(ledger, plan.round_id, material)
-    told = (lambda done, total: progress(done, total, "uploading")) if progress else (lambda done, total: None)
-    ids = server.import_tasks(project, tasks, told)
-    return Opened(ledger.round(plan.round_id), server.project_url(project), len(ids), known is not None)
+    task_ids = server.import_tasks(project, tasks, named(progress, "uploading"))
+    return Opened(ledger.round(plan.round_id), server.project_url(project), len(task_ids), earlier is not None)
 
 
 def _open_round_of(ledger: "Ledger", request: RoundRequest) -> "Round | None":
@@ -131,57 +135,57 @@ def _open_round_of(ledger: "Ledger", request: RoundRequest) -> "Round | None":
         named = ledger.find_round(request.round_id)
         if named is not None and named.state != "open":
             raise SelvedgeError(f"round {request.round_id} is {named.state}; open a new one under another name.")
-    for found in ledger.rounds(request.family):
-        if found.plan.candidate != request.candidate or found.void is not None:
+    for earlier in ledger.rounds(request.family):
+        if earlier.plan.candidate != request.candidate or earlier.void is not None:
             continue
-        round_id = found.plan.round_id
+        round_id = earlier.plan.round_id
         if ledger.verdict(round_id) is not None:
             continue
-        if found.closed_at is not None:
+        if earlier.closed_at is not None:
             raise SelvedgeError(
                 f"round {round_id} is closed without a verdict; run `selvedge review close {round_id}`."
             )
-        if request.round_id not in (None, round_id) or found.plan.kind != request.kind:
+        if request.round_id not in (None, round_id) or earlier.plan.kind != request.kind.name:
             raise SelvedgeError(f"{request.candidate} is being judged in round {round_id}; close that one first.")
-        return found
+        return earlier
     return None
 
 
-def _cannot_be_completed(rounds_folder: "UPath", ledger: "Ledger", known: "Round", plan: "RoundPlan") -> bool:
+def _cannot_be_completed(rounds_folder: "UPath", ledger: "Ledger", earlier: "Round", plan: "RoundPlan") -> bool:
     """Whether a round was registered with another plan than can be kept now, and is in nobody's hands."""
     from labeling.review.pairs.plan import plan_changes
 
-    if not plan_changes(known.plan, plan):
+    if not plan_changes(earlier.plan, plan):
         return False
     # Looked at again: comparing takes minutes, in which the opening of another process may have come to its end.
-    now = ledger.round(known.plan.round_id)
+    now = ledger.round(earlier.plan.round_id)
     return now.state == "open" and now.project_id is None and not _is_kept(rounds_folder, now)
 
 
-def _is_kept(rounds_folder: "UPath", found: "Round") -> bool:
+def _is_kept(rounds_folder: "UPath", registered: "Round") -> bool:
     """Whether the round's folder is whole, and this round's: a ledger that was lost leaves folders of the same names.
 
-    Once a project is bound the folder is taken as it is, so that a plan changed in it is noticed (rounds.py).
+    Once a project is bound the folder is taken as it is, so that a plan changed in it is noticed (judging.py).
     """
-    folder = rounds_folder / found.plan.round_id
-    return is_whole(folder) and (found.project_id is not None or kept_plan(folder) == found.plan.to_json())
+    folder = rounds_folder / registered.plan.round_id
+    return is_whole(folder) and (registered.project_id is not None or kept_plan(folder) == registered.plan.to_json())
 
 
 def _plan(
-    ledger: "Ledger", request: RoundRequest, contest: Contest, compared: Compared, known: "Round | None"
+    ledger: "Ledger", request: RoundRequest, contest: Contest, compared: Compared, earlier: "Round | None"
 ) -> "RoundPlan":
     from labeling.review.pairs.plan import RoundPlan
 
-    rounds = [one for one in ledger.rounds(request.family) if one.plan.candidate == request.candidate]
-    number = len(rounds) + (known is None)
+    rounds = [entry for entry in ledger.rounds(request.family) if entry.plan.candidate == request.candidate]
+    number = len(rounds) + (earlier is None)
     return RoundPlan(
-        round_id=request.round_id or (known.plan.round_id if known else f"{request.candidate}-r{number}"),
+        round_id=request.round_id or (earlier.plan.round_id if earlier else f"{request.candidate}-r{number}"),
         family=request.family,
         candidate=request.candidate,
         candidate_version=contest.candidate_version,
         opponent=contest.opponent,
         opponent_version=contest.opponent_version,
-        kind=request.kind,
+        kind=request.kind.name,
         seed=request.seed,
         items=request.items,
         preference=request.preference,
@@ -203,7 +207,7 @@ def _as_requested(plan: "RoundPlan", request: RoundRequest) -> "RoundPlan":
     )
 
 
-def _project(ledger: "Ledger", server: "LabelStudio", opened: "Round", kind: Any) -> int:
+def _project(ledger: "Ledger", server: "LabelStudio", opened: "Round", kind: "PairKind[Any]") -> int:
     """The project of a round: the one there is, else a new one."""
     from labeling.review.label_page import label_config
     from labeling.review.label_studio import ProjectGone

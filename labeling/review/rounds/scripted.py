@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from catalog.errors import SelvedgeError
+from labeling.review.rounds.progress import Progress, silent
 
 if TYPE_CHECKING:
     from labeling.review.label_studio import LabelStudio
@@ -44,7 +45,7 @@ def vote(
     round_id: str,
     annotators: "list[ScriptedAnnotator]",
     most: int | None = None,
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Progress = silent,
 ) -> Voted:
     """Let annotators work in turns until no task is left for any of them.
 
@@ -57,24 +58,25 @@ def vote(
     """
     from labeling.review.label_page import ballot_result
 
-    found, pairs = ledger.round(round_id), ledger.pairs(round_id)
-    if found.state != "open":
-        raise SelvedgeError(f"round {round_id} is {found.state}; nobody can vote in it any more.")
-    if found.project_id is None:
+    registered, pairs = ledger.round(round_id), ledger.pairs(round_id)
+    if registered.state != "open":
+        raise SelvedgeError(f"round {round_id} is {registered.state}; nobody can vote in it any more.")
+    if registered.project_id is None:
         raise SelvedgeError(f"round {round_id} has no project yet; run `selvedge review open` again to complete it.")
-    accounts = {one: sign_in(one.email) for one in annotators}
-    votes = {one.email: 0 for one in annotators}
-    total = min(len(pairs) * min(found.plan.overlap, len(accounts)), (most or len(pairs)) * len(accounts))
+    accounts = {annotator: sign_in(annotator.email) for annotator in annotators}
+    votes = {annotator.email: 0 for annotator in annotators}
+    limit = most or len(pairs)
+    total = min(len(pairs) * min(registered.plan.overlap, len(accounts)), limit * len(accounts))
     working = list(accounts)
     while working:
-        for one in list(working):
-            task = accounts[one].next_task(found.project_id) if votes[one.email] < (most or len(pairs)) else None
+        for annotator in list(working):
+            account = accounts[annotator]
+            task = account.next_task(registered.project_id) if votes[annotator.email] < limit else None
             if task is None or task.key not in pairs:
-                working.remove(one)
+                working.remove(annotator)
                 continue
-            choice = one.choose(pairs[task.key])
-            accounts[one].annotate(task.task_id, ballot_result(choice.side), choice.seconds)
-            votes[one.email] += 1
-            if progress is not None:
-                progress(min(sum(votes.values()), total), total, "voting")
+            choice = annotator.choose(pairs[task.key])
+            account.annotate(task.task_id, ballot_result(choice.side), choice.seconds)
+            votes[annotator.email] += 1
+            progress(min(sum(votes.values()), total), total, "voting")
     return Voted(votes)

@@ -1,4 +1,4 @@
-"""Rounds without anybody: how often a true preference is found, and how many ballots it takes.
+"""Simulated rounds: how often a true preference is detected, and how many ballots it takes.
 
 Belongs here: drawing rounds of scripted annotators and judging them as real ones are. Not here: the rule
 (evaluation/preference.py), the table of error rates over thousands of rounds (benchmarks/preference.py).
@@ -6,12 +6,12 @@ Belongs here: drawing rounds of scripted annotators and judging them as real one
 
 import random
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import mean, median
 from typing import TYPE_CHECKING
 
 from catalog.errors import SelvedgeError
+from labeling.review.rounds.progress import Progress, silent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +40,7 @@ def simulate_rounds(
     most: int = 600,
     look_every: int = 10,
     seed: int = 0,
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Progress = silent,
 ) -> Simulated:
     """Draw rounds and look at each as its ballots come in, until it is decided or at its cap.
 
@@ -65,15 +65,14 @@ def simulate_rounds(
         table = _drawn(preference, raters, ties, most, seed * 1_000_003 + number)
         counted, outcome = most, INCONCLUSIVE
         for look in [*range(plan.minimum_ballots, most, look_every), most]:
-            found = judge_round(table.iloc[:look], plan, forecast=False)
-            if found.outcome not in (OPEN, INCONCLUSIVE):
-                counted, outcome = look, found.outcome
+            judgement = judge_round(table.iloc[:look], plan, forecast=False)
+            if judgement.outcome not in (OPEN, INCONCLUSIVE):
+                counted, outcome = look, judgement.outcome
                 decided.append(look)
                 break
         outcomes[outcome] += 1
         ended.append(counted)
-        if progress is not None:
-            progress(number + 1, rounds, "simulating")
+        progress(number + 1, rounds, "simulating")
     return Simulated(dict(outcomes), median(ended), mean(ended), median(decided) if decided else None)
 
 

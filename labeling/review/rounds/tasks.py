@@ -1,6 +1,7 @@
 """Tasks: exactly what an annotator's browser receives for a pair.
 
-Belongs here: the payload. Not here: sending it (label_studio.py), which pairs there are (rounds.py).
+Belongs here: a slot as a pair for the ledger and as a payload. Not here: sending payloads (label_studio/), which slots
+there are (registration.py), what both sides are made of (material.py).
 
 The payload is an opaque key, the picture and two sides. Question and guidelines belong to the kind and stand on the
 page once (label_page.py): they cannot differ between tasks. Everything in a task can be read by every annotator, so
@@ -11,33 +12,19 @@ import hashlib
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from catalog.errors import SelvedgeError
 from labeling.review.label_page import pair_task
+from labeling.review.ledger.ledger import Ledger
 from labeling.review.ledger.records import Pair
 from labeling.review.pairs.blinding import Side, Version, left_version, other, sound_side, task_key
 from labeling.review.pairs.items import Slot
-from labeling.review.pairs.kinds import PairKind, Product
 from labeling.review.pairs.rendering import picture_uri
+from labeling.review.rounds.material import Material
 
 Result = TypeVar("Result")
 _TAG = re.compile(r"<[^>]*>")
-
-
-@dataclass(frozen=True)
-class Material(Generic[Result]):
-    """All that the pairs of a round are made of: the kind, both versions' results and the products, by product id."""
-
-    kind: PairKind[Result]
-    candidate: Mapping[int, Result]
-    champion: Mapping[int, Result]
-    products: Mapping[int, Product]
-    seed: int
-
-    def of(self, version: Version) -> Mapping[int, Result]:
-        return self.candidate if version == "candidate" else self.champion
 
 
 def make_pair(material: Material[Result], key: bytes, round_id: str, slot: Slot) -> tuple[Pair, dict[str, str]]:
@@ -47,7 +34,7 @@ def make_pair(material: Material[Result], key: bytes, round_id: str, slot: Slot)
         SelvedgeError: a result, a product or a picture is missing, or no error can be planted in a gold pair.
     """
     left = left_version(key, round_id, slot.item, slot.kind)
-    if slot.kind == "gold" and not can_be_planted(material, left, slot.item):
+    if slot.kind == "gold" and not material.can_be_planted(left, slot.item):
         left = other(left)  # both sides of a gold pair are of one version, so this tells nobody anything
     sound = sound_side(key, round_id, slot.item) if slot.kind == "gold" else None
     sides = _sides(material, slot, left, sound)
@@ -62,12 +49,6 @@ def make_pair(material: Material[Result], key: bytes, round_id: str, slot: Slot)
     sha256 = hashlib.sha256(json.dumps(page).encode()).hexdigest()
     words = sum(len(_TAG.sub(" ", side).split()) for side in html)
     return Pair(name, slot.item, slot.kind, left, sound, words, sha256), payload
-
-
-def can_be_planted(material: Material[Result], version: Version, item: int) -> bool:
-    """Whether an error can be planted in what a version says of a product."""
-    found = material.of(version).get(item)
-    return found is not None and material.kind.plant(found, material.products[item], material.seed) is not None
 
 
 class Tasks(Collection[dict[str, str]]):
@@ -97,6 +78,15 @@ class Tasks(Collection[dict[str, str]]):
             yield payload
 
 
+def round_tasks(ledger: Ledger, round_id: str, material: Material[Any]) -> Tasks:
+    """The payloads to upload, in their order; the same whenever they are asked for.
+
+    Raises:
+        SelvedgeError: there is no such round; while they are made: what it would show changed since it was opened.
+    """
+    return Tasks(material, ledger.round(round_id).key, round_id, ledger.pairs(round_id))
+
+
 def _sides(material: Material[Result], slot: Slot, left: Version, sound: Side | None) -> tuple[Result, Result]:
     """The results on the left and on the right, levelled."""
     own, others = (_result(material, version, slot.item) for version in (left, other(left)))
@@ -113,9 +103,9 @@ def _sides(material: Material[Result], slot: Slot, left: Version, sound: Side | 
 
 
 def _result(material: Material[Result], version: Version, item: int) -> Result:
-    found = material.of(version).get(item)
-    if found is None:
+    result = material.of(version).get(item)
+    if result is None:
         raise SelvedgeError(
             f"the {version} has no result for product {item}; run both versions over the same products."
         )
-    return found
+    return result

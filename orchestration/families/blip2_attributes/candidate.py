@@ -31,13 +31,13 @@ def train(request: TrainingRequest, reporter: "Reporter") -> TrainedCandidate:
         SelvedgeError: as `training.blip2.candidate.train_candidate`; or the data is not there.
     """
     from training.blip2.candidate import train_candidate
-    from training.blip2.settings import CandidateSettings
+    from training.blip2.settings import Blip2CandidateSettings
     from training.settings import settings_from
 
     settings = request.settings
     if not isinstance(request.data, Path):
         opening = request.data
-        settings = settings_from(CandidateSettings, opening.settings, f"the opening of {request.folder.name}")
+        settings = settings_from(Blip2CandidateSettings, opening.settings, f"the opening of {request.folder.name}")
         settings = replace(
             settings,
             base=opening.dataset["base"],

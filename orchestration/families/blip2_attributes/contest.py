@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from catalog.errors import SelvedgeError
-from labeling.review.rounds.compared import DESCRIPTIONS, Compared
-from labeling.review.rounds.contest import Contest, Progress
+from labeling.review.rounds.compared import Compared
+from labeling.review.rounds.contest import Contest
+from labeling.review.rounds.progress import Progress, silent
 from orchestration.families.blip2_attributes.candidate import FEATURES_FOLDER, dataset
 from orchestration.families.contract import Contenders
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from catalog.schema import AttributeSchema
+    from labeling.review.pairs.kinds import PairKind
     from orchestration.assets.candidates import Opening
     from training.blip2.artefact import AttributeModel
 
@@ -46,14 +48,12 @@ class AnswerContest(Contest):
         schema: the candidate's vocabulary.
     """
 
-    kinds = ("attribute-cards", "descriptions")
-
     rows: Rows
     schema: "AttributeSchema"
     load_candidate: "Callable[[], AttributeModel]"
     load_opponent: "Callable[[], AttributeModel]"
 
-    def compare(self, kind: str, progress: Progress | None = None) -> "Compared":
+    def compare(self, kind: "PairKind[Any]", progress: Progress = silent) -> Compared:
         return compare_answers(self, kind, progress)
 
 
@@ -99,12 +99,13 @@ def _rows(data: "Opening | Path", features: Path) -> Rows:
     return Rows(frozen.products, frozen.images, frozen.splits, frozen.qa_pairs, features)
 
 
-def compare_answers(contest: AnswerContest, kind: str, progress: Progress | None = None) -> Compared:
+def compare_answers(contest: AnswerContest, kind: "PairKind[Any]", progress: Progress = silent) -> Compared:
     """Ask both models about every product of the test split.
 
     Raises:
         SelvedgeError: the test split is empty, or a picture is missing.
     """
+    import inference.tables  # noqa: F401  declares the tables `attributes` and `descriptions`
     from catalog.splits import TEST
 
     rows = contest.rows
@@ -115,34 +116,37 @@ def compare_answers(contest: AnswerContest, kind: str, progress: Progress | None
     if products.empty:
         raise SelvedgeError("the test split is empty; read more products before opening a round.")
     pairs = rows.qa_pairs[rows.qa_pairs["product_id"].isin(products["product_id"])].reset_index(drop=True)
-    results = {}
-    for side, load in (("candidate", contest.load_candidate), ("opponent", contest.load_opponent)):
-        asking = (lambda done, total, _, side=side: progress(done, total, f"asking the {side}")) if progress else None
-        results[side] = _attributes(load, contest, side, products, images, asking)
-    if kind == DESCRIPTIONS:
-        results = {side: _described(table, products, contest.schema) for side, table in results.items()}
-    return Compared(
-        kind, contest.schema, results["candidate"], results["opponent"], products, images,
-        test.reset_index(drop=True), pairs,
-    )  # fmt: skip
+    results = {
+        version: _attributes(load, contest, version, products, images, progress)
+        for version, load in (("candidate", contest.load_candidate), ("opponent", contest.load_opponent))
+    }
+    if kind.results == "descriptions":
+        results = {version: _described(table, products, contest.schema) for version, table in results.items()}
+    splits = test.reset_index(drop=True)
+    further = {"images": images, "qa_pairs": pairs}
+    return Compared(kind, contest.schema, results["candidate"], results["opponent"], products, splits, further)
 
 
 def _attributes(
     load: Callable[[], Any],
     contest: AnswerContest,
-    side: str,
+    asked: str,
     products: "pd.DataFrame",
     images: "pd.DataFrame",
-    progress: Progress | None,
+    progress: Progress,
 ) -> "pd.DataFrame":
     from inference.attributes import predict_attributes
     from training.blip2.features import FeatureStore
 
     model = load()
     store = FeatureStore(contest.rows.features, model.base, model.feature_precision)
-    version = contest.candidate_version if side == "candidate" else contest.opponent_version
+    version = contest.candidate_version if asked == "candidate" else contest.opponent_version
     uri = f"models:/{contest.family}/{version}"
-    return predict_attributes(model, images, products, store=store, model_uri=uri, progress=progress).frame
+
+    def asking(done: int, total: int, _: str) -> None:
+        progress(done, total, f"asking the {asked}")
+
+    return predict_attributes(model, images, products, store=store, model_uri=uri, progress=asking).frame
 
 
 def _described(attributes: "pd.DataFrame", products: "pd.DataFrame", schema: "AttributeSchema") -> "pd.DataFrame":

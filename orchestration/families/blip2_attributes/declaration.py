@@ -14,25 +14,27 @@ from orchestration.families.blip2_attributes import NAME
 from orchestration.families.blip2_attributes.candidate import digest, score, train
 from orchestration.families.blip2_attributes.contest import contest
 from orchestration.families.blip2_attributes.inference import infer
+from orchestration.families.blip2_attributes.report_section import section
 from orchestration.families.contract import Family, Inference, ResultKeys, Review
 
 if TYPE_CHECKING:
     import dagster as dg
 
     from evaluation.evidence import GateRule
+    from labeling.review.pairs.kinds import AttributeCards, Descriptions
     from orchestration.assets.candidates import Opening
     from orchestration.assets.published import Tables
     from orchestration.registry.registry import Served
     from orchestration.runtime.settings import Settings
-    from training.blip2.settings import CandidateSettings
+    from training.blip2.settings import Blip2CandidateSettings
 
 BASE, CLASSIFIER, FEATURES = "training/blip2_base", "training/attribute_classifier", "training/blip2_features"
 
 
-def settings() -> "type[CandidateSettings]":
-    from training.blip2.settings import CandidateSettings
+def settings() -> "type[Blip2CandidateSettings]":
+    from training.blip2.settings import Blip2CandidateSettings
 
-    return CandidateSettings
+    return Blip2CandidateSettings
 
 
 def open_candidate(instance: "dg.DagsterInstance", settings: "Settings", tables: "Tables") -> "Opening":
@@ -43,10 +45,10 @@ def open_candidate(instance: "dg.DagsterInstance", settings: "Settings", tables:
     """
     from orchestration.assets.candidates import Opening
     from orchestration.families.stages import candidate_settings, require_materialised
-    from training.blip2.settings import CandidateSettings
+    from training.blip2.settings import Blip2CandidateSettings
 
     features = require_materialised(instance, FEATURES, BLIP2_ATTRIBUTES.training_job)
-    values = asdict(candidate_settings(CandidateSettings, settings, NAME))
+    values = asdict(candidate_settings(Blip2CandidateSettings, settings, NAME))
     # How many threads compute it does not make another candidate; which base does, and that goes by its digest.
     for part in ("lora", "continuation"):
         values[part].pop("threads")
@@ -84,6 +86,13 @@ def assets() -> "Sequence[Any]":
     return dg.load_assets_from_modules([preparation, publication])
 
 
+def kinds() -> "tuple[AttributeCards, Descriptions]":
+    """What a model that names attributes can be shown by: its answers, or the texts that are written of them."""
+    from labeling.review.pairs.kinds import AttributeCards, Descriptions
+
+    return AttributeCards(), Descriptions()
+
+
 BLIP2_ATTRIBUTES = Family(
     name=NAME,
     describes="Answers what a product's picture shows, attribute by attribute, out of closed vocabularies.",
@@ -100,7 +109,8 @@ BLIP2_ATTRIBUTES = Family(
     digest=digest,
     rule=rule,
     served=served,
-    review=Review(("attribute-cards", "descriptions"), contest),
+    review=Review(kinds, contest),
+    section=section,
     results={
         "train": ResultKeys(
             {

@@ -27,9 +27,9 @@ def blip2_base(
 ) -> dg.MaterializeResult:
     """The base that LoRA adapts: as shipped, or first continued on the coarse columns of photographs."""
     from training.blip2.candidate import prepare_base
-    from training.blip2.settings import CandidateSettings
+    from training.blip2.settings import Blip2CandidateSettings
 
-    candidates = candidate_settings(CandidateSettings, settings, NAME)
+    candidates = candidate_settings(Blip2CandidateSettings, settings, NAME)
     dataset = freeze_dataset(context.instance, tables)
     frozen = read_dataset(str(dataset.folder), candidates.question_set or dataset.question_set)
     folder = settings.home / "bases" / dataset.sha256[:DIGITS]
@@ -62,9 +62,9 @@ def blip2_features(
 
     from training.blip2.base import load_base
     from training.blip2.features import FeatureStore, compute_features
-    from training.blip2.settings import CandidateSettings
+    from training.blip2.settings import Blip2CandidateSettings
 
-    candidates = candidate_settings(CandidateSettings, settings, NAME)
+    candidates = candidate_settings(Blip2CandidateSettings, settings, NAME)
     dataset = freeze_dataset(context.instance, tables)
     question_set = candidates.question_set or dataset.question_set
     frozen = read_dataset(str(dataset.folder), question_set)
@@ -102,7 +102,7 @@ def attribute_classifier(
     """An end-to-end network on the same rows: the ceiling that candidates are shown beside."""
     from orchestration.families.blip2_attributes.ceilings import keep_ceilings
     from training.blip2.scoring import LabelledCatalogue, cnn_ceiling
-    from training.blip2.settings import CandidateSettings
+    from training.blip2.settings import Blip2CandidateSettings
 
     dataset = freeze_dataset(context.instance, tables)
     metadata: dict[str, Any] = {
@@ -113,7 +113,7 @@ def attribute_classifier(
     version = dg.DataVersion(f"{dataset.sha256}-{settings.cnn_seconds}")
     if not settings.cnn_seconds:
         return dg.MaterializeResult(metadata=metadata, data_version=version)
-    question_set = candidate_settings(CandidateSettings, settings, NAME).question_set or dataset.question_set
+    question_set = candidate_settings(Blip2CandidateSettings, settings, NAME).question_set or dataset.question_set
     frozen = read_dataset(str(dataset.folder), question_set)
     rows = LabelledCatalogue(frozen.products, frozen.images, frozen.qa_pairs)
     work = settings.work / f"attribute_classifier-{dataset.sha256[:DIGITS]}"

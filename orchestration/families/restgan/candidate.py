@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from orchestration.assets.candidates import Opening
     from training.reporting import Reporter
-    from training.restgan.candidate import CandidateSettings, Prepared
+    from training.restgan.candidate import Prepared, RestganCandidateSettings
 
 PREPARED_FOLDER = "restgan"  # of a workspace by hand: data sets and judges, by the settings they were made with
 STRIP_ALT = "the same words and noise for every model"
@@ -31,7 +31,7 @@ def train(request: TrainingRequest, reporter: "Reporter") -> TrainedCandidate:
     Raises:
         SelvedgeError: as `prepare` and `train_candidate` of training/restgan; or the data is not there.
     """
-    from training.restgan.candidate import CandidateSettings, at_device, prepare, train_candidate
+    from training.restgan.candidate import RestganCandidateSettings, at_device, prepare, train_candidate
     from training.restgan.sampling import load_artefact
     from training.settings import settings_from
 
@@ -44,7 +44,7 @@ def train(request: TrainingRequest, reporter: "Reporter") -> TrainedCandidate:
         opening = request.data
         values = {**opening.settings, "base": opening.dataset["base"]}
         where = f"the opening of {request.folder.name}"
-        settings = at_device(settings_from(CandidateSettings, values, where), request.threads)
+        settings = at_device(settings_from(RestganCandidateSettings, values, where), request.threads)
         prepared = read_prepared(opening)
         parameters = {"base": opening.dataset["base_digest"] or "none", **opening.settings["restgan"]}
     result = train_candidate(prepared, settings, request.folder, reporter)
@@ -140,7 +140,7 @@ def _means(scores: "pd.DataFrame") -> dict[str, float]:
     return dict(zip(whole["subject"], whole["value"], strict=True))
 
 
-def _prepared_in(workspace: Path, settings: "CandidateSettings") -> Path:
+def _prepared_in(workspace: Path, settings: "RestganCandidateSettings") -> Path:
     """Where the data set and the judge of these settings are kept; other settings have another folder."""
     from training.restgan.candidate import made_with
 
@@ -148,7 +148,7 @@ def _prepared_in(workspace: Path, settings: "CandidateSettings") -> Path:
     return workspace / PREPARED_FOLDER / hashlib.sha256(content.encode()).hexdigest()[:12]
 
 
-def _base_digest(settings: "CandidateSettings") -> str:
+def _base_digest(settings: "RestganCandidateSettings") -> str:
     """The base's, or `none`; asked before minutes of work.
 
     Raises:

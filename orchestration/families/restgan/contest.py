@@ -15,13 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from catalog.errors import SelvedgeError
-from labeling.review.rounds.contest import Contest, Progress
+from labeling.review.rounds.contest import Contest
+from labeling.review.rounds.progress import Progress, silent
 from orchestration.families.contract import Contenders
 from orchestration.families.data import catalogue_tables
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from labeling.review.pairs.kinds import PairKind
     from labeling.review.rounds.compared import Compared
     from training.restgan.dataset import Bottoms
     from training.restgan.samples import Queries
@@ -43,13 +45,11 @@ class StripContest(Contest):
         load_candidate, load_opponent: called once each.
     """
 
-    kinds = ("picture-strips",)
-
     bottoms: "Bottoms"
     load_candidate: "Callable[[], RestganModel]"
     load_opponent: "Callable[[], RestganModel]"
 
-    def compare(self, kind: str, progress: Progress | None = None) -> "Compared":
+    def compare(self, kind: "PairKind[Any]", progress: Progress = silent) -> "Compared":
         """Raises: SelvedgeError: part test is empty, or a model is missing or damaged."""
         from labeling.review.rounds.compared import Compared
         from training.restgan.samples import Queries, choose_queries
@@ -58,17 +58,16 @@ class StripContest(Contest):
             raise SelvedgeError("part test of the bottoms is empty; read more products before opening a round.")
         whole = choose_queries(self.bottoms, MOST, LONGEST, SEED).growing
         asked = _asked(whole).drop_duplicates("query")  # what was cut off may be all that two of them differed in
-        selected = whole.take(asked.index.to_numpy())
-        queries, results = Queries(selected, selected, {}), {}
-        for side, load in (("candidate", self.load_candidate), ("opponent", self.load_opponent)):
+        bottoms = whole.take(asked.index.to_numpy())
+        queries, strips = Queries(bottoms, bottoms, {}), {}
+        for version, load in (("candidate", self.load_candidate), ("opponent", self.load_opponent)):
             drawn, total = [], len(asked)
             for frames in _drawn(load(), queries):
                 drawn.append(frames)
-                if progress is not None:
-                    progress(len(drawn), total, f"asking the {side}")
-            results[side] = asked.assign(frames=drawn)
-        products, splits = _products(selected)
-        return Compared(kind, None, results["candidate"], results["opponent"], products, None, splits, None)
+                progress(len(drawn), total, f"asking the {version}")
+            strips[version] = asked.assign(frames=drawn)
+        products, splits = _products(bottoms)
+        return Compared(kind, None, strips["candidate"], strips["opponent"], products, splits, {})
 
 
 def contest(contenders: Contenders) -> StripContest:

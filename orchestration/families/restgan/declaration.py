@@ -16,25 +16,27 @@ from orchestration.families.restgan import NAME
 from orchestration.families.restgan.candidate import digest, score, train
 from orchestration.families.restgan.contest import contest
 from orchestration.families.restgan.discover import DISCOVER
+from orchestration.families.restgan.report_section import section
 
 if TYPE_CHECKING:
     import dagster as dg
 
     from evaluation.evidence import GateRule
+    from labeling.review.pairs.strips import PictureStrips
     from orchestration.assets.candidates import Opening
     from orchestration.assets.published import Tables
     from orchestration.registry.registry import Served
     from orchestration.runtime.settings import Settings
-    from training.restgan.candidate import CandidateSettings
+    from training.restgan.candidate import RestganCandidateSettings
 
 COLOUR_TABLE, WORD_SEQUENCES, JUDGE = "training/color_table", "training/word_sequences", "training/restgan_judge"
 MARGIN = 0.05  # of accuracy: what a candidate may be worse by and still be shown to people
 
 
-def settings() -> "type[CandidateSettings]":
-    from training.restgan.candidate import CandidateSettings
+def settings() -> "type[RestganCandidateSettings]":
+    from training.restgan.candidate import RestganCandidateSettings
 
-    return CandidateSettings
+    return RestganCandidateSettings
 
 
 def open_candidate(instance: "dg.DagsterInstance", settings: "Settings", tables: "Tables") -> "Opening":
@@ -45,10 +47,10 @@ def open_candidate(instance: "dg.DagsterInstance", settings: "Settings", tables:
     """
     from orchestration.assets.candidates import Opening
     from orchestration.families.stages import candidate_settings, require_materialised
-    from training.restgan.candidate import CandidateSettings
+    from training.restgan.candidate import RestganCandidateSettings
 
     judge = require_materialised(instance, JUDGE, RESTGAN.training_job)
-    values = asdict(candidate_settings(CandidateSettings, settings, NAME))
+    values = asdict(candidate_settings(RestganCandidateSettings, settings, NAME))
     values["restgan"].pop("threads")  # how many threads compute it does not make another candidate
     values.pop("base")  # nor where its base lies; which base it is goes by its digest
     dataset = {name: judge[name] for name in ("bottoms", "judge", "base", "base_digest", "drops")}
@@ -107,6 +109,13 @@ def assets() -> "Sequence[Any]":
     return dg.load_assets_from_modules([preparation, publication])
 
 
+def kinds() -> "tuple[PictureStrips]":
+    """What a model that draws is shown by: a picture after each word."""
+    from labeling.review.pairs.strips import PictureStrips
+
+    return (PictureStrips(),)
+
+
 RESTGAN = Family(
     name=NAME,
     describes="Draws what a shopper's words say, one picture after each word.",
@@ -123,7 +132,8 @@ RESTGAN = Family(
     rule=rule,
     served=served,
     lacks=lacks_bottoms,
-    review=Review(("picture-strips",), contest),
+    review=Review(kinds, contest),
+    section=section,
     results={
         "train": ResultKeys(
             {

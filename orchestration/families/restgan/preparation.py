@@ -52,7 +52,7 @@ def color_table(
             "question_set": dataset.question_set,
             "made_of": made_of(context.instance, tables, dataset.drops),
             "digest": colours.digest,
-            "bottoms": len(coloured.chosen),
+            "bottoms": len(coloured.rows),
             "clusters": len(colours),
             "CIEDE2000": dict(colours.figures),
             "table": image(picture_of_table(colours, names, coloured.cut.colours[learnt]), "colour table"),
@@ -70,7 +70,7 @@ def word_sequences(
     progress: dg.ResourceParam[Any],
 ) -> dg.MaterializeResult:
     """The words of every bottom in the order a shopper would say them, with their pictures: the frozen data set."""
-    from training.restgan.candidate import CandidateSettings
+    from training.restgan.candidate import RestganCandidateSettings
     from training.restgan.dataset import PARTS, say_bottoms, write_bottoms
     from training.restgan.grids import shown_titles
 
@@ -78,7 +78,7 @@ def word_sequences(
     coloured = _coloured(settings, about["dataset"], about["question_set"], log_and(context, progress))
     if coloured.colours.digest != about["digest"]:
         raise SelvedgeError(f"{COLOURS} was made with other settings; materialise it again before {WORDS}.")
-    bottoms = say_bottoms(coloured, candidate_settings(CandidateSettings, settings, NAME).minimum_count)
+    bottoms = say_bottoms(coloured, candidate_settings(RestganCandidateSettings, settings, NAME).minimum_count)
     folder = settings.home / "bottoms" / bottoms.digest[:DIGITS]
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -108,12 +108,12 @@ def restgan_judge(
 
     Materialising it opens a candidate on its data set.
     """
-    from training.restgan.candidate import CandidateSettings, base_folder, prepare_judge
+    from training.restgan.candidate import RestganCandidateSettings, base_folder, prepare_judge
     from training.restgan.dataset import read_bottoms
     from training.restgan.sampling import read_about
 
     about = require_materialised(context.instance, WORDS, JOB)
-    candidates = candidate_settings(CandidateSettings, settings, NAME)
+    candidates = candidate_settings(RestganCandidateSettings, settings, NAME)
     bottoms = read_bottoms(about["bottoms"])
     file = judge_file(about["bottoms"])
     judge = prepare_judge(bottoms, candidates, file, log_and(context, progress))
@@ -143,10 +143,10 @@ def judge_file(bottoms: str) -> Path:
 
 def _coloured(settings: Settings, dataset: str, question_set: str, reporter: Any) -> "Coloured":
     """Cutting is done once for each of the two assets: seconds, and nothing to keep in step."""
-    from training.restgan.candidate import CandidateSettings
+    from training.restgan.candidate import RestganCandidateSettings
     from training.restgan.dataset import colour_bottoms
 
-    candidates = candidate_settings(CandidateSettings, settings, NAME)
+    candidates = candidate_settings(RestganCandidateSettings, settings, NAME)
     return colour_bottoms(
         read_dataset(dataset, question_set),
         candidates.restgan.sides[-1],

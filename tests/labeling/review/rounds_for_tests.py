@@ -3,7 +3,7 @@
 import io
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,9 @@ import pandas as pd
 from PIL import Image
 from sqlalchemy import create_engine
 
+from catalog.lab import lab_to_rgb
 from catalog.schema import AttributeSchema, load_schema
+from catalog.tables import schema_of
 from evaluation.preference_plan import PreferencePlan
 from labeling.review.ledger.ledger import Ledger
 from labeling.review.ledger.records import Pair, PulledAnnotation
@@ -19,11 +21,10 @@ from labeling.review.pairs.blinding import Side, Version
 from labeling.review.pairs.items import SlotKind
 from labeling.review.pairs.kinds import AttributeCards, Descriptions
 from labeling.review.pairs.plan import RoundPlan
-from labeling.review.pairs.strips import PictureStrips, pack_frames, word_cards
-from labeling.review.rounds.registration import gather_material
-from labeling.review.rounds.tasks import Material
+from labeling.review.pairs.products import Product
+from labeling.review.pairs.strips import PictureStrips, pack_frames
+from labeling.review.rounds.material import Material, gather_material
 from labeling.tables import STRIPS
-from training.restgan.colours import lab_to_rgb
 
 NOON = datetime(2026, 5, 3, 12, tzinfo=UTC)
 COLOURS = ("Black", "White", "Blue", "Green", "Red", "Yellow")
@@ -67,6 +68,12 @@ def catalogue(products: int = 60) -> tuple[pd.DataFrame, pd.DataFrame]:
     return rows, rows[["product_id", "drop"]].assign(group_id="g", split="test")
 
 
+def columns_of(frame: pd.DataFrame, schema: str) -> pd.DataFrame:
+    """The frame with every column of a table's schema."""
+    names = schema_of(schema).names
+    return frame.assign(**{name: None for name in names if name not in frame})[names]
+
+
 def true_labels(products: int = 60) -> dict[int, dict[str, str]]:
     return {
         i: {"Colour": COLOURS[i % len(COLOURS)], "Article Type": TYPES[i % len(TYPES)], "Pattern": "Solid"}
@@ -107,14 +114,20 @@ def photo(product_id: int) -> bytes:
     return sink.getvalue()
 
 
+def product_reader(products: int = 60, read: Callable[[int], bytes] = photo) -> Callable[[int], Product]:
+    """What `PairKind.products` gives: products with their labels, and their pictures from `read`."""
+    labels = true_labels(products)
+    return lambda item: Product(item, labels[item], partial(read, item), schema())
+
+
 def card_material(seed: int = 7, products: int = 60, read: Callable[[int], bytes] = photo) -> Material:
     tables = attribute_table(1, products), attribute_table(2, products)
-    return gather_material(AttributeCards(schema()), *tables, true_labels(products), read, seed)
+    return gather_material(AttributeCards(), *tables, product_reader(products, read), seed)
 
 
 def text_material(seed: int = 7, products: int = 60) -> Material:
     tables = description_table(1, products), description_table(2, products)
-    return gather_material(Descriptions(schema()), *tables, true_labels(products), photo, seed)
+    return gather_material(Descriptions(), *tables, product_reader(products), seed)
 
 
 def new_ledger(folder: Path, name: str = "ledger.db") -> Ledger:
@@ -176,4 +189,4 @@ def trousers(rgb: np.ndarray, side: int) -> np.ndarray:
 
 def strip_material(seed: int = 7, products: int = 60) -> Material:
     tables = strip_table(1, products), strip_table(2, products, side=48)
-    return gather_material(PictureStrips(), *tables, {}, word_cards(tables[0]), seed)
+    return gather_material(PictureStrips(), *tables, PictureStrips().products(tables[0], {}, None), seed)

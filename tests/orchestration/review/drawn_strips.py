@@ -10,14 +10,14 @@ from orchestration.assets.candidates import Opening
 from orchestration.families.contract import Contenders
 from orchestration.families.restgan.contest import StripContest, contest_on
 from tests.inference.tiny_restgan import save_tiny_restgan
-from tests.orchestration.review.drawn_round import columns_of
+from tests.labeling.review.rounds_for_tests import columns_of
 from tests.training.restgan.shop import open_shop
 from tests.training.restgan.synthetic import synthetic_bottoms
 from training.attribute_network import AttributeClassifier
 from training.catalogue import read_catalogue_folder
-from training.restgan.candidate import BOTTOMS_FILE, CandidateSettings, made_with
+from training.restgan.candidate import BOTTOMS_FILE, RestganCandidateSettings, made_with
 from training.restgan.dataset import GENDERS, TYPES, Bottoms, build_bottoms
-from training.restgan.judge import JUDGE_FILE, Judge, save_judge
+from training.restgan.judge import JUDGE_FILE, AttributeJudge, save_judge
 from training.restgan.judge_training import ARCHITECTURE
 from training.restgan.settings import RestganSettings
 
@@ -33,11 +33,11 @@ def artefact_with_base(folder: Path, seed: int = 1) -> Path:
 
 def made_on(folder: Path, catalog: Path) -> Path:
     """The same with a judge, of random weights, that knows the bottoms of a catalogue directory as its own."""
-    settings = CandidateSettings(restgan=RestganSettings(size=16, stages=2))
+    settings = RestganCandidateSettings(restgan=RestganSettings(size=16, stages=2))
     bottoms = build_bottoms(read_catalogue_folder(catalog, "details"), **made_with(settings))
     classes = {"type": TYPES, "colour": tuple(map(str, range(len(bottoms.colours)))), "gender": GENDERS}
     network = AttributeClassifier(classes, {}, 32, 4, ARCHITECTURE)
-    save_judge(Judge(network, dict.fromkeys(classes, 1.0), {}, bottoms.digest), folder / JUDGE_FILE)
+    save_judge(AttributeJudge(network, dict.fromkeys(classes, 1.0), {}, bottoms.digest), folder / JUDGE_FILE)
     (folder / BOTTOMS_FILE).write_text(json.dumps(made_with(settings)))
     return folder
 

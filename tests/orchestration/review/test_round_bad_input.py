@@ -1,12 +1,11 @@
 """Bad input of a round: one sentence that names the thing, exit code 1, and nothing half done.
 
 Belongs here: the services, candidates and names a round may be given. Not here: a plan's own figures
-(tests/labeling/review/test_plan.py), options of the commands (test_review_commands.py), a gate that has no verdict
-(tests/evaluation/test_verdict_gate.py, tests/orchestration/test_review_road.py).
+(tests/labeling/review/pairs/test_plan.py), options of the commands (test_review_commands.py), a gate that has no
+verdict (tests/evaluation/test_verdict_gate.py, tests/orchestration/test_review_road.py).
 """
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -18,13 +17,12 @@ from evaluation.preference_plan import PreferencePlan
 from infra.local.label_studio import ensure_account
 from labeling.review.label_studio import LabelStudio
 from labeling.review.label_studio.accounts import AnnotatorExists, Credentials
-from labeling.review.rounds import opening
 from labeling.review.rounds.annotators import ScriptedAnnotator
 from labeling.review.rounds.contest import Contest
 from labeling.review.rounds.judging import close_round, sync_round, table_of
 from labeling.review.rounds.opening import RoundRequest, open_round
 from orchestration.cli.main import run
-from orchestration.families.blip2_attributes.contest import Rows, contest
+from orchestration.families.blip2_attributes.contest import AnswerContest, Rows, contest
 from orchestration.families.registered import registered
 from orchestration.families.settings import load_settings
 from orchestration.registry.ledger import open_ledger
@@ -32,11 +30,11 @@ from orchestration.registry.promotion import promote
 from orchestration.runtime import label_studio as server
 from tests.labeling.review import rounds_for_tests as drawn
 from tests.labeling.review.label_studio.faulty_server import FaultyServer
+from tests.labeling.review.rounds.paper_studio import PaperContest, PaperStudio, paper_contest
 from tests.orchestration.paper_registry import PaperRegistry
 from tests.orchestration.paper_reviews import as_held
 from tests.orchestration.registering import evidence_of
-from tests.orchestration.review.drawn_round import NAME, compared, opened, voted, votes
-from tests.orchestration.review.paper_studio import PaperStudio, paper_contest
+from tests.orchestration.review.drawn_round import CARDS, NAME, compared, opened, voted, votes
 from tests.ports import free_port
 
 FAMILY, CANDIDATE = drawn.plan().family, drawn.plan().candidate
@@ -90,7 +88,7 @@ def refuse_to_be_asked() -> Contest:
 
 def request(**changes: object) -> RoundRequest:
     numbers = {"items": 10, "overlap": 3, "seed": 7, "preference": PreferencePlan()}
-    return RoundRequest(FAMILY, CANDIDATE, "attribute-cards", **{**numbers, **changes})
+    return RoundRequest(FAMILY, CANDIDATE, CARDS, **{**numbers, **changes})
 
 
 def refused(settings, contest=paper_contest, **changes: object) -> str:
@@ -159,7 +157,7 @@ def test_a_judged_candidate_is_refused_before_minutes_of_work(settings, monkeypa
     ledger = opened(settings)
     voted(ledger, 0.85)
     close_round(settings.rounds(), ledger, NAME)
-    monkeypatch.setattr(opening, "compare", lambda *_: refuse_to_be_asked())
+    monkeypatch.setattr(PaperContest, "compare", lambda *_: refuse_to_be_asked())
     line = refused(settings)
     assert line == (
         f"{CANDIDATE} was judged preferred against 3 in round {NAME}; asking again until it wins is not allowed."
@@ -202,7 +200,7 @@ def test_neither_champion_nor_base_is_told(settings, monkeypatch):
 )
 def test_a_plan_that_the_products_cannot_fill_is_refused(settings, monkeypatch, changes, sentence):
     content = compared(settings.home / "pictures", products=20)
-    monkeypatch.setattr(opening, "compare", lambda *_: content)
+    monkeypatch.setattr(PaperContest, "compare", lambda *_: content)
     assert sentence in refused(settings, **changes)
     assert not settings.objects().exists()
 
@@ -210,8 +208,12 @@ def test_a_plan_that_the_products_cannot_fill_is_refused(settings, monkeypatch, 
 def test_an_empty_test_split_is_refused(settings):
     content = compared(settings.home / "pictures", products=20)
     none_test = content.splits.assign(split="train")
-    rows = Rows(content.products, content.images, none_test, content.qa_pairs, settings.features())
-    line = refused(settings, lambda: replace(paper_contest(), rows=rows))
+    rows = Rows(
+        content.products, content.further["images"], none_test, content.further["qa_pairs"], settings.features()
+    )
+    versions = (FAMILY, CANDIDATE, "4", "champion", "3")
+    contest = AnswerContest(*versions, rows, drawn.schema(), refuse_to_be_asked, refuse_to_be_asked)
+    line = refused(settings, lambda: contest)
     assert line == "the test split is empty; read more products before opening a round."
     assert not settings.objects().exists()
 

@@ -11,10 +11,10 @@ from upath import UPath
 
 from catalog.errors import SelvedgeError
 from evaluation.preference_plan import PreferencePlan
-from labeling.review.pairs.strips import unpack_frames
+from labeling.review.pairs.kinds import Descriptions, find_kind
+from labeling.review.pairs.strips import PictureStrips, unpack_frames
 from labeling.review.rounds.ballots import sync
-from labeling.review.rounds.compared import ABOUT_FILE, STRIPS, keep, read_compared
-from labeling.review.rounds.contest import compare
+from labeling.review.rounds.compared import ABOUT_FILE, keep, read_compared
 from labeling.review.rounds.findings import gather_findings
 from labeling.review.rounds.judging import close_round
 from labeling.review.rounds.opening import RoundRequest, open_round
@@ -29,6 +29,7 @@ from orchestration.registry.ledger import open_ledger
 from orchestration.runtime import label_studio as server
 from orchestration.runtime.settings import Settings
 from tests.inference.tiny_restgan import save_tiny_restgan
+from tests.labeling.review.rounds.paper_studio import PaperStudio
 from tests.labeling.review.rounds_for_tests import NOON
 from tests.orchestration.review.drawn_round import votes
 from tests.orchestration.review.drawn_strips import (
@@ -41,11 +42,11 @@ from tests.orchestration.review.drawn_strips import (
     made_on,
     strip_contest,
 )
-from tests.orchestration.review.paper_studio import PaperStudio
 from tests.training.restgan.synthetic import synthetic_bottoms
 from training.restgan.dataset import TYPES, write_bottoms
 from training.restgan.sampling import load_artefact
 
+STRIPS = PictureStrips()
 REQUEST = RoundRequest(FAMILY, CANDIDATE, STRIPS, 10, 3, 7, PreferencePlan(), gold_share=0.0)
 
 
@@ -56,7 +57,7 @@ def contest(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def compared(contest):
-    return compare(contest, STRIPS)
+    return contest.compare(STRIPS)
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ def test_the_colour_asked_is_that_of_the_colour_word(contest, compared):
 
 
 def test_the_same_model_on_both_sides_gives_the_same_tables(contest):
-    same = compare(replace(contest, load_opponent=contest.load_candidate), STRIPS)
+    same = replace(contest, load_opponent=contest.load_candidate).compare(STRIPS)
     assert same.candidate.equals(same.opponent)
     assert same.results()["candidate"] == same.results()["opponent"]
 
@@ -105,7 +106,7 @@ def test_the_same_model_on_both_sides_gives_the_same_tables(contest):
 def test_the_folder_of_a_round_gives_back_every_table(compared, tmp_path):
     folder = UPath(tmp_path / "round")
     keep(compared, folder, "plan")
-    again = read_compared(folder)
+    again = read_compared(folder, [STRIPS])
     assert again.results() == compared.results() and (again.kind, again.schema) == (STRIPS, None)
     assert {one.name for one in folder.iterdir()} == {
         ABOUT_FILE, *(f"{name}.parquet" for name in ("candidate", "opponent", "products", "splits"))
@@ -126,23 +127,26 @@ def test_a_cut_short_opening_is_completed_from_the_folder_and_reported_without_a
     assert again.resumed and sorted(studio.tasks[1]) == sorted(ledger.pairs(plan.round_id))
     sync(ledger, plan.round_id, votes(ledger, 0.6, name=plan.round_id), now=NOON + timedelta(days=30))
     close_round(settings.rounds(), ledger, plan.round_id, undecided=True)
-    found = gather_findings(ledger, plan.round_id, read_compared(settings.rounds() / plan.round_id))
+    found = gather_findings(ledger, plan.round_id, read_compared(settings.rounds() / plan.round_id, [STRIPS]))
     assert {row.name for row in found.slices["type"]} <= set(TYPES) and found.slices["colour"]
-    page = write_round_report(settings.rounds(), ledger, plan.round_id, tmp_path / "page.html").read_text()
+    page = write_round_report(settings.rounds(), ledger, plan.round_id, tmp_path / "page.html", [STRIPS]).read_text()
     assert f"beside the weights it began with (version {contest.opponent_version}): two picture strips" in page
     assert '<h4 class="o">The weights it began with</h4>' in page and "the base of restgan" not in page
     assert page.count('<img class="strip"') == 2 * len(found.pairs) > 0
     assert re.findall(r"(?:src|href)=\"(?!data:|#)[^\"]*", page) == []
 
 
-def test_a_family_is_shown_in_its_own_kinds_only(contest):
+def test_a_family_is_shown_in_its_own_kinds_only(compared, tmp_path):
     with pytest.raises(SelvedgeError, match="restgan is compared in picture-strips, not in descriptions; choose one"):
-        compare(contest, "descriptions")
+        find_kind([STRIPS], "descriptions", FAMILY)
+    keep(compared, UPath(tmp_path), "plan")
+    with pytest.raises(SelvedgeError, match=r"kind 'picture-strips', which its family is not .* \(descriptions\)"):
+        read_compared(UPath(tmp_path), [Descriptions()])
 
 
 def test_what_cannot_be_compared_is_one_sentence(contest, settings, tmp_path):
     with pytest.raises(SelvedgeError, match="part test of the bottoms is empty; read more products"):
-        compare(replace(contest, bottoms=contest.bottoms.take([])), STRIPS)
+        replace(contest, bottoms=contest.bottoms.take([])).compare(STRIPS)
     alone = save_tiny_restgan(tmp_path / "alone", 1)
     with pytest.raises(SelvedgeError, match=rf"the weights that {CANDIDATE} began with cannot stand in: .*base"):
         contest_on(contenders(alone), held_out())
@@ -179,7 +183,7 @@ def test_two_folders_are_compared_on_the_bottoms_of_a_catalogue(catalog, tmp_pat
     found = contest_of(by_hand(RESTGAN, "by-hand", folder, None, catalog))
     digest = load_artefact(folder).digest
     assert (found.candidate_version, found.opponent) == (f"model-{digest[:12]}", "base")
-    tables = compare(found, STRIPS)
+    tables = found.compare(STRIPS)
     assert len(tables.candidate) > 20 and tables.candidate["query"].is_unique
     beside = contest_of(by_hand(RESTGAN, "by-hand", folder, save_tiny_restgan(tmp_path / "other", 9), catalog))
     assert beside.opponent == "champion" and beside.opponent_version.startswith("model-")
@@ -219,5 +223,5 @@ def test_a_round_of_two_folders_by_command(catalog, tmp_path, monkeypatch, capsy
     model = ["--model", str(tmp_path / "run"), "--catalog", str(catalog)]
     assert run(["review", "open", FAMILY, *model, "--items", "8", "--gold", "0", "--json"]) == 0
     opened = json.loads(capsys.readouterr().out)
-    assert (opened["kind"], opened["opponent"], opened["pairs"]) == (STRIPS, "base", 10)
+    assert (opened["kind"], opened["opponent"], opened["pairs"]) == (STRIPS.name, "base", 10)
     assert len(studio.tasks[1]) == 10

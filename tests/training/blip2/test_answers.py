@@ -58,8 +58,9 @@ def test_cached_answers_are_the_tokens_the_library_generates(base: Base, shop: S
             prefix_allowed_tokens_fn=lambda _, prefix, trie=one.trie: trie.allowed(prefix.tolist()[1:]),
             past_key_values=EncoderDecoderCache(DynamicCache(), DynamicCache()),
         )
-        assert base.tokenizer.decode(tokens[0], skip_special_tokens=True).strip() == one.trie.answers[scores.chosen]
-        chosen.add((one.trie.answers, scores.chosen))
+        answers = one.trie.answers
+        assert base.tokenizer.decode(tokens[0], skip_special_tokens=True).strip() == answers[scores.answer_index]
+        chosen.add((answers, scores.answer_index))
     assert len(chosen) > 3, "the pictures must not all get the same answers, or nothing was tested"
 
 
@@ -72,7 +73,7 @@ def test_scores_are_the_librarys_loss_of_each_answer(base: Base, shop: Shop, sto
             forward = partial(base.model, pixels_of(base, shop, one.image), prompt_ids(base, one.question))
             losses = torch.stack([forward(labels=torch.tensor([path])).loss for path in one.trie.paths])
         assert np.allclose(torch.log_softmax(-losses, 0).numpy(), scores.log_probabilities, atol=1e-4)
-        assert scores.chosen == int(losses.argmin())
+        assert scores.answer_index == int(losses.argmin())
 
 
 @pytest.mark.parametrize("decoding", ["trie", "scored"])
@@ -82,7 +83,7 @@ def test_a_batch_answers_as_its_questions_do_alone(base: Base, shop: Shop, store
     together = answer_all(base, features, asked, decoding)
     for one, scores in zip(asked, together, strict=True):
         alone = answer_all(base, features, [one], decoding)[0]
-        assert alone.chosen == scores.chosen
+        assert alone.answer_index == scores.answer_index
         assert np.allclose(alone.log_probabilities, scores.log_probabilities, atol=1e-5)
         assert np.isclose(np.exp(scores.log_probabilities).sum(), 1, atol=1e-5)
 
@@ -97,7 +98,7 @@ def test_any_vocabulary_makes_a_proper_distribution(base: Base, values: list[str
         scores = answer_all(base, features, [Asked(0, "which?", trie)], decoding)[0]
         assert len(scores.log_probabilities) == len(answers)
         assert np.isclose(np.exp(scores.log_probabilities).sum(), 1, atol=1e-5)
-        assert 0 <= scores.chosen < len(answers)
+        assert 0 <= scores.answer_index < len(answers)
 
 
 @AS_BASE

@@ -31,7 +31,7 @@ def test_temperature_undoes_false_confidence(factor: float):
 def test_calibrated_confidence_is_how_often_it_is_right():
     scores, truths = overconfident(4000, 5, 3.0)
     fitted = fit_calibration(["Fit"] * 4000, scores, truths.tolist(), risk=0.2)
-    right = np.array([one.chosen for one in scores]) == truths
+    right = np.array([one.answer_index for one in scores]) == truths
     before = np.mean([np.exp(one.log_probabilities.max()) for one in scores])
     after = np.mean([fitted.confidence("Fit", one) for one in scores])
     assert abs(before - right.mean()) > 0.1 > 0.02 > abs(after - right.mean())

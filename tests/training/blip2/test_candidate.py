@@ -16,7 +16,7 @@ from training.blip2.base import Base, load_base
 from training.blip2.candidate import train_candidate
 from training.blip2.continuation import continue_base
 from training.blip2.features import FeatureStore
-from training.blip2.settings import CandidateSettings, ContinuationSettings
+from training.blip2.settings import Blip2CandidateSettings, ContinuationSettings
 from training.catalogue import CatalogueTables, gather_tables, join_images
 from training.reporting import Silent
 from training.stopping import TrainingStopped
@@ -39,7 +39,7 @@ def tables(shop: Shop) -> CatalogueTables:
 
 
 def test_from_tables_to_a_model_that_answers(tables, base_folder: Path, shop: Shop, tmp_path: Path):
-    settings = CandidateSettings(base=str(base_folder), lora=replace(SHORT, steps=40), risk=0.2)
+    settings = Blip2CandidateSettings(base=str(base_folder), lora=replace(SHORT, steps=40), risk=0.2)
     result = train_candidate(tables, settings, tmp_path / "features", tmp_path / "out", Silent())
     assert set(result.validation_macro_f1) == {"trie", "scored"}
     assert result.validation_macro_f1[result.decoding] == max(result.validation_macro_f1.values())

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from training.restgan.colours import lab_to_rgb
+from catalog.lab import lab_to_rgb
 
 Shade = tuple[float, float, float]
 SHADES: dict[str, Shade] = {

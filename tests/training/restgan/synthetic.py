@@ -9,7 +9,8 @@ a mark at the left of the waist, women one at the right, unisex none. Everything
 import numpy as np
 import pandas as pd
 
-from training.restgan.colours import ColourTable, lab_to_rgb, spread
+from catalog.lab import lab_to_rgb
+from training.restgan.colours import ColourTable, spread
 from training.restgan.dataset import GENDERS, LAB, PARTS, TYPES, Bottoms, freeze
 from training.restgan.words import PAD, Vocabulary, meaning
 

@@ -17,13 +17,13 @@ from catalog.errors import SelvedgeError
 from tests.training.restgan.shop import Shop, open_shop
 from tests.training.restgan.test_loop import TINY, Recorder
 from training.reporting import Silent
-from training.restgan.candidate import CandidateSettings, prepare, train_candidate
+from training.restgan.candidate import RestganCandidateSettings, prepare, train_candidate
 from training.restgan.judge_training import JudgeSettings
 from training.restgan.loop import train_restgan
 from training.restgan.sampling import load_artefact
 from training.stopping import TrainingStopped
 
-SETTINGS = CandidateSettings(
+SETTINGS = RestganCandidateSettings(
     base="none", restgan=replace(TINY, size=16, stages=1), judge=JudgeSettings(width=4, epochs=1, device="cpu")
 )
 BLACK = {"Black": (13.0, 0.0, -1.0)}

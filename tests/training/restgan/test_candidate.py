@@ -13,7 +13,7 @@ from tests.training.restgan.test_loop import TINY, Recorder
 from training.restgan import candidate as candidate_module
 from training.restgan.candidate import (
     BASE_FOLDER,
-    CandidateSettings,
+    RestganCandidateSettings,
     base_folder,
     prepare,
     train_candidate,
@@ -24,7 +24,7 @@ from training.restgan.judge_training import JudgeSettings
 from training.restgan.sampling import load_artefact
 from training.stopping import TrainingStopped
 
-SETTINGS = CandidateSettings(
+SETTINGS = RestganCandidateSettings(
     base="none",
     restgan=replace(TINY, size=16, stages=2),
     judge=JudgeSettings(width=4, epochs=2, device="cpu"),
@@ -108,7 +108,7 @@ def test_the_base_that_ships_is_found_by_name_and_another_name_is_refused(monkey
 @pytest.mark.parametrize("wrong", [(0.5, 0.5), (0.5, 0.6, 0.1), (1.0, 0.0, 0.0)])
 def test_shares_that_are_none_are_refused(wrong):
     with pytest.raises(SelvedgeError, match="three positive shares that sum to 1"):
-        CandidateSettings(shares=wrong)
+        RestganCandidateSettings(shares=wrong)
 
 
 def test_the_base_that_ships_fits_in_the_project_and_is_whole():
@@ -123,7 +123,7 @@ def test_the_base_that_ships_fits_in_the_project_and_is_whole():
 @pytest.mark.slow
 def test_each_word_does_what_it_says_in_the_base_that_ships():
     """Its own colours, named or not, and short legs: measured on pixels, without any classifier."""
-    from training.restgan.colours import difference
+    from catalog.lab import difference
     from training.restgan.samples import garment_colours
 
     model = load_artefact(base_folder("restgan-tiny"))

@@ -12,14 +12,13 @@ from PIL import Image
 
 from catalog.drawn.colours import COLOURS
 from catalog.errors import SelvedgeError
+from catalog.lab import difference, lab_to_rgb
 from training.restgan.colour_picture import picture_of_table
 from training.restgan.colours import (
     NEUTRALS,
     ColourTable,
     build_colour_table,
     canonical,
-    difference,
-    lab_to_rgb,
     pairwise,
 )
 

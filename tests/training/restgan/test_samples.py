@@ -11,7 +11,7 @@ from evaluation.refinement import refinement
 from tests.training.restgan.synthetic import synthetic_bottoms, synthetic_colours
 from tests.training.restgan.test_loop import TINY
 from training.restgan.dataset import ATTRIBUTES
-from training.restgan.judge import Judge
+from training.restgan.judge import AttributeJudge
 from training.restgan.judge_training import JudgeSettings, train_judge
 from training.restgan.samples import (
     CHANGES,
@@ -35,7 +35,7 @@ QUERIES = choose_queries(HELD_OUT, growing=20)
 
 
 @pytest.fixture(scope="module")
-def judge() -> Judge:
+def judge() -> AttributeJudge:
     return train_judge(BOTTOMS, JudgeSettings(width=4, epochs=2, device="cpu"))
 
 

@@ -11,7 +11,7 @@ from orchestration.runtime.settings import Settings
 from tests.training.restgan.synthetic import synthetic_bottoms
 from tests.training.restgan.test_loop import TINY
 from training.blip2.scoring import Incumbent
-from training.restgan.candidate import CandidateSettings, Prepared, train_candidate
+from training.restgan.candidate import Prepared, RestganCandidateSettings, train_candidate
 from training.restgan.judge_training import JudgeSettings, train_judge
 from training.restgan.scoring import OTHER_WORDS, PICTURES, REAL_PICTURES, score_restgan
 
@@ -31,7 +31,7 @@ def scored(prepared, tmp_path_factory):
         TINY, size=16, stages=1, images=24_000, batch_size=16, generator_width=16, discriminator_width=16,
         checkpoint_every=2000, sample_every=0,
     )  # fmt: skip
-    settings = CandidateSettings(base="none", restgan=learning)
+    settings = RestganCandidateSettings(base="none", restgan=learning)
     short = replace(settings, restgan=replace(settings.restgan, images=400))
     out = tmp_path_factory.mktemp("restgan")
     artefact = train_candidate(prepared, settings, out / "long").artefact
@@ -70,7 +70,7 @@ def test_the_gate_asks_people_and_refuses_who_is_clearly_worse(scored, prepared)
 
 
 def test_a_candidate_that_ignores_its_words_is_refused(prepared, tmp_path, scored):
-    settings = CandidateSettings(base="none", restgan=replace(TINY, images=8))
+    settings = RestganCandidateSettings(base="none", restgan=replace(TINY, images=8))
     untrained = train_candidate(prepared, settings, tmp_path).artefact
     found = score_restgan(untrained, prepared, family=NAME, candidate="c")
     decision = decide(replace(rule(Settings(_env_file=None)), required=("metrics",)), found.evidence, None)

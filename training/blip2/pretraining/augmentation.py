@@ -30,8 +30,8 @@ def augment(images: Tensor, parts: Tensor, garment: Tensor) -> tuple[Tensor, Ten
 
     pixels = images.permute(0, 3, 1, 2).float() / 255
     masks = parts[:, None].float()
-    some = garment & (uniform(0, 1) < 0.3)
-    pixels = torch.where(some[:, None, None, None], _new_ground(pixels, masks, uniform), pixels)
+    regrounded = garment & (uniform(0, 1) < 0.3)
+    pixels = torch.where(regrounded[:, None, None, None], _new_ground(pixels, masks, uniform), pixels)
     theta = _affine(garment, uniform)
     grid = functional.affine_grid(theta, [count, 3, size, size], align_corners=False)
     moved = functional.grid_sample(pixels, grid, mode="bilinear", padding_mode="border", align_corners=False)

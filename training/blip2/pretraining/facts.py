@@ -70,8 +70,8 @@ def ask(fact: Fact, rng: np.random.Generator, kind: str | None = None) -> Asked:
 def caption(subject: str, facts: Sequence[Fact], rng: np.random.Generator, most: int = 3) -> str:
     """A sentence of a subject and one to `most` clauses, in random order."""
     wanted = min(len(facts), int(rng.integers(1, most + 1)))
-    chosen: Sequence[int] = list(rng.choice(len(facts), wanted, replace=False)) if wanted else []
-    clauses = [facts[int(index)].clause.replace("{a}", _say(facts[int(index)].answers, rng)) for index in chosen]
+    picked: Sequence[int] = list(rng.choice(len(facts), wanted, replace=False)) if wanted else []
+    clauses = [facts[int(index)].clause.replace("{a}", _say(facts[int(index)].answers, rng)) for index in picked]
     return ", ".join([subject, *clauses])
 
 

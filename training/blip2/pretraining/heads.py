@@ -150,20 +150,20 @@ class Readouts(nn.Module):
             total = ((logits - top).exp() @ self.members).clamp_min(1e-30).log() + top
         present = (phrases >= 0).float()
         ids = phrases.clamp_min(0)
-        chosen, topics = logits.gather(1, ids), self.topic_of[ids]
-        each = ((total.gather(1, topics) - chosen) * present).sum(1) / present.sum(1).clamp_min(1)
+        true_logits, topics = logits.gather(1, ids), self.topic_of[ids]
+        each = ((total.gather(1, topics) - true_logits) * present).sum(1) / present.sum(1).clamp_min(1)
         with torch.no_grad():
             spread = self.topic_of.expand_as(logits)
             best = torch.full_like(total, -1e9).scatter_reduce(1, spread, logits, "amax").gather(1, topics)
-            right = ((best <= chosen) * present).sum() / present.sum().clamp_min(1)
+            right = ((best <= true_logits) * present).sum() / present.sum().clamp_min(1)
         return each.mean(), right
 
     def colour_loss(self, tokens: Tensor, lab: Tensor) -> Tensor:
         """Squared error of the main colour in units of 25 CIELAB, over pictures that have one."""
         read = self.colour(torch.einsum("bkd,k->bd", tokens, self.mix[-1].softmax(-1).to(tokens.dtype))).float()
-        known = (~lab[:, :1].isnan()).float()
-        error = (read - (lab.nan_to_num() - self.lab_centre) / 25).square() * known
-        return error.sum() / (3 * known.sum().clamp_min(1))
+        labelled = (~lab[:, :1].isnan()).float()
+        error = (read - (lab.nan_to_num() - self.lab_centre) / 25).square() * labelled
+        return error.sum() / (3 * labelled.sum().clamp_min(1))
 
     def parts_loss(self, patches: Tensor, parts: Tensor) -> Tensor:
         """Cross-entropy of the class at every cell of the part map.

@@ -222,7 +222,7 @@ def _draw_chunk(kind: str, start: int, stop: int) -> tuple[str, int, int]:
 
 
 def _write_words(row: int, described: Described, rng: np.random.Generator) -> None:
-    recipe, arrays, known = _state["recipe"], _state["arrays"], _state["phrases"]
+    recipe, arrays, phrase_ids = _state["recipe"], _state["arrays"], _state["phrases"]
     facts = described.facts
     sentences = [caption(described.subject, facts, rng) for _ in range(recipe.captions)]
     arrays["captions"][row] = _padded(sentences, CAPTION_WORDS)
@@ -236,7 +236,7 @@ def _write_words(row: int, described: Described, rng: np.random.Generator) -> No
         answers.append(answer)
         kinds.append(QUESTION_KINDS.index(kind))
     arrays["questions"][row], arrays["answers"][row], arrays["kinds"][row] = questions, answers, kinds
-    ids = [known[pair] for fact in facts if (pair := (fact.topic, fact.answers[0])) in known]
+    ids = [phrase_ids[pair] for fact in facts if (pair := (fact.topic, fact.answers[0])) in phrase_ids]
     width = arrays["phrases"].shape[1]
     arrays["phrases"][row] = (ids + [-1] * width)[:width]
 

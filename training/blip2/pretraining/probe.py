@@ -271,7 +271,7 @@ def _score(base: Base, features: Tensor, exam: Exam, schema: AttributeSchema, ho
             continue
         trie = AnswerTrie([schema.answer(name, value) for value in exam.values[name]], base.tokenizer, start)
         asked = [Asked(int(i), schema.question(name, exam.types[i]), trie) for i in test]
-        said = torch.tensor([score.chosen for score in answer_all(base, features, asked, how)])
+        said = torch.tensor([score.answer_index for score in answer_all(base, features, asked, how)])
         by_attribute[name] = _macro_f1(torch.from_numpy(labels[test]), said)
     return {"mean": float(np.mean(list(by_attribute.values()))), "by_attribute": by_attribute}
 

@@ -98,10 +98,10 @@ def _thing_facts(scene: WorldScene, rng: np.random.Generator) -> list[Fact]:
 
 def _one_thing_facts(thing: Thing, things: int) -> list[Fact]:
     name = f"the {thing.shape}"
-    place = _PLACES[min(2, int(thing.y * 3))][min(2, int(thing.x * 3))]
+    region = _PLACES[min(2, int(thing.y * 3))][min(2, int(thing.x * 3))]
     places = [word for row in _PLACES for word in row]
     facts = [
-        _fact(f"place of {name}", place, places, (f"where is {name}", f"in which part lies {name}"), f"{name} {{a}}"),
+        _fact(f"place of {name}", region, places, (f"where is {name}", f"in which part lies {name}"), f"{name} {{a}}"),
         _fact(f"filling of {name}", _TEXTURE_WORDS[thing.texture], [_TEXTURE_WORDS[t] for t in TEXTURES],
               (f"how is {name} filled", f"what is inside {name}"), f"{name} filled with {{a}}"),
         _fact(f"rim of {name}", "a drawn rim" if thing.outlined else "no rim", ("a drawn rim", "no rim"),

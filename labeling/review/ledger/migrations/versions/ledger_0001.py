@@ -144,9 +144,9 @@ def upgrade() -> None:
 def _sqlite_triggers() -> list[str]:
     made = []
     for table, keys in KEYS.items():
-        told = f"SELECT RAISE(ABORT, '{table} is append-only');"
+        refusal = f"SELECT RAISE(ABORT, '{table} is append-only');"
         made += [
-            f"CREATE TRIGGER {table}_no_{what.lower()} BEFORE {what} ON {table} BEGIN {told} END"
+            f"CREATE TRIGGER {table}_no_{what.lower()} BEFORE {what} ON {table} BEGIN {refusal} END"
             for what in ("UPDATE", "DELETE")
         ]
         for number, key in enumerate(keys):
@@ -154,7 +154,7 @@ def _sqlite_triggers() -> list[str]:
             same = " AND ".join(f'"{column}" = NEW."{column}"' for column in key)
             made.append(
                 f"CREATE TRIGGER {table}_no_replace_{number} BEFORE INSERT ON {table} "
-                f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {same}) BEGIN {told} END"
+                f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {same}) BEGIN {refusal} END"
             )
     return made
 

@@ -4,7 +4,8 @@ import pandas as pd
 
 from evaluation.floors import MAJORITY, MAJORITY_GIVEN_COARSE, NO_PICTURE, PRIOR_DRAW
 from evaluation.linear_probe import LINEAR_PROBE
-from orchestration.report.render import CEILINGS, FLOORS, bars, score_rows
+from orchestration.families.blip2_attributes.report_section import CEILINGS, FLOORS, score_rows
+from orchestration.report.render import bars
 from training.attribute_classifier import CEILING_CNN
 
 

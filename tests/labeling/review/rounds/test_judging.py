@@ -6,20 +6,26 @@ import pytest
 
 from catalog.errors import SelvedgeError
 from evaluation.preference_plan import PreferencePlan
-from labeling.review.rounds.compared import ABOUT_FILE, DESCRIPTIONS, keep, kept_plan, read_compared
-from labeling.review.rounds.contest import Contest, compare
+from labeling.review.rounds.compared import ABOUT_FILE, keep, kept_plan, read_compared
+from labeling.review.rounds.contest import Contest
 from labeling.review.rounds.judging import close_round, hold_to_plan, standing
 from labeling.review.rounds.opening import RoundRequest, open_round
-from orchestration.families.blip2_attributes.contest import AnswerContest, Rows
-from orchestration.registry.ledger import open_ledger
-from orchestration.runtime.settings import Settings
 from tests.labeling.review import rounds_for_tests as drawn
-from tests.orchestration.review.drawn_round import NAME, columns_of, compared, opened, voted
+from tests.labeling.review.rounds.drawn_round import (
+    CARDS,
+    DESCRIPTIONS,
+    KINDS,
+    NAME,
+    RoundsHome,
+    compared,
+    opened,
+    voted,
+)
 
 
 @pytest.fixture
 def settings(tmp_path):
-    return Settings(home=tmp_path / "home")
+    return RoundsHome.at(tmp_path / "home")
 
 
 def test_a_clear_preference_becomes_a_verdict_and_stays_it(settings):
@@ -96,16 +102,16 @@ def test_what_was_compared_is_read_back_as_it_was_kept(settings, tmp_path):
     content = compared(tmp_path / "pictures", DESCRIPTIONS)
     folder = settings.rounds() / NAME
     keep(content, folder, "plan")
-    again = read_compared(folder)
+    again = read_compared(folder, KINDS)
     assert again.results() == content.results() and again.kind == DESCRIPTIONS
     assert again.schema.digest() == content.schema.digest()
     other = compared(tmp_path / "others", products=5)
     keep(other, folder, "another plan")
-    assert read_compared(folder).results() == other.results() and kept_plan(folder) == "another plan"
+    assert read_compared(folder, KINDS).results() == other.results() and kept_plan(folder) == "another plan"
 
 
 def request(**changes: object) -> RoundRequest:
-    fields = {"family": "blip2-attributes", "candidate": drawn.plan().candidate, "kind": "attribute-cards"}
+    fields = {"family": "blip2-attributes", "candidate": drawn.plan().candidate, "kind": CARDS}
     numbers = {"items": 40, "overlap": 3, "seed": 7, "preference": PreferencePlan(), "round_id": None}
     return RoundRequest(**{**fields, **numbers, **changes})
 
@@ -116,7 +122,7 @@ def refuse_to_be_asked() -> Contest:
 
 def test_a_candidate_that_is_being_judged_gets_no_second_round(settings):
     ledger = opened(settings)
-    for changed in ({"round_id": "other"}, {"kind": "descriptions"}):
+    for changed in ({"round_id": "other"}, {"kind": DESCRIPTIONS}):
         with pytest.raises(SelvedgeError, match="is being judged in round may-one; close that one first"):
             open_round(settings.rounds(), ledger, None, request(**changed), refuse_to_be_asked)
 
@@ -136,43 +142,3 @@ def test_a_closed_round_is_not_opened_again(settings):
     close_round(settings.rounds(), ledger, NAME)
     with pytest.raises(SelvedgeError, match="round may-one is closed; open a new one under another name"):
         open_round(settings.rounds(), ledger, None, request(round_id=NAME), refuse_to_be_asked)
-
-
-@pytest.fixture(scope="module")
-def contest(tmp_path_factory):
-    """Two random models of one vocabulary and a shop of eight products, all of them test."""
-    from tests.inference.tiny_model import draw_shop, save_tiny_artefact
-    from training.blip2.artefact import load_artefact
-
-    folder = tmp_path_factory.mktemp("contest")
-    one, other = (load_artefact(save_tiny_artefact(folder / f"m{n}", drawn.schema(), "details", n)) for n in (1, 2))
-    types = ["Shirts", "Jeans", "Heels", "Handbags", "Dresses", "Watches", "Casual Shoes", "Shirts"]
-    products, images = draw_shop(folder / "images", types)
-    splits = products[["product_id", "drop"]].assign(group_id="g", split="test")
-    pairs = products[["drop", "product_id"]].assign(attribute="Colour", value="Blue", split="test")
-    rows = Rows(products, images, splits, columns_of(pairs, "qa_pairs"), folder / "features")
-    names = ("blip2-attributes", drawn.plan().candidate, "4", "champion", "3")
-    return AnswerContest(*names, rows, one.schema, lambda: one, lambda: other)
-
-
-@pytest.mark.parametrize("kind", ["attribute-cards", "descriptions"])
-def test_the_same_model_on_both_sides_says_the_same_on_both(contest, kind):
-    from dataclasses import replace
-
-    same = compare(replace(contest, load_opponent=contest.load_candidate), kind)
-    shown = ["product_id", *(["attribute", "value", "abstained"] if kind == "attribute-cards" else ["text"])]
-    assert len(same.candidate) and same.candidate[shown].equals(same.opponent[shown])
-    different = compare(contest, kind)
-    assert not different.candidate[shown].equals(different.opponent[shown])
-
-
-def test_too_few_products_and_an_empty_test_split_leave_nothing_behind(contest, settings):
-    from dataclasses import replace
-
-    ledger = open_ledger(settings)
-    with pytest.raises(SelvedgeError, match=r"needs 46 test products .* but there are 8; lower the plan's items"):
-        open_round(settings.rounds(), ledger, None, request(), lambda: contest)
-    rows = replace(contest.rows, splits=contest.rows.splits.assign(split="train"))
-    with pytest.raises(SelvedgeError, match="the test split is empty"):
-        open_round(settings.rounds(), ledger, None, request(), lambda: replace(contest, rows=rows))
-    assert ledger.rounds() == [] and not settings.objects().exists()

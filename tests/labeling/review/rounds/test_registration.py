@@ -10,8 +10,9 @@ import pytest
 from catalog.errors import SelvedgeError
 from labeling.review.ledger.ledger import Ledger
 from labeling.review.pairs.kinds import AttributeCards
-from labeling.review.rounds.registration import gather_material, register_round, round_tasks
-from labeling.review.rounds.tasks import Material, can_be_planted
+from labeling.review.rounds.material import Material, gather_material
+from labeling.review.rounds.registration import register_round
+from labeling.review.rounds.tasks import round_tasks
 from tests.labeling.review.rounds_for_tests import (
     attribute_table,
     card_material,
@@ -19,9 +20,8 @@ from tests.labeling.review.rounds_for_tests import (
     new_ledger,
     photo,
     plan,
-    schema,
+    product_reader,
     text_material,
-    true_labels,
 )
 
 
@@ -84,7 +84,7 @@ def test_opening_again_gives_the_round_there_is(ledger: Ledger, tmp_path: Path) 
 def test_results_that_changed_since_are_not_shown(ledger: Ledger) -> None:
     register_round(ledger, plan(), card_material(), *catalogue())
     tables = attribute_table(1), attribute_table(3)
-    changed = gather_material(AttributeCards(schema()), *tables, true_labels(), photo, 7)
+    changed = gather_material(AttributeCards(), *tables, product_reader(), 7)
     with pytest.raises(SelvedgeError, match="not what was registered"):
         list(round_tasks(ledger, "may-one", changed))
 
@@ -105,14 +105,14 @@ def test_a_failure_registers_nothing(ledger: Ledger) -> None:
 def test_only_products_with_both_results_are_drawn(ledger: Ledger) -> None:
     short = attribute_table(2)
     tables = attribute_table(1), short[short["product_id"] <= 30]
-    material = gather_material(AttributeCards(schema()), *tables, true_labels(), photo, 7)
+    material = gather_material(AttributeCards(), *tables, product_reader(), 7)
     register_round(ledger, plan(), material, *catalogue())
     assert max(pair.item for pair in ledger.pairs("may-one").values()) <= 30
 
 
 def gold_material(candidate_wrong: float, champion_wrong: float) -> Material:
     tables = attribute_table(1, wrong=candidate_wrong), attribute_table(2, wrong=champion_wrong)
-    return gather_material(AttributeCards(schema()), *tables, true_labels(), photo, 7)
+    return gather_material(AttributeCards(), *tables, product_reader(), 7)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_an_error_is_planted_in_whichever_version_is_right(
     tasks = list(round_tasks(ledger, "may-one", material))
     shown = {task["key"]: task for task in tasks}
     for pair in golden:
-        assert can_be_planted(material, pair.left, pair.item)
+        assert material.can_be_planted(pair.left, pair.item)
         own = material.of(pair.left)[pair.item]
         planted = material.kind.plant(own, material.products[pair.item], material.seed)
         sides = [material.kind.render(one) for one in (own, planted)]
@@ -148,4 +148,4 @@ def test_two_versions_that_are_never_right_leave_nothing_to_plant_an_error_in(le
 def test_a_version_without_results_is_told() -> None:
     nothing = pd.DataFrame(columns=["product_id", "attribute", "value", "abstained"])
     with pytest.raises(SelvedgeError, match="the champion has no results"):
-        gather_material(AttributeCards(schema()), attribute_table(1), nothing, {}, photo, 7)
+        gather_material(AttributeCards(), attribute_table(1), nothing, product_reader(), 7)

@@ -11,7 +11,8 @@ from typing import Any
 from labeling.review.label_studio import ProjectGone
 from labeling.review.label_studio.protocol import Progress, no_progress
 from labeling.review.label_studio.records import Annotation, Counter
-from orchestration.families.blip2_attributes.contest import AnswerContest
+from labeling.review.rounds.compared import Compared
+from labeling.review.rounds.contest import Contest
 from tests.labeling.review import rounds_for_tests as drawn
 
 
@@ -70,12 +71,15 @@ class PaperStudio:
             raise ProjectGone(f"project {project} is not in Label Studio at paper; ballots already pulled are kept.")
 
 
-def paper_contest(opponent_version: str = "3") -> AnswerContest:
-    """The versions that `rounds_for_tests.plan` names; nobody asks them anything."""
+@dataclass(frozen=True)
+class PaperContest(Contest):
+    """Two versions that nobody can ask anything; a test that compares them puts its own tables in place of this."""
+
+    def compare(self, kind: Any, progress: Any = None) -> Compared:
+        raise AssertionError("what both versions say is drawn")
+
+
+def paper_contest(opponent_version: str = "3") -> PaperContest:
+    """The versions that `rounds_for_tests.plan` names."""
     plan = drawn.plan()
-    versions = (plan.candidate, plan.candidate_version, "champion", opponent_version)
-    return AnswerContest(plan.family, *versions, None, drawn.schema(), refuse_to_answer, refuse_to_answer)  # type: ignore[arg-type]
-
-
-def refuse_to_answer() -> Any:
-    raise AssertionError("what both versions say is drawn")
+    return PaperContest(plan.family, plan.candidate, plan.candidate_version, "champion", opponent_version)

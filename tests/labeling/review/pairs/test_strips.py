@@ -12,10 +12,11 @@ from PIL import Image
 
 from catalog.errors import SelvedgeError
 from catalog.garments import foreground, median_colour
+from catalog.lab import difference, lab_to_rgb
 from catalog.tables import read_frame, write_table
 from labeling.review.label_page import PICTURE
 from labeling.review.pairs.items import Slot
-from labeling.review.pairs.kinds import Product
+from labeling.review.pairs.products import Product
 from labeling.review.pairs.rendering import PICTURE_SIDE
 from labeling.review.pairs.strips import (
     CONTRADICTIONS,
@@ -34,7 +35,6 @@ from labeling.review.pairs.strips import (
 )
 from labeling.review.rounds.tasks import make_pair
 from tests.labeling.review.rounds_for_tests import STRIP_COLOURS, strip_material, strip_table, trousers
-from training.restgan.colours import difference, lab_to_rgb
 
 KIND = PictureStrips()
 KEY = bytes(range(32))

@@ -23,9 +23,9 @@ from catalog.garments import (
     median_colour,
     part_mask,
 )
+from catalog.lab import difference
 from catalog.schema import load_schema
 from tests.training.restgan.shop import SHADES, Shop, open_shop, photograph
-from training.restgan.colours import difference
 
 
 @pytest.fixture(scope="module")

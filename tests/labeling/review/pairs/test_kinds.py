@@ -6,19 +6,20 @@ import pandas as pd
 import pytest
 
 from catalog.errors import SelvedgeError
-from labeling.review.pairs.kinds import AttributeCards, Descriptions, Product, catalogue_labels
+from labeling.review.pairs.kinds import AttributeCards, Descriptions
 from labeling.review.pairs.planting import COLOUR_FAMILIES, contradict_text, contradicting_value
+from labeling.review.pairs.products import Product, catalogue_labels
 from tests.labeling.review.rounds_for_tests import attribute_table, description_table, photo, schema, true_labels
 
 EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>'
 
 
 def product(product_id: int = 1, **labels: str) -> Product:
-    return Product(product_id, labels, lambda: photo(product_id))
+    return Product(product_id, labels, lambda: photo(product_id), schema())
 
 
 def test_a_card_lists_the_same_attributes_for_both() -> None:
-    kind = AttributeCards(schema())
+    kind = AttributeCards()
     one = (("Colour", "Red"), ("Pattern", None))
     another = (("Colour", "Blue"), ("Season", "Summer"))
     first, second = (kind.render(side) for side in kind.level(one, another))
@@ -29,29 +30,29 @@ def test_a_card_lists_the_same_attributes_for_both() -> None:
 
 
 def test_confidence_is_not_shown() -> None:
-    kind, table = AttributeCards(schema()), attribute_table(1)
+    kind, table = AttributeCards(), attribute_table(1)
     other = table.assign(confidence=1 - table["confidence"], model_uri="models:/x/3", model_digest="abc")
     for product_id, card in kind.read(table).items():
         assert kind.render(card) == kind.render(kind.read(other)[product_id])
 
 
 def test_no_field_can_put_markup_on_the_page() -> None:
-    cards = AttributeCards(schema())
+    cards = AttributeCards()
     table = pd.DataFrame([(1, EVIL, EVIL, False)], columns=["product_id", "attribute", "value", "abstained"])
     html = cards.render(cards.read(table)[1])
     assert set(re.findall(r"<(\w+)", html)) == {"table", "tr", "th", "td"}
-    texts = Descriptions(schema())
+    texts = Descriptions()
     html = texts.render(texts.read(pd.DataFrame([(1, EVIL)], columns=["product_id", "text"]))[1])
     assert set(re.findall(r"<(\w+)", html)) == {"p"}
 
 
 def test_an_empty_description_is_a_dash() -> None:
-    kind = Descriptions(schema())
+    kind = Descriptions()
     table = pd.DataFrame([(1, None), (2, " \u200b ")], columns=["product_id", "text"])
     assert {kind.render(text) for text in kind.read(table).values()} == {'<p class="text">–</p>'}
 
 
-@pytest.mark.parametrize("kind", [AttributeCards(schema()), Descriptions(schema())])
+@pytest.mark.parametrize("kind", [AttributeCards(), Descriptions()])
 def test_tables_of_another_kind_are_told(kind: AttributeCards | Descriptions) -> None:
     with pytest.raises(SelvedgeError, match="has no column"):
         kind.read(pd.DataFrame({"product_id": [1]}))
@@ -61,7 +62,7 @@ def test_tables_of_another_kind_are_told(kind: AttributeCards | Descriptions) ->
 
 
 def test_a_planted_card_differs_in_one_value_that_the_catalogue_denies() -> None:
-    kind, labels = AttributeCards(schema()), true_labels()
+    kind, labels = AttributeCards(), true_labels()
     planted = 0
     for product_id, card in kind.read(attribute_table(1)).items():
         wrong = kind.plant(card, product(product_id, **labels[product_id]), 7)
@@ -76,7 +77,7 @@ def test_a_planted_card_differs_in_one_value_that_the_catalogue_denies() -> None
 
 
 def test_what_the_catalogue_does_not_confirm_is_no_gold() -> None:
-    kind = AttributeCards(schema())
+    kind = AttributeCards()
     assert kind.plant((("Colour", "Red"),), product(Colour="Blue"), 1) is None
     assert kind.plant((("Colour", None),), product(Colour="Blue"), 1) is None
     assert kind.plant((("Season", "Summer"),), product(Season="Summer"), 1) is None  # a matter of opinion

@@ -1,6 +1,7 @@
-"""Pictures of a catalogue as training reads them: by address, held to a hash.
+"""Catalogued pictures: read by address, held to the hash that the table of images carries.
 
-Belongs here: reading one. Not here: standard copies (catalog/standard_copies.py), what a network makes of it.
+Belongs here: reading one. Not here: decoding what a shop delivers (pictures.py), writing standard copies
+(standard_copies.py), what a network makes of it.
 """
 
 import hashlib

@@ -1,0 +1,198 @@
+"""The catalogue's part of the report: what was read, what went to quarantine, how it was split.
+
+Belongs here: counting, and the rows that stand for many. Not here: reading tables (home.py), drawing (pictures.py).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from catalog.pages import Picture
+from orchestration.assets.published import materialised
+from orchestration.report import pictures
+from orchestration.report.home import Home
+from orchestration.report.pictures import Colour
+
+STRIP_PRODUCTS = 24
+SAMPLES_PER_REASON = 1
+SHOWN_DROPS = 3
+COLUMNS = {
+    "article type": "article_type",
+    "base colour": "base_colour",
+    "gender": "gender",
+    "master category": "master_category",
+    "season": "season",
+    "usage": "usage",
+}
+
+
+@dataclass(frozen=True)
+class QuarantineSample:
+    """A rejected row as it was delivered."""
+
+    line: int
+    reason: str
+    raw: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Splits:
+    """How products were grouped and divided.
+
+    Attributes:
+        products: split -> products. shared_groups, shared_images: found in more than one split; 0 unless one leaks.
+    """
+
+    products: dict[str, int]
+    groups: int
+    groups_of_several: int
+    largest_group: int
+    shared_groups: int
+    shared_images: int
+
+    @property
+    def excluded(self) -> int:
+        """Products that join groups of different splits."""
+        return self.products.get("excluded", 0)
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """What came in.
+
+    Attributes:
+        source: where the first drop came from. drop: the drops' names in words. drawn: our own code drew it.
+        products: columns of the products contract. quarantine: reason -> rows. recovered: rows that were put right.
+        missing: column -> products without a value. unmapped: (attribute, value, rows) that no question is asked about.
+    """
+
+    source: str
+    drop: str
+    drawn: bool
+    products: pd.DataFrame
+    strip: list[Picture]
+    colours: list[Colour]
+    quarantine: dict[str, int]
+    samples: list[QuarantineSample]
+    recovered: int
+    missing: dict[str, int]
+    splits: Splits
+    qa_pairs: int
+    unmapped: list[tuple[str, str, int]]
+
+    @property
+    def rows(self) -> int:
+        """Rows read: those that became products and those in quarantine."""
+        return len(self.products) + sum(self.quarantine.values())
+
+
+def read_catalogue(home: Home, seed: int) -> Catalogue:
+    """What the home's drops hold. seed: of the choice of products that are shown."""
+    products, quarantine = home.products, home.all_drops("catalog/quarantine")
+    source = str((materialised(home.instance, "catalog/products", home.drops[0]) or {}).get("source", ""))
+    asked = materialised(home.instance, "catalog/qa_pairs") or {}
+    return Catalogue(
+        source=source_name(source, home.settings.home),
+        drop=drop_names(home.drops),
+        drawn=_is_drawn(source),
+        products=products,
+        strip=pictures.strip(products, home.picture_uris, STRIP_PRODUCTS, seed),
+        colours=pictures.colours(products, home.picture_uris, seed),
+        quarantine=rows_by_reason(quarantine),
+        samples=quarantine_samples(quarantine),
+        recovered=sum(_recovered(home, drop) for drop in home.drops),
+        missing=missing_values(products),
+        splits=split_summary(home.splits, products),
+        qa_pairs=len(home.qa_pairs),
+        unmapped=unmapped_values(asked.get("summary", {})),
+    )
+
+
+def source_name(source: str, home: Path) -> str:
+    """Where a drop came from; what the demo drew is named without the home it lies in."""
+    return Path(source).name if Path(source).is_relative_to(home / "drawn") else source
+
+
+def drop_names(drops: Sequence[str]) -> str:
+    """The first drops by name."""
+    return " and ".join(drops[:SHOWN_DROPS]) + (" …" if len(drops) > SHOWN_DROPS else "")
+
+
+def rows_by_reason(quarantine: pd.DataFrame) -> dict[str, int]:
+    """Rows of table `quarantine` by reason, most first; nothing for an empty one."""
+    if quarantine.empty:
+        return {}
+    return {str(reason): int(rows) for reason, rows in quarantine["reason"].value_counts().items()}
+
+
+def quarantine_samples(quarantine: pd.DataFrame) -> list[QuarantineSample]:
+    """The first rejected row of every reason."""
+    if quarantine.empty:
+        return []
+    first = quarantine.sort_values(["reason", "line"]).groupby("reason").head(SAMPLES_PER_REASON)
+    return [
+        QuarantineSample(
+            int(row.line), str(row.reason), bytes(row.raw).decode("utf-8", "replace").strip(), str(row.detail)
+        )
+        for row in first.itertuples(index=False)
+    ]
+
+
+def missing_values(products: pd.DataFrame) -> dict[str, int]:
+    """Products without a value, by what the page calls the column; columns that lack none are left out."""
+    counts = {name: int(products[column].isna().sum()) for name, column in COLUMNS.items()}
+    return {name: count for name, count in counts.items() if count}
+
+
+def split_summary(splits: pd.DataFrame, products: pd.DataFrame) -> Splits:
+    """Groups and splits, checked once more for leaks.
+
+    Args:
+        splits: table of that name; empty where nothing was split yet.
+    """
+    from collections import Counter
+
+    from catalog.splits import EXCLUDED, leaks
+
+    if splits.empty:
+        return Splits({}, 0, 0, 0, 0, 0)
+    sizes = splits.loc[splits["split"] != EXCLUDED, "group_id"].value_counts()
+    shared = Counter(leak.kind for leak in leaks(splits, products))
+    return Splits(
+        products={str(split): int(count) for split, count in splits["split"].value_counts().items()},
+        groups=len(sizes),
+        groups_of_several=int((sizes > 1).sum()),
+        largest_group=int(sizes.max()) if len(sizes) else 0,
+        shared_groups=shared["group"],
+        shared_images=shared["image"],
+    )
+
+
+def unmapped_values(summary: dict[str, dict[str, dict[str, int]]]) -> list[tuple[str, str, int]]:
+    """Values that no question is asked about, most rows first.
+
+    Args:
+        summary: of `catalog/qa_pairs`: `unmapped` are outside the vocabulary, `rare` have too few rows to learn.
+    """
+    entries = [
+        (attribute, value, int(rows))
+        for kind in ("unmapped", "rare")
+        for attribute, values in summary.get(kind, {}).items()
+        for value, rows in values.items()
+    ]
+    return sorted(entries, key=lambda entry: -entry[2])
+
+
+def _recovered(home: Home, drop: str) -> int:
+    """Rows put right while reading, those among them that went to quarantine for another reason included."""
+    counts = (materialised(home.instance, "catalog/products", drop) or {}).get("counts", {})
+    return int(counts.get("recovered", 0))
+
+
+def _is_drawn(source: str) -> bool:
+    from upath import UPath
+
+    return bool(source) and (UPath(source) / "truth" / "drawn.json").exists()
