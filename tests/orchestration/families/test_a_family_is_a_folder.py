@@ -29,7 +29,7 @@ from tests.orchestration.families.toy.declaration import TOY, TOYS, read_mean
 from tests.orchestration.paper_models import PaperModels
 from tests.orchestration.paper_registry import PaperRegistry
 from tests.orchestration.paper_reviews import PaperReviews
-from tests.orchestration.review.paper_studio import PaperStudio
+from tests.labeling.review.rounds.paper_studio import PaperStudio
 
 ROOT = Path(__file__).resolve().parents[3]
 ROOMS = ("catalog", "evaluation", "training", "labeling", "inference", "orchestration", "infra")
