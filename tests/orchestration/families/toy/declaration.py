@@ -1,7 +1,7 @@
 """A family of its own kind in one folder: a model is a number in a file, better where the number is larger.
 
 Belongs here: the declaration, training and scoring. Not here: its assets (preparation.py, publication.py), its contest
-(contest.py).
+(contest.py), its kind of pair (pair_kind.py), its section of the report (report_section.py).
 """
 
 import hashlib
@@ -24,6 +24,7 @@ from orchestration.families.contract import (
     TrainingRequest,
 )
 from tests.orchestration.families.toy.contest import contest
+from tests.orchestration.families.toy.report_section import section
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -129,6 +130,12 @@ def rule(settings: "Settings") -> GateRule:
     )
 
 
+def kinds() -> list[Any]:
+    from tests.orchestration.families.toy.pair_kind import Numbers
+
+    return [Numbers()]
+
+
 def served() -> "Served":
     """Plain files: nothing answers."""
     from orchestration.registry.registry import Served
@@ -159,7 +166,8 @@ TOY = Family(
     digest=digest,
     rule=rule,
     served=served,
-    review=Review(("attribute-cards",), contest),
+    review=Review(kinds, contest),
+    section=section,
     results={
         "train": ResultKeys({"number": "the number that it is"}, {"parameters": "always one"}),
         "evaluate": ResultKeys({"distance": "to the base"}),
