@@ -99,8 +99,8 @@ def choose_bottoms(
     bottoms = bottoms.drop_duplicates("product_id").sort_values("product_id").reset_index(drop=True)
     if len(bottoms) < minimum:
         raise SelvedgeError(
-            f"the catalogue holds {len(bottoms)} bottoms with a picture and a group, at least {minimum} are needed; read "
-            "a larger one."
+            f"the catalogue holds {len(bottoms)} bottoms with a picture and a group, and at least {minimum} are "
+            "needed; read a larger one."
         )
     return bottoms
 

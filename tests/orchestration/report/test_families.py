@@ -92,7 +92,7 @@ def test_the_newest_scored_candidate_is_the_one_that_is_reported(home, family):
 
 def test_lineage_follows_the_declaration_and_leaves_out_what_was_never_made(home, family):
     prepared = dg.AssetKey(["training", "toy_things"])
-    family = replace(family, prepared_by=(prepared,), publishes=dg.AssetKey(["inference", "toys"]))
+    family = replace(family, prepared=("/".join(prepared.path),), publishes="inference/toys")
     scored(home, family, "toy-1")
     home.say("training/toy_things", digest="d" * 64)
     home.say("inference/toys", DROP, **{"MLflow run": dg.MetadataValue.url("http://mlflow/1")})
