@@ -15,18 +15,20 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
-from upath import UPath
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
+
+if TYPE_CHECKING:
+    from upath import UPath
 
 LOCAL_PROTOCOLS = ("", "file", "local")
 
 
-def publish_bytes(content: bytes, uri: str | Path | UPath, *, sync: bool = True) -> None:
+def publish_bytes(content: bytes, uri: "str | Path | UPath", *, sync: bool = True) -> None:
     """Write a file whole or not at all: a reader sees the old file or the new one.
 
     On disk a temporary sibling takes the file's name at the end; on an object store it is one completed upload.
@@ -39,6 +41,8 @@ def publish_bytes(content: bytes, uri: str | Path | UPath, *, sync: bool = True)
         SelvedgeError: the disk is full or not writable, or the store refuses the write.
         ServiceUnavailable: the object store did not answer.
     """
+    from upath import UPath  # serving an artefact that was trained elsewhere needs no paths into stores
+
     path = UPath(uri)
     if path.protocol in LOCAL_PROTOCOLS:
         _publish_on_disk(content, Path(path.path), sync)
@@ -46,7 +50,7 @@ def publish_bytes(content: bytes, uri: str | Path | UPath, *, sync: bool = True)
         _publish_on_store(content, path)
 
 
-def publish_text(text: str, uri: str | Path | UPath) -> None:
+def publish_text(text: str, uri: "str | Path | UPath") -> None:
     """`publish_bytes` of a text, as UTF-8."""
     publish_bytes(text.encode(), uri)
 
@@ -70,7 +74,7 @@ def _publish_on_disk(content: bytes, path: Path, sync: bool) -> None:
         raise SelvedgeError(f"{path} could not be written ({why}); nothing was changed.") from error
 
 
-def _publish_on_store(content: bytes, path: UPath) -> None:
+def _publish_on_store(content: bytes, path: "UPath") -> None:
     try:
         try:
             path.write_bytes(content)

@@ -253,15 +253,15 @@ def test_lines_come_now_and_then_and_once_at_the_end(capsys):
 
 
 def test_the_demo_takes_its_products_from_the_command_line_and_not_beside_a_catalogue(monkeypatch, tmp_path, capsys):
-    import orchestration.demo
+    from orchestration.jobs import demo
 
     drawn = []
 
     def run_demo(settings, **arguments):
         drawn.append(settings.demo_products)
-        return dict.fromkeys(set(results.RESULTS["demo"]) - {"seconds"})
+        return dict.fromkeys(set(results.declared()["demo"]) - {"seconds"})
 
-    monkeypatch.setattr(orchestration.demo, "run_demo", run_demo)
+    monkeypatch.setattr(demo, "run_demo", run_demo)
     assert run(["demo", "--products", "400"]) == 0
     assert run(["demo"]) == 0
     assert drawn == [400, 3600]
