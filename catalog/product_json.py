@@ -115,6 +115,6 @@ def _mapping(data: dict[str, Any], name: str) -> dict[str, Any]:
     value = data.get(name)
     if isinstance(value, dict):
         return value
-    if value is None or value == [] or value == "":  # some exporters write an empty object so
+    if value in (None, [], ""):  # some exporters write an empty object so
         return {}
     raise Rejection(Reason.BROKEN_JSON, f"`{name}` is not an object")

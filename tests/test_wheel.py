@@ -102,7 +102,7 @@ def test_what_is_installed_finds_its_bases_and_its_command(installed, tmp_path):
 
 
 def test_the_hash_of_the_code_is_the_same_in_a_checkout_and_from_a_wheel_and_changes_with_it(tree, installed, tmp_path):
-    command = ("-m", "orchestration.installed_code")
+    command = ("-m", "orchestration.runtime.installed_code")
     from_wheel = json.loads(run_from(installed, tmp_path, *command))
     assert json.loads(run_from(tree, tmp_path, *command)) == from_wheel
     changed = tmp_path / "changed"
@@ -113,7 +113,7 @@ def test_the_hash_of_the_code_is_the_same_in_a_checkout_and_from_a_wheel_and_cha
 
 def test_the_code_says_where_it_comes_from_and_cannot_be_uploaded_where_its_name_is_taken():
     """PyPI has a `selvedge` of somebody else."""
-    from orchestration.installed_code import installed_code
+    from orchestration.runtime.installed_code import installed_code
 
     code = installed_code()
     assert "commit abc and run `make wheel`" in code.origin("abc") and code.sha256 in code.origin("abc")

@@ -204,9 +204,9 @@ def probabilities(
     for batch, codes in zip(pictures.split(batch_size), given.split(batch_size), strict=True):
         with autocast(device, precision):
             views = [model(view.to(device), codes.to(device)).float() for view in (batch, batch.flip(3))]
-        for name in parts:
+        for name, chunks in parts.items():
             both = [model.per_attribute(view)[name].softmax(dim=1) for view in views]
-            parts[name].append(((both[0] + both[1]) / 2).cpu())
+            chunks.append(((both[0] + both[1]) / 2).cpu())
     return {name: torch.cat(chunks) for name, chunks in parts.items()}
 
 

@@ -30,7 +30,7 @@ def choose_precision(precision: str, device: torch.device) -> torch.dtype:
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
     # bf16 in software is several times slower than fp32; AMX is several times faster.
-    return torch.bfloat16 if torch.cpu._is_amx_tile_supported() else torch.float32
+    return torch.bfloat16 if torch.cpu._is_amx_tile_supported() else torch.float32  # noqa: SLF001 (torch has no public one)
 
 
 def autocast(device: torch.device, precision: torch.dtype) -> torch.autocast:

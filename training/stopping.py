@@ -39,7 +39,7 @@ def stop_requests() -> Iterator[StopRequest]:
         return
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
-    def note(number: int, frame: FrameType | None) -> None:
+    def note(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 (a signal handler's)
         request.signal = number
         signal.signal(number, before[signal.Signals(number)])
 

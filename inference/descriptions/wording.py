@@ -241,7 +241,7 @@ class Wording:
 
     @property
     def _attributes(self) -> list[str]:
-        listed = [key for key in self._data["attributes"]]
+        listed = list(self._data["attributes"])
         silent = {ARTICLE_TYPE, *listed, *self.shelves}
         return listed + [key for key in self.vocabulary if key not in silent]
 

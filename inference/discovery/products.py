@@ -91,7 +91,7 @@ def embed_products(
         progress = reporter.progress if reporter else None
         cut = cut_garments(bottoms[new].reset_index(drop=True), judge.network.size, progress)
         fresh = judge.features(cut.pictures)
-        vector_of |= {input_hash: vector for input_hash, vector in zip(np.array(hashes)[new], fresh, strict=True)}
+        vector_of |= dict(zip(np.array(hashes)[new], fresh, strict=True))
     width = judge.network.head.in_features
     vectors = np.stack([vector_of[input_hash] for input_hash in hashes]) if hashes else np.empty((0, width), np.float32)
     if not np.isfinite(vectors).all():

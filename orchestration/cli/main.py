@@ -130,7 +130,7 @@ def _result_only_on_stdout() -> Iterator[None]:
 def _terminated_like_interrupted() -> Iterator[None]:
     """SIGTERM ends a command as Ctrl-C does: services stopped, temporary files removed."""
 
-    def interrupt(number: int, frame: FrameType | None) -> None:
+    def interrupt(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 (a signal handler's)
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, interrupt)

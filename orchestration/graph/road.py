@@ -220,7 +220,7 @@ def _promotion(family: Family, partitions: dg.DynamicPartitionsDefinition) -> dg
 
         candidate = valid_candidate(family.name, context.partition_key)
         evidence = whole_evidence(family, context.instance, tables, reviews.ledger(), candidate)
-        champion = models.promote(family.name, evidence, family.rule(settings))
+        champion = models.promote(evidence, family.rule(settings))
         report_champion(context.instance, family.champion, champion)
         return dg.MaterializeResult(
             metadata={

@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from catalog.errors import SelvedgeError
-from orchestration.registry.tracking import TrackedRun, client_of, mlflow_errors_as_sentences
+from orchestration.registry.tracking import TrackedRun, client_of, git_sha, mlflow_errors_as_sentences
+from orchestration.runtime.installed_code import installed_code
 from orchestration.runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ class Served:
     Attributes:
         entry: the models-from-code file that a version answers with.
         signature: makes MLflow's description of a request and its answer.
-        requirements: packages of the serving environment. Given, never guessed: MLflow's guess imports the model and
+        requirements: packages of the serving environment besides Selvedge itself, which no index has: the MLmodel file
+            names its code by hash and says where to get it. Given, never guessed: MLflow's guess imports the model and
             lists what it saw.
     """
 
@@ -130,6 +132,13 @@ class Registry:
                 )
             return registered
         tags = {CANDIDATE_TAG: candidate, DIGEST_TAG: digest, RUN_TAG: run.run_id}
+        code, commit = installed_code(), git_sha()
+        about = {
+            "selvedge_version": code.version,
+            "selvedge_commit": commit,
+            "selvedge_code_sha256": code.sha256,
+            "selvedge_origin": code.origin(commit),
+        }
         with mlflow_errors_as_sentences(self.uri), _current_run(run), _without_advice():
             import mlflow
 
@@ -139,11 +148,12 @@ class Registry:
                 artifacts={ARTEFACT_KEY: str(artefact)},
                 signature=served.signature(),
                 pip_requirements=served.pinned(),
-                metadata=dict(metadata or {}),
+                metadata={**(metadata or {}), **about},
                 registered_model_name=family,
                 tags=tags,
             )
             version = int(logged.registered_model_version)
+            self.client.update_model_version(family, str(version), about["selvedge_origin"])
             self.client.set_registered_model_alias(family, CHALLENGER, str(version))
         return self.version(family, version)
 

@@ -144,7 +144,7 @@ class MlflowReporter:
         self._flush()
 
     def _flush(self) -> None:
-        self._run._send(self._waiting)
+        self._run._send(self._waiting)  # noqa: SLF001 (of its own class)
         self._waiting = []
 
 
@@ -255,8 +255,11 @@ def unreachable(uri: str) -> str:
 
 def git_sha() -> str:
     """The commit the code stands at, with `+changes` when files differ from it; `unknown` outside a repository."""
-    root = Path(__file__).resolve().parent.parent
+    root = Path(__file__).resolve().parents[2]
     try:
+        # An environment may lie inside somebody else's repository, whose commit says nothing of this code.
+        if Path(_git(root, "rev-parse", "--show-toplevel")).resolve() != root:
+            return "unknown"
         commit = _git(root, "rev-parse", "HEAD")
         changed = _git(root, "status", "--porcelain", "--untracked-files=no")
     except (OSError, subprocess.CalledProcessError):

@@ -137,5 +137,5 @@ print(*{{name.partition(".")[0] for name in sys.modules}})
     homes = importlib.metadata.packages_distributions()
     used = {home.lower() for name in ended.stdout.split() for home in homes.get(name, ())}
     assert not used & {"transformers", "peft", "tokenizers", "pyarrow", "pandas", "mlflow", "dagster"}
-    theirs = {"setuptools", "charset-normalizer", "lazy-loader", "tqdm", "typing_extensions"}
+    theirs = {"selvedge", "setuptools", "charset-normalizer", "lazy-loader", "tqdm", "typing_extensions"}
     assert used - theirs <= set(SERVED.requirements)

@@ -67,7 +67,7 @@ def save_tiny_artefact(folder: Path, schema: AttributeSchema, question_set: str,
     one = AttributeCalibration(temperature=1.0, threshold=0.2, rows=100, coverage=0.5, error=0.1, calibration_error=0.0)
     names = schema.question_set(question_set).attributes
     kept = schema.narrowed(
-        {n: {v: schema.article_types for v in schema.attributes[n].vocabulary} for n in names}, question_set
+        {n: dict.fromkeys(schema.attributes[n].vocabulary, schema.article_types) for n in names}, question_set
     )
     calibration = Calibration(0.1, dict.fromkeys(names, one))
     save_artefact(folder, base, folder.with_name(f"{folder.name}-adapter"), kept, question_set, "trie", calibration)

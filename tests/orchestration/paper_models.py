@@ -50,7 +50,7 @@ class PaperModels:
     def champion(self, family: str) -> ModelVersionInfo | None:
         return self.paper.champion(family)
 
-    def promote(self, family: str, evidence: Evidence, rule: GateRule) -> ModelVersionInfo:
+    def promote(self, evidence: Evidence, rule: GateRule) -> ModelVersionInfo:
         return promote(self.paper, rule, evidence, by="dagster").require_champion()  # type: ignore[arg-type]
 
     def note_decision(self, family: str, candidate: str, decision: Decision) -> None:

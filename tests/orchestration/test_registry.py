@@ -17,6 +17,7 @@ from orchestration.registry.promotion import history, promote, rollback
 from orchestration.registry.registry import Registry, folder_sha256, refuse_pickles
 from orchestration.registry.repair import RECORD_TAG, settle
 from orchestration.registry.tracking import Lineage, tracked_run
+from orchestration.runtime.installed_code import installed_code
 from orchestration.runtime.settings import Settings
 from tests.orchestration.registering import SERVED, FamilyForTests
 from tests.orchestration.toy_family import toy_family
@@ -63,6 +64,11 @@ def test_the_logged_model_is_code_and_safetensors_without_pickle_or_code_paths(f
     outputs = [column["name"] for column in json.loads(described["signature"]["outputs"])]
     assert outputs == ["answers", "confidences", "abstained"]
     assert (model / "requirements.txt").read_text().split() == SERVED.pinned()
+    assert "selvedge" not in (model / "requirements.txt").read_text(), "on PyPI that is another project"
+    code = installed_code()
+    assert described["metadata"]["selvedge_code_sha256"] == code.sha256
+    stored = family.registry.client.get_model_version(family.name, str(version.version))
+    assert code.sha256 in stored.description and "Do not install `selvedge` by name" in stored.description
 
 
 @pytest.mark.parametrize("served", [BLIP2_SERVED, RESTGAN_SERVED], ids=["blip2-attributes", "restgan"])
@@ -70,6 +76,7 @@ def test_requirements_are_pinned_without_local_labels(served):
     pinned = served.pinned()
     assert all("==" in line and "+" not in line for line in pinned) and len(set(pinned)) == len(served.requirements)
     assert any(line.startswith("torch==2.13.0") for line in pinned) and served.entry.is_file()
+    assert "selvedge" not in served.requirements, "an index would give another project of that name"
 
 
 def test_a_server_of_pictures_is_spared_what_reads_pictures():

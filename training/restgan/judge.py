@@ -75,7 +75,7 @@ class AttributeJudge:
     @property
     def digest(self) -> str:
         """sha256 over weights, shape, temperatures, exam and data: names this judge beside every figure it gave."""
-        return _digest(self._header(), self._tensors())
+        return _digest(self.header(), self.tensors())
 
     @property
     def own_accuracy(self) -> dict[str, float]:
@@ -116,11 +116,11 @@ class AttributeJudge:
             batch = resized(pictures[start : start + 256], self.network.size)
             yield self.network.joint(self.network.embed(batch.to(device))).float()
 
-    def _tensors(self) -> dict[str, Tensor]:
+    def tensors(self) -> dict[str, Tensor]:
         weights = {name: value.contiguous().cpu() for name, value in self.network.state_dict().items()}
         return weights | {CENTRE: self.centre, SCALE: self.scale}
 
-    def _header(self) -> dict[str, str]:
+    def header(self) -> dict[str, str]:
         shape = {"size": self.network.size, "width": self.network.width, "architecture": self.network.architecture}
         exam = {name: asdict(figures) for name, figures in self.exam.items()}
         values = {"shape": shape, "classes": self.classes, "temperatures": self.temperatures, "exam": exam}
@@ -135,7 +135,7 @@ def save_judge(judge: AttributeJudge, path: Path | str) -> None:
     Raises:
         SelvedgeError: the place cannot be written; nothing was changed.
     """
-    publish_bytes(save(judge._tensors(), judge._header() | {"digest": judge.digest}), path)
+    publish_bytes(save(judge.tensors(), judge.header() | {"digest": judge.digest}), path)
 
 
 def load_judge(path: Path | str, device: str = "cpu") -> AttributeJudge:

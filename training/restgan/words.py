@@ -51,7 +51,7 @@ GENDER_WORDS: Mapping[str, str] = {
     "unisex": "unisex",
 }  # fmt: skip
 GENDER_SPELLINGS: Mapping[str, str] = {
-    **{word: word_for for word, word_for in GENDER_WORDS.items()},
+    **dict(GENDER_WORDS.items()),
     "boys": "boys", "boy": "boys", "girls": "girls", "girl": "girls",
 }  # fmt: skip
 """How a gender word is written in a sequence: the gender, but a child's pair is cut differently and keeps its word."""

@@ -313,7 +313,7 @@ def _verdict(connection: Connection, round_id: str) -> Verdict | None:
 
 
 def _without(row: Row[Any], *names: str) -> dict[str, Any]:
-    return {name: value for name, value in cast(Mapping[str, Any], row._mapping).items() if name not in names}
+    return {name: value for name, value in cast(Mapping[str, Any], row._mapping).items() if name not in names}  # noqa: SLF001 (SQLAlchemy's public name)
 
 
 def _now() -> datetime:

@@ -125,7 +125,7 @@ def _ballot_row(round_id: str, ballot: Ballot) -> dict[str, Any]:
 
 
 def _ballot(row: Row[Any]) -> Ballot:
-    values = dict(row._mapping)
+    values = dict(row._mapping)  # noqa: SLF001 (SQLAlchemy's public name)
     del values["round_id"], values["content_sha256"]
     stamps = {name: values.pop(name) for name in ("revision", "pull", "simulated", "void")}
     return Ballot(PulledAnnotation(**{**values, "reasons": tuple(values["reasons"])}), **stamps)

@@ -37,7 +37,7 @@ def settings() -> "type[Blip2CandidateSettings]":
     return Blip2CandidateSettings
 
 
-def open_candidate(instance: "dg.DagsterInstance", settings: "Settings", tables: "Tables") -> "Opening":
+def open_candidate(instance: "dg.DagsterInstance", settings: "Settings", tables: "Tables") -> "Opening":  # noqa: ARG001 (the contract's)
     """A candidate of the present settings on the data set that the newest features were computed for.
 
     Raises:

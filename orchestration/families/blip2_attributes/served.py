@@ -36,7 +36,7 @@ SERVED = Served(
     Path(str(inference.__file__)).with_name("mlflow_entry.py"),
     signature,
     (
-        *("selvedge", "mlflow", "torch", "transformers", "peft", "safetensors", "tokenizers"),
+        *("mlflow", "torch", "transformers", "peft", "safetensors", "tokenizers"),
         *("numpy", "scipy", "pandas", "pyarrow", "pillow", "scikit-image", "pyyaml", "universal-pathlib"),
     ),
 )

@@ -63,7 +63,7 @@ def train(request: TrainingRequest, reporter: "Reporter") -> TrainedCandidate:
     return TrainedCandidate(result.artefact, result.digest, keys, parameters, result.training.history, described)
 
 
-def score(contenders: Contenders, reporter: "Reporter", flags: frozenset[str] = frozenset()) -> ScoredCandidate:
+def score(contenders: Contenders, reporter: "Reporter", flags: frozenset[str] = frozenset()) -> ScoredCandidate:  # noqa: ARG001 (the contract's)
     """The candidate, what it began with and its champion, on the words of part test.
 
     By hand that is part test of the candidate's own data set: of other bottoms, nobody knows which it has learnt by

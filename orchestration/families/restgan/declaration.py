@@ -39,7 +39,7 @@ def settings() -> "type[RestganCandidateSettings]":
     return RestganCandidateSettings
 
 
-def open_candidate(instance: "dg.DagsterInstance", settings: "Settings", tables: "Tables") -> "Opening":
+def open_candidate(instance: "dg.DagsterInstance", settings: "Settings", tables: "Tables") -> "Opening":  # noqa: ARG001 (the contract's)
     """A candidate of the present settings on the data set that the newest judge learnt from.
 
     Raises:

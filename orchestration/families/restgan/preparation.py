@@ -66,7 +66,6 @@ def color_table(
 def word_sequences(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
-    tables: Tables,
     progress: dg.ResourceParam[Any],
 ) -> dg.MaterializeResult:
     """The words of every bottom in the order a shopper would say them, with their pictures: the frozen data set."""

@@ -30,5 +30,5 @@ def signature() -> "ModelSignature":
 SERVED = Served(
     Path(str(inference.__file__)).with_name("restgan_entry.py"),
     signature,
-    ("selvedge", "mlflow", "torch", "safetensors", "numpy", "scipy", "pandas", "pillow", "scikit-image", "pyyaml"),
+    ("mlflow", "torch", "safetensors", "numpy", "scipy", "pandas", "pillow", "scikit-image", "pyyaml"),
 )

@@ -124,10 +124,10 @@ def test_a_judge_that_was_tampered_with_is_refused(judge, tmp_path):
     path = tmp_path / "judge.safetensors"
     save_judge(judge, path)
     tensors = {name: value.clone() for name, value in load_file(path).items()}
-    save_file(tensors | {"head.bias": tensors["head.bias"] + 1}, path, judge._header() | {"digest": judge.digest})
+    save_file(tensors | {"head.bias": tensors["head.bias"] + 1}, path, judge.header() | {"digest": judge.digest})
     with pytest.raises(SelvedgeError, match="does not match its digest"):
         load_judge(path)
-    save_file(tensors, path, judge._header() | {"format": "9"})
+    save_file(tensors, path, judge.header() | {"format": "9"})
     with pytest.raises(SelvedgeError, match="has format '9'"):
         load_judge(path)
     for content in (b"no weights", None):

@@ -6,6 +6,8 @@ Not here: normalisation constants (training/blip2/preprocessing.py).
 Pictures of the world are moved by a few pixels only and never flipped: their sentences speak of left, right and places.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -40,7 +42,7 @@ def augment(images: Tensor, parts: Tensor, garment: Tensor) -> tuple[Tensor, Ten
     return _light(moved, uniform), moved_parts[:, 0].long()
 
 
-def _affine(garment: Tensor, uniform) -> Tensor:
+def _affine(garment: Tensor, uniform: Callable[..., Tensor]) -> Tensor:
     # A third stays where it is: moving a picture by parts of a pixel blurs the weave that tells one cloth from another.
     reach = torch.where(garment, 1.0, 0.25) * (uniform(0, 1) < 0.67)
     # Above 1 zooms out: a catalogue picture leaves room around, a photograph may not.
@@ -57,7 +59,7 @@ def _affine(garment: Tensor, uniform) -> Tensor:
     return torch.stack(rows, 1)
 
 
-def _new_ground(pixels: Tensor, masks: Tensor, uniform) -> Tensor:
+def _new_ground(pixels: Tensor, masks: Tensor, uniform: Callable[..., Tensor]) -> Tensor:
     """Another ground behind a garment: a plain tone, a slope of two tones, or a blurred neighbour of the batch."""
     count, _, size, _ = pixels.shape
     inside = functional.avg_pool2d((masks > 0).float(), 3, stride=1, padding=1)
@@ -70,7 +72,7 @@ def _new_ground(pixels: Tensor, masks: Tensor, uniform) -> Tensor:
     return pixels * inside + ground * (1 - inside)
 
 
-def _light(pixels: Tensor, uniform) -> Tensor:
+def _light(pixels: Tensor, uniform: Callable[..., Tensor]) -> Tensor:
     """Small changes of exposure, contrast, gamma, tint; blur, grain. Small: the sentences name colours."""
     touched = (uniform(0, 1) < 0.6)[:, None, None, None]
     gain = uniform(0.9, 1.1, 1, 1, 1) * uniform(0.97, 1.03, 3, 1, 1)

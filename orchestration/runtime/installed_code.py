@@ -7,7 +7,7 @@ The name `selvedge` on PyPI belongs to another project, which has a version 0.1.
 Selvedge without an address: an installer would fetch that project's code. What a logged model needs is named by this
 hash instead, and a release states it beside its wheel.
 
-    python -m orchestration.installed_code        prints version and hash as JSON
+    python -m orchestration.runtime.installed_code        prints version and hash as JSON
 """
 
 import hashlib
@@ -37,8 +37,8 @@ class InstalledCode:
         return (
             f"This model is answered by Selvedge {self.version}, code sha256 {self.sha256}. To serve it on another "
             f"machine, {build}take the wheel of release v{self.version} from the page of the project; install that "
-            "file with pip. `python -m orchestration.installed_code` prints the hash to compare. Do not install "
-            "`selvedge` by name: on PyPI that is another project."
+            "file with pip. `python -m orchestration.runtime.installed_code` prints the hash to compare. Do not "
+            "install `selvedge` by name: on PyPI that is another project."
         )
 
 
