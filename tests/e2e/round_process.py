@@ -24,8 +24,7 @@ from catalog import tables
 from labeling.review.label_studio import LabelStudio, tasks
 from labeling.review.ledger.ledger import Ledger
 from labeling.review.pairs.kinds import AttributeCards
-from labeling.review.rounds import opening
-from labeling.review.rounds import registration as rounds
+from labeling.review.rounds import opening, registration
 from labeling.review.rounds.judging import judge_if_decided
 from labeling.review.rounds.report import write_round_report
 from orchestration.cli import review_commands
@@ -45,7 +44,7 @@ BATCH = PAGE = 6  # three batches up, three pages down
 
 # Where a step ends: (what is wrapped, its name, before or after the call, the how manieth call).
 CALLS: dict[str, tuple[Any, str, bool, int]] = {
-    "compared": (rounds, "open_round", True, 1),
+    "compared": (registration, "register_round", True, 1),
     "registered": (Ledger, "open_round", False, 1),
     "keeping": (tables, "write_table", False, 3),
     "kept": (opening, "keep", False, 1),
