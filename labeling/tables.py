@@ -1,7 +1,7 @@
 """Tables that a round of review is made of.
 
 Belongs here: their contracts. Not here: their rows (review/strips.py and what draws them), the ledger's tables in a
-database (review/ledger_tables.py).
+database (review/ledger/tables.py).
 """
 
 import pyarrow as pa

@@ -1,7 +1,7 @@
 """The blind round of a family: opened for a candidate that passed its scores' gate, and judged when people have voted.
 
 Belongs here: the assets `round` and `verdict`, the verdict's gate, and the sensor that notices votes. Not here: rounds
-themselves (review/, labeling/review/), the rest of the road (family_road.py).
+themselves (labeling/review/rounds/), the rest of the road (road.py).
 
 People's time holds no worker: the round asset ends when its project is open. The sensor only counts; when the count
 moved it asks for a short run of the verdict, which pulls the ballots and, if they decide, writes verdict and gate

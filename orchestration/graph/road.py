@@ -1,7 +1,7 @@
 """The road from candidate to champion, built once for every family.
 
 Belongs here: the assets, checks, sensors and jobs that follow from a declaration. Not here: the declaration
-(family.py), the round (family_review.py), training, scoring, the rule that decides (evaluation/gate.py), moving an
+(families/contract.py), the round (review.py), training, scoring, the rule that decides (evaluation/gate.py), moving an
 alias (promotion.py).
 
     training/…_candidate ─► evaluation/…_scores ─► review/…_round ─► review/…_verdict ─► registry/…_promotion

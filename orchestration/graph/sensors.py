@@ -1,6 +1,6 @@
 """Sensors of a family: a candidate opens when its training data is ready, and the champion is watched.
 
-Belongs here: the two sensors and the report of a champion. Not here: the assets (family.py).
+Belongs here: the two sensors and the report of a champion. Not here: the assets (road.py).
 """
 
 from collections.abc import Callable

@@ -2,7 +2,7 @@
 
 Belongs here: asking the gate, the order of the writes, rollback. Not here: whether a candidate deserves it
 (evaluation/gate.py), the records themselves (labeling/review/ledger/promotions.py), what a kill or a hand left behind
-(promotion_repair.py).
+(repair.py).
 
 MLflow moves aliases without memory and without compare-and-swap. So: alone among all who share the ledger, the champion
 is read again and must be the one that the evidence names; the ledger takes an intent before the first alias moves and

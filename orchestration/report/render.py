@@ -1,7 +1,7 @@
 """The report as one self-contained HTML page: no script, no font, no picture from elsewhere.
 
 Belongs here: turning what was gathered into HTML, each family's section by its own template. Not here: where it comes
-from (gather.py), what a family's section says (report_section.html.jinja in its folder).
+from (home.py and its neighbours), what a family's section says (report_section.html.jinja in its folder).
 """
 
 from pathlib import Path

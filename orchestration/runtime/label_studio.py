@@ -1,7 +1,7 @@
 """The Label Studio of this home: the local one or the team's, and whose token speaks to it.
 
 Belongs here: finding address and token, storing a token, annotators' accounts and their password files. Not here:
-starting a server (services.py), what is asked of it (labeling/review/label_studio.py).
+starting a server (services.py), what is asked of it (labeling/review/label_studio/).
 
 Tokens and passwords go into files that only their owner reads, and nowhere else: no log, no result, no ledger.
 """

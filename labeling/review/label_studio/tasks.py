@@ -1,7 +1,7 @@
 """The tasks of a project: read page by page, brought in exactly once.
 
 Belongs here: pages of tasks, imports that survive a lost answer, a project that is gone. Not here: what a task holds
-(labeling/review/tasks.py) and everything that is not a task (client.py).
+(labeling/review/rounds/tasks.py) and everything that is not a task (client.py).
 
 Pages are asked for one by one: the SDK's own iteration asks for one page more than there is.
 """

@@ -1,1 +1,1 @@
-"""The ledger's history: how a database of an earlier version comes to have today's tables. See ledger_database.py."""
+"""The ledger's history: how a database of an earlier version comes to have today's tables. See database.py."""

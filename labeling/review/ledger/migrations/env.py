@@ -1,4 +1,4 @@
-"""What alembic runs: all steps on the connection, and in the transaction, that ledger_database.py hands over."""
+"""What alembic runs: all steps on the connection, and in the transaction, that database.py hands over."""
 
 from alembic import context
 

@@ -1,6 +1,6 @@
 """The first ledger: rounds, pairs, pulls, ballots, exclusions, verdicts, promotions; all append-only.
 
-Written out rather than taken from ledger_tables.py, which will move on. There is no way down: it would delete ballots.
+Written out rather than taken from tables.py, which will move on. There is no way down: it would delete ballots.
 """
 
 from typing import Any
