@@ -110,8 +110,8 @@ def test_an_address_that_is_no_server_is_one_sentence():
 
 
 def test_the_commit_is_known_here_and_unknown_outside_a_repository(monkeypatch, tmp_path):
-    monkeypatch.setattr(tracking, "__file__", str(tmp_path / "a" / "b.py"))
-    (tmp_path / "a").mkdir()
+    monkeypatch.setattr(tracking, "__file__", str(tmp_path / "rooms" / "registry" / "tracking.py"))
+    (tmp_path / "rooms" / "registry").mkdir(parents=True)
     assert git_sha() == "unknown"
     for command in (
         ["init", "-q"],
