@@ -1,6 +1,6 @@
 """`selvedge review`: rounds by hand, from opening one to its report.
 
-Belongs here: options and results. Not here: the steps (orchestration/review/), those who vote
+Belongs here: options and results. Not here: the steps (labeling/review/rounds/), those who vote
 (annotator_commands.py).
 """
 

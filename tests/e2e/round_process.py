@@ -34,7 +34,7 @@ from orchestration.families.settings import load_settings
 from orchestration.registry.ledger import open_ledger
 from orchestration.runtime.label_studio import connect
 from tests.labeling.review import rounds_for_tests as drawn
-from tests.orchestration.review.drawn_round import compared
+from tests.orchestration.drawn_round import compared
 
 FAMILY, CANDIDATE = drawn.plan().family, drawn.plan().candidate
 ROUND = f"{CANDIDATE}-r1"

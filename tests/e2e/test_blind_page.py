@@ -24,7 +24,7 @@ from orchestration.registry.ledger import open_ledger
 from orchestration.runtime.label_studio import add_annotator, connect
 from tests.e2e.annotator_browser import IN_SIGHT, SIDES, Visit, leaks, tasks_in
 from tests.labeling.review.rounds_for_tests import photo
-from tests.orchestration.review.drawn_strips import artefact_with_base, bottoms_catalogue, made_on
+from tests.orchestration.drawn_strips import artefact_with_base, bottoms_catalogue, made_on
 from training.blip2.artefact import read_about
 from training.restgan.sampling import read_about as read_restgan
 

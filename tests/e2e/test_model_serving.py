@@ -22,8 +22,8 @@ from orchestration.graph.evidence import evidence_place
 from orchestration.registry.registry import CHAMPION, Registry
 from orchestration.registry.tracking import Lineage, tracked_run
 from orchestration.runtime.instance import open_instance
+from tests.orchestration.drawn_round import opened, voted
 from tests.orchestration.registering import evidence_of
-from tests.orchestration.review.drawn_round import opened, voted
 from tests.orchestration.trained_model import selvedge, train_small_model
 from tests.ports import free_port
 

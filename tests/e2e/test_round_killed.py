@@ -1,7 +1,7 @@
 """A round that is killed at any step of its life, and taken up again at once, ends as an undisturbed one does.
 
 Belongs here: opening, pulling and closing as processes that end themselves (round_process.py), on a real Label Studio.
-Not here: the killed moves of a champion (tests/orchestration/test_promotion.py).
+Not here: the killed moves of a champion (tests/orchestration/registry/test_promotion.py).
 
 Pulling and closing only read Label Studio. So the votes are cast once, and every moment is tried on a copy of the home
 of that round: its ledger must become equal to the undisturbed one's in every row, moments of writing left out.
@@ -50,7 +50,7 @@ from tests.e2e.round_process import (
     TASKS,
     contest,
 )
-from tests.orchestration.review.drawn_round import compared
+from tests.orchestration.drawn_round import compared
 
 pytestmark = [
     pytest.mark.e2e,

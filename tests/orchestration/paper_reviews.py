@@ -14,7 +14,7 @@ from labeling.review.ledger.records import PulledAnnotation
 from labeling.review.rounds.opening import Opened
 from orchestration.registry.ledger import open_ledger
 from orchestration.runtime.settings import Settings
-from tests.orchestration.review.drawn_round import opened, votes
+from tests.orchestration.drawn_round import opened, votes
 
 ITEMS = 40
 

@@ -2,7 +2,7 @@
 
 Belongs here: the rows of bad catalogues, queries and checkpoints at the doors of training/ that assets and commands go
 through: `prepare`, `train_candidate`, a model that draws. Not here: the same at a person's own doors, which stands
-where they are: the commands (tests/orchestration/test_cli_restgan.py), the served model
+where they are: the commands (tests/orchestration/cli/test_cli_restgan.py), the served model
 (tests/inference/test_restgan_entry.py), the page and an index of another model (tests/inference/discovery/).
 """
 

@@ -8,8 +8,8 @@ import pytest
 from labeling.review.label_studio import LabelStudio
 from labeling.review.label_studio.protocol import AnnotatorAccounts, BallotSource, ReviewServer, RoundServer
 from tests.labeling.review.rounds.paper_studio import PaperStudio
+from tests.orchestration.cli.test_round_bad_input import Team
 from tests.orchestration.paper_reviews import PaperReviews
-from tests.orchestration.review.test_round_bad_input import Team
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """An opening that was cut short: completed as it was registered, or void where that cannot be; never two of anything.
 
 Belongs here: what the ledger, the folder and the project of a round say to the next opening. Not here: real kills
-(tests/e2e/test_round_killed.py), what is refused (tests/orchestration/review/test_round_bad_input.py).
+(tests/e2e/test_round_killed.py), what is refused (tests/orchestration/cli/test_round_bad_input.py).
 """
 
 from dataclasses import replace
@@ -17,9 +17,9 @@ from labeling.review.rounds.judging import hold_to_plan, sync_round
 from labeling.review.rounds.opening import RoundRequest, open_round
 from labeling.review.rounds.tasks import round_tasks
 from tests.labeling.review import rounds_for_tests as drawn
-from tests.labeling.review.rounds.drawn_round import CARDS, RoundsHome, compared, votes
 from tests.labeling.review.rounds.paper_studio import PaperContest, PaperStudio, paper_contest
 from tests.labeling.review.rounds_for_tests import columns_of
+from tests.orchestration.drawn_round import CARDS, RoundsHome, compared, votes
 from tests.orchestration.paper_reviews import as_held
 
 CANDIDATE = drawn.plan().candidate

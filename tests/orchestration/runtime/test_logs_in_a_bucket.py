@@ -16,7 +16,7 @@ from orchestration.runtime.instance import CONFIGURATION, configuration, write_c
 from orchestration.runtime.settings import Settings
 
 pytestmark = pytest.mark.e2e
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 BUCKET = "shop-logs"  # moto remembers what earlier servers of this process held
 
 JOB = """

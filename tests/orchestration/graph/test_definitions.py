@@ -131,7 +131,7 @@ def test_dagsters_command_for_projects_reads_the_definitions(tmp_path: Path, com
     dg_command = Path(sys.executable).with_name("dg")
     done = subprocess.run(
         [str(dg_command), *command],
-        cwd=Path(__file__).resolve().parents[2],
+        cwd=Path(__file__).resolve().parents[3],
         capture_output=True,
         text=True,
         env=environment(tmp_path) | {"DAGSTER_DISABLE_TELEMETRY": "1"},
@@ -185,7 +185,7 @@ def described(definitions: dg.Definitions) -> dict[str, Any]:
 def environment(home: Path) -> dict[str, str]:
     import os
 
-    return {**os.environ, "SELVEDGE_HOME": str(home), "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    return {**os.environ, "SELVEDGE_HOME": str(home), "PYTHONPATH": str(Path(__file__).resolve().parents[3])}
 
 
 def in_a_new_process(program: str, home: Path) -> str:

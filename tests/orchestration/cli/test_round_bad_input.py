@@ -2,7 +2,7 @@
 
 Belongs here: the services, candidates and names a round may be given. Not here: a plan's own figures
 (tests/labeling/review/pairs/test_plan.py), options of the commands (test_review_commands.py), a gate that has no
-verdict (tests/evaluation/test_verdict_gate.py, tests/orchestration/test_review_road.py).
+verdict (tests/evaluation/test_verdict_gate.py, tests/e2e/test_review_road.py).
 """
 
 import json
@@ -31,10 +31,10 @@ from orchestration.runtime import label_studio as server
 from tests.labeling.review import rounds_for_tests as drawn
 from tests.labeling.review.label_studio.faulty_server import FaultyServer
 from tests.labeling.review.rounds.paper_studio import PaperContest, PaperStudio, paper_contest
+from tests.orchestration.drawn_round import CARDS, NAME, compared, opened, voted, votes
 from tests.orchestration.paper_registry import PaperRegistry
 from tests.orchestration.paper_reviews import as_held
 from tests.orchestration.registering import evidence_of
-from tests.orchestration.review.drawn_round import CARDS, NAME, compared, opened, voted, votes
 from tests.ports import free_port
 
 FAMILY, CANDIDATE = drawn.plan().family, drawn.plan().candidate

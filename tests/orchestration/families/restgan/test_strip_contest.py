@@ -31,8 +31,8 @@ from orchestration.runtime.settings import Settings
 from tests.inference.tiny_restgan import save_tiny_restgan
 from tests.labeling.review.rounds.paper_studio import PaperStudio
 from tests.labeling.review.rounds_for_tests import NOON
-from tests.orchestration.review.drawn_round import votes
-from tests.orchestration.review.drawn_strips import (
+from tests.orchestration.drawn_round import votes
+from tests.orchestration.drawn_strips import (
     CANDIDATE,
     FAMILY,
     artefact_with_base,

@@ -17,7 +17,7 @@ from orchestration.cli.terminal import LineReporter
 from orchestration.families import find_family
 from orchestration.runtime.folders import new_folder
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 MANUAL = ROOT / "docs" / "cli.md"
 
 

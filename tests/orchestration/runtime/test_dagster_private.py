@@ -13,7 +13,7 @@ from orchestration.runtime.instance import open_instance
 from orchestration.runtime.settings import Settings
 
 ROOMS = ("catalog", "evaluation", "training", "labeling", "inference", "orchestration", "infra")
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_the_version_is_the_one_the_private_names_were_checked_on() -> None:

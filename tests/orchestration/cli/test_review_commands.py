@@ -13,7 +13,7 @@ from orchestration.families.settings import load_settings
 from orchestration.registry.ledger import open_ledger
 from orchestration.runtime.label_studio import _password, connect, store_token
 from orchestration.runtime.settings import Settings
-from tests.orchestration.review.drawn_round import NAME, opened, voted
+from tests.orchestration.drawn_round import NAME, opened, voted
 from tests.ports import free_port
 
 

@@ -20,11 +20,11 @@ from orchestration.families.contract import Family, Review, asset_key
 from orchestration.graph.road import family_definitions
 from orchestration.jobs.in_process import InProcess
 from orchestration.registry.promotion import history, promote
+from tests.orchestration.drawn_round import votes
 from tests.orchestration.paper_models import PaperModels
 from tests.orchestration.paper_registry import PaperRegistry
 from tests.orchestration.paper_reviews import PaperReviews, as_held
 from tests.orchestration.registering import evidence_of
-from tests.orchestration.review.drawn_round import votes
 from tests.orchestration.toy_family import open_toy, toy_family, toy_settings
 from training.reporting import Silent
 
@@ -281,7 +281,7 @@ def test_a_plan_changed_after_the_first_ballot_voids_the_round(road: Road) -> No
 
 
 def test_a_round_by_an_easier_plan_promotes_nothing(road: Road) -> None:
-    from tests.orchestration.review.drawn_round import opened
+    from tests.orchestration.drawn_round import opened
 
     candidate = open_toy(road.graph.instance, road.tables, 0.5)
     road.graph.run([road.family.candidate, road.family.scores], candidate)
