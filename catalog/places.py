@@ -11,6 +11,7 @@ import errno
 import fcntl
 import glob
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -44,6 +45,14 @@ REMEDIES = {
 def remedy_of(error: OSError) -> str:
     """A sentence: what to do about a refusal of the operating system."""
     return REMEDIES.get(error.errno or 0, "See what stands at that place, and run again.")
+
+
+def errno_in(text: str) -> int:
+    """The number of an operating system's answer that a library passes on as text only; 0 where there is none."""
+    number = re.search(r"\(os error (\d+)\)", text)
+    if number:
+        return int(number[1])
+    return next((code for code in REMEDIES if os.strerror(code) in text), 0)
 
 
 def not_written(what: object, error: OSError) -> SelvedgeError:

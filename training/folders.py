@@ -4,7 +4,6 @@ Not here: what a folder holds (its writer).
 """
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from catalog.files import whole_folder
-from catalog.places import not_written
+from catalog.places import errno_in, not_written
 
 
 def models_folder() -> Path:
@@ -43,5 +42,5 @@ def written_whole(folder: Path, what: str) -> Iterator[Path]:
 
 def os_error_of(error: SafetensorError) -> OSError:
     """What the operating system said to safetensors, whose text ends in "(os error 28)"."""
-    number = re.search(r"\(os error (\d+)\)", str(error))
-    return OSError(int(number[1]), os.strerror(int(number[1]))) if number else OSError(str(error))
+    number = errno_in(str(error))
+    return OSError(number, os.strerror(number)) if number else OSError(str(error))
