@@ -101,15 +101,25 @@ class Tables(dg.ConfigurableResource):
             raise SelvedgeError(f"asset {name} has no partition yet; materialise catalog/products of a drop first.")
         return pa.concat_tables([self.read(instance, name, partition) for partition in partitions])
 
-    def latest(self, name: str, partition: str | None = None) -> "pa.Table | None":
-        """The table as it stands, or None.
+    def latest(self, name: str, partition: str | None = None, contract: str | None = None) -> "pa.Table | None":
+        """The table as it stands, held to its stamp, or None.
 
         For what a step wrote itself: after a kill between writing and saying so, the file is the truth.
+
+        Args:
+            contract: name of the table's contract; the last part of `name` by default.
+
+        Raises:
+            SelvedgeError: it is damaged, or of another contract.
         """
         from catalog.tables import read_table
 
         path = self.path(name, partition)
-        return read_table(path).replace_schema_metadata(None) if path.exists() else None
+        return (
+            read_table(path, contract or name.rpartition("/")[2]).replace_schema_metadata(None)
+            if path.exists()
+            else None
+        )
 
 
 def materialised(instance: dg.DagsterInstance, name: str, partition: str | None = None) -> dict[str, Any] | None:
