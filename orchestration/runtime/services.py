@@ -7,6 +7,7 @@ Belongs here: which services belong to a `Settings` and their start and stop. No
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from catalog.errors import ServiceUnavailable
 from infra.errors import ServiceFailure
@@ -27,7 +28,7 @@ class Link:
     """One service as a person meets it."""
 
     name: str
-    state: str  # running, stopped, taken, starting or stuck, elsewhere
+    state: str  # running, stopped, taken, left over, starting or stuck, elsewhere
     url: str | None
 
 
@@ -77,40 +78,67 @@ def review_server(settings: Settings, progress: Progress = lambda _line: None) -
         yield settings.label_studio_uri
 
 
+@dataclass(frozen=True)
+class Part:
+    """One service of a home: `declared` to ask for its state, `start` to have it healthy.
+
+    Both are None for a server of somebody else's, which is only pointed at.
+    """
+
+    name: str
+    url: str | None
+    declared: Callable[[], Service] | None = None
+    start: Callable[[Progress], Running] | None = None
+
+
+def parts(settings: Settings) -> list[Part]:
+    """MLflow, Label Studio, Dagster's web server and its daemon, in the order to start them; what is off is left out.
+
+    One more service is one more entry: `up` starts, watches and stops it, and `status` tells its state.
+    """
+    services = []
+    if settings.tracking_uri:
+        services.append(Part("mlflow", settings.tracking_uri))
+    else:
+        declared, start = partial(_mlflow_service, settings), partial(_mlflow, settings)
+        services.append(Part("mlflow", settings.mlflow_uri, declared, start))
+    if settings.label_studio == LOCAL:
+        declared, start = partial(_label_studio_service, settings), partial(_label_studio, settings)
+        services.append(Part("label-studio", settings.label_studio_uri, declared, start))
+    elif settings.label_studio != OFF:
+        services.append(Part("label-studio", settings.label_studio_uri))
+    for service in _dagster(settings):
+        url = settings.dagster_uri if service.port else None
+        services.append(Part(service.name, url, partial(_itself, service), partial(ensure, service)))
+    return services
+
+
 @contextmanager
 def everything(settings: Settings, progress: Progress = lambda _line: None) -> Iterator[Group]:
-    """MLflow, Label Studio, Dagster's web server and its daemon, started in this order and stopped in the other.
+    """Every service of this home, started in the order of `parts` and stopped in the other.
 
     Raises:
         ServiceUnavailable: one of them did not start; those before it are stopped again.
     """
     with Group() as group:
         with in_our_words():
-            if not settings.tracking_uri:
-                group.add(lambda: _mlflow(settings, progress))
-            if settings.label_studio == LOCAL:
-                group.add(lambda: _label_studio(settings, progress))
-            for service in _dagster(settings):
-                group.add(lambda service=service: ensure(service, progress))  # type: ignore[misc]
+            for part in parts(settings):
+                if part.start is not None:
+                    group.add(partial(part.start, progress))
         yield group
 
 
 def links(settings: Settings) -> list[Link]:
     """Every service with its state and address, started or not."""
-    services = []
-    if settings.tracking_uri:
-        services.append(Link("mlflow", "elsewhere", settings.tracking_uri))
-    else:
-        services.append(Link("mlflow", state(_mlflow_service(settings)), settings.mlflow_uri))
-    if settings.label_studio == LOCAL:
-        with in_our_words():
-            service = _label_studio_service(settings)
-        services.append(Link("label-studio", state(service), settings.label_studio_uri))
-    elif settings.label_studio != OFF:
-        services.append(Link("label-studio", "elsewhere", settings.label_studio_uri))
-    for service in _dagster(settings):
-        services.append(Link(service.name, state(service), settings.dagster_uri if service.port else None))
-    return services
+    with in_our_words():
+        return [
+            Link(part.name, "elsewhere" if part.declared is None else state(part.declared()), part.url)
+            for part in parts(settings)
+        ]
+
+
+def _itself(service: Service) -> Service:
+    return service
 
 
 def _mlflow_service(settings: Settings) -> Service:

@@ -142,6 +142,11 @@ class Settings(BaseSettings):
         """The page of a judged round, where nobody names another place."""
         return self.home / "reports" / f"{round_id}.html"
 
+    @property
+    def inbox(self) -> Path:
+        """The folder whose subfolders become drops by themselves."""
+        return self.home / "inbox"
+
     def features(self) -> Path:
         """The feature cache: always on this machine's disk, as it is mapped into memory and can be computed again."""
         return self.home / "features"

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def test_every_link_answers_and_interrupting_stops_all(up):
                 assert page.status == 200
     assert (folder / "home" / "dagster" / "dagster.yaml").exists()
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=90) == 0
+    assert process.wait(timeout=90) == 130
     assert len(family) >= 4 and gone(family, 5) == []
     assert process.stdout.read() == "" and "Traceback" not in (folder / "told").read_text()
 
@@ -76,10 +77,32 @@ def test_killing_it_leaves_nothing_behind(up):
     assert gone(family) == []
 
 
-def test_a_service_that_ends_by_itself_is_named_and_the_others_are_stopped(up):
-    process, _, family, folder = up
-    mlflow = json.loads((folder / "home" / "mlflow" / "mlflow.pid").read_text())["pid"]
-    psutil.Process(mlflow).terminate()
-    assert process.wait(timeout=90) == 1
-    assert "selvedge: mlflow ended by itself; its log " in (folder / "told").read_text()
-    assert gone(family, 5) == []
+def test_a_killed_server_is_started_again_on_its_port_and_the_others_go_on(up):
+    process, values, family, folder = up
+    mlflow = psutil.Process(json.loads((folder / "home" / "mlflow" / "mlflow.pid").read_text())["pid"])
+    of_mlflow = [mlflow, *mlflow.children(recursive=True)]
+    second = subprocess.run(
+        [sys.executable, "-m", "orchestration.cli", "up"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "SELVEDGE_HOME": str(folder / "home")},
+        timeout=90,
+    )
+    assert second.returncode == 1 and second.stdout == ""
+    assert (
+        f"another process is running `selvedge up` on {folder / 'home'} (process {process.pid}, since" in second.stderr
+    )
+    mlflow.kill()
+    told = folder / "told"
+    deadline = time.monotonic() + 120
+    while "mlflow runs again." not in told.read_text():
+        assert process.poll() is None and time.monotonic() < deadline, told.read_text()
+        time.sleep(0.5)
+    assert "selvedge: mlflow was ended by SIGKILL; " in told.read_text()
+    assert gone(of_mlflow, 1) == [] and all(child.is_running() for child in set(family) - set(of_mlflow))
+    with urllib.request.urlopen(f"{values['services'][0]['url']}/health", timeout=60) as page:
+        assert page.status == 200
+    process.terminate()
+    assert process.wait(timeout=90) == 130
+    assert gone([*family, *psutil.Process().children(recursive=True)], 5) == []
