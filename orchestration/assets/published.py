@@ -30,9 +30,12 @@ SPLITS_POOL = "splits"
 
 
 class Tables(dg.ConfigurableResource):
-    """The published tables below one root, a folder or a bucket: `<stage>/<name>/<partition>.parquet`."""
+    """The published tables below one root, a folder or a bucket: `<stage>/<name>/<partition>.parquet`.
 
-    root: str
+    The root is a dependency and no configuration: who launches a run must not choose where it writes.
+    """
+
+    root: dg.ResourceDependency[str]
 
     def path(self, name: str, partition: str | None = None) -> "UPath":
         """Where the table `stage/name` is kept.
