@@ -6,7 +6,7 @@ Belongs here: options and results. Not here: starting services (services.py), th
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -37,8 +37,9 @@ def up(as_json: JsonFlag = False) -> None:
         with open_instance(settings) as instance:
             recover(instance, say)
         with everything(settings, say) as group:
-            services = [asdict(link) for link in links(settings)]
+            services = [_opening(settings, asdict(link)) for link in links(settings)]
             emit("up", as_json, {"home": str(settings.home), "services": services})
+            say("The links with a token let this browser in for thirty days; keep them to yourself.")
             try:
                 _settle(settings)  # seconds: whoever interrupts it here meant the services
                 say("Everything runs; Ctrl-C stops it.")
@@ -47,6 +48,18 @@ def up(as_json: JsonFlag = False) -> None:
             except KeyboardInterrupt:
                 say("Stopping.")
     raise ServicesStopped("every service is stopped; `selvedge up` starts them again.")
+
+
+def _opening(settings: "Settings", link: dict[str, Any]) -> dict[str, Any]:
+    """The link of a service that opens for the home's owner alone, with the token that lets a browser in.
+
+    Label Studio's is for annotators, too, who sign in: the owner's browser is let in by either of the others.
+    """
+    from orchestration.runtime.doors import link_with_token
+
+    if link["url"] and link["state"] != "elsewhere" and link["name"] in ("mlflow", "dagster-webserver"):
+        return {**link, "url": link_with_token(settings, link["url"])}
+    return link
 
 
 def _settle(settings: "Settings") -> None:

@@ -28,6 +28,7 @@ import yaml
 from catalog.errors import SelvedgeError
 from infra.local.mlflow_artifacts import folder_of
 from orchestration.registry.tracking import TrackedRun, client_of, git_sha, mlflow_errors_as_sentences
+from orchestration.runtime.doors import let_in
 from orchestration.runtime.installed_code import installed_code
 from orchestration.runtime.settings import Settings
 
@@ -92,6 +93,7 @@ class Registry:
 
     def __init__(self, settings: Settings) -> None:
         """Raises: ServiceUnavailable: MLflow does not answer."""
+        let_in(settings)
         self.uri = settings.mlflow_uri
         self.client: MlflowClient = client_of(self.uri)
         self._downloads = settings.home / "models"

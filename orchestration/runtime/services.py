@@ -17,6 +17,8 @@ from infra.local.label_studio import ensure_label_studio, label_studio_service
 from infra.local.mlflow_server import ensure_mlflow, mlflow_service
 from infra.local.services import Running, Service, ensure, state
 from infra.local.up import Group
+from orchestration.runtime.doors import behind, proxies
+from orchestration.runtime.proxy.door import ensure_token
 from orchestration.runtime.settings import LOCAL, OFF, Settings
 
 Progress = Callable[[str], None]
@@ -92,22 +94,26 @@ class Part:
 
 
 def parts(settings: Settings) -> list[Part]:
-    """MLflow, Label Studio, Dagster's web server and its daemon, in the order to start them; what is off is left out.
+    """The proxies, MLflow, Label Studio, Dagster's web server and its daemon, in the order to start them.
 
-    One more service is one more entry: `up` starts, watches and stops it, and `status` tells its state.
+    What is off is left out. One more service is one more entry: `up` starts, watches and stops it, and `status` tells
+    its state. The proxies come first: they have the ports that another program may hold.
     """
-    services = []
+    inner = behind(settings)
+    services = [
+        Part(proxy.name, None, partial(_itself, proxy), partial(ensure, proxy)) for proxy in proxies(settings, inner)
+    ]
     if settings.tracking_uri:
         services.append(Part("mlflow", settings.tracking_uri))
     else:
-        declared, start = partial(_mlflow_service, settings), partial(_mlflow, settings)
+        declared, start = partial(_mlflow_service, inner), partial(_mlflow, inner)
         services.append(Part("mlflow", settings.mlflow_uri, declared, start))
     if settings.label_studio == LOCAL:
-        declared, start = partial(_label_studio_service, settings), partial(_label_studio, settings)
+        declared, start = partial(_label_studio_service, inner), partial(_label_studio, inner)
         services.append(Part("label-studio", settings.label_studio_uri, declared, start))
     elif settings.label_studio != OFF:
         services.append(Part("label-studio", settings.label_studio_uri))
-    for service in _dagster(settings):
+    for service in _dagster(inner):
         url = settings.dagster_uri if service.port else None
         services.append(Part(service.name, url, partial(_itself, service), partial(ensure, service)))
     return services
@@ -122,6 +128,7 @@ def everything(settings: Settings, progress: Progress = lambda _line: None) -> I
     """
     with Group() as group:
         with in_our_words():
+            ensure_token(settings.secrets)
             for part in parts(settings):
                 if part.start is not None:
                     group.add(partial(part.start, progress))
@@ -131,10 +138,11 @@ def everything(settings: Settings, progress: Progress = lambda _line: None) -> I
 def links(settings: Settings) -> list[Link]:
     """Every service with its state and address, started or not."""
     with in_our_words():
-        return [
+        everyone = [
             Link(part.name, "elsewhere" if part.declared is None else state(part.declared()), part.url)
             for part in parts(settings)
         ]
+    return sorted(everyone, key=lambda link: link.name.endswith("-proxy"))
 
 
 def _itself(service: Service) -> Service:

@@ -46,6 +46,9 @@ class Settings(BaseSettings):
 
     label_studio: str = Field(LOCAL, description="local, off, or the address of your team's Label Studio")
     label_studio_port: Port = Field(8080, description="port of the local Label Studio")
+    label_studio_hosts: tuple[str, ...] = Field(
+        (), description="further names (JSON list, with port) under which annotators reach the local Label Studio"
+    )
     label_studio_database: str | None = Field(
         None, description="PostgreSQL or SQLite URI of the local Label Studio's database; SQLite by default"
     )

@@ -9,6 +9,7 @@ import time
 import urllib.request
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
@@ -51,6 +52,36 @@ def gone(family, seconds=40):
     return [child for child in alive if child.status() != psutil.STATUS_ZOMBIE]
 
 
+def opened(link):
+    """The page behind a link, in a browser that keeps cookies."""
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    return browser.open(urllib.request.Request(link, headers={"Accept": "text/html"}), timeout=60)
+
+
+def strangers_are_refused(mlflow, dagster):
+    """Neither without the token, nor for another page, nor under another name; by the token everything."""
+    asked = {"query": "{ version }"}
+    own = {"Authorization": f"Bearer {dagster[2]}"}
+    graphql = f"{dagster[0]}/graphql"
+    experiments = f"{mlflow[0]}/api/2.0/mlflow/experiments/search"
+    for place, content in ((graphql, asked), (experiments, {"max_results": 5})):
+        allowed = httpx.post(place, json=content, headers=own)
+        assert allowed.status_code == 200, allowed.text
+        for headers in (
+            {},
+            {**own, "Host": "evil.example"},
+            {**own, "Origin": "http://evil.example"},
+            {**own, "Sec-Fetch-Site": "same-site"},
+            {"Authorization": "Bearer guessed"},
+        ):
+            refused = httpx.post(place, json=content, headers=headers)
+            assert refused.status_code == 403 and refused.text.count("\n") <= 1, (headers, refused.text)
+    assert "open the link that `selvedge up` prints" in httpx.get(f"{dagster[0]}/runs").text
+    form = httpx.post(graphql, content=json.dumps(asked), headers={**own, "Content-Type": "text/plain"})
+    assert form.status_code == 415
+    assert "version" in httpx.post(graphql, json=asked, headers=own).json()["data"]
+
+
 def test_every_link_answers_and_interrupting_stops_all(up):
     process, values, family, folder = up
     assert {service["name"]: service["state"] for service in values["services"]} == {
@@ -58,11 +89,15 @@ def test_every_link_answers_and_interrupting_stops_all(up):
         "label-studio": "running",
         "dagster-webserver": "running",
         "dagster-daemon": "running",
+        "mlflow-proxy": "running",
+        "label-studio-proxy": "running",
+        "dagster-proxy": "running",
     }
     for service in values["services"]:
         if service["url"]:
-            with urllib.request.urlopen(service["url"], timeout=60) as page:
-                assert page.status == 200
+            with opened(service["url"]) as page:
+                assert page.status == 200 and "token=" not in page.url
+    strangers_are_refused(*(service["url"].partition("/?token=") for service in values["services"][:3:2]))
     assert (folder / "home" / "dagster" / "dagster.yaml").exists()
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=90) == 130

@@ -7,6 +7,7 @@ import argparse
 import logging
 import os
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
@@ -30,21 +31,25 @@ def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
     inner_host = os.environ.get(INNER_HOST_VARIABLE, "")
     door = Door(given.service, given.port, given.inner, given.secrets, tuple(given.host), inner_host)
-    uvicorn.run(
-        Proxy(door),
-        host="127.0.0.1",
-        port=given.port,
-        http="h11",
-        h11_max_incomplete_event_size=LARGEST_HEADERS_BYTES,
-        ws_max_size=LARGEST_FRAME_BYTES,
-        ws_per_message_deflate=False,
-        access_log=False,
-        server_header=False,
-        date_header=False,
-        proxy_headers=False,
-        log_level="warning",
-        timeout_graceful_shutdown=3,
-    )
+    uvicorn.run(Proxy(door), **options(given.port))
+
+
+def options(port: int) -> dict[str, Any]:
+    """How uvicorn serves a proxy: limits, no compression, no header that names it."""
+    return {
+        "host": "127.0.0.1",
+        "port": port,
+        "http": "h11",
+        "h11_max_incomplete_event_size": LARGEST_HEADERS_BYTES,
+        "ws_max_size": LARGEST_FRAME_BYTES,
+        "ws_per_message_deflate": False,
+        "access_log": False,
+        "server_header": False,
+        "date_header": False,
+        "proxy_headers": False,
+        "log_level": "warning",
+        "timeout_graceful_shutdown": 3,
+    }
 
 
 if __name__ == "__main__":

@@ -64,6 +64,8 @@ class Proxy:
             return pages.refused(request, "Not this server", sentence)
         if request.path == pages.HEALTH and request.method == "GET":
             return Answer(200, b"ok\n")
+        if self.door.service == "mlflow" and request.path == "/health" and request.method == "GET":
+            return None  # MLflow's clients ask it before they know of tokens; it says OK
         if sentence := admission.from_elsewhere(request):
             return pages.refused(request, "From another page", sentence)
         token = request.parameters.get("token", "")
@@ -137,14 +139,14 @@ class Proxy:
         await self._forward.http(request, receive, send, rewrite=rewrite)
 
     async def _unknown(self, request: Request, way: Way, receive: Receive, send: Send) -> None:
-        """Nobody is signed in: pages lead to the sign-in, everything else is Label Studio's own refusal."""
-        if way is Way.CLOSED and not request.is_navigation:
-            answer = pages.refused(request, "Closed", "sign in to Label Studio first.", 401)
-            await self._say(request, answer, receive, send)
-        elif way in (Way.ROUNDS, Way.CLOSED):
+        """Nobody is signed in: pages lead to the sign-in, nothing else is asked of Label Studio."""
+        if way is Way.STREAM:
+            await self._forward.http(request, receive, send)  # it remembers the page for after the sign-in
+        elif way in (Way.ROUNDS, Way.CLOSED) and request.is_navigation:
             await Answer(302, b"", headers=((b"location", b"/user/login/"),)).send(send)
         else:
-            await self._forward.http(request, receive, send)
+            answer = pages.refused(request, "Closed", "sign in to Label Studio first.", 401)
+            await self._say(request, answer, receive, send)
 
     async def _as_annotator(self, request: Request, way: Way, person: Person, receive: Receive, send: Send) -> None:
         body: bytes | None = None

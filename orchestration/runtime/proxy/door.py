@@ -49,10 +49,7 @@ class Door:
 
     def token(self) -> str:
         """The home's token; empty, so that nothing equals it, while the file is missing."""
-        try:
-            return (self.secrets_folder / TOKEN_FILE).read_text(encoding="ascii").strip()
-        except (OSError, ValueError):
-            return ""
+        return stored_token(self.secrets_folder)
 
     def administrator(self) -> tuple[str, str]:
         """E-mail and token of Label Studio's administrator; empty where there is none yet."""
@@ -61,6 +58,14 @@ class Door:
             return str(account["email"]), str(account["token"])
         except (OSError, ValueError, KeyError, TypeError):
             return "", ""
+
+
+def stored_token(secrets_folder: Path) -> str:
+    """The home's token; empty when it has none."""
+    try:
+        return (secrets_folder / TOKEN_FILE).read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return ""
 
 
 def ensure_token(secrets_folder: Path) -> str:
