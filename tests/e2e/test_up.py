@@ -136,7 +136,7 @@ def test_a_killed_server_is_started_again_on_its_port_and_the_others_go_on(up):
         time.sleep(0.5)
     assert "selvedge: mlflow was ended by SIGKILL; " in told.read_text()
     assert gone(of_mlflow, 1) == [] and all(child.is_running() for child in set(family) - set(of_mlflow))
-    with urllib.request.urlopen(f"{values['services'][0]['url']}/health", timeout=60) as page:
+    with opened(values["services"][0]["url"]) as page:
         assert page.status == 200
     process.terminate()
     assert process.wait(timeout=90) == 130
