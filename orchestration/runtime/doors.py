@@ -60,8 +60,8 @@ def let_in(settings: Settings) -> None:
 def _proxy(settings: Settings, name: str, port: int, inner: int) -> Iterator[Service]:
     if port == inner:
         return
-    hosts = settings.label_studio_hosts if name == "label-studio" else ()
-    named = tuple(part for host in hosts for part in ("--host", host))
+    hosts = (settings.label_studio_hosts or "") if name == "label-studio" else ""
+    named = tuple(part for host in hosts.split(",") if host for part in ("--host", host))
     module = ("-m", "orchestration.runtime.proxy", name, str(port), str(inner), str(settings.secrets))
     yield Service(
         name=f"{name}-proxy",
