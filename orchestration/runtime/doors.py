@@ -12,13 +12,15 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from infra.local.services import Service, recorded_process
-from orchestration.runtime.proxy.door import ensure_token, stored_token
+from orchestration.runtime.proxy.door import SECRETS_VARIABLE, ensure_token, inner_host, stored_token
 from orchestration.runtime.proxy.pages import HEALTH
 from orchestration.runtime.settings import LOCAL, Settings
 
+PACKAGE = "orchestration.runtime.proxy"
 TOKEN_VARIABLE = "MLFLOW_TRACKING_TOKEN"  # MLflow's client sends it as `Authorization: Bearer`
 
 
@@ -46,6 +48,22 @@ def proxies(settings: Settings, inner: Settings) -> Iterator[Service]:
     yield from _proxy(settings, "dagster", settings.dagster_port, inner.dagster_port)
 
 
+def answering_its_proxy(settings: Settings, service: Service) -> Service:
+    """Dagster's web server, so that it answers nobody but its proxy."""
+    if service.name == "dagster-webserver":
+        at = service.command.index("dagster_webserver")
+        command = (*service.command[:at], f"{PACKAGE}.dagster_webserver", *service.command[at + 1 :])
+        return replace(
+            service, command=command, environment={**service.environment, SECRETS_VARIABLE: str(settings.secrets)}
+        )
+    return service
+
+
+def mlflow_hosts(settings: Settings) -> str:
+    """The only Host that MLflow answers to behind its proxy, which alone can compute it."""
+    return inner_host(stored_token(settings.secrets))
+
+
 def link_with_token(settings: Settings, address: str) -> str:
     """The link that lets a browser in, for thirty days. Only for the home's owner."""
     return f"{address}/?token={ensure_token(settings.secrets)}"
@@ -62,7 +80,7 @@ def _proxy(settings: Settings, name: str, port: int, inner: int) -> Iterator[Ser
         return
     hosts = (settings.label_studio_hosts or "") if name == "label-studio" else ""
     named = tuple(part for host in hosts.split(",") if host for part in ("--host", host))
-    module = ("-m", "orchestration.runtime.proxy", name, str(port), str(inner), str(settings.secrets))
+    module = ("-m", PACKAGE, name, str(port), str(inner), str(settings.secrets))
     yield Service(
         name=f"{name}-proxy",
         command=(sys.executable, *module, *named),

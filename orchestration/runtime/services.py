@@ -17,7 +17,7 @@ from infra.local.label_studio import ensure_label_studio, label_studio_service
 from infra.local.mlflow_server import ensure_mlflow, mlflow_service
 from infra.local.services import Running, Service, ensure, state
 from infra.local.up import Group
-from orchestration.runtime.doors import behind, proxies
+from orchestration.runtime.doors import answering_its_proxy, behind, proxies
 from orchestration.runtime.proxy.door import ensure_token
 from orchestration.runtime.settings import LOCAL, OFF, Settings
 
@@ -113,7 +113,7 @@ def parts(settings: Settings) -> list[Part]:
         services.append(Part("label-studio", settings.label_studio_uri, declared, start))
     elif settings.label_studio != OFF:
         services.append(Part("label-studio", settings.label_studio_uri))
-    for service in _dagster(inner):
+    for service in (answering_its_proxy(settings, one) for one in _dagster(inner)):
         url = settings.dagster_uri if service.port else None
         services.append(Part(service.name, url, partial(_itself, service), partial(ensure, service)))
     return services

@@ -5,7 +5,6 @@ Belongs here: arguments and the server's limits. The secrets stay in their files
 
 import argparse
 import logging
-import os
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from orchestration.runtime.proxy.door import TITLES, Door
 from orchestration.runtime.proxy.forwarding import LARGEST_FRAME_BYTES
 
 LARGEST_HEADERS_BYTES = 64 * 1024
-INNER_HOST_VARIABLE = "PROXY_INNER_HOST"
 
 
 def main() -> None:
@@ -29,8 +27,7 @@ def main() -> None:
     parser.add_argument("--host", action="append", default=[])
     given = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
-    inner_host = os.environ.get(INNER_HOST_VARIABLE, "")
-    door = Door(given.service, given.port, given.inner, given.secrets, tuple(given.host), inner_host)
+    door = Door(given.service, given.port, given.inner, given.secrets, tuple(given.host))
     uvicorn.run(Proxy(door), **options(given.port))
 
 

@@ -15,6 +15,8 @@ from typing import Literal
 ServiceName = Literal["dagster", "mlflow", "label-studio"]
 TITLES: dict[str, str] = {"dagster": "Dagster", "mlflow": "MLflow", "label-studio": "Label Studio"}
 TOKEN_FILE = "token"
+SECRETS_VARIABLE = "PROXY_SECRETS_FOLDER"  # where Dagster's web server finds the token
+INNER_HEADER = b"selvedge-inner"  # of the proxy to Dagster
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,6 @@ class Door:
         port: where people come in. inner: where the service listens; both on 127.0.0.1.
         secrets_folder: holds the home's token and Label Studio's account.
         hosts: further names, with port where it is not 80 or 443, under which people come in.
-        inner_host: what the service is told as Host; 127.0.0.1 with the public port where none is named.
     """
 
     service: ServiceName
@@ -33,7 +34,6 @@ class Door:
     inner: int
     secrets_folder: Path
     hosts: tuple[str, ...] = ()
-    inner_host: str = ""
 
     @property
     def title(self) -> str:
@@ -45,7 +45,8 @@ class Door:
 
     @property
     def told_host(self) -> str:
-        return self.inner_host or f"127.0.0.1:{self.port}"
+        """What the service is told as Host. MLflow's is a secret: it refuses every other."""
+        return inner_host(self.token()) if self.service == "mlflow" else f"127.0.0.1:{self.port}"
 
     def token(self) -> str:
         """The home's token; empty, so that nothing equals it, while the file is missing."""
@@ -97,6 +98,16 @@ def cookie_name(token: str) -> str:
 def cookie_value(token: str) -> str:
     """What the browser keeps in place of the token: who reads it cannot use it as one."""
     return hmac.new(token.encode(), b"cookie of a browser", hashlib.sha256).hexdigest()
+
+
+def inner_secret(token: str) -> str:
+    """What a proxy says to its service, and nobody else can; empty without a token, which nothing equals."""
+    return hmac.new(token.encode(), b"the service behind the proxy", hashlib.sha256).hexdigest() if token else ""
+
+
+def inner_host(token: str) -> str:
+    """The name under which MLflow answers its proxy."""
+    return f"{inner_secret(token)[:40]}.localhost"
 
 
 def same(given: str, expected: str) -> bool:

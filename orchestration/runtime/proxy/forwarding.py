@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from orchestration.runtime.proxy.admission import OWNER_HEADER, bearer
-from orchestration.runtime.proxy.door import Door, cookie_name, same
+from orchestration.runtime.proxy.door import INNER_HEADER, Door, cookie_name, inner_secret, same
 from orchestration.runtime.proxy.messages import (
     LARGEST_BUFFERED_BYTES,
     Answer,
@@ -47,10 +47,12 @@ def client() -> httpx.AsyncClient:
 def passed_on(door: Door, request: Request) -> list[tuple[bytes, bytes]]:
     """The headers that the service is given: its own Host, no secret of the home, nothing a proxy may claim."""
     token = door.token()
-    dropped = [b"host", b"origin", b"referer", OWNER_HEADER.encode(), *SAID_BY_PROXIES]
+    dropped = [b"host", b"origin", b"referer", OWNER_HEADER.encode(), INNER_HEADER, *SAID_BY_PROXIES]
     if bearer(request) and same(bearer(request), token):
         dropped.append(b"authorization")
     headers = [(b"host", door.told_host.encode())]
+    if door.service == "dagster":
+        headers.append((INNER_HEADER, inner_secret(token).encode()))
     for name, value in without_hops(request.headers, *dropped):
         kept = without_cookie(value, cookie_name(token)) if name == b"cookie" and token else value
         if kept or name != b"cookie":
