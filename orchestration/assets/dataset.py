@@ -8,7 +8,7 @@ killed training would resume on other questions than it began with.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +41,7 @@ def freeze_dataset(instance: dg.DagsterInstance, tables: Tables) -> Dataset:
         SelvedgeError: a table is missing, or the questions are older than the splits.
     """
     from catalog.splits import assigned_deliveries
-    from catalog.tables import content_sha256, write_table
+    from catalog.tables import write_table
 
     about = materialised(instance, "catalog/qa_pairs")
     if about is None:
@@ -54,9 +54,7 @@ def freeze_dataset(instance: dg.DagsterInstance, tables: Tables) -> Dataset:
         "splits": splits,
         "qa_pairs": tables.read(instance, "catalog/qa_pairs"),
     }
-    # Where the originals lie differs from home to home; what they hold does not.
-    hashes = [content_sha256(_without_places(table)) for table in current.values()]
-    sha256 = hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+    sha256 = _dataset_sha256(current[name] for name in TABLES)
     folder = tables.path(f"training/datasets/{sha256[:16]}").with_suffix("")
     for name, table in current.items():
         if not (folder / f"{name}.parquet").exists():
@@ -70,6 +68,21 @@ def made_of(instance: dg.DagsterInstance, tables: Tables, drops: Sequence[str]) 
     return {f"{name}/{drop}": tables.reference(instance, name, drop).sha256 for drop in drops for name in names}
 
 
+def hashed_dataset(folder: str) -> str:
+    """The hash of a frozen data set, computed again from its tables.
+
+    Raises:
+        SelvedgeError: a table is missing or damaged.
+    """
+    from upath import UPath
+
+    from catalog.tables import read_table
+
+    return _dataset_sha256(
+        read_table(UPath(folder) / f"{name}.parquet").replace_schema_metadata(None) for name in TABLES
+    )
+
+
 def read_dataset(folder: str, question_set: str) -> Any:
     """A frozen data set as training wants it (`training.catalogue.CatalogueTables`)."""
     from upath import UPath
@@ -78,6 +91,14 @@ def read_dataset(folder: str, question_set: str) -> Any:
 
     root: Any = UPath(folder)  # a folder or a bucket; only `/` and reading are asked of it
     return read_catalogue_folder(root, question_set)
+
+
+def _dataset_sha256(tables: "Iterable[pa.Table]") -> str:
+    """Over the four tables in their order. Where the originals lie differs from home to home; what they hold does not."""
+    from catalog.tables import content_sha256
+
+    hashes = [content_sha256(_without_places(table)) for table in tables]
+    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
 
 
 def _without_places(table: "pa.Table") -> "pa.Table":

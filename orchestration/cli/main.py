@@ -28,6 +28,7 @@ from orchestration.cli import (
     review_commands,
     running_commands,
     tailoring,
+    trace_command,
 )
 from orchestration.cli.terminal import say
 from training.stopping import TrainingStopped
@@ -51,6 +52,7 @@ def application() -> typer.Typer:
     model_commands.add_to(app)
     inference_commands.add_to(app)
     tailoring.add_family_commands(app)
+    trace_command.add_to(app)
     rounds = review_commands.application()
     app.add_typer(rounds, name="review", help="Blind rounds: people choose between two versions.")
     registry_commands.add_to(app)

@@ -89,6 +89,16 @@ _SHARED: dict[str, dict[str, str]] = {
         "model": "address of the model that answered",
         "seconds": _DURATION,
     },
+    "trace": {
+        "product": "the product's id",
+        "drop": "the delivery that holds it",
+        "name": "its display name",
+        "hops": "from the sentence to the delivered line: hop, value, link, state, note. state: checked (hash "
+        "recomputed), recorded, missing (note says why) or broken",
+        "missing": "hops that could not be followed",
+        "broken": "hops that are not what the record says; the command ends with 1 when there is one",
+        "seconds": _DURATION,
+    },
     "review open": {
         "round": "name of the round",
         "family": "the family",
