@@ -156,6 +156,9 @@ class Terminal(Protocol):
         """Folder and address of a model: a folder's, or the champion's."""
 
     def reporting(self) -> "AbstractContextManager[Reporter]": ...
+    def trace(self, product: int, drop: str) -> Mapping[str, Any]:
+        """The chain behind a published product: product_id, drop, name, hops (hop, value, link, state, note)."""
+
     def say(self, line: str) -> None:
         """A line for a person, on stderr."""
 

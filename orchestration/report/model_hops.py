@@ -37,7 +37,9 @@ def model_hops(sources: Sources, uri: str, digest: str, product_id: int, group: 
     named = VERSION.fullmatch(uri)
     family = sources.families.get(named["family"]) if named else None
     if named is None or family is None:
-        return [Hop("model", uri, state=MISSING, note="the answers are of no registered version; only those are traced")]
+        return [
+            Hop("model", uri, state=MISSING, note="the answers are of no registered version; only those are traced")
+        ]
     version = named["version"]
     candidate, about = _trained(sources, family, version)
     if candidate is None:
@@ -170,7 +172,9 @@ def _evidence(sources: Sources, family: Family, candidate: str) -> Hop:
         state = MISSING if materialised(sources.home.instance, name, candidate) is None else BROKEN
         return Hop("scores", link=link, state=state, note=str(error))
     against = f"champion version {evidence.champion_version}" if evidence.champion_version else "the base"
-    return Hop("scores", f"evidence {evidence.sha256[:SHORT]} against {against}", link, CHECKED, "evidence hashed again")
+    return Hop(
+        "scores", f"evidence {evidence.sha256[:SHORT]} against {against}", link, CHECKED, "evidence hashed again"
+    )
 
 
 def _votes(sources: Sources, family: Family, candidate: str, ledger: "Ledger") -> Hop:

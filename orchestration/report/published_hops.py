@@ -74,7 +74,9 @@ def delivery_hops(sources: Sources, drop: str, product_id: int, product: Mapping
     """The product's row, its picture, and the line of the delivery that both came from."""
     _, table = sources.rows_of("catalog/products", drop, product_id)
     shown = ", ".join(
-        str(product[name]) for name in ("gender", "article_type", "base_colour", "product_display_name") if product[name]
+        str(product[name])
+        for name in ("gender", "article_type", "base_colour", "product_display_name")
+        if product[name]
     )
     return [
         Hop("product", f"{product_id} of drop {drop}: {shown}", table.link, table.state, table.note),

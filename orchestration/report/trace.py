@@ -19,8 +19,6 @@ from orchestration.report.model_hops import model_hops
 from orchestration.report.published_hops import attribute_hops, catalogue_hops, delivery_hops, sentence_hops
 
 if TYPE_CHECKING:
-    import dagster as dg
-
     from orchestration.report.home import Home
     from orchestration.runtime.settings import Settings
 
@@ -128,10 +126,3 @@ def traced_rows(settings: "Settings", product_id: int, drop: str | None, familie
     """A trace as plain data, for a page: product_id, drop, name, hops. Raises: as `trace`."""
     followed = trace(settings, product_id, drop, families)
     return {"product_id": product_id, "drop": followed.drop, "name": followed.name, "hops": followed.rows()}
-
-
-def open_tracer(instance: "dg.DagsterInstance", settings: "Settings", families: Sequence[Family]) -> Tracer:
-    """A tracer for many products of one home, on an instance that is open. Raises: SelvedgeError: no drop was read."""
-    from orchestration.report.home import Home
-
-    return Tracer(Home(instance, settings), families)
