@@ -94,7 +94,7 @@ def read_dataset(folder: str, question_set: str) -> Any:
 
 
 def _dataset_sha256(tables: "Iterable[pa.Table]") -> str:
-    """Over the four tables in their order: what they hold, not where the originals lie, which differs from home to home."""
+    """Over the four tables in their order: what they hold. Where the originals lie differs from home to home."""
     from catalog.tables import content_sha256
 
     hashes = [content_sha256(_without_places(table)) for table in tables]

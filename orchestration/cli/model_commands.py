@@ -13,7 +13,7 @@ import typer
 from catalog.errors import SelvedgeError
 from orchestration import families
 from orchestration.cli.models import model_folder
-from orchestration.cli.results import JsonFlag, declared, emit
+from orchestration.cli.results import JsonFlag, declared, emit, print_document, print_text
 from orchestration.cli.tailoring import family_argument, tailored
 from orchestration.cli.terminal import reporting
 from orchestration.families.contract import Contenders, Evaluation, Family, TrainingRequest
@@ -34,14 +34,29 @@ def add_to(app: typer.Typer) -> None:
 
 def train(
     family: str,
-    config: Annotated[Path, typer.Option(help="YAML with `catalog: DIR` and the training settings; see examples/.")],
-    out: Annotated[Path, typer.Option(help="Folder of the candidate; run again after a stop, it goes on.")],
+    config: Annotated[
+        Path | None, typer.Option(help="YAML with `catalog: DIR` and the training settings; see examples/.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the candidate; run again after a stop, it goes on.")
+    ] = None,
     catalog: Annotated[Path | None, typer.Option(help="Catalogue directory; in place of the file's.")] = None,
+    print_settings: Annotated[
+        bool, typer.Option("--print-settings", help="Print every setting as YAML, with its range, and train nothing.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Train a candidate. Needs torch; neither Dagster nor a tracking server."""
     named = families.find_family(family)
+    if print_settings:
+        _print_settings(named, config, as_json)
+        return
+    if config is None or out is None:
+        raise typer.BadParameter("a training needs --config FILE and --out DIR (or --print-settings)")
+    from training.settings import refuse_absent_devices
+
     catalog_of_file, settings = read_config(config, named.settings())
+    refuse_absent_devices(settings)
     folder = _catalogue(config, catalog_of_file, catalog)
     began = time.monotonic()
     request = TrainingRequest(folder, settings, out.expanduser().resolve(), folder)
@@ -96,19 +111,29 @@ def read_config(config: Path, kind: type[Any]) -> tuple[Path | None, Any]:
     Raises:
         SelvedgeError: the file cannot be read, or holds a setting that is unknown or does not fit.
     """
-    import yaml
-
+    from catalog.yaml_files import read_yaml
     from training.settings import settings_from
 
-    try:
-        values = yaml.safe_load(config.read_text(encoding="utf-8")) or {}
-    except (OSError, yaml.YAMLError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not YAML"
-        raise SelvedgeError(f"configuration {config} cannot be read ({reason}); see examples/ for one.") from error
-    if not isinstance(values, dict):
-        raise SelvedgeError(f"configuration {config} is not a mapping; write `name: value` lines, as in examples/.")
+    values = read_yaml(config, "configuration")
     catalog = values.pop(CATALOG_KEY, None)
-    return None if catalog is None else config.parent / str(catalog), settings_from(kind, values, str(config))
+    if catalog is not None and (not isinstance(catalog, str) or not catalog.isprintable() or not catalog.strip()):
+        raise SelvedgeError(f"{config}: `catalog` is {catalog!r:.60}; give the path of a catalogue directory.")
+    return None if catalog is None else config.parent / catalog, settings_from(kind, values, str(config))
+
+
+def _print_settings(family: Family, config: Path | None, as_json: bool) -> None:
+    """The settings of a file, or the defaults, complete: YAML to begin a file of one's own with."""
+    from dataclasses import asdict
+
+    from training.settings import as_yaml
+
+    kind = family.settings()
+    settings = kind() if config is None else read_config(config, kind)[1]
+    if as_json:
+        print_document(asdict(settings))
+        return
+    print_text(f"# {family.name}: every setting{f' as {config} sets it' if config else ' with its default'}\n")
+    print_text(as_yaml(settings))
 
 
 def _catalogue(config: Path, named: Path | None, given: Path | None) -> Path:

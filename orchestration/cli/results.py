@@ -295,6 +295,18 @@ def emit(command: str, as_json: bool, values: Mapping[str, Any]) -> None:
     stream.flush()
 
 
+def print_text(text: str) -> None:
+    """A result that is a text of its own, like a file to begin with."""
+    stream = _stream.get() or sys.stdout
+    stream.write(text)
+    stream.flush()
+
+
+def print_document(values: Mapping[str, Any]) -> None:
+    """A result whose keys are no command's: one JSON object."""
+    print_text(json.dumps(_without_nan(values), ensure_ascii=False, allow_nan=False) + "\n")
+
+
 def manual() -> str:
     """The part of docs/cli.md that lists every key."""
     parts = []
