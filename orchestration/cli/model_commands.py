@@ -97,6 +97,7 @@ def evaluate(
         "path": str(out.expanduser().resolve()) if out else None,
         **_figures(scored.evaluation),
         **scored.keys,
+        **_gate(named, scored.evaluation),
         "seconds": time.monotonic() - began,
     }
     emit("evaluate", as_json, dict.fromkeys(declared()["evaluate"]) | values)
@@ -142,6 +143,19 @@ def _catalogue(config: Path, named: Path | None, given: Path | None) -> Path:
     if folder is None:
         raise SelvedgeError(f"configuration {config} names no catalogue; add `catalog: DIR` or give --catalog DIR.")
     return folder.expanduser().resolve()
+
+
+def _gate(family: Family, evaluation: Evaluation) -> dict[str, Any]:
+    """What the first gate would say of these scores; people's verdict is the second's."""
+    from dataclasses import replace
+
+    from evaluation.evidence import METRICS
+    from evaluation.gate import decide
+    from orchestration.families.settings import load_settings
+
+    rule = replace(family.rule(load_settings()), required=(METRICS,))
+    decision = decide(rule, evaluation.evidence, evaluation.evidence.champion_version)
+    return {"gate": "would pass" if decision.promote else "would be refused", "reasons": list(decision.reasons)}
 
 
 def _refuse_flags(family: Family, flags: frozenset[str]) -> None:

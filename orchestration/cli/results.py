@@ -77,6 +77,8 @@ _SHARED: dict[str, dict[str, str]] = {
         "attributes": "macro-F1 of the model by attribute",
         _OWN: "",
         "evidence_sha256": "hash of the evidence",
+        "gate": "what the gate of the scores would say: would pass or would be refused",
+        "reasons": "why, one sentence each",
         "seconds": _DURATION,
     },
     "infer": {
