@@ -7,8 +7,7 @@ A drop that arrives while a candidate trains changes the splits and may make a r
 killed training would resume on other questions than it began with.
 """
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +19,6 @@ from orchestration.assets.published import Tables, materialised
 if TYPE_CHECKING:
     import pyarrow as pa
     from upath import UPath
-
-TABLES = ("products", "images", "splits", "qa_pairs")
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,6 @@ def freeze_dataset(instance: dg.DagsterInstance, tables: Tables) -> Dataset:
         SelvedgeError: a table is missing, or the questions are older than the splits.
     """
     from catalog.splits import assigned_deliveries
-    from catalog.tables import write_table
 
     about = materialised(instance, "catalog/qa_pairs")
     if about is None:
@@ -54,12 +50,7 @@ def freeze_dataset(instance: dg.DagsterInstance, tables: Tables) -> Dataset:
         "splits": splits,
         "qa_pairs": tables.read(instance, "catalog/qa_pairs"),
     }
-    sha256 = _dataset_sha256(current[name] for name in TABLES)
-    folder = tables.path(f"training/datasets/{sha256[:16]}").with_suffix("")
-    for name, table in current.items():
-        if not (folder / f"{name}.parquet").exists():
-            write_table(table, folder / f"{name}.parquet", name)
-    return Dataset(folder, sha256, tuple(drops), about["question_set"])
+    return keep_dataset(tables, current, drops, about["question_set"])
 
 
 def made_of(instance: dg.DagsterInstance, tables: Tables, drops: Sequence[str]) -> dict[str, str]:
@@ -68,19 +59,17 @@ def made_of(instance: dg.DagsterInstance, tables: Tables, drops: Sequence[str]) 
     return {f"{name}/{drop}": tables.reference(instance, name, drop).sha256 for drop in drops for name in names}
 
 
-def hashed_dataset(folder: str) -> str:
-    """The hash of a frozen data set, computed again from its tables.
+def keep_dataset(tables: Tables, current: "Mapping[str, pa.Table]", drops: Sequence[str], question_set: str) -> Dataset:
+    """Write the four tables into the folder that their content names, unless they are there."""
+    from catalog.datasets import dataset_sha256
+    from catalog.tables import write_table
 
-    Raises:
-        SelvedgeError: a table is missing or damaged.
-    """
-    from upath import UPath
-
-    from catalog.tables import read_table
-
-    return _dataset_sha256(
-        read_table(UPath(folder) / f"{name}.parquet").replace_schema_metadata(None) for name in TABLES
-    )
+    sha256 = dataset_sha256(current)
+    folder = tables.path(f"training/datasets/{sha256[:16]}").with_suffix("")
+    for name, table in current.items():
+        if not (folder / f"{name}.parquet").exists():
+            write_table(table, folder / f"{name}.parquet", name)
+    return Dataset(folder, sha256, tuple(drops), question_set)
 
 
 def read_dataset(folder: str, question_set: str) -> Any:
@@ -91,15 +80,3 @@ def read_dataset(folder: str, question_set: str) -> Any:
 
     root: Any = UPath(folder)  # a folder or a bucket; only `/` and reading are asked of it
     return read_catalogue_folder(root, question_set)
-
-
-def _dataset_sha256(tables: "Iterable[pa.Table]") -> str:
-    """Over the four tables in their order: what they hold. Where the originals lie differs from home to home."""
-    from catalog.tables import content_sha256
-
-    hashes = [content_sha256(_without_places(table)) for table in tables]
-    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
-
-
-def _without_places(table: "pa.Table") -> "pa.Table":
-    return table.drop_columns([name for name in ("uri", "image_uri") if name in table.column_names])

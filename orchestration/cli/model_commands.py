@@ -15,8 +15,9 @@ from orchestration import families
 from orchestration.cli.models import model_folder
 from orchestration.cli.results import JsonFlag, declared, emit, print_document, print_text
 from orchestration.cli.tailoring import family_argument, tailored
-from orchestration.cli.terminal import reporting
-from orchestration.families.contract import Contenders, Evaluation, Family, TrainingRequest
+from orchestration.cli.terminal import reporting, say
+from orchestration.families.contract import Contenders, Evaluation, Family, TrainedCandidate, TrainingRequest
+from orchestration.families.hand_run import HandRun, write_run
 from orchestration.runtime.folders import new_folder
 
 CATALOG_KEY = "catalog"
@@ -29,6 +30,7 @@ def add_to(app: typer.Typer) -> None:
         for name, text in family.flags.items()
     }
     app.command("train")(tailored(train, {"family": family_argument()}))
+    app.command("register")(register)
     app.command("evaluate")(tailored(evaluate, {"family": family_argument(), **switches}))
 
 
@@ -61,8 +63,9 @@ def train(
     began = time.monotonic()
     request = TrainingRequest(folder, settings, out.expanduser().resolve(), folder)
     with reporting() as reporter:
-        keys = named.train(request, reporter).keys
-    values = {**keys, "family": family, "seconds": time.monotonic() - began}
+        trained = named.train(request, reporter)
+    _leave_record(named, request, trained)
+    values = {**trained.keys, "family": family, "seconds": time.monotonic() - began}
     emit("train", as_json, dict.fromkeys(declared()["train"]) | values)
 
 
@@ -103,6 +106,38 @@ def evaluate(
     emit("evaluate", as_json, dict.fromkeys(declared()["evaluate"]) | values)
 
 
+def register(
+    run: Annotated[Path, typer.Argument(metavar="RUN_FOLDER", help="Folder that `selvedge train --out` wrote.")],
+    catalog: Annotated[
+        Path | None, typer.Option(help="Where the catalogue directory of the run is now; where it was by default.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Make a candidate of a run that was trained by hand: registered, and scored by the house. Needs `selvedge up`."""
+    from orchestration.families.settings import load_settings
+    from orchestration.jobs.register import register_run
+
+    began = time.monotonic()
+    folder = run.expanduser().resolve()
+    given = None if catalog is None else catalog.expanduser().resolve()
+    with reporting() as reporter:
+        made = register_run(load_settings(), folder, model_folder(str(run)), given, families.FAMILIES, reporter, say)
+    judged = made.family.review is not None
+    values = {
+        "family": made.family.name,
+        "candidate": made.candidate,
+        "version": made.version,
+        "dataset_sha256": made.dataset_sha256,
+        "gate": "passed" if made.passed else "refused",
+        "reasons": list(made.reasons),
+        "next": f"selvedge {'review open' if judged else 'promote'} {made.family.name} {made.candidate}"
+        if made.passed
+        else None,
+        "seconds": time.monotonic() - began,
+    }
+    emit("register", as_json, values)
+
+
 def read_config(config: Path, kind: type[Any]) -> tuple[Path | None, Any]:
     """The catalogue directory that a YAML file names, if any, and its settings.
 
@@ -120,6 +155,25 @@ def read_config(config: Path, kind: type[Any]) -> tuple[Path | None, Any]:
     if catalog is not None and (not isinstance(catalog, str) or not catalog.isprintable() or not catalog.strip()):
         raise SelvedgeError(f"{config}: `catalog` is {catalog!r:.60}; give the path of a catalogue directory.")
     return None if catalog is None else config.parent / catalog, settings_from(kind, values, str(config))
+
+
+def _leave_record(family: Family, request: TrainingRequest, trained: TrainedCandidate) -> None:
+    """What the run is and what it learnt from, for `selvedge register`."""
+    from dataclasses import asdict
+
+    from catalog.datasets import hashed_dataset
+
+    run = HandRun(
+        family.name,
+        asdict(request.settings),
+        str(request.data),
+        hashed_dataset(str(request.data)),
+        trained.digest,
+        trained.parameters,
+        trained.history,
+        trained.result,
+    )
+    write_run(request.folder, run)
 
 
 def _print_settings(family: Family, config: Path | None, as_json: bool) -> None:

@@ -66,6 +66,16 @@ _SHARED: dict[str, dict[str, str]] = {
         _OWN: "",
         "seconds": _DURATION,
     },
+    "register": {
+        "family": "the family",
+        "candidate": "the candidate that the run is from now on",
+        "version": "its model version",
+        "dataset_sha256": "what its catalogue's tables hold, as one hash",
+        "gate": "what the gate of its scores says: passed or refused",
+        "reasons": "why, one sentence each",
+        "next": "the command that goes on; null where the gate refused",
+        "seconds": _DURATION,
+    },
     "evaluate": {
         "family": "the family",
         "model": "folder of the model",

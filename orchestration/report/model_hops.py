@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from upath import UPath
 
+from catalog.datasets import hashed_dataset
 from catalog.errors import SelvedgeError
 from orchestration.assets.candidates import Opening, read_opening
-from orchestration.assets.dataset import hashed_dataset
 from orchestration.assets.partitions import FINGERPRINT_DIGITS, candidate_partitions
 from orchestration.assets.published import materialised
 from orchestration.families.contract import Family
