@@ -22,6 +22,7 @@ import yaml
 
 from catalog.errors import SelvedgeError
 from catalog.files import json_sha256
+from catalog.yaml_files import read_yaml
 
 FORMAT = 1
 SHIPPED = Path(__file__).with_name("attributes.yaml")
@@ -245,12 +246,10 @@ def load_schema(path: str | Path | None = None) -> AttributeSchema:
         SelvedgeError: the file is missing, is not YAML, or contradicts itself.
     """
     file = Path(path) if path is not None else SHIPPED
-    try:
+    if path is None:
         data = yaml.load(file.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except OSError as error:
-        raise SelvedgeError(f"attribute schema {file} cannot be read ({error.strerror}).") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SelvedgeError(f"attribute schema {file} is not YAML ({' '.join(str(error).split())}).") from error
+    else:
+        data = read_yaml(file, "attribute schema", "begin with catalog/attributes.yaml")
     return AttributeSchema.from_dict(data, f"attribute schema {file}")
 
 

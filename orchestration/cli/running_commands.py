@@ -26,13 +26,14 @@ def add_to(app: typer.Typer) -> None:
 
 def up(as_json: JsonFlag = False) -> None:
     """Start Dagster, MLflow and Label Studio, print one link each, and keep them until Ctrl-C."""
-    from orchestration.families.settings import load_settings
+    from orchestration.families.settings import check_training_files, load_settings
     from orchestration.runtime.home import held
     from orchestration.runtime.instance import open_instance
     from orchestration.runtime.recovery import recover
     from orchestration.runtime.services import everything, in_our_words, links
 
     settings = load_settings()
+    check_training_files(settings)
     with held(settings, "selvedge up"):
         with open_instance(settings) as instance:
             recover(instance, say)
@@ -83,13 +84,14 @@ def demo(
     as_json: JsonFlag = False,
 ) -> None:
     """Run the whole lifecycle once and write its report."""
-    from orchestration.families.settings import load_settings
+    from orchestration.families.settings import check_training_files, load_settings
     from orchestration.jobs.demo import run_demo
 
     if catalog is not None and products is not None:
         raise SelvedgeError("--products is for the drawn catalogue, and with --catalog none is drawn. Leave one out.")
     began = time.monotonic()
     settings = load_settings() if products is None else load_settings(demo_products=products)
+    check_training_files(settings)
     with reporting() as reporter:
         outcome = run_demo(settings, catalog=catalog, faults=faults, reporter=reporter)
     emit("demo", as_json, {**outcome, "seconds": time.monotonic() - began})
