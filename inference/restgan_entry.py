@@ -9,7 +9,8 @@ for mlflow_entry.py. It imports what drawing needs and nothing else: a server of
 A row holds `query`, the shopper's words, and perhaps `seed` (0 where it is missing; MLflow wants it in every row or in
 none). The answer row holds `words`, the places of the query as the model read them ("navy blue" is one), `pictures`, a
 PNG in base64 after each of them, and `unknown`: those of the words that the model was never taught and draws as any
-unknown word, and behind them what the query denies or counts ("not skinny", "under $50"), which is not drawn. A row's pictures depend on its words and its seed only, not on the rows beside it.
+unknown word, and behind them what the query denies or counts ("not skinny", "under $50"), which is not drawn. A row's
+pictures depend on its words and its seed only, not on the rows beside it.
 """
 
 import base64
