@@ -40,9 +40,8 @@ TURNS = frozenset(("but", "with", "just", "rather", "though", "although"))  # wh
 LISTS = frozenset(("or", "nor", "and"))
 FILLERS = frozenset((
     "want", "like", "need", "have", "having", "be", "being", "are", "was", "too", "very", "so", "really", "that",
-    "much", "many", "looking", "get", "see", "show", "me", "i", "prefer", "wearing", "made", "only", "them", "these", "those",
-    "necessarily", "quite", "overly", "all", "such", "particularly", "as", "own", "use", "do",
-    "does",
+    "much", "many", "looking", "get", "see", "show", "me", "i", "prefer", "wearing", "made", "only", "them", "these",
+    "those", "necessarily", "quite", "overly", "all", "such", "particularly", "as", "own", "use", "do", "does",
     "either", "both", "anything", "something", "ones", "one",
 ))  # fmt: skip
 """Beside the stop words, what may stand between a "not" and what it is said of."""
