@@ -286,7 +286,7 @@ def run_probe(folder: Path, exam: Exam, device: torch.device) -> dict[str, Any]:
     return linear_probe(tokens.float(), exam)
 
 
-TRIALS: tuple[tuple[tuple[str, ...] | None, float], ...] = (
+TRIALS: tuple[tuple[tuple[Layer, ...] | None, float], ...] = (
     (None, 2e-3),
     (None, 5e-3),
     (("q", "k", "v", "o", "wi_0", "wi_1", "wo"), 2e-3),
