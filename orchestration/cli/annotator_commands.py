@@ -122,21 +122,36 @@ def login(
 
 def add(
     email: Annotated[str, typer.Argument(metavar="EMAIL", help="The address the annotator signs in with.")],
+    existing: Annotated[
+        bool, typer.Option("--existing", help="List an account that your team's Label Studio has already.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Make an account for one annotator; the password goes into a file that only you read."""
+    """Make an account for one annotator; the password goes into a file that only you read. Only its ballots count."""
     from orchestration.families.settings import load_settings
-    from orchestration.runtime.label_studio import add_annotator
+    from orchestration.registry.ledger import open_ledger
+    from orchestration.runtime.label_studio import add_annotator, connect
 
     settings = load_settings()
-    account, password_file = add_annotator(settings, email)
+    record = open_ledger(settings).record  # before the account: one that nobody listed votes in vain
+    email = email.strip().lower()
+    password_file: Path | None = None
+    if existing:
+        number = connect(settings).account_of(email)
+        if number is None:
+            raise SelvedgeError(f"Label Studio has no account {email}; leave out --existing, and one is made.")
+        record.list_annotator(email, number, "existing")
+    else:
+        unlisted = all(annotator.email != email for annotator in record.annotators())
+        account, password_file = add_annotator(settings, email, unlisted)
+        record.list_annotator(account.email, account.user_id, "added")
     emit(
         "review annotator add",
         as_json,
         {
-            "email": account.email,
+            "email": email,
             "sign_in": f"{settings.label_studio_uri}/user/login/",
-            "password_file": str(password_file),
+            "password_file": None if password_file is None else str(password_file),
         },
     )
 

@@ -183,7 +183,7 @@ _SHARED: dict[str, dict[str, str]] = {
     "review annotator add": {
         "email": "the address the annotator signs in with",
         "sign_in": "where",
-        "password_file": "file with the password; only you can read it",
+        "password_file": "file with the password; only you can read it. Null with --existing",
     },
     "promote": {
         "family": "the family",

@@ -6,6 +6,7 @@ Belongs here: the engine, made once a process, and the lock that goes with that 
 SQLAlchemy is imported when a ledger is opened, not when the graph is loaded.
 """
 
+import logging
 import os
 import re
 from collections.abc import Iterator
@@ -17,6 +18,9 @@ from zlib import crc32
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
 from infra.local.lock import exclusive
+from labeling.review.ledger.records import BEFORE
+from orchestration.registry.head import HeadFile
+from orchestration.runtime.label_studio import annotators_made_here
 from orchestration.runtime.services import in_our_words
 from orchestration.runtime.settings import Settings
 
@@ -25,25 +29,84 @@ if TYPE_CHECKING:
 
     from labeling.review.ledger.ledger import Ledger
 
+_LOG = logging.getLogger("selvedge.ledger")
 LOCK_SECONDS = 60.0
 POSTGRES_LOCKS = 0x5E1F  # first half of an advisory lock's key; the second is the family's
 
 
 def open_ledger(settings: Settings) -> "Ledger":
-    """The ledger that `SELVEDGE_LEDGER` names, its tables made or updated; opening it again costs nothing.
+    """The ledger that `SELVEDGE_LEDGER` names, its tables made or updated, all of it checked when it is first opened.
+
+    What was changed in it is told on stderr and refuses promotions (`refuse_changed`); rounds and history can be read.
 
     Raises:
-        SelvedgeError: the address cannot be read, its driver is not installed, or a newer Selvedge wrote it.
+        SelvedgeError: the address cannot be read, its driver is not installed, a newer Selvedge wrote it, it is
+            damaged, or this home had another one.
         ServiceUnavailable: its database does not answer.
     """
-    return _opened(settings.ledger_uri, os.getpid())  # a connection must not be shared with a forked child
+    memory = head_file(settings)
+    _refuse_lost(settings, memory)
+    ledger, first = _opened(settings.ledger_uri, memory, os.getpid())  # connections are not shared with a forked child
+    if first:
+        first.clear()
+        if ledger.record.migrated:
+            for email in annotators_made_here(settings):
+                ledger.record.list_annotator(email, None, BEFORE)
+            _LOG.warning(
+                "selvedge: the ledger of an older Selvedge was taken into the hash chain; what was written before is "
+                "vouched for from now on."
+            )
+        for sentence in ledger_problems(settings):
+            _LOG.warning("selvedge: %s", sentence)
+    return ledger
+
+
+def head_file(settings: Settings) -> HeadFile:
+    """This home's memory of its ledger."""
+    shown = _shown(settings.ledger_uri)
+    return HeadFile(settings.home / "ledger.head", shown, alone=settings.ledger is None)
+
+
+def ledger_problems(settings: Settings) -> list[str]:
+    """What was changed in the ledger, and where it is not what this home remembers; one sentence each.
+
+    Raises:
+        SelvedgeError: as `open_ledger`.
+    """
+    ledger = open_ledger(settings)
+    return [*head_file(settings).problems(ledger), *ledger.record.problems()]
+
+
+def refuse_changed(settings: Settings) -> None:
+    """Nothing may be promoted, and no champion used, on a ledger that another program changed.
+
+    Raises:
+        SelvedgeError: it was changed; the first thing that is wrong is in the sentence.
+    """
+    if problems := ledger_problems(settings):
+        raise SelvedgeError(problems[0])
+
+
+def _refuse_lost(settings: Settings, memory: HeadFile) -> None:
+    """A home without its ledger must not begin a new one in silence."""
+    if settings.ledger is not None:
+        return  # of a database elsewhere its first transaction asks
+    file = Path(settings.ledger_uri.removeprefix("sqlite:///"))
+    if (not file.exists() or file.stat().st_size == 0) and (memory.remembered() or (None,))[0] is not None:
+        raise SelvedgeError(memory.lost())
+
+
+def _shown(uri: str) -> str:
+    """The address without its password."""
+    return re.sub(r"//([^/@:]*):[^/@]*@", r"//\1:***@", uri).removeprefix("sqlite:///")
 
 
 @lru_cache(maxsize=8)
-def _opened(uri: str, _process: int) -> "Ledger":
+def _opened(uri: str, memory: HeadFile, _process: int) -> "tuple[Ledger, list[bool]]":
+    """The ledger, and a list that is not empty until it was checked."""
     from labeling.review.ledger.ledger import Ledger
 
-    return Ledger(_engine(uri))
+    return Ledger(_engine(uri), memory), [True]
 
 
 @lru_cache(maxsize=8)

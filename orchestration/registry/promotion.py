@@ -19,9 +19,9 @@ from catalog.errors import SelvedgeError, ServiceUnavailable
 from evaluation.gate import Evidence, GateRule, decide
 from evaluation.verdict_gate import VERDICT, rests_on_simulation
 from labeling.review.rounds.evidence import refuse_unproved
-from orchestration.registry.ledger import one_at_a_time, open_ledger
+from orchestration.registry.ledger import one_at_a_time, open_ledger, refuse_changed
 from orchestration.registry.registry import CHAMPION, ModelVersionInfo, Registry
-from orchestration.registry.repair import carry_out, settle_alone
+from orchestration.registry.repair import carry_out, registry_problems, settle_alone
 
 if TYPE_CHECKING:
     from labeling.review.ledger.records import PromotionKind, PromotionRecord
@@ -64,7 +64,7 @@ def promote(registry: Registry, rule: GateRule, evidence: Evidence, by: str | No
         by: who asked, for the record; the user of this process by default.
 
     Raises:
-        SelvedgeError: the candidate has no model version.
+        SelvedgeError: the candidate has no model version, or the ledger was changed by another program.
         ServiceUnavailable: MLflow or the ledger does not answer; a promotion that had begun is completed by the next
             command.
     """
@@ -74,6 +74,7 @@ def promote(registry: Registry, rule: GateRule, evidence: Evidence, by: str | No
         raise SelvedgeError(f"{evidence.candidate} has no model version of {family}; register it by training it first.")
     ledger = open_ledger(registry.settings)
     with one_at_a_time(registry.settings, family):
+        refuse_changed(registry.settings)
         repairs = settle_alone(registry, family)
         champion = registry.aliases(family).get(CHAMPION)
         if champion == candidate.version:
@@ -81,6 +82,7 @@ def promote(registry: Registry, rule: GateRule, evidence: Evidence, by: str | No
         decision = decide(rule, evidence, None if champion is None else str(champion))
         ids = _evidence_ids(evidence)
         refusals = [
+            *registry_problems(registry, family),
             *_spent(ids, ledger.promotions.history(family)),
             *refuse_unproved(ledger, evidence, candidate.version),
             *(() if decision.promote else decision.reasons),
@@ -116,11 +118,12 @@ def rollback(registry: Registry, family: str, reason: str = "", by: str | None =
     Who that was is asked of the ledger, not of MLflow's alias: an alias moved by hand would be a way around the gate.
 
     Raises:
-        SelvedgeError: there is no champion, none before it, or its version was deleted.
+        SelvedgeError: there is no champion, none before it, its version was deleted, or the ledger was changed.
         ServiceUnavailable: MLflow or the ledger does not answer.
     """
     ledger = open_ledger(registry.settings).promotions
     with one_at_a_time(registry.settings, family):
+        refuse_changed(registry.settings)
         settle_alone(registry, family)
         champion, made = registry.aliases(family).get(CHAMPION), ledger.champion(family)
         if champion is None or made is None:

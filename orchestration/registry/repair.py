@@ -14,14 +14,17 @@ Where a promotion can be killed, and what the next start does:
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from orchestration.registry.ledger import one_at_a_time, open_ledger
+from catalog.errors import SelvedgeError, ServiceUnavailable
+from labeling.review.rounds.evidence import verdict_evidence
+from orchestration.registry.ledger import ledger_problems, one_at_a_time, open_ledger
 from orchestration.registry.registry import CHALLENGER, CHAMPION, PREVIOUS_CHAMPION, Registry
 from orchestration.registry.tracking import mlflow_errors_as_sentences
 
 if TYPE_CHECKING:
-    from labeling.review.ledger.records import PromotionRecord
+    from labeling.review.ledger.records import Head, PromotionRecord
 
 RECORD_TAG = "selvedge.promotion."  # + the record's id, on the version that became champion; never written twice
 
@@ -43,10 +46,19 @@ def settle(registry: Registry, families: Sequence[str]) -> list[str]:
 
 
 def settle_alone(registry: Registry, family: str) -> list[str]:
-    """`settle` for one family, by somebody who holds its lock."""
+    """`settle` for one family, by somebody who holds its lock.
+
+    On a ledger that another program changed nothing is completed: the intent may be a row that nobody's gate let in.
+    """
+    if problems := ledger_problems(registry.settings):
+        return problems
     sentences = []
     ledger = open_ledger(registry.settings).promotions
     for intent in ledger.open_intents(family):
+        if (why := _unproved(registry, intent)) is not None:
+            ledger.abandon(intent.record_id, why)
+            sentences.append(f"the {intent.kind} of {family} to version {intent.version} was abandoned: {why}")
+            continue
         record = carry_out(registry, intent)
         done = "completed" if record.outcome == "completed" else f"abandoned: {record.detail}"
         sentences.append(f"the {record.kind} of {family} to version {record.version}, which was cut short, was {done}")
@@ -71,6 +83,7 @@ def carry_out(registry: Registry, intent: "PromotionRecord") -> "PromotionRecord
     if intent.version not in versions:
         # An intent that can never be carried out would stop every later promotion.
         return ledger.abandon(intent.record_id, f"version {version} was deleted meanwhile.")
+    head = open_ledger(registry.settings).record.head()
     with mlflow_errors_as_sentences(registry.uri):
         if intent.previous_champion in versions:
             client.set_registered_model_alias(family, PREVIOUS_CHAMPION, str(intent.previous_champion))
@@ -79,8 +92,50 @@ def carry_out(registry: Registry, intent: "PromotionRecord") -> "PromotionRecord
         client.set_registered_model_alias(family, CHAMPION, intent.version)
         if registry.aliases(family).get(CHALLENGER) == version:
             client.delete_registered_model_alias(family, CHALLENGER)
-        client.set_model_version_tag(family, intent.version, f"{RECORD_TAG}{intent.record_id}", _tag(intent))
+        client.set_model_version_tag(family, intent.version, f"{RECORD_TAG}{intent.record_id}", _tag(intent, head))
     return ledger.complete(intent.record_id)
+
+
+def registry_problems(registry: Registry, family: str) -> list[str]:
+    """Where the ledger no longer has an entry that MLflow remembers from a promotion, one sentence each.
+
+    Raises:
+        ServiceUnavailable: MLflow does not answer.
+    """
+    record = open_ledger(registry.settings).record
+    for info in registry.versions(family):
+        for name, text in info.tags.items():
+            known = _head_of(text) if name.startswith(RECORD_TAG) else None
+            if known is not None and record.link_sha256(known[0]) != known[1]:
+                return [
+                    f"the ledger does not hold entry {known[0]}, which version {info.version} of {family} was promoted "
+                    "on; restore it from a backup."
+                ]
+    return []
+
+
+def _unproved(registry: Registry, intent: "PromotionRecord") -> str | None:
+    """Why an announced promotion may not be completed: a verdict it names does not follow from its ballots."""
+    ledger = open_ledger(registry.settings)
+    for name in intent.evidence:
+        kind, _, round_id = name.partition(":")
+        if kind == "round":
+            try:
+                verdict_evidence(ledger, round_id)
+            except ServiceUnavailable:
+                raise
+            except SelvedgeError as error:
+                return str(error)
+    return None
+
+
+def _head_of(text: str) -> tuple[int, str] | None:
+    """The ledger's head in a promotion's tag; None in a tag of an older Selvedge, or one that a hand wrote."""
+    try:
+        head = json.loads(text)["ledger"]
+        return int(head["number"]), str(head["sha256"])
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def removed_by_hand(registry: Registry, family: str) -> str | None:
@@ -122,8 +177,8 @@ def _notice(registry: Registry, family: str) -> list[str]:
     return [f"{detail}; it was recorded as moved by hand, `selvedge rollback {family}` undoes it"]
 
 
-def _tag(record: "PromotionRecord") -> str:
-    """The record for whoever looks at the version in MLflow; the ledger is what counts."""
+def _tag(record: "PromotionRecord", head: "Head") -> str:
+    """The record for whoever looks at the version in MLflow, with the ledger's head; the ledger is what counts."""
     content = {
         "record": record.record_id,
         "kind": record.kind,
@@ -133,6 +188,7 @@ def _tag(record: "PromotionRecord") -> str:
         "evidence": dict(record.evidence),
         "simulated": record.simulated,
         "reasons": list(record.reasons),
+        "ledger": asdict(head),
     }
     return json.dumps(content)
 

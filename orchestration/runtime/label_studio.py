@@ -6,6 +6,7 @@ starting a server (services.py), what is asked of it (labeling/review/label_stud
 Tokens and passwords go into files that only their owner reads, and nowhere else: no log, no result, no ledger.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -73,20 +74,32 @@ def store_token(settings: Settings, token: str) -> str:
     return owner.email
 
 
-def add_annotator(settings: Settings, email: str) -> tuple["Credentials", Path]:
+def add_annotator(settings: Settings, email: str, unlisted: bool = False) -> tuple["Credentials", Path]:
     """A new account, and the file its password is in.
 
     The password is stored before the account is made: were it the other way round, a kill in between would leave an
     account that nobody can sign in to.
 
+    Args:
+        unlisted: the ledger does not know the account. One that an earlier call made, and was killed before it was
+            listed, is then given again.
+
     Raises:
         SelvedgeError: the e-mail has an account already, or is none. ServiceUnavailable: no Label Studio.
     """
+    from labeling.review.label_studio.accounts import AnnotatorExists
+
     server = connect(settings)
     stored = _stored_password(settings, email) is not None
     password_file, password = _password(settings, email)
     try:
         made = server.create_annotator(email, password)
+    except AnnotatorExists:
+        if stored and unlisted:
+            return server.sign_in(email, password), password_file
+        if not stored:
+            password_file.unlink(missing_ok=True)
+        raise
     except SelvedgeError as error:
         if not stored and not isinstance(error, ServiceUnavailable):
             password_file.unlink(missing_ok=True)  # no account has this password, though one may have this e-mail
@@ -138,18 +151,38 @@ def _token_file(settings: Settings) -> Path:
     return settings.secrets / "label-studio-token"
 
 
+def annotators_made_here(settings: Settings) -> list[str]:
+    """The e-mails of the annotators whose password files this home holds: `add_annotator` made their accounts."""
+    files = sorted((settings.secrets / "annotators").glob("*.json"))
+    return [email for email in (str(_read_password(path).get("email", "")) for path in files) if email]
+
+
 def _password_file(settings: Settings, email: str) -> Path:
-    name = re.sub(r"[^a-z0-9@._+-]", "_", email.strip().lower())[:120]
+    """Its name is the e-mail's; where that cannot be a file's, a hash tells two that look alike apart."""
+    email = email.strip().lower()
+    name = re.sub(r"[^a-z0-9@._+-]", "_", email)[:120]
+    if name != email:
+        older = settings.secrets / "annotators" / f"{name}.json"
+        if _read_password(older).get("email") == email:
+            return older
+        name = f"{name[:100]}-{hashlib.sha256(email.encode()).hexdigest()[:12]}"
     return settings.secrets / "annotators" / f"{name}.json"
 
 
 def _stored_password(settings: Settings, email: str) -> str | None:
     """What an earlier call stored for this annotator of this server."""
+    stored = _read_password(_password_file(settings, email))
+    same = stored.get("server") == settings.label_studio_uri and stored.get("email") == email.strip().lower()
+    return str(stored["password"]) if same and "password" in stored else None
+
+
+def _read_password(path: Path) -> Mapping[str, Any]:
+    """What a password file holds; nothing where there is none, or it was cut."""
     try:
-        stored: Mapping[str, Any] = json.loads(_password_file(settings, email).read_text())
-        return str(stored["password"]) if stored["server"] == settings.label_studio_uri else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+        content = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, Mapping) else {}
 
 
 def _password(settings: Settings, email: str) -> tuple[Path, str]:

@@ -284,6 +284,17 @@ class LabelStudio:
         """
         return sign_in(self._connection, email, password)
 
+    def account_of(self, email: str) -> int | None:
+        """The number of the account with this e-mail; None where there is none."""
+        email = email.strip().lower()
+        known = self._connection.ask(emails, repeatable=True)
+        return next((number for number, address in known.items() if address.lower() == email), None)
+
+    @property
+    def user_id(self) -> int:
+        """The number of this user's own account."""
+        return self._my_id()
+
     # What it needs itself
 
     @property

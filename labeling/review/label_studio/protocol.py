@@ -48,9 +48,14 @@ class AnnotatorAccounts(Protocol):
 
     def sign_in(self, email: str, password: str) -> Credentials: ...
 
+    def account_of(self, email: str) -> int | None: ...
+
 
 class Voting(Protocol):
     """What an annotator that is a program needs."""
+
+    @property
+    def user_id(self) -> int: ...
 
     def next_task(self, project: int) -> Task | None: ...
 

@@ -5,6 +5,9 @@ promotions.py).
 
 All writers take turns (SQLite: BEGIN IMMEDIATE; PostgreSQL: one advisory lock for the transaction). Writes are few and
 short, and a check before a write (is the round still open, is this still the champion) then holds until it commits.
+
+Whoever keeps the chain's head outside the database is told before a transaction commits and after it did, so that a
+kill in between leaves them with both heads, of which the database has one.
 """
 
 import sqlite3
@@ -12,12 +15,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine, event, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
+from labeling.review.ledger import chain
+from labeling.review.ledger.records import Head
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 WAIT_SECONDS = 30
@@ -26,16 +31,32 @@ ADVISORY_LOCK = 0x5E1F_ED6E  # any number that no other program uses on this dat
 _READS = "ledger_reads"
 
 
-class Database:
-    """Transactions on one ledger, whose tables exist and are of this version."""
+class HeadKeeper(Protocol):
+    """Who keeps the chain's head outside the database."""
 
-    def __init__(self, engine: Engine) -> None:
+    def announce(self, before: Head | None, after: Head) -> None:
+        """A transaction is about to commit. Raises: SelvedgeError: `before` is not the head that was kept."""
+
+    def settle(self, after: Head) -> None:
+        """It committed."""
+
+
+class Database:
+    """Transactions on one ledger, whose tables exist and are of this version.
+
+    Attributes:
+        migrated: opening it took rows of an older Selvedge into the hash chain.
+    """
+
+    def __init__(self, engine: Engine, keeper: HeadKeeper | None = None) -> None:
         """Make or update the tables, once, whoever else is starting.
 
         Raises:
-            SelvedgeError: another database than SQLite or PostgreSQL, or one that a newer Selvedge wrote.
+            SelvedgeError: another database than SQLite or PostgreSQL, one of a newer Selvedge, or a damaged one.
             ServiceUnavailable: it does not answer.
         """
+        self._keeper = keeper
+        self.migrated = False
         if engine.dialect.name not in ("sqlite", "postgresql"):
             raise SelvedgeError(f"the ledger cannot live in {engine.dialect.name}; use SQLite or PostgreSQL.")
         self.engine = engine
@@ -43,16 +64,41 @@ class Database:
             event.listen(engine, "connect", _set_up_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
             engine.dispose()  # connections made before would not take turns
-        with self.writing() as connection:
+        after = None
+        with self._alone() as connection:
             _migrate(connection)
+            if chain.head(connection) is None:
+                self.migrated = chain.begin(connection)
+                after = chain.head(connection)
+                self._announce(None, after)
+        self._settle(after)
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A transaction that no other writer runs beside; rolled back on any exception.
 
         Raises:
+            SelvedgeError: the database is damaged, or is not as it was left.
             ServiceUnavailable: the database does not answer, or stayed locked.
         """
+        with self._alone() as connection:
+            before = chain.head(connection)
+            yield connection
+            after = chain.head(connection)
+            changed = after if after != before else None
+            self._announce(before, changed)
+        self._settle(changed)
+
+    def _announce(self, before: Head | None, after: Head | None) -> None:
+        if self._keeper is not None and after is not None:
+            self._keeper.announce(before, after)
+
+    def _settle(self, after: Head | None) -> None:
+        if self._keeper is not None and after is not None:
+            self._keeper.settle(after)
+
+    @contextmanager
+    def _alone(self) -> Iterator[Connection]:
         with self._told(), self.engine.begin() as connection:
             if self.engine.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ADVISORY_LOCK})
@@ -75,11 +121,27 @@ class Database:
     def _told(self) -> Iterator[None]:
         try:
             yield
-        except OperationalError as error:
+        except (DatabaseError, sqlite3.Error) as error:
             where = self.engine.url.render_as_string(hide_password=True)
-            raise ServiceUnavailable(
-                f"the ledger at {where} does not answer ({error.orig}); start it again."
-            ) from error
+            sentence = _sentence(where, error)
+            if sentence is None:
+                raise
+            raise sentence from error
+
+
+def _sentence(where: str, error: DatabaseError | sqlite3.Error) -> SelvedgeError | None:
+    """What a failure of the database means for a person; None where it is ours to mend."""
+    cause: BaseException | None = error.orig if isinstance(error, DatabaseError) else error
+    why = str(cause).strip().partition("\n")[0]
+    if isinstance(cause, sqlite3.OperationalError) and ("locked" in why or "busy" in why):
+        return ServiceUnavailable(
+            f"the ledger at {where} is locked by another process ({why}); wait until it ends, or stop it; run again."
+        )
+    if type(cause) is sqlite3.DatabaseError or "disk I/O error" in why:
+        return SelvedgeError(f"the ledger at {where} is damaged ({why}); restore it from a backup.")
+    if isinstance(error, OperationalError | sqlite3.OperationalError):
+        return ServiceUnavailable(f"the ledger at {where} does not answer ({why}); start it again.")
+    return None
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:

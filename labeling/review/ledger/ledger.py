@@ -14,12 +14,13 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, Row, func, insert, select
+from sqlalchemy import Connection, Engine, Row, func, select
 
 from catalog.errors import SelvedgeError
-from labeling.review.ledger.database import Database
+from labeling.review.ledger.chain import append
+from labeling.review.ledger.database import Database, HeadKeeper
 from labeling.review.ledger.promotions import PromotionLedger
-from labeling.review.ledger.pulls import ballots, replay, snapshot, store_pull
+from labeling.review.ledger.pulls import ballots, pulled_ballots, replay, snapshot, store_pull
 from labeling.review.ledger.records import (
     OUTCOMES,
     Ballot,
@@ -33,6 +34,7 @@ from labeling.review.ledger.records import (
     Verdict,
 )
 from labeling.review.ledger.tables import EXCLUSIONS, PAIRS, ROUND_EVENTS, ROUNDS, VERDICTS
+from labeling.review.ledger.whole import LedgerRecord
 from labeling.review.pairs.plan import RoundPlan, plan_changes
 
 PROJECT, CLOSED, VOID = "project", "closed", "void"
@@ -41,12 +43,13 @@ FindFault = Callable[[PulledAnnotation, bool], str | None]
 
 
 class Ledger:
-    """One ledger, on SQLite or PostgreSQL. `promotions` is its other half."""
+    """One ledger, on SQLite or PostgreSQL. `promotions` is its other half; `record` is the ledger as a whole."""
 
-    def __init__(self, engine: Engine) -> None:
-        """Raises: SelvedgeError, ServiceUnavailable: as `Database`."""
-        self._database = Database(engine)
+    def __init__(self, engine: Engine, keeper: HeadKeeper | None = None) -> None:
+        """`keeper`: keeps the chain's head outside. Raises: SelvedgeError, ServiceUnavailable: as `Database`."""
+        self._database = Database(engine, keeper)
         self.promotions = PromotionLedger(self._database)
+        self.record = LedgerRecord(self._database)
 
     def open_round(self, plan: RoundPlan, key: bytes, pairs: Sequence[Pair], now: datetime | None = None) -> Round:
         """Register a plan with its pairs; one that is registered already is given back as it was.
@@ -74,8 +77,8 @@ class Ledger:
                 "blinding_key": key,
                 "opened_at": now or _now(),
             }
-            connection.execute(insert(ROUNDS), row)
-            connection.execute(insert(PAIRS), [{"round_id": plan.round_id, **pair.__dict__} for pair in pairs])
+            append(connection, ROUNDS, row)
+            append(connection, PAIRS, [{"round_id": plan.round_id, **pair.__dict__} for pair in pairs])
             return _round(connection, plan.round_id)
 
     def refuse_second_round(self, family: str, candidate: str, opponent_version: str) -> None:
@@ -185,6 +188,15 @@ class Ledger:
         with self._database.reading() as connection:
             return ballots(connection, round_id)
 
+    def pulled_ballots(self, round_id: str) -> list[tuple[Ballot, PulledAnnotation]]:
+        """The ballots that the stored pulls give, each with what was pulled, in the order of `ballots`.
+
+        Raises:
+            SelvedgeError: a stored pull is not what was pulled.
+        """
+        with self._database.reading() as connection:
+            return pulled_ballots(connection, round_id)
+
     def exclude(self, round_id: str, exclusions: Iterable[Exclusion], now: datetime | None = None) -> None:
         """Note which raters do not count. Must come before the verdict: after it, sides are known.
 
@@ -199,7 +211,7 @@ class Ledger:
                 raise SelvedgeError(f"round {round_id} is judged; {new[0].rater} cannot be excluded from it any more.")
             at = now or _now()
             for exclusion in new:
-                connection.execute(insert(EXCLUSIONS), {"round_id": round_id, **exclusion.__dict__, "at": at})
+                append(connection, EXCLUSIONS, {"round_id": round_id, **exclusion.__dict__, "at": at})
 
     def exclusions(self, round_id: str) -> list[Exclusion]:
         with self._database.reading() as connection:
@@ -237,7 +249,7 @@ class Ledger:
                         f"round {round_id} was judged {recorded.outcome} on {recorded.at:%d %B %Y}; it stands."
                     )
                 return recorded
-            connection.execute(insert(VERDICTS), verdict.__dict__)
+            append(connection, VERDICTS, verdict.__dict__)
         return verdict
 
     def verdict(self, round_id: str) -> Verdict | None:
@@ -298,7 +310,7 @@ def _add_event(connection: Connection, round_id: str, event: str, detail: str, n
     last = select(func.max(ROUND_EVENTS.c.number)).where(ROUND_EVENTS.c.round_id == round_id)
     number = (connection.scalar(last) or 0) + 1
     row = {"round_id": round_id, "number": number, "event": event, "detail": detail, "at": now or _now()}
-    connection.execute(insert(ROUND_EVENTS), row)
+    append(connection, ROUND_EVENTS, row)
 
 
 def _exclusions(connection: Connection, round_id: str) -> list[Exclusion]:

@@ -13,10 +13,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError
 
 from catalog.errors import SelvedgeError
+from labeling.review.ledger.chain import append
 from labeling.review.ledger.database import Database
 from labeling.review.ledger.records import PromotionKind, PromotionRecord
 from labeling.review.ledger.tables import PROMOTION_ENDS, PROMOTIONS
@@ -189,7 +190,7 @@ def _refuse_swap(connection: Connection, family: str, version: str, old_champion
 def _insert(connection: Connection, record: PromotionRecord) -> None:
     row = {column.name: getattr(record, column.name) for column in PROMOTIONS.columns}
     try:
-        connection.execute(insert(PROMOTIONS), row | {"reasons": list(record.reasons)})
+        append(connection, PROMOTIONS, row | {"reasons": list(record.reasons)})
     except IntegrityError as error:  # a writer that does not take turns
         raise SelvedgeError(f"another promotion of {record.family} came first; look again.") from error
 
@@ -202,7 +203,7 @@ def _end(
     at: datetime,
 ) -> PromotionRecord:
     row = {"record_id": record.record_id, "outcome": outcome, "detail": detail, "at": at}
-    connection.execute(insert(PROMOTION_ENDS), row)
+    append(connection, PROMOTION_ENDS, row)
     return record.ended(outcome, at, detail)
 
 

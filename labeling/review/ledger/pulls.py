@@ -9,13 +9,14 @@ A pull keeps what changed since the one before: whole snapshots would grow with 
 import hashlib
 import json
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, select
 
 from catalog.errors import SelvedgeError
+from labeling.review.ledger.chain import append
 from labeling.review.ledger.records import Ballot, Pull, PulledAnnotation, StoredPull
 from labeling.review.ledger.tables import BALLOTS, PULLS
 
@@ -49,7 +50,7 @@ def store_pull(
     fresh = [annotation for number, annotation in sorted(pulled.items()) if held.get(number) != annotation]
     change = json.dumps({"new": [annotation.to_dict() for annotation in fresh], "gone": vanished})
     row = {"round_id": round_id, **pull.__dict__, "change": zlib.compress(change.encode())}
-    connection.execute(insert(PULLS), row)
+    append(connection, PULLS, row)
     stored = _stored_hashes(connection, round_id)
     new = []
     for annotation in fresh:
@@ -59,7 +60,7 @@ def store_pull(
                 Ballot(annotation, len(seen) + 1, pull.number, is_simulated(annotation.rater), find_fault(annotation))
             )
     if new:
-        connection.execute(insert(BALLOTS), [_ballot_row(round_id, ballot) for ballot in new])
+        append(connection, BALLOTS, [_ballot_row(round_id, ballot) for ballot in new])
     return StoredPull(pull, tuple(new), vanished)
 
 
@@ -95,11 +96,40 @@ def replay(
     return pulls, held
 
 
+def pulled_ballots(connection: Connection, round_id: str) -> list[tuple[Ballot, PulledAnnotation]]:
+    """The ballots that the pulls give, as `ballots` gives those that are stored, each with what was pulled, uncut.
+
+    Whether a ballot is void or simulated is not judged.
+
+    Raises:
+        SelvedgeError: a stored pull is not what was pulled.
+    """
+    hashes: dict[int, str] = {}
+    seen: dict[int, set[str]] = {}
+    given = []
+    rows = connection.execute(select(PULLS).where(PULLS.c.round_id == round_id).order_by(PULLS.c.number))
+    for number, row in enumerate(rows, 1):
+        change = json.loads(zlib.decompress(row.change))
+        for gone in change["gone"]:
+            hashes.pop(gone, None)
+        for entry in change["new"]:
+            annotation = PulledAnnotation.from_dict(entry)
+            sha256, revisions = annotation.content_sha256, seen.setdefault(annotation.annotation_id, set())
+            hashes[annotation.annotation_id] = sha256
+            if sha256 not in revisions:
+                revisions.add(sha256)
+                ballot = Ballot(annotation, len(revisions), row.number, simulated=False, void=None)
+                given.append((_ballot_as_stored(round_id, ballot), annotation))
+        if (row.number, row.annotations, row.sha256) != (number, len(hashes), _snapshot_sha256(hashes.values())):
+            raise SelvedgeError(f"pull {row.number} of round {round_id} is not what was pulled; restore the ledger.")
+    return sorted(given, key=lambda entry: (entry[1].annotation_id, entry[0].revision))
+
+
 def ballots(connection: Connection, round_id: str) -> list[Ballot]:
     """Every revision of every annotation, in the order of annotation and revision."""
     wanted = select(BALLOTS).where(BALLOTS.c.round_id == round_id)
     rows = connection.execute(wanted.order_by(BALLOTS.c.annotation_id, BALLOTS.c.revision))
-    return [_ballot(row) for row in rows]
+    return [_ballot(row) for row in rows.mappings()]  # type: ignore[arg-type]  # keys are columns' names
 
 
 def _stored_hashes(connection: Connection, round_id: str) -> dict[int, set[str]]:
@@ -124,8 +154,15 @@ def _ballot_row(round_id: str, ballot: Ballot) -> dict[str, Any]:
     return {"round_id": round_id, **content, **cut, **stamps}
 
 
-def _ballot(row: Row[Any]) -> Ballot:
-    values = dict(row._mapping)  # noqa: SLF001 (SQLAlchemy's public name)
+def _ballot_as_stored(round_id: str, ballot: Ballot) -> Ballot:
+    """A ballot as the database gives it back: cut to the columns, and without a time that is no number."""
+    row = _ballot_row(round_id, ballot)
+    seconds = row["seconds"]
+    return _ballot({**row, "seconds": None if seconds is None or seconds != seconds else float(seconds)})
+
+
+def _ballot(row: Mapping[str, Any]) -> Ballot:
+    values = dict(row)
     del values["round_id"], values["content_sha256"]
     stamps = {name: values.pop(name) for name in ("revision", "pull", "simulated", "void")}
     return Ballot(PulledAnnotation(**{**values, "reasons": tuple(values["reasons"])}), **stamps)

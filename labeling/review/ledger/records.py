@@ -18,7 +18,18 @@ from labeling.review.pairs.plan import RoundPlan
 
 Outcome = Literal["preferred", "not_preferred", "no_difference", "inconclusive"]
 OUTCOMES: tuple[Outcome, ...] = ("preferred", "not_preferred", "no_difference", "inconclusive")
+LATE = "came after the round was closed"  # why such a ballot is void
+BEFORE = "before"  # origin of annotators who had accounts when these began to be listed
 PromotionKind = Literal["promotion", "rollback", "by_hand"]
+
+
+@dataclass(frozen=True)
+class Head:
+    """The newest link of a ledger's hash chain: its number and hash, and the id that the ledger's first note gives."""
+
+    ledger: str
+    number: int
+    sha256: str
 
 
 @dataclass(frozen=True)

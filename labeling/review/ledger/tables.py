@@ -4,7 +4,8 @@ Belongs here: columns and keys. Not here: who may write what (ledger.py, promoti
 to have these tables (migrations/, held to this page by a test).
 
 Every table is append-only: a trigger of the database refuses UPDATE and DELETE, so a state that changes (a round
-closes, a promotion completes) is a further row.
+closes, a promotion completes) is a further row. A trigger can be dropped by whoever owns the database, so every row
+also has a link in one hash chain (chain.py).
 """
 
 from datetime import UTC, datetime
@@ -176,3 +177,38 @@ PROMOTION_ENDS = Table(
     Column("detail", Text, nullable=False),
     _moment("at"),
 )
+
+# Who may vote: an account counts from the row that lists it on. Never taken back.
+ANNOTATORS = Table(
+    "annotators",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("email", String(254), nullable=False),
+    Column("account", BigInteger),  # Label Studio's id of it; None of one that voted before accounts were listed
+    Column("origin", String(16), nullable=False),  # added, existing, scripted, before
+    _moment("at"),
+)
+
+# What happened to the ledger itself. The first note names it: `made` or `migrated`, and its id.
+NOTES = Table(
+    "notes",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("kind", String(16), nullable=False),  # made, migrated, accepted
+    Column("detail", Text, nullable=False),
+    _moment("at"),
+)
+
+# The hash chain: one link for every row of every other table, in the order of writing.
+LINKS = Table(
+    "links",
+    METADATA,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("table_name", String(32), nullable=False),
+    Column("row_key", Text, nullable=False),  # JSON of the row's primary key
+    Column("content_sha256", String(64), nullable=False),
+    Column("previous_sha256", String(64), nullable=False),  # of the link before; "" of the first
+    Column("sha256", String(64), nullable=False),
+)
+
+CHAINED = tuple(table for table in METADATA.sorted_tables if table is not LINKS)

@@ -22,8 +22,9 @@ import pandas as pd
 
 from evaluation.ballots import COLUMNS, GOLD, PLAIN, REPEAT, SIDES, check_ballots
 from labeling.review.ledger.ledger import Ledger
-from labeling.review.ledger.records import Ballot, Pair, PulledAnnotation
+from labeling.review.ledger.records import LATE, Ballot, Pair, PulledAnnotation
 from labeling.review.rounds.annotators import is_simulated
+from labeling.review.rounds.listed import AnnotatorList
 
 if TYPE_CHECKING:
     from labeling.review.label_studio.records import Annotation
@@ -32,7 +33,6 @@ CLOCK_TOLERANCE = timedelta(minutes=2)
 # The reasons, as they are stored.
 NOT_OURS = "is of a task that is not this round's"
 FOREIGN = "was changed by {who}, who did not make it"
-LATE = "came after the round was closed"
 NO_CHOICE = "holds no choice of left, right, tie or both bad"
 NO_TIME = "has no time of voting"
 NO_RATER = "is of an account that was deleted"
@@ -55,18 +55,25 @@ class SyncReport:
 
 
 def sync(
-    ledger: Ledger, round_id: str, annotations: Iterable[PulledAnnotation], now: datetime | None = None
+    ledger: Ledger,
+    round_id: str,
+    annotations: Iterable[PulledAnnotation],
+    now: datetime | None = None,
+    accounts: Mapping[str, int] | None = None,
 ) -> SyncReport:
     """Take in everything the review server holds for a round; the same again changes nothing.
+
+    Args:
+        accounts: the server's numbers of the raters, by e-mail; where they are known, the list is held to them too.
 
     Raises:
         SelvedgeError: there is no such round.
     """
     at = now or datetime.now(UTC)
-    pairs = ledger.pairs(round_id)
+    pairs, listed, numbers = ledger.pairs(round_id), AnnotatorList.of(ledger), accounts or {}
 
     def fault(annotation: PulledAnnotation, closed: bool) -> str | None:
-        return find_fault(annotation, pairs, closed)
+        return find_fault(annotation, pairs, closed) or listed.fault(annotation.rater, numbers.get(annotation.rater))
 
     stored = ledger.store_pull(round_id, annotations, fault, is_simulated, at)
     good = [ballot for ballot in stored.ballots if ballot.void is None]
@@ -101,7 +108,7 @@ def as_pulled(annotation: "Annotation") -> PulledAnnotation:
 
 
 def find_fault(annotation: PulledAnnotation, pairs: Mapping[str, Pair], closed: bool) -> str | None:
-    """Why a revision may never count, if so."""
+    """Why a revision may never count, if so, whoever its rater is (listed.py)."""
     if annotation.task_key not in pairs:
         return NOT_OURS
     if annotation.updated_by not in (None, annotation.rater):

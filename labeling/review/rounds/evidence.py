@@ -3,8 +3,9 @@
 Belongs here: turning the ledger's verdict into what the gate judges, and comparing the two again before an alias moves.
 Not here: the judgement (evaluation/verdict_gate.py), moving the alias (promotion.py).
 
-A file of evidence can be written by anybody who may write files; the ledger is append-only. So whoever promotes asks
-the ledger again, and a verdict that is not there, or was another, or whose round is void since, promotes nothing.
+A file of evidence can be written by anybody who may write files, and a row by anybody who may write to the database.
+So whoever promotes asks the ledger again, and a verdict that is not there, or was another, whose round is void since,
+or which does not follow from its ballots (proof.py), promotes nothing.
 """
 
 import json
@@ -25,17 +26,19 @@ def verdict_evidence(ledger: "Ledger", round_id: str) -> "VerdictEvidence":
     `dataclasses.asdict` of a verdict of evaluation/preference.py does.
 
     Raises:
-        SelvedgeError: there is no such round, or it is void or not judged.
+        SelvedgeError: there is no such round, it is void, not judged, or its verdict does not follow from ballots.
         ServiceUnavailable: the ledger does not answer.
     """
     from evaluation.verdict_gate import VerdictEvidence
     from labeling.review.rounds.ballots import rests_on_simulation
+    from labeling.review.rounds.proof import refuse_unproved_verdict
 
     registered, verdict = ledger.round(round_id), ledger.verdict(round_id)
     if registered.void is not None:
         raise SelvedgeError(f"round {round_id} is void: {registered.void}; open a new round.")
     if verdict is None:
         raise SelvedgeError(f"round {round_id} has no verdict yet; close it first.")
+    refuse_unproved_verdict(ledger, round_id)
     plan, judgement = registered.plan, json.loads(verdict.evidence)
     return VerdictEvidence(
         round_id=round_id,

@@ -54,7 +54,8 @@ def sync_round(
     if project is None:
         raise SelvedgeError(f"round {round_id} has no project yet; run `selvedge review open` again to complete it.")
     annotations = server.pull_annotations(project, named(progress, "pulling tasks"))
-    return sync(ledger, round_id, map(as_pulled, annotations))
+    accounts = {annotation.rater: annotation.rater_id for annotation in annotations}
+    return sync(ledger, round_id, map(as_pulled, annotations), accounts=accounts)
 
 
 def hold_to_plan(rounds_folder: "UPath", ledger: "Ledger", round_id: str) -> "Round":
@@ -171,7 +172,7 @@ def close_round(rounds_folder: "UPath", ledger: "Ledger", round_id: str, undecid
     everything, table = ledger.ballots(round_id), table_of(ledger, round_id)
     ledger.exclude(round_id, _exclusions(exclude_raters(blind(table), plan)))
     judgement = judge_round(table, plan, closed=True)
-    evidence = _evidence(registered, judgement)
+    evidence = verdict_content(registered, judgement)
     return ledger.record_verdict(
         round_id,
         judgement.outcome,  # type: ignore[arg-type]  # a closed round is never `open`
@@ -226,7 +227,7 @@ def _exclusions(excluded: dict[str, str]) -> "list[Exclusion]":
     return [Exclusion(rater, "pre-registered", reason) for rater, reason in excluded.items()]
 
 
-def _evidence(registered: "Round", judgement: "Judgement") -> dict[str, Any]:
+def verdict_content(registered: "Round", judgement: "Judgement") -> dict[str, Any]:
     """What the verdict rests on, as plain data: the judgement, and which versions it is about."""
     plan = registered.plan
     return {

@@ -64,6 +64,8 @@ def vote(
     if registered.project_id is None:
         raise SelvedgeError(f"round {round_id} has no project yet; run `selvedge review open` again to complete it.")
     accounts = {annotator: sign_in(annotator.email) for annotator in annotators}
+    for annotator, account in accounts.items():  # as a person's account, before the first ballot
+        ledger.record.list_annotator(annotator.email, account.user_id, "scripted")
     votes = {annotator.email: 0 for annotator in annotators}
     limit = most or len(pairs)
     total = min(len(pairs) * min(registered.plan.overlap, len(accounts)), limit * len(accounts))

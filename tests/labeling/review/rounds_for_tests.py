@@ -130,6 +130,13 @@ def text_material(seed: int = 7, products: int = 60) -> Material:
     return gather_material(Descriptions(), *tables, product_reader(products), seed)
 
 
+def listed(ledger: Ledger, *emails: str) -> Ledger:
+    """The ledger, with these annotators on its list."""
+    for email in emails or [f"{name}@shop.example" for name in ("ann", "bob", "r0", "r1")]:
+        ledger.record.list_annotator(email, None, "added")
+    return ledger
+
+
 def new_ledger(folder: Path, name: str = "ledger.db") -> Ledger:
     return Ledger(create_engine(f"sqlite:///{folder / name}"))
 

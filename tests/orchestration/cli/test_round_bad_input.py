@@ -230,6 +230,9 @@ class Team:
         self.accounts[email] = Credentials(len(self.accounts), email, password or "drawn by the server", "a" * 40)
         return self.accounts[email]
 
+    def account_of(self, email: str) -> int | None:
+        return self.accounts[email].user_id if email in self.accounts else None
+
     def sign_in(self, email: str, password: str) -> Credentials:
         if email not in self.accounts or self.accounts[email].password != password:
             raise SelvedgeError(f"Label Studio does not know {email} with this password; correct one of them.")

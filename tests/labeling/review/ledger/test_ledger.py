@@ -15,7 +15,7 @@ from labeling.review.ledger.ledger import Ledger
 from labeling.review.ledger.records import Exclusion, Pair
 from labeling.review.ledger.tables import METADATA
 from labeling.review.rounds.ballots import sync
-from tests.labeling.review.rounds_for_tests import NOON, annotation, pair, plan
+from tests.labeling.review.rounds_for_tests import NOON, annotation, listed, pair, plan
 
 KEY = bytes(range(32))
 PAIRS = [pair(1), pair(2, "gold", sound="right")]
@@ -28,7 +28,7 @@ def opened(ledger: Ledger, **changes: object) -> Ledger:
 
 def filled(ledger: Ledger) -> Ledger:
     """A row in every table."""
-    opened(ledger)
+    listed(opened(ledger))
     sync(ledger, "may-one", [annotation(1, "plain-1")], NOON)
     ledger.exclude("may-one", [Exclusion("bob", "gold", "3 of 5")], NOON)
     ledger.close_round("may-one", NOON)

@@ -89,6 +89,7 @@ def votes(
         ScriptedAnnotator(f"r{number}", 3, preference=preference, **habits)  # type: ignore[arg-type]
         for number in range(raters)
     ]
+    drawn.listed(ledger, *(one.email for one in people))
     found = []
     for pair in ledger.pairs(name).values():
         for one in people:

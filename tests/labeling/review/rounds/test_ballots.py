@@ -16,7 +16,7 @@ from labeling.review.ledger.ledger import Ledger
 from labeling.review.ledger.records import PulledAnnotation
 from labeling.review.rounds.annotators import ScriptedAnnotator
 from labeling.review.rounds.ballots import as_pulled, ballots_sha256, counted_ballots, rests_on_simulation, sync
-from tests.labeling.review.rounds_for_tests import NOON, annotation, new_ledger, pair, plan
+from tests.labeling.review.rounds_for_tests import NOON, annotation, listed, new_ledger, pair, plan
 
 PAIRS = [
     pair(1),
@@ -37,7 +37,7 @@ def ledger(tmp_path: Path) -> Ledger:
 def opened(folder: Path) -> Ledger:
     ledger = new_ledger(folder)
     ledger.open_round(plan(), bytes(32), PAIRS)
-    return ledger
+    return listed(ledger)
 
 
 def counted(ledger: Ledger) -> pd.DataFrame:
@@ -164,6 +164,7 @@ def test_simulated_ballots_are_marked(ledger: Ledger) -> None:
     sync(ledger, "may-one", [annotation(1, "plain-1")], LATER)
     assert not rests_on_simulation(ledger.ballots("may-one"))
     robot = ScriptedAnnotator("robot-1", seed=1).email
+    listed(ledger, robot)
     sync(ledger, "may-one", [annotation(1, "plain-1"), annotation(2, "plain-1", rater=robot)], LATER)
     assert [ballot.simulated for ballot in ledger.ballots("may-one")] == [False, True]
     assert rests_on_simulation(ledger.ballots("may-one"))

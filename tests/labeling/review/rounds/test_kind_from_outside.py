@@ -21,7 +21,16 @@ from labeling.review.rounds.judging import close_round
 from labeling.review.rounds.registration import register_round
 from labeling.review.rounds.report import write_round_report
 from labeling.review.rounds.tasks import round_tasks
-from tests.labeling.review.rounds_for_tests import NOON, annotation, catalogue, columns_of, new_ledger, photo, plan
+from tests.labeling.review.rounds_for_tests import (
+    NOON,
+    annotation,
+    catalogue,
+    columns_of,
+    listed,
+    new_ledger,
+    photo,
+    plan,
+)
 
 
 @dataclass(frozen=True)
@@ -97,6 +106,7 @@ def test_a_kind_of_a_family_outside_goes_from_its_tables_to_the_report(
         for rater, version in enumerate(("candidate", "champion"))
         if pair.slot == "plain"
     ]
+    listed(ledger, "r0@shop.example", "r1@shop.example")
     sync(ledger, "may-one", votes, now=NOON.replace(month=6))
     close_round(UPath(tmp_path / "rounds"), ledger, "may-one", undecided=True)
     page = write_round_report(UPath(tmp_path / "rounds"), ledger, "may-one", tmp_path / "page.html", [KIND]).read_text()

@@ -8,6 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from labeling.review.ledger.triggers import append_only
+
 revision = "0001"
 down_revision = None
 
@@ -137,38 +139,5 @@ def upgrade() -> None:
         _needed("detail", sa.Text()),
         _needed("at", MOMENT),
     )
-    for statement in _sqlite_triggers() if op.get_bind().dialect.name == "sqlite" else _postgres_triggers():
+    for statement in append_only(op.get_bind().dialect.name, KEYS):
         op.execute(statement)
-
-
-def _sqlite_triggers() -> list[str]:
-    made = []
-    for table, keys in KEYS.items():
-        refusal = f"SELECT RAISE(ABORT, '{table} is append-only');"
-        made += [
-            f"CREATE TRIGGER {table}_no_{what.lower()} BEFORE {what} ON {table} BEGIN {refusal} END"
-            for what in ("UPDATE", "DELETE")
-        ]
-        for number, key in enumerate(keys):
-            # INSERT OR REPLACE deletes without asking the trigger on DELETE.
-            same = " AND ".join(f'"{column}" = NEW."{column}"' for column in key)
-            made.append(
-                f"CREATE TRIGGER {table}_no_replace_{number} BEFORE INSERT ON {table} "
-                f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {same}) BEGIN {refusal} END"
-            )
-    return made
-
-
-def _postgres_triggers() -> list[str]:
-    made = [
-        "CREATE FUNCTION ledger_append_only() RETURNS trigger LANGUAGE plpgsql AS $$ "
-        "BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME "
-        "USING ERRCODE = 'integrity_constraint_violation'; END $$"
-    ]
-    for table in KEYS:
-        for what, scope in (("UPDATE OR DELETE", "ROW"), ("TRUNCATE", "STATEMENT")):
-            made.append(
-                f"CREATE TRIGGER {table}_no_{what.split()[0].lower()} BEFORE {what} ON {table} "
-                f"FOR EACH {scope} EXECUTE FUNCTION ledger_append_only()"
-            )
-    return made

@@ -1,0 +1,142 @@
+"""What a home remembers of its ledger: its id and the head of its hash chain, in a file that only its owner reads.
+
+Belongs here: the file, and holding a ledger to it. Not here: the chain (labeling/review/ledger/chain.py), opening a
+ledger (ledger.py).
+
+The file is written before a transaction commits, with the head before and the head after it, and again when it has
+committed: after a kill the database has one of the two. A ledger that several homes write to may have gone on since; of
+such a one the remembered head must still be a link.
+"""
+
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from catalog.errors import SelvedgeError
+from infra.local.lock import exclusive
+from labeling.review.ledger.records import Head
+from orchestration.runtime.services import in_our_words
+
+if TYPE_CHECKING:
+    from labeling.review.ledger.ledger import Ledger
+
+LOCK_SECONDS = 30.0
+ACCEPT = "or, once you have compared `selvedge history` with what you know, run `selvedge doctor --accept-ledger`"
+
+
+@dataclass(frozen=True)
+class HeadFile:
+    """A home's memory of its ledger: a `database.HeadKeeper`.
+
+    Attributes:
+        path: of the file. ledger: the database, as sentences name it. alone: no other home writes to it.
+    """
+
+    path: Path
+    ledger: str
+    alone: bool
+
+    def remembered(self) -> tuple[Head | None, Head | None] | None:
+        """The head, and the one that a transaction was about to make; None where the home knows of no ledger.
+
+        Raises:
+            SelvedgeError: the file is damaged.
+        """
+        try:
+            content: dict[str, Any] = json.loads(self.path.read_text())
+            head, following = (None if content[name] is None else Head(**content[name]) for name in ("head", "next"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise SelvedgeError(
+                f"{self.path}, this home's memory of its ledger, cannot be read; restore it from a backup, {ACCEPT}."
+            ) from error
+        return head, following
+
+    def announce(self, before: Head | None, after: Head) -> None:
+        """As `HeadKeeper`. Raises: SelvedgeError: `before` is not what is remembered; nothing may be written then."""
+        with self._alone():
+            if (sentence := self._objection(before)) is not None:
+                raise SelvedgeError(sentence)
+            self._write(before, after)
+
+    def settle(self, after: Head) -> None:
+        """As `HeadKeeper`; a later transaction may have come between."""
+        with self._alone():
+            remembered = self.remembered()
+            if remembered is not None and remembered[1] == after:
+                self._write(after, None)
+
+    def accept(self, head: Head) -> None:
+        """Take a head as the right one, whatever was remembered."""
+        with self._alone():
+            self._write(head, None)
+
+    def problems(self, ledger: "Ledger") -> list[str]:
+        """What is wrong with an open ledger by this home's memory, in one sentence; empty where they agree."""
+        head = ledger.record.head()
+        try:
+            remembered = self.remembered()
+            sentence = self._objection(head)
+        except SelvedgeError as error:
+            return [str(error)]
+        if sentence is None and remembered is not None and not self.alone:
+            links = [known for known in remembered if known is not None]
+            if links and all(ledger.record.link_sha256(known.number) != known.sha256 for known in links):
+                sentence = self._changed()
+        return [] if sentence is None else [sentence]
+
+    def lost(self) -> str:
+        """The sentence for a ledger that is gone or empty although this home had one."""
+        remembered = self.remembered() or (None, None)
+        head = remembered[0] or remembered[1]
+        size = f" with {head.number} entries" if head else ""
+        return (
+            f"the ledger {self.ledger} is missing or empty, but this home had one{size}; restore it from a backup, or "
+            f"delete {self.path} to begin a new one without its rounds and promotions."
+        )
+
+    def _objection(self, head: Head | None) -> str | None:
+        """Why a ledger with this head is not the one that is remembered."""
+        remembered = self.remembered()
+        if remembered is None:
+            known = head is None or not self.alone
+            return None if known else (
+                f"{self.path}, this home's memory of its ledger, is gone; restore it from a backup, {ACCEPT}."
+            )  # fmt: skip
+        if remembered[0] is None and remembered[1] is not None and head is None:
+            return None  # killed while it was made
+        if head is None:
+            return self.lost()
+        if head.ledger not in {known.ledger for known in remembered if known is not None}:
+            return (
+                f"the ledger {self.ledger} is another one than this home had; restore its own from a backup, {ACCEPT}."
+            )
+        return self._changed() if self.alone and head not in remembered else None
+
+    def _changed(self) -> str:
+        return (
+            f"the ledger {self.ledger} is not as this home left it: entries were added, changed or taken away by "
+            f"another program; restore it from a backup, {ACCEPT}."
+        )
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = self.path.with_name(f".{self.path.name}.lock")
+        with in_our_words(), exclusive(lock, LOCK_SECONDS, "remembering the ledger"):
+            yield
+
+    def _write(self, head: Head | None, following: Head | None) -> None:
+        content = {"head": head and asdict(head), "next": following and asdict(following)}
+        part = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.part")
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(json.dumps(content, indent=1) + "\n")
+            file.flush()
+            os.fsync(file.fileno())  # else a power cut could leave less than the database has
+        part.replace(self.path)
