@@ -27,6 +27,7 @@ from orchestration.cli import (
     results,
     review_commands,
     running_commands,
+    status_command,
     tailoring,
 )
 from orchestration.cli.terminal import ServicesStopped, say
@@ -54,6 +55,7 @@ def application() -> typer.Typer:
     rounds = review_commands.application()
     app.add_typer(rounds, name="review", help="Blind rounds: people choose between two versions.")
     registry_commands.add_to(app)
+    status_command.add_to(app)
     running_commands.add_to(app)
     return app
 
