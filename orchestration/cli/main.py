@@ -28,6 +28,7 @@ from orchestration.cli import (
     results,
     review_commands,
     running_commands,
+    status_command,
     tailoring,
     trace_command,
 )
@@ -64,6 +65,7 @@ def application() -> typer.Typer:
     rounds = review_commands.application()
     app.add_typer(rounds, name="review", help="Blind rounds: people choose between two versions.")
     registry_commands.add_to(app)
+    status_command.add_to(app)
     running_commands.add_to(app)
     return app
 

@@ -1,17 +1,16 @@
-"""`selvedge promote`, `rollback`, `history` and `status`: who is champion, who was, and moving it.
+"""`selvedge promote`, `rollback` and `history`: who is champion, who was, and moving it.
 
 Belongs here: options and results. Not here: the gate (evaluation/gate.py), the move (promotion.py).
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from catalog.errors import SelvedgeError, ServiceUnavailable
+from catalog.errors import SelvedgeError
 from orchestration import families
 from orchestration.cli.results import JsonFlag, emit
 from orchestration.cli.tailoring import family_argument, tailored
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 def add_to(app: typer.Typer) -> None:
     for name, command in (("promote", promote), ("rollback", rollback), ("history", history)):
         app.command(name)(tailored(command, {"family": family_argument()}))
-    app.command("status")(status)
 
 
 def promote(
@@ -132,23 +130,6 @@ def _line(record: "PromotionRecord") -> str:
     )
 
 
-def status(as_json: JsonFlag = False) -> None:
-    """Say which services run, who is champion and what is published."""
-    from orchestration.families.settings import load_settings
-    from orchestration.runtime.services import links
-
-    settings = load_settings()
-    states, warnings = _families(settings)
-    values = {
-        "home": str(settings.home),
-        "services": [asdict(link) for link in links(settings)],
-        "families": states,
-        "tables": _tables(settings),
-        "warnings": warnings,
-    }
-    emit("status", as_json, values)
-
-
 @contextmanager
 def _home(settings: "Settings", family: Family) -> "Iterator[tuple[dg.DagsterInstance, Registry]]":
     """The home's instance and the registry; afterwards Dagster knows who is champion."""
@@ -167,30 +148,6 @@ def _home(settings: "Settings", family: Family) -> "Iterator[tuple[dg.DagsterIns
         if champion is not None:
             made = open_ledger(settings).promotions.champion(family.name)
             report_champion(instance, family.champion, champion, made.kind if made else "")
-
-
-def _families(settings: "Settings") -> tuple[dict[str, Any] | None, list[str]]:
-    """Aliases, versions and the newest record by family, None when MLflow does not answer; and what was amiss."""
-    from orchestration.registry.promotion import history, record_fields
-    from orchestration.registry.registry import Registry
-    from orchestration.registry.repair import settle
-
-    try:
-        registry = Registry(settings)
-        names = [family.name for family in families.FAMILIES]
-        warnings = settle(registry, names)
-        states = {}
-        for family in names:
-            records = history(registry, family)
-            states[family] = {
-                "aliases": dict(registry.aliases(family)),
-                "versions": len(registry.versions(family)),
-                "promotion": record_fields(records[-1]) if records else None,
-            }
-        return states, warnings
-    except ServiceUnavailable as error:
-        say(f"selvedge: {error}")
-        return None, []
 
 
 def _moment(text: str) -> date | datetime:
@@ -215,14 +172,3 @@ def _moment(text: str) -> date | datetime:
 
 def _until(at: datetime, moment: date | datetime) -> bool:
     return at <= moment if isinstance(moment, datetime) else at.astimezone(UTC).date() <= moment
-
-
-def _tables(settings: "Settings") -> dict[str, int]:
-    """Files of every published table, by `stage/name`."""
-    root = settings.tables()
-    counts: dict[str, int] = {}
-    for file in sorted(root.rglob("*.parquet"), key=str) if root.exists() else ():
-        parts = file.relative_to(root).parts
-        name = "/".join(parts[:2]).removesuffix(".parquet")
-        counts[name] = counts.get(name, 0) + 1
-    return counts

@@ -9,7 +9,7 @@ A command prints exactly the declared keys: scripts depend on them, and `docs/cl
 import json
 import math
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Annotated, Any, TextIO
@@ -217,7 +217,14 @@ _SHARED: dict[str, dict[str, str]] = {
     "status": {
         "home": "folder of local state",
         "services": "name, state and address of every service",
-        "families": "per family: aliases, versions and the newest promotion; null when MLflow is down",
+        "families": "per family: aliases, versions and the newest promotion; by the ledger, with versions null, when "
+        "MLflow is down; null when there is no ledger either",
+        "rounds": "open rounds: name, family, candidate, opened, ballots pulled so far",
+        "drops": "every drop and every entry of the inbox: state (read, reading, waiting, refused or failed), rows of "
+        "products and quarantine, and the sentence that says what to do",
+        "failed_runs": "runs of the last seven days that failed and were not made good since: run, at, assets, "
+        "partition, sentence",
+        "disk": "bytes by folder of the home, the largest first",
         "tables": "published tables, count of files by stage and name",
         "warnings": "promotions cut short that were repaired, and aliases found moved by hand, one sentence each",
     },
@@ -289,8 +296,11 @@ def printing_to(stream: TextIO) -> Iterator[None]:
         _stream.reset(token)
 
 
-def emit(command: str, as_json: bool, values: Mapping[str, Any]) -> None:
+def emit(command: str, as_json: bool, values: Mapping[str, Any], lines: Sequence[str] | None = None) -> None:
     """Print a command's result.
+
+    Args:
+        lines: for people, instead of every key.
 
     Raises:
         ValueError: the keys are not the declared ones.
@@ -303,7 +313,7 @@ def emit(command: str, as_json: bool, values: Mapping[str, Any]) -> None:
     if as_json:
         stream.write(json.dumps(_without_nan(ordered), ensure_ascii=False, allow_nan=False) + "\n")
     else:
-        stream.write(_for_people(ordered))
+        stream.write(_for_people(ordered) if lines is None else "\n".join(lines) + "\n")
     stream.flush()
 
 

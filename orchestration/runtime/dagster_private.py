@@ -23,6 +23,9 @@ NO_COMPUTE_LOGS: Mapping[str, str] = {
     "class": "NoOpComputeLogManager",
 }
 
+# Tags of a run that begin so are kept and found, and shown on no page: they are for programs.
+HIDDEN_TAG = ".dagster/"
+
 
 def is_stale(instance: dg.DagsterInstance, graph: "AssetGraph", key: dg.AssetKey, partition: str | None) -> bool:
     """Is an asset missing, or made by other code or from other inputs than there are now?

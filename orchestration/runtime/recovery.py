@@ -12,10 +12,11 @@ from collections.abc import Callable, Sequence
 
 import dagster as dg
 
-from orchestration.runtime.dagster_private import keeps_runs_in_a_folder
+from orchestration.runtime.dagster_private import HIDDEN_TAG, keeps_runs_in_a_folder
 from orchestration.runtime.owner import Owner
 
-OWNER_TAG = "selvedge/owner"
+OWNER_TAG = f"{HIDDEN_TAG}selvedge_owner"
+SHOWN_OWNER_TAG = "selvedge/owner"  # of runs of an older Selvedge
 UNFINISHED = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
@@ -34,7 +35,7 @@ def owner_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Owner | None:
 
     Dagster's events name a process but no machine, so they count only for an instance that is a folder of this machine.
     """
-    if (recorded := Owner.parse(run.tags.get(OWNER_TAG, ""))) is not None:
+    if (recorded := Owner.parse(run.tags.get(OWNER_TAG) or run.tags.get(SHOWN_OWNER_TAG, ""))) is not None:
         return recorded
     if not keeps_runs_in_a_folder(instance):
         return None

@@ -72,6 +72,17 @@ def test_a_dead_run_is_closed_and_its_slot_is_free_at_once(instance: dg.DagsterI
     assert recover(instance) == []
 
 
+def test_the_owner_is_shown_on_no_page_and_that_of_an_older_run_is_read(
+    instance: dg.DagsterInstance, dead: Owner
+) -> None:
+    from dagster._core.storage.tags import TagType, get_tag_type
+
+    (tag,) = owner_tags()
+    assert get_tag_type(tag) == TagType.HIDDEN
+    older = instance.create_run_for_job(holding, tags={"selvedge/owner": str(dead)}, status=dg.DagsterRunStatus.STARTED)
+    assert recover(instance) == [older.run_id]
+
+
 def test_a_living_run_is_left_alone(instance: dg.DagsterInstance) -> None:
     process = psutil.Process()
     run_id = started(instance, Owner(HOST, process.pid, process.create_time()))

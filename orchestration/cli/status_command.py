@@ -1,0 +1,138 @@
+"""`selvedge status`: how a home is, in five lines and what is amiss.
+
+Belongs here: options, result and the lines for people. Not here: where each part is recorded (report/state.py).
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestration import families
+from orchestration.cli.results import JsonFlag, emit
+from orchestration.cli.terminal import say
+
+if TYPE_CHECKING:
+    from orchestration.runtime.settings import Settings
+
+FOLDERS_TOLD = 3
+TOLD = 5  # drops and runs that are amiss; --verbose shows all
+WORDS = 160  # characters of a sentence from elsewhere
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("status")(status)
+
+
+def status(
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Every key of the result: tables, hashes, reasons, folders.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say which services run, who is champion, how the drops are and what is amiss."""
+    from orchestration.families.settings import load_settings
+    from orchestration.report import state
+    from orchestration.runtime.services import links
+
+    settings = load_settings()
+    states, warnings, without = state.champions(settings, [family.name for family in families.FAMILIES])
+    if without:
+        say(f"selvedge: {without}{' The champions are those of the ledger.' if states else ''}")
+    drops, runs = _dagster(settings)
+    values = {
+        "home": str(settings.home),
+        "services": [asdict(link) for link in links(settings)],
+        "families": states,
+        "rounds": state.open_rounds(settings),
+        "drops": drops,
+        "failed_runs": runs,
+        "disk": state.disk(settings.home),
+        "tables": _tables(settings),
+        "warnings": warnings,
+    }
+    emit("status", as_json, values, None if verbose else glance(values))
+
+
+def glance(values: Mapping[str, Any]) -> list[str]:
+    """Five lines, and one for everything that is amiss."""
+    size = sum(values["disk"].values())
+    folders = ", ".join(f"{name} {_size(number)}" for name, number in list(values["disk"].items())[:FOLDERS_TOLD])
+    read = Counter(drop["state"] for drop in values["drops"])
+    lines = [
+        f"home       {values['home']}  {_size(size)}{f' ({folders})' if folders else ''}",
+        f"services   {'; '.join(_service(service) for service in values['services'])}",
+        f"champions  {'; '.join(_champion(*family) for family in (values['families'] or {}).items()) or 'none'}",
+        f"rounds     {'; '.join(_round(round_) for round_ in values['rounds']) or 'none open'}",
+        f"drops      {', '.join(f'{number} {state}' for state, number in read.items()) or 'none'}",
+    ]
+    amiss = [f"drop {drop['drop']} {drop['state']}: {drop['sentence']}" for drop in values["drops"] if drop["sentence"]]
+    of_drops = {drop["drop"] for drop in values["drops"] if drop["sentence"]}
+    amiss += [
+        f"run {run['run'][:8]} failed, {', '.join(run['assets'])}{_of(run['partition'])}: {_short(run['sentence'])}"
+        for run in values["failed_runs"]
+        if not (run["partition"] in of_drops and "catalog/products" in run["assets"])
+    ]
+    more = [f"{len(amiss) - TOLD} more are amiss; `selvedge status --verbose` shows all."] if len(amiss) > TOLD else []
+    return [*lines, *amiss[:TOLD], *more, *(f"warning    {sentence}" for sentence in values["warnings"])]
+
+
+def _dagster(settings: "Settings") -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Drops and failed runs, as Dagster's database has them; a home without one has neither."""
+    if not (settings.dagster_home / "dagster.yaml").exists() and not settings.inbox.is_dir():
+        return [], []
+    from orchestration.report import state
+    from orchestration.runtime.instance import open_instance
+
+    with open_instance(settings) as instance:
+        return state.drops(settings, instance), state.failed_runs(instance)
+
+
+def _tables(settings: "Settings") -> dict[str, int]:
+    """Files of every published table, by `stage/name`."""
+    root = settings.tables()
+    counts: dict[str, int] = {}
+    for file in sorted(root.rglob("*.parquet"), key=str) if root.exists() else ():
+        parts = file.relative_to(root).parts
+        name = "/".join(parts[:2]).removesuffix(".parquet")
+        counts[name] = counts.get(name, 0) + 1
+    return counts
+
+
+def _service(service: Mapping[str, Any]) -> str:
+    return f"{service['name']} {service['state']}{' ' + service['url'] if _reachable(service) else ''}"
+
+
+def _reachable(service: Mapping[str, Any]) -> bool:
+    return bool(service["url"]) and service["state"] in ("running", "elsewhere")
+
+
+def _champion(family: str, state: Mapping[str, Any]) -> str:
+    version, record = state["aliases"].get("champion"), state["promotion"]
+    if version is None:
+        return f"{family} none"
+    since = f" since {record['at'][:10]}" if record is not None and record["version"] == version else ""
+    stamp = " SIMULATED" if record is not None and record["simulated"] else ""
+    return f"{family} version {version}{since}{stamp}"
+
+
+def _round(round_: Mapping[str, Any]) -> str:
+    return f"{round_['round']} open, {round_['ballots']} ballots"
+
+
+def _of(partition: str | None) -> str:
+    return f" of {partition}" if partition else ""
+
+
+def _short(sentence: str) -> str:
+    return sentence if len(sentence) <= WORDS else f"{sentence[: WORDS - 1].rstrip()}…"
+
+
+def _size(number: float) -> str:
+    for unit in ("bytes", "KB", "MB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}"
+        number /= 1000
+    return f"{number:.1f} GB"

@@ -1,0 +1,155 @@
+"""The state of a home: what an operator asks for at a glance, as plain data.
+
+Belongs here: champions, open rounds, drops, failed runs and disk, each from where it is recorded. Not here: the states
+of services (runtime/services.py), how they are printed (cli/status_command.py).
+
+Every part answers without the servers: the ledger, Dagster's database and the folder are on this machine.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from catalog.errors import ServiceUnavailable
+from orchestration.assets.failures import SENTENCE_TAG
+from orchestration.assets.published import newest
+from orchestration.defs.catalog.arrivals import PARTITION_TAG, drop_states
+from orchestration.runtime.settings import Settings
+
+FAILED_DAYS = 7
+FAILED_RUNS = 50
+
+
+def champions(settings: Settings, families: Sequence[str]) -> tuple[dict[str, Any] | None, list[str], str]:
+    """Aliases, versions and newest move of every family, what was amiss, and why the ledger had to answer alone.
+
+    MLflow is asked first, and repaired where a kill left it half moved. Without it the ledger names the champion;
+    versions, which only MLflow counts, are None then. The families are None where there is no ledger either.
+    """
+    from orchestration.registry.promotion import history, record_fields
+    from orchestration.registry.registry import Registry
+    from orchestration.registry.repair import settle
+
+    try:
+        registry = Registry(settings)
+        warnings = settle(registry, families)
+        states = {}
+        for family in families:
+            records = history(registry, family)
+            states[family] = {
+                "aliases": dict(registry.aliases(family)),
+                "versions": len(registry.versions(family)),
+                "promotion": record_fields(records[-1]) if records else None,
+            }
+        return states, warnings, ""
+    except ServiceUnavailable as error:
+        return _by_the_ledger(settings, families), [], str(error)
+
+
+def _by_the_ledger(settings: Settings, families: Sequence[str]) -> dict[str, Any] | None:
+    from orchestration.registry.ledger import open_ledger
+    from orchestration.registry.promotion import record_fields
+
+    if not _has_ledger(settings):
+        return None
+    ledger = open_ledger(settings).promotions
+    states = {}
+    for family in families:
+        made = ledger.champion(family)
+        states[family] = {
+            "aliases": {} if made is None else {"champion": int(made.version)},
+            "versions": None,
+            "promotion": None if made is None else record_fields(made),
+        }
+    return states
+
+
+def open_rounds(settings: Settings) -> list[dict[str, Any]]:
+    """Rounds that wait for ballots, with those that were pulled."""
+    from orchestration.registry.ledger import open_ledger
+
+    if not _has_ledger(settings):
+        return []
+    ledger = open_ledger(settings)
+    return [
+        {
+            "round": round_.plan.round_id,
+            "family": round_.plan.family,
+            "candidate": round_.plan.candidate,
+            "opened": round_.opened_at.isoformat(timespec="seconds"),
+            "ballots": len(ledger.ballots(round_.plan.round_id)),
+        }
+        for round_ in ledger.rounds()
+        if round_.state == "open"
+    ]
+
+
+def drops(settings: Settings, instance: dg.DagsterInstance) -> list[dict[str, Any]]:
+    """Every drop and every entry of the inbox: state, rows, and the sentence that stands in the way of reading it."""
+    return [asdict(state) for state in drop_states(settings, instance)]
+
+
+def failed_runs(instance: dg.DagsterInstance) -> list[dict[str, Any]]:
+    """Runs of the last days that failed and whose assets nobody made since, newest first."""
+    since = datetime.now(UTC) - timedelta(days=FAILED_DAYS)
+    query = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
+    failed: dict[tuple[str, str], dict[str, Any]] = {}
+    for record in instance.get_run_records(query, limit=FAILED_RUNS):
+        run = record.dagster_run
+        assets = sorted(key.to_user_string() for key in run.asset_selection or ())
+        partition = run.tags.get(PARTITION_TAG, "")
+        ended = record.end_time or record.update_timestamp.timestamp()
+        if _made_good(instance, run.job_name, assets, partition or None, ended):
+            continue
+        failed.setdefault(
+            (" ".join(assets), partition),
+            {
+                "run": run.run_id,
+                "at": datetime.fromtimestamp(ended, UTC).isoformat(timespec="seconds"),
+                "assets": assets or [run.job_name],
+                "partition": partition or None,
+                "sentence": run.tags.get(SENTENCE_TAG, "its page in Dagster says why."),
+            },
+        )
+    return list(failed.values())
+
+
+def disk(home: Path) -> dict[str, int]:
+    """Bytes of everything in the home, by its first folder; the largest first."""
+    sizes = {}
+    for entry in os.scandir(home) if home.is_dir() else ():
+        sizes[entry.name] = _bytes_below(entry.path) if entry.is_dir(follow_symlinks=False) else _bytes(entry.path)
+    return dict(sorted(sizes.items(), key=lambda size: -size[1]))
+
+
+def _has_ledger(settings: Settings) -> bool:
+    """Asking a SQLite ledger that is not there would make one."""
+    return settings.ledger is not None or (settings.home / "ledger.db").exists()
+
+
+def _made_good(
+    instance: dg.DagsterInstance, job: str, assets: Sequence[str], partition: str | None, moment: float
+) -> bool:
+    """Was everything that a run failed to make made since? Of a job that names no assets: did it succeed since?"""
+    if not assets:
+        since = datetime.fromtimestamp(moment, UTC)
+        query = dg.RunsFilter(job_name=job, statuses=[dg.DagsterRunStatus.SUCCESS], updated_after=since)
+        return bool(instance.get_runs(query, limit=1))
+    events = [newest(instance, asset, partition) for asset in assets]
+    return all(event is not None and event.timestamp > moment for event in events)
+
+
+def _bytes_below(folder: str) -> int:
+    return sum(_bytes(os.path.join(place, file)) for place, _, files in os.walk(folder) for file in files)  # noqa: PTH118
+
+
+def _bytes(path: str) -> int:
+    try:
+        return os.lstat(path).st_size
+    except FileNotFoundError:  # gone while this looks: services write all the time
+        return 0

@@ -1,0 +1,95 @@
+"""`selvedge status`: five lines, what is amiss, and the ledger's word while MLflow is down."""
+
+import json
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from labeling.review.ledger.ledger import Ledger
+from orchestration import families
+from orchestration.cli.main import run
+from orchestration.cli.status_command import TOLD, glance
+from orchestration.registry.ledger import open_ledger
+from orchestration.report.state import disk, failed_runs
+from orchestration.runtime.settings import Settings
+from tests.orchestration.toy_family import toy_family
+from tests.ports import free_port
+
+FAMILY = "toy"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    ports = {name: free_port() for name in ("MLFLOW", "DAGSTER")}
+    monkeypatch.setenv("SELVEDGE_HOME", str(tmp_path))
+    monkeypatch.setenv("SELVEDGE_LABEL_STUDIO", "off")
+    for name, port in ports.items():
+        monkeypatch.setenv(f"SELVEDGE_{name}_PORT", str(port))
+    monkeypatch.setattr(families, "FAMILIES", (toy_family(FAMILY),))
+    return Settings(home=tmp_path)
+
+
+def promoted(ledger: Ledger) -> None:
+    ledger.promotions.record_found(FAMILY, "2", "c2", "found by hand")
+
+
+def status(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[str, str]:
+    assert run(["status", *options]) == 0
+    printed = capsys.readouterr()
+    return printed.out, printed.err
+
+
+def test_without_mlflow_the_ledger_says_who_is_champion(home, capsys):
+    promoted(open_ledger(home))
+    out, err = status(capsys, "--json")
+    states = json.loads(out)["families"][FAMILY]
+    assert (states["aliases"], states["versions"], states["promotion"]["kind"]) == ({"champion": 2}, None, "by_hand")
+    assert "does not answer" in err and "The champions are those of the ledger." in err
+    assert f"champions  {FAMILY} version 2 since " in status(capsys)[0]
+
+
+def test_a_new_home_is_five_lines_and_nothing_is_made_in_it(home, capsys):
+    out, _ = status(capsys)
+    assert [line.split()[0] for line in out.splitlines()] == ["home", "services", "champions", "rounds", "drops"]
+    assert list(home.home.iterdir()) == []
+
+
+def test_what_is_amiss_is_told_and_the_rest_counted():
+    drops = [{"drop": f"d{number}", "state": "refused", "sentence": f"mend {number}"} for number in range(TOLD + 2)]
+    failed = {"run": "0123456789", "assets": ["catalog/products"], "partition": "d0", "sentence": "told by the drop"}
+    other = {"run": "9876543210", "assets": ["catalog/splits"], "partition": None, "sentence": "x" * 999}
+    services = [{"name": "mlflow", "state": "left over", "url": "http://127.0.0.1:5050"}]
+    values = {"home": "/h", "services": services, "families": None, "rounds": [], "disk": {"logs": 2_500_000_000}}
+    lines = glance({**values, "drops": drops, "failed_runs": [failed, other], "warnings": ["the alias moved."]})
+    assert lines[0] == "home       /h  2.5 GB (logs 2.5 GB)" and lines[1] == "services   mlflow left over"
+    assert lines[4] == "drops      7 refused" and lines[5] == "drop d0 refused: mend 0"
+    assert lines[-2].startswith("3 more are amiss") and lines[-1] == "warning    the alias moved."
+    few = glance({**values, "drops": [], "failed_runs": [failed, other], "warnings": []})
+    assert few[5].startswith("run 01234567 failed, catalog/products of d0") and len(few[6]) < 250
+
+
+def test_a_failed_run_is_told_until_its_asset_is_made():
+    @dg.asset(key=["catalog", "splits"])
+    def splits() -> None: ...
+
+    job = dg.Definitions(assets=[splits]).resolve_implicit_global_asset_job_def()
+    selections = {"catalog/splits": frozenset({splits.key}), job.name: None}
+    with dg.DagsterInstance.ephemeral() as instance:
+        for selection in selections.values():
+            instance.report_run_failed(instance.create_run_for_job(job, asset_selection=selection))
+        assert {line for run in failed_runs(instance) for line in run["assets"]} == set(selections)
+        instance.report_runless_asset_event(dg.AssetMaterialization(splits.key))
+        assert [run["assets"] for run in failed_runs(instance)] == [[job.name]]
+        job.execute_in_process(instance=instance)
+        assert failed_runs(instance) == []
+
+
+def test_disk_is_counted_by_folder_without_following_links(tmp_path):
+    (tmp_path / "tables" / "a").mkdir(parents=True)
+    (tmp_path / "tables" / "a" / "x").write_bytes(b"12345")
+    (tmp_path / "out").symlink_to("/usr")
+    (tmp_path / "tables" / "out").symlink_to("/usr")  # a folder that lies elsewhere
+    sizes = disk(tmp_path)
+    assert list(sizes) == ["tables", "out"] and sizes["tables"] == 5
+    assert disk(tmp_path / "nowhere") == {}
