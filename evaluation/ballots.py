@@ -86,25 +86,35 @@ def exclude_raters(blinded: pd.DataFrame, plan: PreferencePlan) -> dict[str, str
         blinded: columns BLIND; nothing here can depend on which version won, so exclusions cannot favour one.
 
     Three rules, all of the plan: more than `gold_failures` of at least `gold_minimum` gold pairs failed; more than
-    `fast_share` of at least `gold_minimum` ballots faster than `minimum_seconds` or than reading `words_per_second`; at
-    least `one_sided_share` of at least `one_sided_minimum` answers left or right on the same side (identical pairs
-    left out: somebody who presses one key there does nothing wrong).
+    `fast_share` of at least `gold_minimum` ballots faster than `minimum_seconds` or than reading `words_per_second`,
+    where only those count that came after `fast_warnings` such ballots, at each of which the page warned; at least
+    `one_sided_share` of at least `one_sided_minimum` answers left or right on the same side (identical pairs left out:
+    somebody who presses one key there does nothing wrong).
     """
     excluded = {}
     for rater, rows in blinded.groupby("rater", sort=True):
         gold = rows[rows["kind"] == GOLD]
         failed = int((~gold["correct"].astype(bool)).sum())
-        fast = int((rows["seconds"] < np.maximum(plan.minimum_seconds, rows["words"] / plan.words_per_second)).sum())
+        fast = _warned(rows["seconds"] < np.maximum(plan.minimum_seconds, rows["words"] / plan.words_per_second), plan)
         sides = rows.loc[(rows["kind"] != AA) & rows["side"].isin([LEFT, RIGHT]), "side"]
         same = int((sides == LEFT).sum())
         same = max(same, len(sides) - same)
         if len(gold) >= plan.gold_minimum and failed > plan.gold_failures * len(gold):
             excluded[str(rater)] = f"{rater} failed {failed} of {len(gold)} gold pairs."
-        elif len(rows) >= plan.gold_minimum and fast > plan.fast_share * len(rows):
-            excluded[str(rater)] = f"{rater} answered {fast} of {len(rows)} pairs faster than they can be read."
+        elif len(fast) >= plan.gold_minimum and fast.sum() > plan.fast_share * len(fast):
+            warned = ", after a warning" if plan.fast_warnings else ""
+            excluded[str(rater)] = (
+                f"{rater} answered {fast.sum()} of {len(fast)} pairs faster than they can be read{warned}."
+            )
         elif len(sides) >= plan.one_sided_minimum and same >= plan.one_sided_share * len(sides):
             excluded[str(rater)] = f"{rater} chose one side on {same} of {len(sides)} pairs."
     return excluded
+
+
+def _warned(fast: pd.Series, plan: PreferencePlan) -> pd.Series:
+    """Whether each ballot was too fast, of those that a rater sent after the last warning; all where none is given."""
+    before = fast.cumsum() - fast
+    return fast[before >= plan.fast_warnings]
 
 
 COUNTED = "counted"

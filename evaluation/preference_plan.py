@@ -4,7 +4,9 @@ Belongs here: the plan as data, its ranges, its JSON. Not here: applying it (bal
 """
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from catalog.errors import SelvedgeError
 from catalog.files import json_sha256
@@ -20,7 +22,8 @@ class PreferencePlan:
     minimum_raters, maximum_share, minimum_ballots: the quorum, on decided ballots. rater_cap, item_cap, ballots_cap:
     ballots that count at most, by rater, by item, in all. The rest are rules for leaving out raters, see
     `ballots.exclude_raters`: an attentive rater who errs on 5 % of gold pairs is left out in 2 of 100 rounds with five
-    gold pairs, one who guesses in 81.
+    gold pairs, one who guesses in 81. fast_warnings: ballots faster than they can be read that only warn; the page says
+    so at each, and what a rater sent up to then does not count against them. A plan of before the warnings has 0.
 
     Raises:
         SelvedgeError: a figure outside its range, or figures that contradict each other.
@@ -42,15 +45,16 @@ class PreferencePlan:
     fast_share: float = 0.2
     one_sided_share: float = 0.9
     one_sided_minimum: int = 20
+    fast_warnings: int = 1
 
     def __post_init__(self) -> None:
-        whole = ("minimum_raters", "minimum_ballots", "rater_cap", "item_cap", "ballots_cap")
+        whole = ("minimum_raters", "minimum_ballots", "rater_cap", "item_cap", "ballots_cap", "fast_warnings")
         ranges: dict[str, tuple[float, float]] = {
             "alpha": (1e-6, 0.5), "shape": (0.1, 1e4), "difference": (0.001, 0.499), "minimum_raters": (2, 1e6),
             "maximum_share": (0.01, 1), "minimum_ballots": (1, 1e6), "rater_cap": (1, 1e6), "item_cap": (1, 1e6),
             "ballots_cap": (1, 1e6), "gold_failures": (0, 1), "gold_minimum": (1, 1e6), "minimum_seconds": (0, 3600),
             "words_per_second": (0.1, 1e6), "fast_share": (0, 1), "one_sided_share": (0.51, 1),
-            "one_sided_minimum": (1, 1e6),
+            "one_sided_minimum": (1, 1e6), "fast_warnings": (0, 1e6),
         }  # fmt: skip
         for name, (low, high) in ranges.items():
             value = getattr(self, name)
@@ -76,10 +80,22 @@ class PreferencePlan:
     @property
     def sha256(self) -> str:
         """Hash of the content: what every verdict names."""
-        return json_sha256({"format": FORMAT, **asdict(self)}, allow_nan=False)
+        return json_sha256({"format": FORMAT, **self.to_dict()}, allow_nan=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What the plan says; one without warnings says nothing of them, so that its hash is what it was before."""
+        content = asdict(self)
+        if not self.fast_warnings:
+            del content["fast_warnings"]
+        return content
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> "PreferencePlan":
+        """Of what `to_dict` gave. Raises: SelvedgeError, TypeError: it is no plan."""
+        return cls(**{"fast_warnings": 0, **content})
 
     def to_json(self) -> str:
-        content = {"format": FORMAT, **asdict(self)}
+        content = {"format": FORMAT, **self.to_dict()}
         return json.dumps(
             {"content": content, "sha256": json_sha256(content, allow_nan=False)}, indent=1, allow_nan=False
         )
@@ -100,6 +116,15 @@ class PreferencePlan:
                 raise SelvedgeError(
                     f"the plan has format {stored_format}, this version reads {FORMAT}; open another round."
                 )
-            return cls(**content)
+            return cls.from_dict(content)
         except (ValueError, KeyError, TypeError) as error:
             raise SelvedgeError(f"this is no plan of a round ({error}); open another round.") from error
+
+
+def accepted_plans(sha256: str) -> frozenset[str]:
+    """Hashes of plans under which a verdict stands where the plan of this hash is demanded.
+
+    The usual plan of before there were warnings excluded the same ballots or more, so its open rounds go on.
+    """
+    earlier = replace(PreferencePlan(), fast_warnings=0).sha256
+    return frozenset((sha256, earlier)) if sha256 == PreferencePlan().sha256 else frozenset((sha256,))

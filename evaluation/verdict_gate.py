@@ -15,6 +15,7 @@ from typing import Any
 from catalog.errors import SelvedgeError
 from evaluation.evidence import Evidence, GateRule
 from evaluation.preference import INCONCLUSIVE, NO_DIFFERENCE, NOT_PREFERRED, PREFERRED
+from evaluation.preference_plan import accepted_plans
 
 VERDICT = "verdict"
 MEANINGS = {
@@ -102,7 +103,7 @@ def refuse_verdict(rule: GateRule, evidence: Evidence) -> list[str]:
         )
     if verdict.judged_plan_sha256 != verdict.registered_plan_sha256:
         refusals.append(f"{name} was judged by another plan than the registered one; it is void, open another round.")
-    if rule.plan_sha256 is not None and verdict.registered_plan_sha256 != rule.plan_sha256:
+    if rule.plan_sha256 is not None and verdict.registered_plan_sha256 not in accepted_plans(rule.plan_sha256):
         refusals.append(f"{name} was held by another plan than {rule.family} demands; open a round with its plan.")
     if verdict.outcome != PREFERRED:
         meaning = MEANINGS.get(verdict.outcome, "that is no verdict a promotion can rest on")

@@ -1,7 +1,8 @@
 """The page an annotator sees: one pair, four keys, nothing that tells the sides apart.
 
-Belongs here: the label config, the data of a task, and the result of a vote. Not here: what a side shows (kinds.py) and
-talking to the server (label_studio.py).
+Belongs here: the label config, the data of a task, and the result of a vote. Not here: what a side shows (kinds.py),
+talking to the server (label_studio.py), and what a template cannot do (annotator_page.js, which the proxy in front of
+Label Studio puts into the page: how many are done, hints, the next pair after a correction). The page works without it.
 
 The sides are HTML and the photo is a data URI, all inside the task: the browser asks for nothing else, so no address,
 file name or upload order exists that could tell a side. Every word of the page comes from the kind of pair, so it is
@@ -9,6 +10,7 @@ the same for both sides of every task.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 from xml.sax.saxutils import quoteattr
 
@@ -16,8 +18,8 @@ from catalog.errors import SelvedgeError
 
 Sides = Literal["html", "picture"]
 PICTURE = "data:image/"
-PHOTO_PIXELS: Mapping[Sides, int] = {"html": 340, "picture": 236}  # two pictures leave less room for a third
-SIDE_PIXELS = 428
+PHOTO_PIXELS: Mapping[Sides, int] = {"html": 340, "picture": 160}  # two pictures leave less room for a third
+SIDE_PIXELS = 500  # three pictures of 160 beside each other
 # As a result stores them, as the page says them, and their keys.
 VERDICTS = (
     ("left", "Left is better", "1"),
@@ -66,16 +68,70 @@ STYLE = """
 .sv-guide { margin-top: 4px; padding: 12px 20px; border-radius: 12px; background: var(--color-neutral-emphasis-subtle);
   color: var(--color-neutral-content); font-size: 14px; }
 .sv-guide p { margin: 4px 0; }
+@media (max-width: 900px) {
+  .sv-row { flex-wrap: wrap; gap: 8px; }
+  .sv-photo { flex: 1 0 100% !important; }
+  .sv-photo .lsf-image, .sv-photo .konvajs-content, .sv-photo img { max-width: 180px !important; margin: 0 auto; }
+  .sv-side { padding: 8px 10px; }
+  .sv-side p.text { font-size: 15px; line-height: 1.4; }
+  .sv-side table.card { font-size: 13px; }
+  .sv-side table.card th { width: 48%; padding: 3px 6px 3px 0; }
+  .sv-side table.card td { padding: 3px 0; }
+  .sv-question h3 { font-size: 17px; margin: 2px 0 8px !important; }
+  .sv-verdict .lsf-choices { grid-template-columns: repeat(2, 1fr); gap: 6px; margin: 6px 0 0; }
+  .sv-verdict label { padding: 9px 6px; font-size: 14px; border-radius: 9px; }
+  .sv-reasons .lsf-choices { flex-wrap: wrap; gap: 4px 12px; margin: 6px 0 0; }
+  .sv-keys h4 { display: none; }
+  .sv .lsf-hint { display: none; }
+}
+"""
+PICTURE_STYLE = """
+.sv-photo { flex-basis: 160px; }
+.sv-side { padding: 10px; }
+@media (max-width: 900px) { .sv-side { flex-basis: 100%; } }
 """
 
 
-def label_config(question: str, guidelines: str, reasons: Sequence[str] = (), sides: Sides = "html") -> str:
+@dataclass(frozen=True)
+class Pace:
+    """What an annotator is told of a round: how many pairs there are, and how fast is too fast.
+
+    Attributes:
+        pairs: in the round. minimum_seconds, words_per_second: a vote is too fast below the larger of the first and of
+            reading a pair's words at the second; of the round's plan.
+    """
+
+    pairs: int
+    minimum_seconds: float
+    words_per_second: float
+
+    @property
+    def told(self) -> str:
+        """The rule as HTML, for the instructions and below every pair."""
+        return (
+            f"<p>This round has {self.pairs} pairs. Take the time to read both sides: a vote within "
+            f"{self.minimum_seconds:g} seconds, or faster than {self.words_per_second:g} words a second, is too fast "
+            "to have read them. The first such vote is a warning; whoever goes on like that is left out.</p>"
+        )
+
+    @property
+    def style_class(self) -> str:
+        """The same for annotator_page.js, which reads it off the page."""
+        return (
+            f"sv-pairs-{self.pairs} sv-least-{round(1000 * self.minimum_seconds)} "
+            f"sv-words-{round(10 * self.words_per_second)}"
+        )
+
+
+def label_config(
+    question: str, guidelines: str, reasons: Sequence[str] = (), sides: Sides = "html", pace: Pace | None = None
+) -> str:
     """Label Studio's XML for pairs of one kind.
 
     Args:
         question: one sentence over the pair. guidelines: HTML, the same for every pair.
         reasons: optional tags, at most ten, each with a letter key.
-        sides: whether a side is HTML or a picture.
+        sides: whether a side is HTML or a picture. pace: told below the guidelines.
 
     Raises:
         SelvedgeError: no question, a reason twice, or too many of them.
@@ -93,10 +149,12 @@ def label_config(question: str, guidelines: str, reasons: Sequence[str] = (), si
         for reason, key in zip(reasons, REASON_KEYS, strict=False)
     )
     why = f'<Choices name="reasons" toName="left" choice="multiple" showInline="true">{tags}</Choices>' if tags else ""
+    guidelines += pace.told if pace else ""
     guide = f'<HyperText name="guide" value={quoteattr(guidelines)} inline="true"/>' if guidelines.strip() else ""
     photo = PHOTO_PIXELS[sides]
-    style = STYLE if sides == "html" else f"{STYLE}.sv-photo {{ flex-basis: {photo}px; }}\n"
-    return f"""<View className="sv">
+    style = STYLE if sides == "html" else STYLE + PICTURE_STYLE
+    classes = f"sv {pace.style_class}" if pace else "sv"
+    return f"""<View className="{classes}">
   <Style>{style}</Style>
   <View className="sv-question"><Header value={quoteattr(question.strip())} size="4"/></View>
   <View className="sv-row">

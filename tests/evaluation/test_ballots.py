@@ -1,5 +1,7 @@
 """Ballots: bad tables are refused in one sentence, exclusions are blind, caps follow the order of arrival."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -15,7 +17,7 @@ from evaluation.ballots import (
     exclude_raters,
     side_bias,
 )
-from evaluation.preference_plan import PreferencePlan
+from evaluation.preference_plan import PreferencePlan, accepted_plans
 
 from .votes import answered, drawn, exchanged, table
 
@@ -125,3 +127,29 @@ def test_side_bias_is_the_exact_binomial_on_identical_pairs():
     assert (bias.left, bias.decided, bias.ties) == (9, 10, 4)
     assert bias.p_value == pytest.approx(2 * (1 + 10) / 2**10)
     assert side_bias(table(rows), raters=["bob"]).p_value == 1
+
+
+def test_the_first_ballot_that_is_too_fast_only_warns():
+    def voted(seconds: list[float]) -> dict[str, str]:
+        return excluded([{"item": f"i{number}", "seconds": one} for number, one in enumerate(seconds)])
+
+    rater, slow, fast = table([{}])["rater"].iloc[0], 30.0, 0.5
+    sides = PLAN.one_sided_minimum - 10  # short rounds, or the rule on one-sided raters would speak first
+    assert PLAN.fast_warnings == 1
+    assert voted([fast, *[slow] * 6]) == {}
+    assert voted([slow] * sides + [fast] * 5) == {}  # the warning, and too few after it to judge by
+    sentence = f"{rater} answered 5 of 5 pairs faster than they can be read, after a warning."
+    assert voted([slow] * sides + [fast] * 6) == {rater: sentence}  # what was read before does not buy it off
+    assert voted([fast] * 6) == {rater: sentence}
+
+
+def test_a_round_of_before_there_were_warnings_is_judged_as_it_was_opened():
+    earlier = replace(PLAN, fast_warnings=0)
+    rows = [{"item": f"i{number}", "seconds": one} for number, one in enumerate([0.5] * 2 + [30.0] * 4)]
+    (told,) = excluded(rows, earlier).values()
+    assert told.endswith("answered 2 of 6 pairs faster than they can be read.")
+    assert earlier.sha256 == "7f8a596abc046453dea3e713bf2d9c4e06bf22706ff0654062c2d168a7c812b3"
+    assert PreferencePlan.from_json(earlier.to_json()) == earlier and "fast_warnings" not in earlier.to_json()
+    assert PreferencePlan.from_json(PLAN.to_json()) == PLAN
+    assert accepted_plans(PLAN.sha256) == {PLAN.sha256, earlier.sha256}
+    assert accepted_plans("another") == {"another"}

@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from catalog.errors import SelvedgeError
@@ -79,7 +79,7 @@ class RoundPlan:
     def to_dict(self) -> dict[str, Any]:
         content = {field_.name: getattr(self, field_.name) for field_ in fields(self)}
         shares = {name: float(content[name]) for name in ("gold_share", "aa_share", "repeat_share")}
-        return content | shares | {"preference": asdict(self.preference), "results": dict(self.results)}
+        return content | shares | {"preference": self.preference.to_dict(), "results": dict(self.results)}
 
     @property
     def sha256(self) -> str:
@@ -110,7 +110,7 @@ class RoundPlan:
                 f"the plan of round {content.get('round_id')} was changed after it was written; the round is void."
             )
         try:
-            return cls(**content | {"preference": PreferencePlan(**content["preference"])})
+            return cls(**content | {"preference": PreferencePlan.from_dict(content["preference"])})
         except (KeyError, TypeError) as error:
             raise SelvedgeError(f"the plan of round {content.get('round_id')} is incomplete ({error}).") from error
 

@@ -35,6 +35,9 @@ GAP, CAPTION, FONT, LEAST_FONT = 16, 44, 30, 14  # pixels
 CARD_MARGIN, CARD_LINE = 30, 62  # pixels
 INK, SOFT, LINE = (32, 36, 44), (120, 126, 136), (214, 218, 224)
 CARD_TITLE = "Words"
+MOST_COLUMNS = 3  # of a sheet: 160 pixels a picture on the page
+ONE_STEP: Mapping[str, str] = {"polka": "dot"}
+"""Two words that are one thing to say: a picture after the first alone shows nothing that was asked."""
 
 NEAR, PLAIN, FAR = 10.0, 25.0, 30.0
 """CIEDE2000 to the colour asked: up to here a garment shows it, from here on not; a planted one is so far off."""
@@ -152,13 +155,14 @@ def unpack_frames(packed: bytes, count: int) -> np.ndarray:
 
 def strip_sheet(strip: Strip) -> Image.Image:
     """A strip as it is shown: frames in rows like a text, each under the word that it follows; `SHEET_SIDE` wide."""
-    frames = unpack_frames(strip.frames, len(strip.words))
-    columns = math.ceil(math.sqrt(len(frames)))
+    steps = one_steps(strip.words)
+    frames = unpack_frames(strip.frames, len(strip.words))[[last for _, last in steps]]
+    columns = min(MOST_COLUMNS, math.ceil(math.sqrt(len(frames))))
     tile = (SHEET_SIDE - GAP * (columns - 1)) // columns
     rows = math.ceil(len(frames) / columns)
     sheet = Image.new("RGB", (SHEET_SIDE, rows * (tile + CAPTION) + GAP * (rows - 1)), "white")
     pen = ImageDraw.Draw(sheet)
-    for index, (frame, line) in enumerate(zip(frames, spoken(strip.words), strict=True)):
+    for index, (frame, line) in enumerate(zip(frames, spoken([text for text, _ in steps]), strict=True)):
         left, top = index % columns * (tile + GAP), index // columns * (tile + CAPTION + GAP)
         text, font = fitted(line, tile, FONT)
         pen.text((left + 2, top + CAPTION // 2), text, fill=INK, font=font, anchor="lm")
@@ -183,14 +187,26 @@ def word_card(words: Sequence[str]) -> bytes:
     card = Image.new("RGB", (PICTURE_SIDE, PICTURE_SIDE), "white")
     pen, top, room = ImageDraw.Draw(card), 2 * CARD_MARGIN, PICTURE_SIDE - 2 * CARD_MARGIN
     pen.text((CARD_MARGIN, CARD_MARGIN), CARD_TITLE, fill=SOFT, font=_font(20), anchor="lm")
-    line = min(CARD_LINE, (PICTURE_SIDE - top - CARD_MARGIN // 2) / len(words))
-    lines = [fitted(text, room, round(0.64 * line)) for text in spoken([level_text(word) for word in words])]
+    texts = [text for text, _ in one_steps([level_text(word) for word in words])]
+    line = min(CARD_LINE, (PICTURE_SIDE - top - CARD_MARGIN // 2) / len(texts))
+    lines = [fitted(text, room, round(0.64 * line)) for text in spoken(texts)]
     font = min((font for _, font in lines), key=lambda font: font.size)
     for row, (text, _) in enumerate(lines):
         pen.text((CARD_MARGIN, top + line * (row + 0.5)), text, fill=INK, font=font, anchor="lm")
     sink = io.BytesIO()
     card.save(sink, "PNG")
     return sink.getvalue()
+
+
+def one_steps(words: Sequence[str]) -> list[tuple[str, int]]:
+    """What is said at each step, and the place of its last word: "polka dot" is one."""
+    steps: list[tuple[str, int]] = []
+    for place, word in enumerate(words):
+        if place and ONE_STEP.get(words[place - 1]) == word:
+            steps[-1] = (f"{words[place - 1]} {word}", place)
+        else:
+            steps.append((word, place))
+    return steps
 
 
 def spoken(words: Sequence[str]) -> list[str]:

@@ -119,10 +119,12 @@ def open_round(
     opened = register_round(ledger, plan, material, compared.products, compared.splits, progress)
     if not kept:
         keep(compared, rounds_folder / plan.round_id, plan.to_json())
-    project = _project(ledger, server, opened, request.kind)
     tasks = round_tasks(ledger, plan.round_id, material)
-    task_ids = server.import_tasks(project, tasks, named(progress, "uploading"))
-    return Opened(ledger.round(plan.round_id), server.project_url(project), len(task_ids), earlier is not None)
+    project = _project(ledger, server, opened, request.kind, len(tasks))
+    # A round that an older version of the program uploaded is not drawn again: it goes on as it was shown.
+    if server.counter(project).tasks < len(tasks):
+        server.import_tasks(project, tasks, named(progress, "uploading"))
+    return Opened(ledger.round(plan.round_id), server.project_url(project), len(tasks), earlier is not None)
 
 
 def _open_round_of(ledger: "Ledger", request: RoundRequest) -> "Round | None":
@@ -196,20 +198,23 @@ def _plan(
 
 
 def _as_requested(plan: "RoundPlan", request: RoundRequest) -> "RoundPlan":
-    """The registered plan with what is asked for now; the ledger refuses it when that differs."""
+    """The registered plan with what is asked for now; the ledger refuses it when that differs.
+
+    How often a fast annotator is warned first is nobody's choice: an open round goes on as its plan says.
+    """
     return replace(
         plan,
         items=request.items,
         overlap=request.overlap,
         seed=request.seed,
         gold_share=request.gold_share,
-        preference=request.preference,
+        preference=replace(request.preference, fast_warnings=plan.preference.fast_warnings),
     )
 
 
-def _project(ledger: "Ledger", server: "LabelStudio", opened: "Round", kind: "PairKind[Any]") -> int:
+def _project(ledger: "Ledger", server: "LabelStudio", opened: "Round", kind: "PairKind[Any]", pairs: int) -> int:
     """The project of a round: the one there is, else a new one."""
-    from labeling.review.label_page import label_config
+    from labeling.review.label_page import Pace, label_config
     from labeling.review.label_studio import ProjectGone
     from labeling.review.pairs.blinding import public_title
 
@@ -226,8 +231,10 @@ def _project(ledger: "Ledger", server: "LabelStudio", opened: "Round", kind: "Pa
     title = public_title(opened.key, round_id)
     project = server.find_project(title)
     if project is None:
-        config = label_config(kind.question, kind.guidelines, kind.reasons, kind.sides)
-        made = server.create_project(title, config, kind.guidelines, opened.plan.overlap)
+        rule = opened.plan.preference
+        pace = Pace(pairs, rule.minimum_seconds, rule.words_per_second)
+        config = label_config(kind.question, kind.guidelines, kind.reasons, kind.sides, pace)
+        made = server.create_project(title, config, kind.guidelines + pace.told, opened.plan.overlap)
         # Another opening, or one that was killed while the server worked on its request, may have been faster: both
         # take the older one, or ballots would go where nobody pulls them.
         project = server.find_project(title) or made

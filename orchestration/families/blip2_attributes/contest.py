@@ -4,7 +4,8 @@ Belongs here: the two models of a round, and their answers or descriptions as it
 are (orchestration/families/registered.py), what a pair looks like to people (labeling/review/pairs/kinds.py).
 
 Both sides come from one code path with the same settings: the same pictures, the same questions, and, for
-descriptions, the same writer with the same seed, so that only the model's answers differ.
+descriptions, the same writer with the same seed, so that only the model's answers differ. A base, which has no
+threshold of its own, is silent as often as the candidate.
 """
 
 from collections.abc import Callable
@@ -107,6 +108,7 @@ def compare_answers(contest: AnswerContest, kind: "PairKind[Any]", progress: Pro
     """
     import inference.tables  # noqa: F401  declares the tables `attributes` and `descriptions`
     from catalog.splits import TEST
+    from labeling.review.pairs.coverage import at_same_coverage
 
     rows = contest.rows
     test = rows.splits.loc[rows.splits["split"] == TEST]
@@ -120,6 +122,8 @@ def compare_answers(contest: AnswerContest, kind: "PairKind[Any]", progress: Pro
         version: _attributes(load, contest, version, products, images, progress)
         for version, load in (("candidate", contest.load_candidate), ("opponent", contest.load_opponent))
     }
+    if contest.opponent == "base":
+        results["opponent"] = at_same_coverage(results["opponent"], results["candidate"])
     if kind.results == "descriptions":
         results = {version: _described(table, products, contest.schema) for version, table in results.items()}
     splits = test.reset_index(drop=True)

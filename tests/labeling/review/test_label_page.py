@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.errors import SelvedgeError
-from labeling.review.label_page import VERDICTS, ballot_result, label_config, pair_task
+from labeling.review.label_page import VERDICTS, Pace, ballot_result, label_config, pair_task
 
 PHOTO = "data:image/jpeg;base64,AAAA"
 words = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Cn")), min_size=1, max_size=40)
@@ -36,7 +36,7 @@ def test_both_sides_are_rendered_by_the_same_tag():
 def test_two_pictures_and_what_they_are_held_against_stand_side_by_side():
     config = label_config("Which?", "", (), "picture")
     widths = [int(picture.get("width").removesuffix("px")) for picture in ElementTree.fromstring(config).iter("Image")]
-    borders = 2 * 18 + 2 * 2 * 21
+    borders = 2 * 18 + 2 * 2 * 11  # gaps; padding and line of two sides
     assert len(widths) == 3 and sum(widths) + borders <= 1240 and f"flex-basis: {widths[0]}px" in config
     assert "flex-basis" not in label_config("Which?", "")
 
@@ -92,3 +92,13 @@ def test_label_studios_own_reading_of_the_page_accepts_it_and_exactly_its_votes(
         vote = ballot_result("left")
         vote[0]["value"]["choices"] = [shown]
         assert not page.validate_annotation({"result": vote})
+
+
+def test_the_page_tells_how_many_pairs_there_are_and_how_fast_is_too_fast():
+    pace = Pace(144, 1.5, 12.0)
+    root = ElementTree.fromstring(label_config("Which?", "<p>Look.</p>", pace=pace))
+    guide = root.find(".//HyperText[@name='guide']")
+    assert root.get("className") == "sv sv-pairs-144 sv-least-1500 sv-words-120"
+    assert guide is not None and "144 pairs" in guide.get("value", "")
+    for said in ("within 1.5 seconds", "12 words a second", "a warning", "left out"):
+        assert said in pace.told and said in guide.get("value", "")

@@ -14,18 +14,20 @@ from catalog.errors import SelvedgeError
 from catalog.garments import foreground, median_colour
 from catalog.lab import difference, lab_to_rgb
 from catalog.tables import read_frame, write_table
-from labeling.review.label_page import PICTURE
+from labeling.review.label_page import PICTURE, SIDE_PIXELS
 from labeling.review.pairs.items import Slot
 from labeling.review.pairs.products import Product
 from labeling.review.pairs.rendering import PICTURE_SIDE
 from labeling.review.pairs.strips import (
     CONTRADICTIONS,
     FAR,
+    GAP,
     PLAIN,
     SHEET_SIDE,
     PictureStrips,
     Strip,
     fitted,
+    one_steps,
     pack_frames,
     recoloured,
     strip_sheet,
@@ -185,3 +187,15 @@ def test_tables_that_hold_no_strips_are_told():
 def test_versions_that_were_asked_different_words_are_not_compared():
     with pytest.raises(SelvedgeError, match=r"asked different words \('men pants' and 'men shorts'\)"):
         KIND.level(strip(["men", "pants"], 16), strip(["men", "shorts"], 16))
+
+
+def test_two_words_that_are_one_thing_are_one_step_and_pictures_are_large():
+    words = ("women", "polka", "dot", "pants")
+    assert one_steps(words) == [("women", 0), ("polka dot", 2), ("pants", 3)]
+    assert one_steps(("polka", "pants")) == [("polka", 0), ("pants", 1)]
+    frames = np.stack([np.full((8, 8, 3), shade, np.uint8) for shade in (10, 60, 120, 200)])
+    sheet = np.asarray(strip_sheet(Strip(words, pack_frames(frames), None, -1)))
+    assert 60 not in sheet[100, :, 0] and {10, 120} <= set(sheet[100, :, 0].tolist())
+    six = np.stack([np.full((8, 8, 3), 10 * number, np.uint8) for number in range(1, 10)])
+    nine = strip_sheet(Strip(tuple("abcdefghi"), pack_frames(six), None, -1))
+    assert nine.width == 2 * SIDE_PIXELS and (nine.width - 2 * GAP) // 3 >= 2 * 160

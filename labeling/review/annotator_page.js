@@ -1,0 +1,143 @@
+// What Label Studio's template cannot do for an annotator, put into the label stream by the proxy in front of it.
+//
+// Belongs here: how many pairs are done, hints, the warning of a vote that was too fast, the next pair after a
+// correction, thanks at the end, a picture in large. Not here: pair, keys and rules, which the template shows by itself
+// (label_page.py); this page works without the script. Nothing here votes, and nothing tells one side from the other.
+// The rules are read off the template's classes: sv-pairs-144 sv-least-1500 (milliseconds) sv-words-120 (a second, ten times).
+"use strict";
+
+(() => {
+  const WARNED = "selvedge-warned-"; // of a project: the first vote that was too fast warns, later ones count
+  const BALLOT = /\/api\/tasks\/(\d+)\/annotations/;
+  const CORRECTION = /\/api\/annotations\/(\d+)/;
+  const project = location.pathname.match(/\/projects\/(\d+)/)?.[1];
+  if (!project) return;
+  const seen = { task: null, since: 0, done: null, next: null };
+
+  const rule = (name) => {
+    const of = [...(document.querySelector(".sv")?.classList ?? [])].find((one) => one.startsWith(`sv-${name}-`));
+    return of ? Number(of.slice(`sv-${name}-`.length)) : null;
+  };
+  const task = () => window.Htx?.task;
+
+  function bar() {
+    let made = document.getElementById("sv-bar");
+    if (!made) {
+      made = document.createElement("div");
+      made.id = "sv-bar";
+      made.append(Object.assign(document.createElement("span"), { id: "sv-count" }),
+        Object.assign(document.createElement("span"), { id: "sv-hint", role: "status" }));
+      document.body.append(made);
+    }
+    return made;
+  }
+
+  function hint(text, kind = "") {
+    bar();
+    const shown = document.getElementById("sv-hint");
+    shown.textContent = text;
+    shown.className = kind;
+  }
+
+  async function count() {
+    const answer = await fetch(`/api/projects/${project}/label-stream-history`).catch(() => null);
+    if (!answer?.ok) return;
+    const history = await answer.json();
+    seen.done = new Set(history.map((one) => one.taskId)).size;
+    show();
+  }
+
+  function show() {
+    bar();
+    const pairs = rule("pairs") ?? seen.pairs;
+    if (rule("pairs") !== null) seen.pairs = rule("pairs");
+    document.getElementById("sv-count").textContent =
+      seen.done === null ? "" : pairs ? `${seen.done} of ${pairs} done` : `${seen.done} done`;
+  }
+
+  // A vote that was too fast to have read the pair: by the same two figures of the plan that later exclude.
+  function tooFast(seconds, data) {
+    const words = ["left", "right"].map((side) => String(data?.[side] ?? "").replace(/<[^>]*>/g, " "))
+      .flatMap((text) => text.split(/\s+/).filter(Boolean)).length;
+    const least = rule("least"), pace = rule("words");
+    return least !== null && pace !== null && seconds < Math.max(least / 1000, words / (pace / 10));
+  }
+
+  function voted(seconds, data) {
+    seen.next = null;
+    if (!tooFast(seconds, data)) return hint("");
+    const before = localStorage.getItem(WARNED + project);
+    try { localStorage.setItem(WARNED + project, "1"); } catch { /* then it warns every time */ }
+    hint(before ? "That was again too fast to have read both sides. Whoever goes on like this is left out."
+      : "That was too fast to have read both sides. This one is a warning: whoever goes on like this is left out.", "warns");
+  }
+
+  // Label Studio stays on a corrected pair, where every further key would be lost on it.
+  async function corrected() {
+    hint("Corrected. The next pair comes …");
+    const before = task()?.id;
+    const next = document.querySelector("[aria-label='Next task'], [data-testid='next-task'], .lsf-history-buttons__next");
+    for (let tries = 0; tries < 12 && next && !next.disabled; tries += 1) next.click();
+    if (!next || next.disabled) await window.Htx?.events?.invoke?.("nextTask")?.catch?.(() => {});
+    setTimeout(() => hint(task()?.id === before ? "Corrected. Open the link again for the next pair." : "Corrected."), 1500);
+  }
+
+  const ask = window.fetch;
+  window.fetch = async function (resource, options) {
+    const address = String(resource?.url ?? resource), method = (options?.method ?? resource?.method ?? "GET").toUpperCase();
+    const data = task()?.dataObj, took = (performance.now() - seen.since) / 1000;
+    const answer = await ask.apply(this, arguments);
+    if (!answer.ok) return answer;
+    if (method === "POST" && BALLOT.test(address)) {
+      let seconds = took;
+      try { seconds = JSON.parse(options.body).lead_time ?? took; } catch { /* sent in another form */ }
+      voted(seconds, data);
+      setTimeout(count, 300);
+    } else if (method === "PATCH" && CORRECTION.test(address)) setTimeout(corrected, 300);
+    return answer;
+  };
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !document.querySelector(".sv-verdict")) return;
+    if (!document.querySelector(".sv-verdict input:checked")) hint("Choose first: press 1, 2, 3 or 4.", "warns");
+  }, true);
+  document.addEventListener("change", (event) => {
+    if (event.target.closest?.(".sv-verdict") && document.getElementById("sv-hint")?.textContent.startsWith("Choose")) hint("");
+  });
+
+  // A picture in large, as long as it is looked at.
+  document.addEventListener("click", (event) => {
+    const large = document.getElementById("sv-large");
+    if (large) return large.remove();
+    const box = event.target.closest?.(".sv-photo, .sv-side");
+    const picture = box?.querySelector(".lsf-image img, img");
+    if (!picture?.src || !event.target.closest(".lsf-object, .lsf-image, .konvajs-content")) return undefined;
+    const shown = Object.assign(document.createElement("div"), { id: "sv-large" });
+    shown.append(Object.assign(document.createElement("img"), { src: picture.src, alt: "" }));
+    document.body.append(shown);
+    return undefined;
+  });
+
+  function end() {
+    const said = [...document.querySelectorAll("h1, h2, h3, div, p")].find(
+      (one) => !one.children.length && /^No More Tasks Left|^All tasks in the queue have been completed/i.test(one.textContent));
+    const shown = document.getElementById("sv-end");
+    if (!said) return shown?.remove();
+    if (shown) return undefined;
+    const thanks = Object.assign(document.createElement("p"), { id: "sv-end" });
+    thanks.textContent = "Thank you! All your pairs are done and your votes are kept. You may close this page.";
+    said.after(thanks);
+    return undefined;
+  }
+
+  setInterval(() => {
+    const now = task()?.id ?? null;
+    if (now !== seen.task) {
+      seen.task = now;
+      seen.since = performance.now();
+      count();
+    }
+    document.body.classList.toggle("sv-page", Boolean(document.querySelector(".sv")));
+    end();
+  }, 250);
+})();
