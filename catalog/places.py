@@ -38,6 +38,7 @@ REMEDIES = {
     errno.ENOTEMPTY: "Another command wrote there meanwhile; choose another place.",
     errno.ENAMETOOLONG: "Choose a shorter name.",
     errno.EIO: "Check the disk, and run again.",
+    errno.ENOMEM: "Free some memory and run again.",
 }
 """What a person does about a refusal of the operating system."""
 

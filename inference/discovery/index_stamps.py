@@ -9,6 +9,7 @@ the new ones are right, and both are among the hashes. A drop without a file was
 import hashlib
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pyarrow as pa
 from upath import UPath
@@ -57,9 +58,9 @@ class IndexStamps:
     def _write(self, drop: str, hashes: list[str]) -> None:
         publish_text(json.dumps({"drop": drop, "rows": hashes}), self._file(drop))
 
-    def _read(self, file: UPath) -> dict[str, list[str]]:
+    def _read(self, file: UPath) -> dict[str, Any]:
         try:
-            stamp: dict[str, list[str]] = json.loads(file.read_bytes())
+            stamp: dict[str, Any] = json.loads(file.read_bytes())
             if isinstance(stamp["drop"], str) and isinstance(stamp["rows"], list):
                 return stamp
         except (OSError, ValueError, KeyError, TypeError) as error:

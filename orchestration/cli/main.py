@@ -8,7 +8,6 @@ each command imports what it needs.
 """
 
 import contextlib
-import errno
 import os
 import signal
 import sys
@@ -19,6 +18,7 @@ from types import FrameType
 import typer
 
 from catalog.errors import SelvedgeError
+from catalog.places import REMEDIES, remedy_of
 from orchestration.cli import (
     catalog_commands,
     inference_commands,
@@ -34,7 +34,6 @@ from training.stopping import TrainingStopped
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 STOPPED = "selvedge: interrupted; nothing was left half-written, run the same command again to complete it."
-REFUSED_BY_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOMEM}
 
 
 def application() -> typer.Typer:
@@ -99,9 +98,9 @@ def _tell(error: BaseException, arguments: Sequence[str]) -> int | None:
         # The reader of stdout left, as `| head` does; Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return FAILED
-    if isinstance(error, OSError) and error.errno in REFUSED_BY_THE_MACHINE:
+    if isinstance(error, OSError) and error.errno in REMEDIES:
         file = f"{error.filename}: " if error.filename else ""
-        say(f"selvedge: {file}{error.strerror}; nothing was left half-written.")
+        say(f"selvedge: {file}{error.strerror}; nothing was left half-written. {remedy_of(error)}")
         return FAILED
     return None
 

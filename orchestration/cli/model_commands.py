@@ -11,13 +11,14 @@ from typing import Annotated, Any
 import typer
 
 from catalog.errors import SelvedgeError
+from catalog.places import check_output_folder, locked_folder
 from orchestration import families
 from orchestration.cli.models import model_folder
 from orchestration.cli.results import JsonFlag, declared, emit
 from orchestration.cli.tailoring import family_argument, tailored
 from orchestration.cli.terminal import reporting
 from orchestration.families.contract import Contenders, Evaluation, Family, TrainingRequest
-from orchestration.runtime.folders import new_folder
+from orchestration.runtime.folders import check_new_folder, new_folder
 
 CATALOG_KEY = "catalog"
 
@@ -41,11 +42,12 @@ def train(
 ) -> None:
     """Train a candidate. Needs torch; neither Dagster nor a tracking server."""
     named = families.find_family(family)
+    check_output_folder(out)
     catalog_of_file, settings = read_config(config, named.settings())
     folder = _catalogue(config, catalog_of_file, catalog)
     began = time.monotonic()
     request = TrainingRequest(folder, settings, out.expanduser().resolve(), folder)
-    with reporting() as reporter:
+    with locked_folder(request.folder), reporting() as reporter:
         keys = named.train(request, reporter).keys
     values = {**keys, "family": family, "seconds": time.monotonic() - began}
     emit("train", as_json, dict.fromkeys(declared()["train"]) | values)
@@ -66,6 +68,8 @@ def evaluate(
     named = families.find_family(family)
     flags = frozenset(name for name, is_given in switches.items() if is_given)
     _refuse_flags(named, flags)
+    if out is not None:
+        check_new_folder(out)
     began = time.monotonic()
     folder, data = model_folder(model), catalog.expanduser().resolve()
     digest = named.digest(folder)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from catalog.errors import SelvedgeError
+from catalog.places import check_output_file
 from orchestration.families.contract import Command, Terminal
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ def discover(
     began = time.monotonic()
     if out is not None and query is None:
         raise SelvedgeError("--out is the strip of one query; give --query WORDS as well.")
+    if out is not None:
+        check_output_file(out.expanduser())
     # One picture is too little work to share: a second thread waits longer for the first than it saves.
     torch.set_num_threads(terminal.settings().threads or 1)
     loaded = load_model(*terminal.model(model))
@@ -132,19 +135,15 @@ def _answer(steps: "list[Step]", index: "ProductIndex", query: str, seed: int, o
 
 def _write_strip(steps: "list[Step]", out: Path) -> str:
     """One row of pictures, first word to last; the file's path."""
-    import io
-
     from PIL import Image
 
-    from catalog.tables import publish_bytes
+    from catalog.files import png_bytes, publish_bytes
 
     strip = Image.new("RGB", (STRIP_SIDE * len(steps), STRIP_SIDE), "white")
     for number, step in enumerate(steps):
         strip.paste(Image.fromarray(step.picture).resize((STRIP_SIDE, STRIP_SIDE)), (STRIP_SIDE * number, 0))
-    stored = io.BytesIO()
-    strip.save(stored, "PNG")
     path = out.expanduser().resolve()
-    publish_bytes(stored.getvalue(), path)
+    publish_bytes(png_bytes(strip), path)
     return str(path)
 
 
