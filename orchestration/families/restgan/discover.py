@@ -52,15 +52,15 @@ def discover(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Of the page; 0 takes any that is free.")] = 8070,
 ) -> None:
     """Search products by pictures that follow the words: a page until Ctrl-C, or one query."""
-    import torch
-
-    from inference.discovery.model import load_model
-
     began = time.monotonic()
     if out is not None and query is None:
         raise SelvedgeError("--out is the strip of one query; give --query WORDS as well.")
     if out is not None:
         check_output_file(out.expanduser())
+    import torch
+
+    from inference.discovery.model import load_model
+
     # One picture is too little work to share: a second thread waits longer for the first than it saves.
     torch.set_num_threads(terminal.settings().threads or 1)
     loaded = load_model(*terminal.model(model))
