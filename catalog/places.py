@@ -38,6 +38,9 @@ REMEDIES = {
     errno.ENOTEMPTY: "Another command wrote there meanwhile; choose another place.",
     errno.ENAMETOOLONG: "Choose a shorter name.",
     errno.EIO: "Check the disk, and run again.",
+    errno.ENOMEM: "Free some memory and run again.",
+    errno.EMFILE: "Raise the number of files that a process may open (`ulimit -n`) and run again.",
+    errno.ENFILE: "Too many files are open on this machine; close programs and run again.",
 }
 """What a person does about a refusal of the operating system."""
 

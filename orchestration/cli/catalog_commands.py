@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from catalog.places import check_output_file
 from orchestration.cli.results import JsonFlag, emit
 from orchestration.cli.terminal import reporting
 from orchestration.runtime.folders import new_folder
@@ -103,15 +104,12 @@ def sheet(
     as_json: JsonFlag = False,
 ) -> None:
     """Make a contact sheet: one picture with many products, evenly over the article types."""
-    import io
-
+    from catalog.files import png_bytes, publish_bytes
     from catalog.sheet import catalogue_sheet
-    from catalog.tables import publish_bytes
 
+    check_output_file(out.expanduser())
     image, shown = catalogue_sheet(source, columns=columns, rows=rows, size=size)
-    encoded = io.BytesIO()
-    image.save(encoded, format="PNG")
-    publish_bytes(encoded.getvalue(), out)
+    publish_bytes(png_bytes(image), out)
     emit(
         "catalog sheet",
         as_json,

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from catalog.errors import SelvedgeError
+from catalog.places import locked_folder
 from orchestration import families
 from orchestration.cli.models import CHAMPION, find_model
 from orchestration.cli.results import JsonFlag, emit
@@ -40,7 +41,8 @@ def infer(
     """Predict attributes with a model, or write descriptions from predicted attributes."""
     began = time.monotonic()
     family = _by_family().get(what.value)
-    values = _described(catalog, out) if family is None else _inferred(family, catalog, out, model)
+    with locked_folder(out.expanduser()):
+        values = _described(catalog, out) if family is None else _inferred(family, catalog, out, model)
     emit("infer", as_json, {"what": what.value, **values, "seconds": time.monotonic() - began})
 
 

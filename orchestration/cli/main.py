@@ -20,6 +20,7 @@ from types import FrameType
 import typer
 
 from catalog.errors import SelvedgeError
+from catalog.places import REMEDIES, remedy_of
 from orchestration.cli import (
     catalog_commands,
     inference_commands,
@@ -37,11 +38,7 @@ from training.stopping import TrainingStopped
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 STOPPED = "selvedge: interrupted; nothing was left half-written, run the same command again to complete it."
-REFUSED_BY_THE_MACHINE = {
-    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOMEM),
-    *(errno.EMFILE, errno.ENFILE),
-}
-NO_SUCH_PLACE = {errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EINVAL}  # a path that cannot be
+NO_SUCH_PLACE = {errno.ELOOP, errno.EINVAL}  # a path that cannot be
 NO_HOME = "Could not determine home directory"  # of ~somebody
 SYMLINK_LOOP = "Symlink loop from "  # what pathlib says of one, as a RuntimeError too, before Python 3.13
 ONE_SLASH = re.compile(r"(s3|gs|gcs|az|abfs|http|https|file|postgresql|sqlite):/(?!/)")
@@ -126,8 +123,8 @@ def _of_the_machine(error: BaseException) -> str:
     """What the machine, and no code of ours, refused: disk, memory, a path that cannot be; "" for anything else."""
     if isinstance(error, OSError):
         file = f"{str(error.filename)[:200]}: " if error.filename else ""
-        if error.errno in REFUSED_BY_THE_MACHINE:
-            return f"{file}{error.strerror}; nothing was left half-written."
+        if error.errno in REMEDIES:
+            return f"{file}{error.strerror}; nothing was left half-written. {remedy_of(error)}"
         if error.errno in NO_SUCH_PLACE and error.filename:
             return f"{file}{error.strerror}; name another path."
     if isinstance(error, MemoryError):

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from catalog.errors import SelvedgeError
+from catalog.places import check_output_folder, locked_folder
 from orchestration import families
 from orchestration.cli.models import model_folder
 from orchestration.cli.results import JsonFlag, declared, emit, print_document, print_text
@@ -18,7 +19,7 @@ from orchestration.cli.tailoring import family_argument, tailored
 from orchestration.cli.terminal import reporting, say
 from orchestration.families.contract import Contenders, Evaluation, Family, TrainedCandidate, TrainingRequest
 from orchestration.families.hand_run import HandRun, write_run
-from orchestration.runtime.folders import new_folder
+from orchestration.runtime.folders import check_new_folder, new_folder
 
 CATALOG_KEY = "catalog"
 
@@ -57,14 +58,15 @@ def train(
         raise typer.BadParameter("a training needs --config FILE and --out DIR (or --print-settings)")
     from training.settings import refuse_absent_devices
 
+    check_output_folder(out)
     catalog_of_file, settings = read_config(config, named.settings())
     refuse_absent_devices(settings)
     folder = _catalogue(config, catalog_of_file, catalog)
     began = time.monotonic()
     request = TrainingRequest(folder, settings, out.expanduser().resolve(), folder)
-    with reporting() as reporter:
+    with locked_folder(request.folder), reporting() as reporter:
         trained = named.train(request, reporter)
-    _leave_record(named, request, trained)
+        _leave_record(named, request, trained)
     values = {**trained.keys, "family": family, "seconds": time.monotonic() - began}
     emit("train", as_json, dict.fromkeys(declared()["train"]) | values)
 
@@ -84,6 +86,8 @@ def evaluate(
     named = families.find_family(family)
     flags = frozenset(name for name, is_given in switches.items() if is_given)
     _refuse_flags(named, flags)
+    if out is not None:
+        check_new_folder(out)
     began = time.monotonic()
     folder, data = model_folder(model), catalog.expanduser().resolve()
     digest = named.digest(folder)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from catalog.errors import SelvedgeError
+from catalog.places import check_output_file
 from orchestration import families
 from orchestration.cli import annotator_commands
 from orchestration.cli.annotator_commands import RoundArgument
@@ -199,6 +200,8 @@ def report(
     from orchestration.families.settings import load_settings
     from orchestration.registry.ledger import open_ledger
 
+    if out is not None:
+        check_output_file(out.expanduser())
     settings = load_settings()
     ledger = open_ledger(settings)
     review = families.find_family(ledger.round(name).plan.family).review

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from catalog.errors import SelvedgeError
 from catalog.files import whole_folder
-from catalog.places import check_output_folder, not_written
+from catalog.places import check_output_folder
 
 
 def check_new_folder(out: Path) -> Path:
@@ -32,11 +32,9 @@ def new_folder(out: Path) -> Iterator[Path]:
     """A folder to write into that becomes `out` when everything went well, and vanishes otherwise.
 
     Raises:
-        SelvedgeError: as `check_new_folder`; or another command wrote there meanwhile.
+        SelvedgeError: as `check_new_folder`.
+        OSError: the disk is full or not writable, or another command wrote there meanwhile.
     """
     out = check_new_folder(out)
-    try:
-        with whole_folder(out, replacing=False) as part:
-            yield part
-    except OSError as error:
-        raise not_written(out, error) from error
+    with whole_folder(out, replacing=False) as part:
+        yield part

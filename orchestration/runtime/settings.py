@@ -19,12 +19,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from upath import UPath
 
 from catalog.errors import SelvedgeError
+from orchestration.runtime import addresses
 
 PREFIX = "SELVEDGE_"
 LOCAL, OFF = "local", "off"  # of `label_studio`; anything else is an address
 # Read where it is used, by training, which may run on a machine that has no settings object.
 READ_BY_TRAINING = {"MODELS": "folder of base weights; the project's own models/ by default"}
 READ_BY_TESTS = frozenset({"PHOTOGRAPHS"})  # and by benchmarks
+WITH_PASSWORDS = ("mlflow_database", "label_studio_database", "ledger", "label_studio_token")  # never repeated
 FAMILY_SETTINGS = "family_settings"  # read as one variable a family
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -136,6 +138,26 @@ class Settings(BaseSettings):
     def _without_slash(cls, uri: str | None) -> str | None:
         return uri.rstrip("/") if uri else None
 
+    @field_validator("storage", "mlflow_artifacts")
+    @classmethod
+    def _place(cls, uri: str | None) -> str | None:
+        return addresses.place(uri) if uri else None
+
+    @field_validator("home", mode="before")
+    @classmethod
+    def _folder(cls, path: Any) -> Any:
+        return addresses.folder(Path(path)) if isinstance(path, str | Path) else path
+
+    @field_validator("tracking_uri")
+    @classmethod
+    def _server(cls, uri: str | None) -> str | None:
+        return addresses.server(uri) if uri else None
+
+    @field_validator("mlflow_database", "label_studio_database")
+    @classmethod
+    def _database(cls, uri: str | None) -> str | None:
+        return addresses.database(uri) if uri else None
+
     @property
     def root(self) -> UPath:
         """Where tables and objects live: `storage`, or `home` when that is not set."""
@@ -238,9 +260,8 @@ def read_settings(family_fields: Mapping[str, str], **overrides: Any) -> Setting
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else "settings"
-        raise SelvedgeError(
-            f"setting {_variable(name)} cannot be {first.get('input')!r}: {_lower_first(first['msg'])}."
-        ) from error
+        value = "what it is set to" if name in WITH_PASSWORDS else repr(first.get("input"))
+        raise SelvedgeError(f"setting {_variable(name)} cannot be {value}: {_lower_first(first['msg'])}.") from error
 
 
 def _refuse_unknown(environment: set[str], family_fields: Mapping[str, str]) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from catalog.errors import SelvedgeError
+from catalog.places import check_output_file
 from orchestration.families.contract import Command, Terminal
 
 if TYPE_CHECKING:
@@ -59,14 +60,16 @@ def discover(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Of the page; 0 takes any that is free.")] = 8070,
 ) -> None:
     """Search products by pictures that follow the words: a page until Ctrl-C, or one query."""
+    began = time.monotonic()
+    if out is not None and query is None:
+        raise SelvedgeError("--out is the strip of one query; give --query WORDS as well.")
+    if out is not None:
+        check_output_file(out.expanduser())
     import torch
 
     from inference.discovery.model import load_model
     from inference.discovery.service import Discovery
 
-    began = time.monotonic()
-    if out is not None and query is None:
-        raise SelvedgeError("--out is the strip of one query; give --query WORDS as well.")
     if inferred is not None and catalog is None:
         raise SelvedgeError("--inferred belongs to a catalogue directory; give --catalog DIR as well.")
     # One picture is too little work to share: a second thread waits longer for the first than it saves.
@@ -164,19 +167,15 @@ def _answer(
 
 def _write_strip(steps: "list[Step]", out: Path) -> str:
     """One row of pictures, first word to last; the file's path."""
-    import io
-
     from PIL import Image
 
-    from catalog.tables import publish_bytes
+    from catalog.files import png_bytes, publish_bytes
 
     strip = Image.new("RGB", (STRIP_SIDE * len(steps), STRIP_SIDE), "white")
     for number, step in enumerate(steps):
         strip.paste(Image.fromarray(step.picture).resize((STRIP_SIDE, STRIP_SIDE)), (STRIP_SIDE * number, 0))
-    stored = io.BytesIO()
-    strip.save(stored, "PNG")
     path = out.expanduser().resolve()
-    publish_bytes(stored.getvalue(), path)
+    publish_bytes(png_bytes(strip), path)
     return str(path)
 
 

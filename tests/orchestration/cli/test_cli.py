@@ -119,11 +119,28 @@ def test_without_json_a_person_reads_aligned_lines(tmp_path):
     assert lines["products"] == "20" and lines["path"] == str(tmp_path / "shop")
 
 
+TRAIN = ("train", "restgan", "--config", "{tmp}/settings.yaml")
+EVALUATE = ("evaluate", "restgan", "--model", "{tmp}/full", "--catalog", "{tmp}")
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (["catalog", "read", "/no/such/place", "--out", "{tmp}/out"], "there is no catalogue at /no/such/place"),
-        (["catalog", "read", "{tmp}", "--out", "{tmp}/out"], "styles.csv does not exist"),
+        (["catalog", "read", "{tmp}/full", "--out", "{tmp}/out"], "styles.csv does not exist"),
+        (["catalog", "read", "{tmp}", "--out", "{tmp}/out"], "is in the catalogue that is read"),
+        (["catalog", "read", "{tmp}/full", "--out", "{tmp}/file"], "A file stands where a folder is needed"),
+        (["catalog", "draw", "{tmp}/file"], "A file stands where a folder is needed"),
+        (["catalog", "draw", "{tmp}/file/x"], "A file stands where a folder is needed"),
+        (["catalog", "sheet", "{tmp}", "--out", "{tmp}/file/x.png"], "A file stands where a folder is needed"),
+        (["catalog", "sheet", "{tmp}", "--out", "{tmp}/full"], "A file stands where a folder is needed"),
+        (["infer", "descriptions", "--catalog", "{tmp}", "--out", "{tmp}/file"], "A file stands where a folder is"),
+        (["infer", "attributes", "--catalog", "{tmp}", "--out", "{tmp}/file/x"], "A file stands where a folder is"),
+        ([*TRAIN, "--out", "{tmp}/file/x"], "A file stands where a folder is needed"),
+        ([*EVALUATE, "--out", "{tmp}/file/x"], "A file stands where a folder is needed"),
+        ([*EVALUATE, "--out", "{tmp}/full"], "/full is already there; name another folder"),
+        (["discover", "--query", "jeans", "--out", "{tmp}/file/x.png"], "A file stands where a folder is needed"),
+        (["review", "report", "cards", "--out", "{tmp}/file/x.html"], "A file stands where a folder is needed"),
         (["catalog", "draw", "{tmp}/new", "--style", "baroque"], "drawing style 'baroque' is unknown"),
         (["catalog", "draw", "{tmp}/full"], "/full is already there; name another folder"),
         (["catalog", "sheet", "{tmp}"], "has no readable picture"),
@@ -138,6 +155,8 @@ def test_an_error_is_one_sentence_and_nothing_is_written(tmp_path, arguments, se
     monkeypatch.setenv("SELVEDGE_MLFLOW_PORT", "1")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "something").write_text("mine")
+    (tmp_path / "file").write_text("a file")
+    (tmp_path / "settings.yaml").write_text("catalog: full")
     before = {path for path in tmp_path.rglob("*") if "home" not in path.parts}
     assert run([part.format(tmp=tmp_path) for part in arguments]) == 1
     shown = capsys.readouterr()

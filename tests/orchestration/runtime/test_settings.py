@@ -70,6 +70,33 @@ def test_a_wrong_setting_is_one_sentence(monkeypatch, name, value, sentence):
     assert str(error.value).startswith(sentence) and "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "values", "form"),
+    [
+        ("STORAGE", ("s3:/bucket", "s3:bucket", "s3://", "s3:///x", "gs://bucket", "https://shop.example"), "s3://BUCKET"),
+        ("MLFLOW_ARTIFACTS", ("s3:/bucket", "s3://", "dbfs:/x"), "s3://BUCKET"),
+        ("HOME", ("s3://bucket/home", "s3:/bucket", "file:///data"), "it is a folder of this machine"),
+        ("TRACKING_URI", ("mlflow.company", "http:/mlflow", "https://", "sqlite:///x.db"), "an address like https"),
+        ("MLFLOW_DATABASE", ("mlflow.db", "postgresql:/a:pass@b", "sqlite:"), "it is a URI like sqlite"),
+        ("LABEL_STUDIO_DATABASE", ("a:pass@b", "postgresql:x"), "it is a URI like sqlite"),
+    ],
+)  # fmt: skip
+def test_an_address_of_the_wrong_form_is_one_sentence(monkeypatch, name, values, form):
+    for value in values:
+        monkeypatch.setenv(f"SELVEDGE_{name}", value)
+        with pytest.raises(SelvedgeError) as refusal:
+            load_settings()
+        sentence = str(refusal.value)
+        assert sentence.startswith(f"setting SELVEDGE_{name} cannot be ") and form in sentence and "\n" not in sentence
+        assert "pass@" not in sentence
+
+
+def test_folders_are_absolute_and_buckets_as_they_are_written(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    settings = load_settings(storage="state", mlflow_artifacts="s3://shop/mlflow/")
+    assert settings.root == UPath(tmp_path / "state") and settings.mlflow_artifact_root == "s3://shop/mlflow"
+
+
 def test_an_unknown_field_is_refused_too():
     with pytest.raises(SelvedgeError, match="SELVEDGE_COLOUR cannot be 'blue': extra inputs are not permitted"):
         load_settings(colour="blue")

@@ -1,0 +1,50 @@
+"""Addresses that a setting may hold: a folder or a bucket, a server, a database.
+
+Belongs here: what is none of them, as one clause with the right form. Not here: the settings (settings.py).
+"""
+
+import re
+from pathlib import Path
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_BUCKET = re.compile(r"s3://[A-Za-z0-9][A-Za-z0-9._-]{1,62}(/[^?#]*)?")
+_SERVER = re.compile(r"https?://[^/\s:@?#]+(:[0-9]{1,5})?(/\S*)?", re.IGNORECASE)
+_DATABASE = re.compile(r"[A-Za-z][A-Za-z0-9_+.-]*://\S*")
+
+
+def place(text: str) -> str:
+    """A bucket as it is written, or the absolute path of a folder: child processes work in other folders.
+
+    Raises:
+        ValueError: an address of another kind, or a bucket without a name.
+    """
+    if _BUCKET.fullmatch(text):
+        return text
+    if _SCHEME.match(text) or "\0" in text:
+        raise ValueError("it is a folder, or a bucket as s3://BUCKET or s3://BUCKET/PREFIX")
+    return str(Path(text).expanduser().resolve())
+
+
+def folder(path: Path) -> Path:
+    """The absolute path of a folder of this machine.
+
+    Raises:
+        ValueError: it is an address.
+    """
+    if _SCHEME.match(str(path)):
+        raise ValueError("it is a folder of this machine and no address; a bucket belongs into SELVEDGE_STORAGE")
+    return path.expanduser().resolve()
+
+
+def server(text: str) -> str:
+    """Raises: ValueError: no http address."""
+    if not _SERVER.fullmatch(text):
+        raise ValueError("it is an address like https://mlflow.example.com or http://127.0.0.1:5000")
+    return text.rstrip("/")
+
+
+def database(text: str) -> str:
+    """Raises: ValueError: no URI of a database; the text may hold a password and is not repeated."""
+    if not _DATABASE.fullmatch(text):
+        raise ValueError("it is a URI like sqlite:////path/to/file.db or postgresql://user@host/name")
+    return text
