@@ -20,6 +20,7 @@ from orchestration.runtime.settings import Settings
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from orchestration.registry.interface import Run
     from training.reporting import Reporter
 
 
@@ -51,6 +52,7 @@ def train_candidate(family: Family, job: CandidateJob) -> dg.MaterializeResult:
         trained = family.train(request, Reporters(reporter, samples, job.reporter))
         reporter.close()
         run.params(trained.parameters)
+        _log_dataset(run, opening, "training")
         version = job.models.registry().register(
             family.name, job.candidate, trained.artefact, run, {"candidate": job.candidate}, served=family.served()
         )
@@ -96,11 +98,22 @@ def score_candidate(family: Family, job: CandidateJob) -> tuple[ScoredCandidate,
     with job.models.tracked(job.context, family.name, job.opening.dataset_sha256) as run:
         scored = family.score(contenders, job.reporter, frozenset())
         run.metrics(scored.metrics)
+        _log_dataset(run, job.opening, "evaluation")
+        for name, content in scored.files.items():
+            run.content(f"scores/{name}", content)
+        run.content("evidence.json", scored.evaluation.evidence.to_json().encode())
     return scored, {
         "MLflow run": dg.MetadataValue.url(run.url),
         **{title: table(columns, rows) for title, (columns, rows) in scored.tables.items()},
         **{title: image(content, label) for title, (content, label) in scored.pictures.items()},
     }
+
+
+def _log_dataset(run: "Run", opening: Opening, context: str) -> None:
+    """The data set of an opening, under the family's name; where it lies is the first folder that the opening names."""
+    places = (opening.dataset[name] for name in ("dataset", "bottoms") if name in opening.dataset)
+    digest = str(opening.dataset.get("dataset_sha256", opening.dataset_sha256))
+    run.dataset(opening.family, digest, str(next(places, "")), context)
 
 
 class _LastPicture:

@@ -8,9 +8,11 @@ MLflow takes four seconds to import, so it is imported inside functions only. No
 autologging, no tracking address; two servers can be used by one process.
 """
 
+import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -34,7 +36,10 @@ HEALTH_TIMEOUT_SECONDS = 5.0
 FLUSH_SECONDS = 2.0
 PICTURE_SECONDS = 10.0
 METRICS_IN_ONE_CALL = 900  # MLflow refuses more than 1000
+DIGEST_CHARACTERS = 36
 OWNER_TAG = "selvedge.owner"
+# Without it MLflow guesses that an experiment is one of prompts, and hides its runs behind an empty list of traces.
+EXPERIMENT_KIND = ("mlflow.experimentKind", "custom_model_development")
 EXPERIMENT_PREFIX = "selvedge"
 
 
@@ -87,6 +92,28 @@ class TrackedRun:
     def file(self, path: Path, folder: str | None = None) -> None:
         with mlflow_errors_as_sentences(self.uri):
             self.client.log_artifact(self.run_id, str(path), artifact_path=folder)
+
+    def content(self, name: str, content: bytes) -> None:
+        """A file of this name, which need not be one yet: a plot, evidence."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / Path(name).name
+            path.write_bytes(content)
+            self.file(path, str(Path(name).parent) if "/" in name else None)
+
+    def dataset(self, name: str, sha256: str, source: str, context: str) -> None:
+        """The data set that the run read, as MLflow shows it beside the run.
+
+        Args:
+            source: where it is kept. context: what it was read for, `training` or `evaluation`.
+        """
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        place = json.dumps({"uri": source})
+        # MLflow keeps 36 characters of a digest; the whole is a tag of the run.
+        described = Dataset(name=name, digest=sha256[:DIGEST_CHARACTERS], source_type="local", source=place)
+        entry = DatasetInput(described, [InputTag("mlflow.data.context", context)])
+        with mlflow_errors_as_sentences(self.uri):
+            self.client.log_inputs(self.run_id, datasets=[entry])
 
     def dictionary(self, name: str, content: Mapping[str, Any]) -> None:
         with mlflow_errors_as_sentences(self.uri):
@@ -300,9 +327,11 @@ def _experiment(client: "MlflowClient", name: str) -> str:
 
     experiment = client.get_experiment_by_name(name)
     if experiment is not None:
+        if EXPERIMENT_KIND[0] not in experiment.tags:  # made by an older version
+            client.set_experiment_tag(experiment.experiment_id, *EXPERIMENT_KIND)
         return str(experiment.experiment_id)
     try:
-        return str(client.create_experiment(name))
+        return str(client.create_experiment(name, tags=dict([EXPERIMENT_KIND])))
     except MlflowException:  # another process made it in between
         experiment = client.get_experiment_by_name(name)
         if experiment is None:

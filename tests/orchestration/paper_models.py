@@ -34,6 +34,12 @@ class PaperRun:
     def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         self.told |= values
 
+    def content(self, name: str, content: bytes) -> None:
+        self.told[name] = content
+
+    def dataset(self, name: str, sha256: str, source: str, context: str) -> None:
+        self.told[context] = (name, sha256, source)
+
     def reporter(self) -> PaperReporter:
         return PaperReporter()
 

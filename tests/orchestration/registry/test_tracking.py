@@ -3,6 +3,8 @@
 import socket
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
@@ -144,6 +146,8 @@ class TestRuns:
     def test_everything_told_is_kept(self, mlflow_server, tmp_path):
         (tmp_path / "note.txt").write_text("x")
         with tracked_run(mlflow_server.mlflow_uri, "kept", "n", self.LINEAGE) as run:
+            run.dataset("toy", "d" * 64, "/tables/d", "training")
+            run.content("scores/plot.png", b"png")
             run.params({"lora.rank": 8})
             run.metrics({"test/macro_f1": 0.6})
             run.file(tmp_path / "note.txt", "notes")
@@ -180,3 +184,40 @@ class TestRuns:
             assert mine.client.get_run(made["elsewhere"]).info.status == "RUNNING"
             assert self.status_of(mine) == "RUNNING"
             mine.client.set_terminated(made["elsewhere"])
+
+
+def test_a_run_names_its_data_set_and_keeps_plots_and_evidence(recorder):
+    kept = {}
+    recorder.log_inputs = lambda run_id, datasets: kept.update(entry=datasets[0])
+    recorder.log_artifact = lambda run_id, path, artifact_path: kept.update({artifact_path: Path(path).read_bytes()})
+    run = TrackedRun(recorder, "http://127.0.0.1:1", "1", "r")
+    run.dataset("toy", "d" * 64, "/tables/d", "evaluation")
+    run.content("scores/plot.png", b"png")
+    run.content("evidence.json", b"{}")
+    entry = kept.pop("entry")
+    assert (entry.dataset.name, entry.dataset.digest) == ("toy", "d" * 36) and "/tables/d" in entry.dataset.source
+    assert [(tag.key, tag.value) for tag in entry.tags] == [("mlflow.data.context", "evaluation")]
+    assert kept == {"scores": b"png", None: b"{}"}
+
+
+@pytest.mark.parametrize("tags", [None, {}, {"mlflow.experimentKind": "genai_development"}])
+def test_experiments_are_of_models_and_a_persons_own_choice_stays(tags):
+    class Server:
+        set_later: tuple[str, ...] = ()
+        made: dict[str, str] | None = None
+
+        def get_experiment_by_name(self, name):
+            return None if tags is None else SimpleNamespace(experiment_id="3", tags=tags)
+
+        def create_experiment(self, name, tags):
+            self.made = tags
+            return "3"
+
+        def set_experiment_tag(self, *tag):
+            self.set_later = tag
+
+    server = Server()
+    assert tracking._experiment(server, "selvedge/toy") == "3"
+    kind = ("mlflow.experimentKind", "custom_model_development")
+    assert server.made == (dict([kind]) if tags is None else None)
+    assert server.set_later == (("3", *kind) if tags == {} else ())
