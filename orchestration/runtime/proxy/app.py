@@ -78,7 +78,8 @@ class Proxy:
         return None
 
     def _stranger(self, request: Request) -> Answer:
-        sentence = f"{self.door.title} of this home opens for its owner: {admission.OPEN_THE_LINK}."
+        sentence = f"{self.door.title} of this home opens for its owner: {admission.OPEN_THE_LINK}"
+        sentence += "." if request.is_navigation else f", or send the token as a program does: {admission.BY_PROGRAM}."
         return pages.refused(request, "Who is it?", sentence, way_back=pages.same_address(request))
 
     def _signed_in(self, request: Request, token: str) -> Answer:

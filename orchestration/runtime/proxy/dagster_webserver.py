@@ -50,7 +50,7 @@ def main() -> None:
     def behind(app: Any, **options: Any) -> None:
         serve(BehindTheProxy(app, secrets_folder), **options)
 
-    uvicorn.run = behind  # type: ignore[assignment]
+    uvicorn.run = behind
     cli.main()
 
 
