@@ -31,9 +31,12 @@ QUIET = {
 SQLITE = "sqlite:///"
 
 
-def mlflow_service(home: Path, logs: Path, port: int, database_uri: str, artifact_root: str) -> Service:
+def mlflow_service(
+    home: Path, logs: Path, port: int, database_uri: str, artifact_root: str, hosts: str | None = None
+) -> Service:
     """The declaration: one worker on the loopback address.
 
+    `hosts` are the only Host headers it answers to, its health aside; by default those of local networks.
     `artifact_root` is a folder, which the server serves, or an s3:// address that clients write to directly.
     """
     command = (
@@ -53,12 +56,18 @@ def mlflow_service(home: Path, logs: Path, port: int, database_uri: str, artifac
         port=port,
         health_url=f"http://127.0.0.1:{port}/health",
         port_setting="SELVEDGE_MLFLOW_PORT",
-        environment=QUIET,
+        environment=QUIET if hosts is None else {**QUIET, "MLFLOW_SERVER_ALLOWED_HOSTS": hosts},
     )
 
 
 def ensure_mlflow(
-    home: Path, logs: Path, port: int, database_uri: str, artifact_root: str, progress: Progress = lambda line: None
+    home: Path,
+    logs: Path,
+    port: int,
+    database_uri: str,
+    artifact_root: str,
+    progress: Progress = lambda line: None,
+    hosts: str | None = None,
 ) -> Running:
     """A healthy MLflow server on an up-to-date database; the one that is already ours, or a new one.
 
@@ -70,7 +79,7 @@ def ensure_mlflow(
         Path(artifact_root).mkdir(parents=True, exist_ok=True)
         if database_uri.startswith(SQLITE):
             serve_older_files(Path(database_uri.removeprefix(SQLITE)), artifact_root)
-    return ensure(mlflow_service(home, logs, port, database_uri, artifact_root), progress)
+    return ensure(mlflow_service(home, logs, port, database_uri, artifact_root, hosts), progress)
 
 
 def migrate(home: Path, database_uri: str, progress: Progress = lambda line: None) -> None:

@@ -17,7 +17,7 @@ from infra.local.label_studio import ensure_label_studio, label_studio_service
 from infra.local.mlflow_server import ensure_mlflow, mlflow_service
 from infra.local.services import Running, Service, ensure, state
 from infra.local.up import Group
-from orchestration.runtime.doors import answering_its_proxy, behind, proxies
+from orchestration.runtime.doors import answering_its_proxy, behind, mlflow_hosts, proxies
 from orchestration.runtime.proxy.door import ensure_token
 from orchestration.runtime.settings import LOCAL, OFF, Settings
 
@@ -106,7 +106,7 @@ def parts(settings: Settings) -> list[Part]:
     if settings.tracking_uri:
         services.append(Part("mlflow", settings.tracking_uri))
     else:
-        declared, start = partial(_mlflow_service, inner), partial(_mlflow, inner)
+        declared, start = partial(_mlflow_service, inner), partial(_mlflow, inner, hosts=mlflow_hosts(settings))
         services.append(Part("mlflow", settings.mlflow_uri, declared, start))
     if settings.label_studio == LOCAL:
         declared, start = partial(_label_studio_service, inner), partial(_label_studio, inner)
@@ -159,7 +159,7 @@ def _mlflow_service(settings: Settings) -> Service:
     )
 
 
-def _mlflow(settings: Settings, progress: Progress) -> Running:
+def _mlflow(settings: Settings, progress: Progress, hosts: str | None = None) -> Running:
     return ensure_mlflow(
         settings.mlflow_home,
         settings.logs,
@@ -167,6 +167,7 @@ def _mlflow(settings: Settings, progress: Progress) -> Running:
         settings.mlflow_database_uri,
         settings.mlflow_artifact_root,
         progress,
+        hosts,
     )
 
 

@@ -11,6 +11,7 @@ from orchestration.runtime.proxy.door import Door, cookie_name, cookie_value, sa
 from orchestration.runtime.proxy.messages import Request, host_of
 
 OPEN_THE_LINK = "open the link that `selvedge up` prints"
+BY_PROGRAM = "`Authorization: Bearer TOKEN`, which MLflow's client makes of MLFLOW_TRACKING_TOKEN"
 BEARER = "Bearer "
 LABEL_STUDIO_TOKEN = "Token "
 OWNER_HEADER = "selvedge-owner"  # of our client on sign-up forms, which take no token of Label Studio's

@@ -23,6 +23,7 @@ class Way(Enum):
     OPEN = "open"
     STREAM = "stream"  # the page in which votes are cast
     ROUNDS = "rounds"  # our own list of rounds stands in for it
+    UNSORTED = "unsorted"  # of what comes back only what is theirs, and no question about the rest in it
     FILTERED = "filtered"  # of what comes back only what is theirs
     BALLOT = "ballot"  # in nobody else's name
     OWN = "own"  # only if the thing at this address is theirs
@@ -55,8 +56,8 @@ RULES: tuple[tuple[str, str, Way], ...] = (
     (r"GET", r"/api/(?:ml|label_links)", Way.OPEN),
     (r"GET", r"/api/dm/(?:columns|project)", Way.OPEN),
     (r"GET", r"/api/dm/(?:views|views/\d+)", Way.OPEN),
-    (r"POST", r"/api/dm/views", Way.OPEN),
-    (r"GET", r"/api/tasks", Way.FILTERED),
+    (r"POST", r"/api/dm/views", Way.UNSORTED),
+    (r"GET", r"/api/tasks", Way.UNSORTED),
     (r"GET", r"/api/tasks/\d+", Way.FILTERED),
     (r"GET", r"/api/tasks/\d+/annotations", Way.FILTERED),
     (r"GET", r"/api/tasks/\d+/drafts", Way.FILTERED),
@@ -82,6 +83,7 @@ EMPTIED: Mapping[str, Any] = {
     ),
     **dict.fromkeys(("total_annotations", "cancelled_annotations", "total_predictions", "comment_count"), 0),
 }
+SORTING = frozenset({"filters", "ordering", "query", "semantic_search", "agreement_selected"})
 IN_WHOSE_NAME = ("completed_by", "updated_by", "user", "user_id", "last_created_by")
 
 
@@ -92,7 +94,7 @@ def way_of(method: str, path: str, parameters: Mapping[str, str]) -> Way:
         path: decoded. A slash at its end is Label Studio's own and means nothing.
     """
     if NEXT_TASK.fullmatch(path):
-        return Way.FILTERED if method == "POST" and parameters.get("id") == "next_task" else Way.CLOSED
+        return Way.UNSORTED if method == "POST" and parameters.get("id") == "next_task" else Way.CLOSED
     plain = path.rstrip("/") or "/"
     for methods, pattern, way in _RULES:
         if pattern.fullmatch(plain) and methods.fullmatch(method):
@@ -159,6 +161,30 @@ def objection(body: bytes, is_json: bool, person: Person, task: int | None) -> s
     if content.get("task") not in (None, task):
         return "a ballot stays with its pair"
     return ""
+
+
+def asks_about_others(parameters: Mapping[str, str], body: bytes, is_json: bool) -> bool:
+    """Does a list or a tab choose or sort tasks? By what others have voted, it would tell their votes one by one."""
+    if parameters.keys() & SORTING:
+        return True
+    if not body:
+        return False
+    try:
+        content = json.loads(body) if is_json else None
+    except ValueError:
+        content = None
+    return content is None or _sorts(content)
+
+
+def _sorts(content: Any) -> bool:
+    if isinstance(content, list):
+        return any(_sorts(one) for one in content)
+    if not isinstance(content, dict):
+        return False
+    filters = content.get("filters")
+    chosen = bool(filters.get("items", True) if isinstance(filters, dict) else filters)
+    sorted_by = any(content.get(name) for name in SORTING - {"filters"})
+    return chosen or sorted_by or any(_sorts(one) for one in content.values())
 
 
 def filtered(body: bytes, person: Person) -> bytes:

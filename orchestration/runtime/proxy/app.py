@@ -73,12 +73,15 @@ class Proxy:
             return self._signed_in(request, token)
         if self.door.service != "label-studio" and not admission.has_token(self.door, request):
             return self._stranger(request)
+        if request.websocket and self.door.service == "label-studio":
+            return pages.refused(request, "Closed", "Label Studio has no WebSocket that the label stream needs.")
         if sentence := admission.wrong_form(self.door, request):
             return pages.refused(request, "Not in this form", sentence, 415)
         return None
 
     def _stranger(self, request: Request) -> Answer:
-        sentence = f"{self.door.title} of this home opens for its owner: {admission.OPEN_THE_LINK}."
+        sentence = f"{self.door.title} of this home opens for its owner: {admission.OPEN_THE_LINK}"
+        sentence += "." if request.is_navigation else f", or send the token as a program does: {admission.BY_PROGRAM}."
         return pages.refused(request, "Who is it?", sentence, way_back=pages.same_address(request))
 
     def _signed_in(self, request: Request, token: str) -> Answer:
@@ -153,6 +156,12 @@ class Proxy:
         if way is Way.CLOSED or way is Way.ROUNDS:
             await self._rounds(request, way, receive, send)
             return
+        if way is Way.UNSORTED:
+            body = await read_body(receive)
+            if annotators.asks_about_others(request.parameters, body, request.is_json):
+                sentence = "tasks are neither chosen nor sorted by an annotator."
+                await self._say(request, pages.refused(request, "Closed", sentence), receive, send)
+                return
         if way in (Way.BALLOT, Way.OWN, Way.OWN_BALLOT):
             body = await read_body(receive)
             if sentence := await self._objection(request, way, person, body):
@@ -160,7 +169,7 @@ class Proxy:
                 return
         if way is Way.STREAM:
             await self._forward.http(request, receive, send, body, _stream_page)
-        elif way in (Way.FILTERED, Way.OWN):
+        elif way in (Way.FILTERED, Way.UNSORTED, Way.OWN):
             await self._forward.http(request, receive, send, body, lambda status, found: _theirs(status, found, person))
         else:
             await self._forward.http(request, receive, send, body)

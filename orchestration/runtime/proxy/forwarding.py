@@ -6,6 +6,7 @@ Belongs here: HTTP and WebSocket between browser and service. Not here: whether 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from urllib.parse import urlsplit
 
 import httpx
@@ -34,9 +35,17 @@ SAID_BY_PROXIES = (
 Rewrite = Callable[[int, bytes], bytes]  # of a body that was read whole, with the answer's status
 
 
-def client() -> httpx.AsyncClient:
-    """The connections to the service. None is kept: one that the service closes meanwhile would lose a vote."""
+def client(transport: httpx.AsyncBaseTransport | None = None) -> httpx.AsyncClient:
+    """The connections to the service. None is kept: one that the service closes meanwhile would lose a vote.
+
+    Nor is any cookie: it would sign the next person in as the one before.
+
+    Args:
+        transport: in place of the network.
+    """
     return httpx.AsyncClient(
+        transport=transport,
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         timeout=httpx.Timeout(None, connect=CONNECT_SECONDS),
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
         trust_env=False,

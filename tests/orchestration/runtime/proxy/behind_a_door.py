@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from orchestration.runtime.proxy.app import Proxy
 from orchestration.runtime.proxy.door import Door, ensure_token
+from orchestration.runtime.proxy.forwarding import client
 
 PORT, INNER = 3000, 41999
 ADMINISTRATOR = {"email": "selvedge@localhost.local", "token": "a" * 40}
@@ -60,6 +61,11 @@ def label_studio() -> Starlette:
         person = SESSIONS.get(request.cookies.get("sessionid", ""))
         return JSONResponse(person or {"detail": "sign in"}, status_code=200 if person else 401)
 
+    async def sign_in(request: Request) -> Response:
+        answer = JSONResponse({"who": SESSIONS.get(request.cookies.get("sessionid", ""))})
+        answer.set_cookie("sessionid", "of-admin")
+        return answer
+
     async def task(request: Request) -> Response:
         return JSONResponse(TASK)
 
@@ -88,6 +94,7 @@ def label_studio() -> Starlette:
     return Starlette(
         routes=[
             Route("/api/current-user/whoami", whoami),
+            Route("/user/login/", sign_in, methods=methods),
             Route("/api/tasks", tasks),
             Route("/api/tasks/7", task),
             Route("/api/tasks/7/annotations", ballots, methods=methods),
@@ -114,7 +121,7 @@ class Entrance:
         (folder / "label-studio.json").write_text(json.dumps(ADMINISTRATOR))
         self.door = Door(service, PORT, INNER, folder, hosts)
         upstream = label_studio() if service == "label-studio" else plain()
-        self.proxy = Proxy(self.door, httpx.AsyncClient(transport=httpx.ASGITransport(upstream)))
+        self.proxy = Proxy(self.door, client(httpx.ASGITransport(upstream)))
 
     def ask(self, method: str, path: str, headers: dict[str, str] | None = None, **content: Any) -> httpx.Response:
         async def asked() -> httpx.Response:

@@ -1,12 +1,14 @@
 """Who is let in to Dagster and MLflow, and how a request looks that is."""
 
+import asyncio
 import stat
 
 import httpx
 import pytest
 
-from orchestration.runtime.proxy.door import cookie_name, cookie_value, ensure_token
-from tests.orchestration.runtime.proxy.behind_a_door import INNER, PORT, Entrance
+from orchestration.runtime.proxy.dagster_webserver import BehindTheProxy
+from orchestration.runtime.proxy.door import cookie_name, cookie_value, ensure_token, inner_host, inner_secret
+from tests.orchestration.runtime.proxy.behind_a_door import INNER, PORT, Entrance, plain
 
 PAGE = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate"}
 JSON = {"query": "{ version }"}
@@ -145,8 +147,6 @@ def test_an_address_that_could_be_read_in_two_ways_is_refused(path, dagster):
         await dagster.proxy(scope, None, send)
         return sent[0]["status"]
 
-    import asyncio
-
     assert asyncio.run(bare(path)) == 403
 
 
@@ -188,6 +188,37 @@ def test_no_redirect_leads_elsewhere(to, mlflow):
 )
 def test_redirects_stay_on_the_public_address(to, becomes, mlflow):
     assert mlflow.as_owner("GET", "/lead", params={"to": to}).headers["location"] == becomes
+
+
+def test_behind_its_proxy_dagster_answers_nobody_else(dagster):
+    folder = dagster.door.secrets_folder
+    guarded = BehindTheProxy(plain(), folder)
+
+    async def asked(method, path, headers):
+        transport = httpx.ASGITransport(guarded)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
+            return (await http.request(method, path, headers=headers)).status_code
+
+    right = {"Selvedge-Inner": inner_secret(dagster.token)}
+    wrong = ({}, {"Selvedge-Inner": ""}, {"Selvedge-Inner": dagster.token}, {"Selvedge-Inner": inner_secret("")})
+    assert asyncio.run(asked("POST", "/graphql", right)) == 200
+    assert asyncio.run(asked("GET", "/server_info", {})) == 200
+    for headers in wrong:
+        assert (
+            asyncio.run(asked("POST", "/graphql", headers))
+            == asyncio.run(asked("POST", "/server_info", headers))
+            == 403
+        )
+    dagster.proxy._forward._http = httpx.AsyncClient(transport=httpx.ASGITransport(guarded))
+    assert dagster.as_owner("POST", "/graphql", {"Selvedge-Inner": "x"}, json=JSON).status_code == 200
+    (folder / "token").unlink()
+    for headers in (*wrong, right):
+        assert asyncio.run(asked("POST", "/graphql", headers)) == 403
+
+
+def test_mlflow_is_told_a_host_that_no_browser_can_name(mlflow):
+    told = mlflow.as_owner("GET", "/").json()["headers"]["host"]
+    assert told == inner_host(mlflow.token) and mlflow.token not in told
 
 
 def test_health_needs_no_token(dagster, mlflow):

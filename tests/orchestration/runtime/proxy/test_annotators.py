@@ -107,6 +107,32 @@ def test_a_ballot_of_nobodys_is_nobodys():
     ]
 
 
+TAB = {
+    "data": {"title": "New Tab", "filters": {"conjunction": "and", "items": []}, "semantic_search": []},
+    "project": "4",
+}
+BY_VOTES = {"filter": "filter:tasks:annotations_results", "operator": "contains", "value": "left", "type": "String"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "content", "status"),
+    [
+        ("POST", "/api/dm/views?tabID=0&project=4", TAB, 200),
+        ("POST", "/api/dm/actions?id=next_task&tabID=1&project=4", {}, 200),
+        ("GET", "/api/tasks?page=1&page_size=30&view=1&project=4", None, 200),
+        ("POST", "/api/dm/views", {"data": {"filters": {"conjunction": "and", "items": [BY_VOTES]}}}, 403),
+        ("POST", "/api/dm/views", {"data": {"filters": [BY_VOTES]}}, 403),
+        ("POST", "/api/dm/views", {"data": {"ordering": ["tasks:annotations_results"]}}, 403),
+        ("POST", "/api/dm/actions?id=next_task", {"filters": {"conjunction": "and", "items": [BY_VOTES]}}, 403),
+        ("GET", "/api/tasks?query=%7B%7D", None, 403),
+        ("GET", "/api/tasks?ordering=-annotations_results", None, 403),
+    ],
+)
+def test_others_votes_are_not_asked_for_by_choosing_or_sorting(method, path, content, status, door):
+    answer = door.as_annotator("of-anna", method, path, **({} if content is None else {"json": content}))
+    assert answer.status_code == status, answer.text
+
+
 VOTE = {"result": [{"value": {"choices": ["left"]}}], "lead_time": 3.2}
 
 
@@ -190,6 +216,14 @@ def test_an_own_name_lets_annotators_in_and_no_other(tmp_path):
     ]
     assert (told["host"], told["origin"]) == (f"127.0.0.1:{PORT}", f"http://127.0.0.1:{PORT}")
     assert told["referer"] == f"http://127.0.0.1:{PORT}/a?b"
+
+
+def test_nobody_is_signed_in_with_the_session_of_the_one_before(door):
+    signed_in = door.ask("POST", "/user/login/", data={"email": "a"})
+    assert "sessionid=of-admin" in signed_in.headers["set-cookie"]
+    assert door.ask("GET", "/user/login/").json() == {"who": None}
+    assert door.ask("GET", "/api/tasks/7").status_code == 401
+    assert door.as_annotator("of-anna", "GET", "/api/annotations/2").status_code == 403
 
 
 def test_whose_session_it_is_is_asked_each_time(door):
