@@ -1,7 +1,7 @@
 """Files: written whole or not at all, pictures as the bytes of a file, the hash of plain data.
 
-Belongs here: publishing one file or one folder, encoding a picture, hashing JSON. Not here: tables (tables.py), what a
-picture or a file holds (its writer).
+Belongs here: publishing one file or one folder, encoding a picture, hashing JSON. Not here: whether a place may be
+written, and by whom (places.py), tables (tables.py), what a picture or a file holds (its writer).
 
 Worker processes import this module, so it stays free of pandas and pyarrow.
 """
@@ -10,7 +10,6 @@ import hashlib
 import io
 import json
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,11 +20,11 @@ import numpy as np
 from PIL import Image
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
+from catalog.places import LOCAL_PROTOCOLS, not_written, part_of, parts_of_the_dead, remove_parts
 
 if TYPE_CHECKING:
     from upath import UPath
-
-LOCAL_PROTOCOLS = ("", "file", "local")
+OLD = ".old"  # of a folder that is being replaced
 
 
 def publish_bytes(content: bytes, uri: "str | Path | UPath", *, sync: bool = True) -> None:
@@ -56,9 +55,11 @@ def publish_text(text: str, uri: "str | Path | UPath") -> None:
 
 
 def _publish_on_disk(content: bytes, path: Path, sync: bool) -> None:
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    part = part_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if sync:  # a folder of 44,000 copies is cleared once for all (catalog/images.py)
+            remove_parts(path.parent, path.name)
         try:
             with part.open("wb") as file:
                 file.write(content)
@@ -70,8 +71,7 @@ def _publish_on_disk(content: bytes, path: Path, sync: bool) -> None:
             part.unlink(missing_ok=True)
             raise
     except OSError as error:
-        why = error.strerror or error
-        raise SelvedgeError(f"{path} could not be written ({why}); nothing was changed.") from error
+        raise not_written(path, error) from error
 
 
 def _publish_on_store(content: bytes, path: "UPath") -> None:
@@ -82,35 +82,52 @@ def _publish_on_store(content: bytes, path: "UPath") -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
     except PermissionError as error:
-        raise SelvedgeError(f"{path} could not be written ({error.strerror or error}); nothing was changed.") from error
+        raise SelvedgeError(
+            f"{path} could not be written ({error.strerror or error}); nothing was changed. Check the credentials and "
+            "the bucket's policy."
+        ) from error
     except Exception as error:  # each store's client raises its own
         raise ServiceUnavailable(f"{path} could not be written ({error}); run again.") from error
 
 
 @contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
+def whole_folder(folder: Path, replacing: bool = True) -> Iterator[Path]:
     """An empty folder to fill, which takes the place of `folder` when all went well and vanishes otherwise.
 
-    A kill leaves the old folder, the new one, or the old one set aside. The part is `.NAME.PID.TOKEN.part`, so that
-    the parts of processes that were killed can be told apart.
+    A kill leaves the old folder or the new one; an old one that was set aside is put back at the next use. What killed
+    processes left is removed.
+
+    Args:
+        replacing: whether a folder that holds something may be replaced.
 
     Raises:
-        OSError: the disk is full or not writable; what was there before stays.
+        OSError: the disk is full or not writable, or a folder came to hold something that is not to be replaced; what
+            was there before stays.
     """
-    token = secrets.token_hex(4)
-    part = folder.with_name(f".{folder.name}.{os.getpid()}.{token}.part")
+    put_back(folder)
+    part = part_of(folder)
     try:
         part.mkdir(parents=True)
+        remove_parts(folder.parent, folder.name)
         yield part
-        if folder.exists():
-            aside = folder.with_name(f".{folder.name}.{token}.old")
+        if replacing and folder.exists():
+            aside = part.with_suffix(OLD)
             folder.rename(aside)
             part.rename(folder)
             shutil.rmtree(aside)
+            for earlier in parts_of_the_dead(folder.parent, folder.name, OLD[1:]):
+                shutil.rmtree(earlier, ignore_errors=True)
         else:
-            part.rename(folder)
+            part.rename(folder)  # takes the place of an empty folder, and of no other
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def put_back(folder: Path) -> None:
+    """Give a folder its name again where a process was killed between setting it aside and naming the new one."""
+    if not folder.exists():
+        for aside in parts_of_the_dead(folder.parent, folder.name, OLD[1:])[:1]:
+            aside.rename(folder)
 
 
 def png_bytes(picture: Image.Image | np.ndarray, **options: Any) -> bytes:

@@ -10,6 +10,7 @@ import pyarrow as pa
 from upath import UPath
 
 from catalog.pictures import Limits
+from catalog.places import remove_parts
 from catalog.source import is_local
 from catalog.standard_copies import CopyChunk, Delivered, Stored, store_copies
 from catalog.tables import schema_of
@@ -46,6 +47,8 @@ def standardise_images(
     folder = UPath(out)
     if is_local(folder):
         folder = UPath(Path(folder.path).expanduser().resolve())
+        for subfolder in Path(folder.path).glob("[0-9a-f][0-9a-f]"):
+            remove_parts(subfolder)
     chunks = [
         CopyChunk(images[start : start + CHUNK_IMAGES], str(folder), dict(folder.storage_options), limits or Limits())
         for start in range(0, len(images), CHUNK_IMAGES)

@@ -1,7 +1,8 @@
 """Pictures: one image file, checked, measured and turned into its standard copy.
 
 Belongs here: the limits, decoding, orientation, the difference hash, the standard copy, all on the bytes of one file.
-Not here: many images and their tables (images.py), which near-equal hashes make a group (groups.py).
+Not here: modes and colour profiles (pixels.py), many images and their tables (images.py), which near-equal hashes make
+a group (groups.py).
 
 Worker processes import this module, so it stays free of pandas and pyarrow.
 """
@@ -17,9 +18,18 @@ import numpy as np
 from PIL import Image
 
 from catalog.files import jpeg_bytes
+from catalog.pixels import is_srgb, on_white, srgb_on_white
 from catalog.quarantine import Reason, Rejection
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")  # a closed list: Pillow would also try EPS, PSD and forty more
+FORMATS = (
+    "JPEG",
+    "PNG",
+    "WEBP",
+    "AVIF",
+    "GIF",
+    "BMP",
+    "TIFF",
+)  # a closed list: Pillow would also try EPS, PSD and forty more
 ORIENTATION_TAG = 0x0112
 # A garbled EXIF block is borne (see _orientation); Pillow would say so once for each of thousands of images.
 warnings.filterwarnings("ignore", "Corrupt EXIF data", UserWarning)
@@ -53,7 +63,7 @@ class Measured(NamedTuple):
 
 
 class StandardCopy(NamedTuple):
-    """A picture as every later stage reads it: JPEG, RGB, upright, long side at most `STANDARD_SIDE`."""
+    """A picture as every later stage reads it: JPEG, sRGB, upright, long side at most `STANDARD_SIDE`."""
 
     content: bytes
     sha256: str
@@ -77,7 +87,7 @@ def measure_picture(content: bytes, limits: Limits) -> Measured:
         image.draft("L", (HASH_WORKING_SIDE, HASH_WORKING_SIDE))
         image.load()
         orientation = _orientation(image)
-        grey = _upright(_reduced(_on_white(image, "L")), orientation)
+        grey = _upright(_reduced(on_white(image, "L")), orientation)
         dhash = difference_hash(grey)
     except MemoryError:
         raise
@@ -94,7 +104,7 @@ def measure_picture(content: bytes, limits: Limits) -> Measured:
 
 
 def standard_copy(content: bytes, limits: Limits) -> StandardCopy:
-    """The standard copy of an image.
+    """The standard copy of an image, in the colours that a browser shows.
 
     A JPEG that already is one is kept byte for byte: encoding it again would only lose detail.
 
@@ -105,11 +115,11 @@ def standard_copy(content: bytes, limits: Limits) -> StandardCopy:
     source_sha256 = hashlib.sha256(content).hexdigest()
     try:
         plain = image.format == "JPEG" and image.mode == "RGB" and max(image.size) <= STANDARD_SIDE
-        if plain and _orientation(image) == 1:
+        if plain and _orientation(image) == 1 and is_srgb(image):
             return StandardCopy(content, source_sha256, *image.size, source_sha256)
         image.draft("RGB", (2 * STANDARD_SIDE, 2 * STANDARD_SIDE))
         image.load()
-        picture = _upright(_on_white(image, "RGB"), _orientation(image))
+        picture = _upright(srgb_on_white(image), _orientation(image))
         picture.thumbnail((STANDARD_SIDE, STANDARD_SIDE), Image.Resampling.LANCZOS)
     except MemoryError:
         raise
@@ -188,6 +198,8 @@ def _undecodable(content: bytes, error: Exception) -> Rejection:
     if content.startswith(b"RIFF") and len(content) >= 12 and content[8:12] == b"WEBP":
         cut = struct.unpack("<I", content[4:8])[0] + 8 > len(content)
         return Rejection(Reason.TRUNCATED_IMAGE if cut else Reason.UNDECODABLE_IMAGE, message)
+    if content[4:8] == b"ftyp" and b"avif" in content[8:32] and "does not match" not in message:
+        return Rejection(Reason.TRUNCATED_IMAGE if "runcated" in message else Reason.UNDECODABLE_IMAGE, message)
     if not content:
         return Rejection(Reason.TRUNCATED_IMAGE, "the file is empty")
     if "cannot identify" in message:  # Pillow's sentence names a buffer object, which says nothing to a reader
@@ -219,15 +231,3 @@ _TURNS = {
 
 def _upright(image: Image.Image, orientation: int) -> Image.Image:
     return image.transpose(_TURNS[orientation]) if orientation in _TURNS else image
-
-
-def _on_white(image: Image.Image, mode: str) -> Image.Image:
-    """The image in `mode` (L or RGB), transparent parts on white as a shop shows them."""
-    if image.mode == mode:
-        return image
-    if image.mode.startswith("I;16"):
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    if image.has_transparency_data:
-        rgba = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
-    return image.convert(mode)

@@ -9,13 +9,15 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
 
-from PIL import Image, ImageOps
+from PIL import Image
 from upath import UPath
 
 from catalog.errors import SelvedgeError
+from catalog.pictures import Limits, standard_copy
+from catalog.quarantine import Rejection
+from catalog.reading import IMAGE_SUFFIXES
 
 GAP = 4  # pixels of white around a picture
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
 def catalogue_sheet(source: Path, *, columns: int, rows: int, size: int) -> tuple[Image.Image, int]:
@@ -64,15 +66,15 @@ def _by_article_type(source: Path, wanted: int) -> Sequence[str]:
 
 def _by_file(source: Path, wanted: int) -> Sequence[str]:
     folder = source / "images"
-    files = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
+    files = sorted(path for path in folder.glob("*") if path.suffix[1:].lower() in IMAGE_SUFFIXES)
     step = max(1, len(files) // wanted)
     return [str(path) for path in files[::step][:wanted]]
 
 
 def _opened(uri: str) -> Image.Image | None:
-    """The picture, upright; None for a file that is no picture, which a look at a raw catalogue must survive."""
+    """The picture as it would be catalogued; None for a file that is none, which a look at a raw catalogue survives."""
     try:
-        with Image.open(io.BytesIO(UPath(uri).read_bytes())) as picture:
-            return ImageOps.exif_transpose(picture).convert("RGB")
-    except (OSError, SyntaxError, Image.DecompressionBombError):
+        copy = standard_copy(UPath(uri).read_bytes(), Limits())
+    except (OSError, Rejection):
         return None
+    return Image.open(io.BytesIO(copy.content)).convert("RGB")

@@ -1,19 +1,30 @@
 """A catalogue directory: everything the stages make of one catalogue, in one folder, without Dagster.
 
-Belongs here: the order of the catalogue's steps and the names of their files. Not here: the steps.
+Belongs here: the order of the catalogue's steps. Not here: the steps, the files of a directory (directory.py).
 
-`selvedge catalog read SRC --out DIR` writes it; training and inference by hand read it. Each file is written whole, and
-`catalogue.json` last, so that a folder with it is complete and one without it is read again.
+`selvedge catalog read SRC --out DIR` writes it; training and inference by hand read it. A reading that fails or is
+killed leaves the catalogue that was there before.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from upath import UPath
 
+from catalog.directory import (
+    PICTURES,
+    SCHEMA_FILE,
+    SUMMARY_FILE,
+    TABLES,
+    exchanged,
+    one_reading,
+    read_json,
+    read_summary,
+    read_tables,
+)
 from catalog.errors import SelvedgeError
 from catalog.files import publish_text
 from catalog.images import standardise_images
@@ -21,13 +32,12 @@ from catalog.pictures import Limits
 from catalog.qa import make_qa_pairs, write_vqa_csv
 from catalog.reading import read_catalogue
 from catalog.schema import AttributeSchema, load_schema
+from catalog.source import is_local
 from catalog.splits import assign_splits, leaks, split_summary
-from catalog.tables import read_table, write_table
+from catalog.tables import write_table
 from catalog.workers import Progress
 
-SUMMARY_FILE = "catalogue.json"
-SCHEMA_FILE = "attribute_schema.json"
-TABLES = ("products", "quarantine", "images", "splits", "qa_pairs")
+__all__ = ["SCHEMA_FILE", "SUMMARY_FILE", "TABLES", "Catalogue", "open_catalogue", "read_into"]
 
 
 @dataclass(frozen=True)
@@ -59,7 +69,7 @@ def read_into(
     Args:
         source: a folder or `s3://` URI in the Kaggle layout.
         drop: the name of this delivery.
-        out_dir: where to write; what an earlier reading left there is replaced file by file.
+        out_dir: where to write; an earlier reading there is replaced when this one is whole.
         schema_file: an attribute schema; the shipped one by default.
         question_set: by default `details` where products have articleAttributes, else `columns`.
         limits: what an image or JSON may weigh.
@@ -71,11 +81,26 @@ def read_into(
         tables {name: reference}.
 
     Raises:
-        SelvedgeError: as the steps do; or a leak between splits.
+        SelvedgeError: as the steps do; a leak between splits; a folder that holds or lies in what is read; or another
+            reading writes there. What was there before stays.
     """
     out = UPath(out_dir)
     schema = load_schema(schema_file)
-    (out / SUMMARY_FILE).unlink(missing_ok=True)
+    _refuse_the_source(UPath(source), out)
+    with one_reading(out):
+        return _read_into(source, drop, out, schema, question_set, limits, workers, progress)
+
+
+def _read_into(
+    source: str | Path | UPath,
+    drop: str,
+    out: UPath,
+    schema: AttributeSchema,
+    question_set: str | None,
+    limits: Limits | None,
+    workers: int | None,
+    progress: Progress | None,
+) -> dict[str, Any]:
     read = read_catalogue(source, drop, limits=limits, workers=workers, progress=progress)
     splits = assign_splits(read.products)
     leaking = leaks(splits, read.products)
@@ -85,7 +110,7 @@ def read_into(
         )
     questions = question_set or schema.choose_question_set(read.products)
     pairs = make_qa_pairs(read.products, splits, schema, questions)
-    images = standardise_images(read.products, out / "images", progress, limits=limits, workers=workers)
+    images = standardise_images(read.products, out / PICTURES, progress, limits=limits, workers=workers)
     tables = {
         "products": read.products,
         "quarantine": read.quarantine,
@@ -93,20 +118,35 @@ def read_into(
         "splits": splits,
         "qa_pairs": pairs.table,
     }
-    references = {name: write_table(table, out / f"{name}.parquet", name) for name, table in tables.items()}
-    write_vqa_csv(pairs.table, out)
-    publish_text(json.dumps(pairs.schema.to_dict(), indent=2), out / SCHEMA_FILE)
-    summary = {
-        "source": str(source),
-        "drop": drop,
-        "reading": read.counts,
-        "splits": split_summary(splits),
-        "leaks": len(leaking),
-        "qa_pairs": pairs.summary(),
-        "tables": {name: reference.as_metadata() for name, reference in references.items()},
-    }
-    publish_text(json.dumps(summary, indent=2), out / SUMMARY_FILE)
+    with exchanged(out) as part:
+        written = {name: write_table(table, part / f"{name}.parquet", name) for name, table in tables.items()}
+        references = {name: replace(written[name], uri=str(out / f"{name}.parquet")) for name in tables}
+        write_vqa_csv(pairs.table, part)
+        publish_text(json.dumps(pairs.schema.to_dict(), indent=2), part / SCHEMA_FILE)
+        summary = {
+            "source": str(source),
+            "drop": drop,
+            "reading": read.counts,
+            "splits": split_summary(splits),
+            "leaks": len(leaking),
+            "qa_pairs": pairs.summary(),
+            "tables": {name: reference.as_metadata() for name, reference in references.items()},
+        }
+        publish_text(json.dumps(summary, indent=2), part / SUMMARY_FILE)
     return summary
+
+
+def _refuse_the_source(source: UPath, out: UPath) -> None:
+    """Raises SelvedgeError: the output folder is what is read, lies in it, or is another catalogue as delivered."""
+    if not is_local(out):
+        return
+    to = Path(out.path).expanduser().resolve()
+    if is_local(source):
+        of = Path(source.path).expanduser().resolve()
+        if to == of or of in to.parents:
+            raise SelvedgeError(f"--out {out} is in the catalogue that is read, {source}; give a folder outside it.")
+    if (to / "styles.csv").exists():
+        raise SelvedgeError(f"--out {out} is a catalogue as delivered (it holds styles.csv); give another folder.")
 
 
 def open_catalogue(directory: str | Path | UPath) -> Catalogue:
@@ -116,14 +156,6 @@ def open_catalogue(directory: str | Path | UPath) -> Catalogue:
         SelvedgeError: there is none, or its reading was cut short.
     """
     folder = UPath(directory)
-    try:
-        summary = json.loads((folder / SUMMARY_FILE).read_text())
-        schema = AttributeSchema.from_dict(json.loads((folder / SCHEMA_FILE).read_text()), str(folder / SCHEMA_FILE))
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise SelvedgeError(
-            f"{directory} is no complete catalogue directory; run `selvedge catalog read SRC --out {directory}` first."
-        ) from error
-    except ValueError as error:
-        raise SelvedgeError(f"{folder / SUMMARY_FILE} is not JSON ({error}); read the catalogue again.") from error
-    tables = {name: read_table(folder / f"{name}.parquet") for name in TABLES}
-    return Catalogue(**tables, schema=schema, summary=summary)
+    summary = read_summary(folder)
+    schema = AttributeSchema.from_dict(read_json(folder, SCHEMA_FILE), str(folder / SCHEMA_FILE))
+    return Catalogue(**read_tables(folder, TABLES, summary), schema=schema, summary=summary)

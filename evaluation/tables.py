@@ -23,4 +23,5 @@ SCORES = declare_table(
             ("support", pa.int64()),  # test rows behind the figure
         ]
     ),
+    finite=("value",),
 )

@@ -22,8 +22,12 @@ SCHEMA_FILE = "attribute_schema.json"  # what the attributes were asked with; de
 
 
 def previous_table(file: Path) -> "pa.Table | None":
-    """The table as an earlier run left it; None where there was none."""
-    return read_table(file).replace_schema_metadata(None) if file.exists() else None
+    """The table as an earlier run left it, of the contract that its file is named by; None where there was none.
+
+    Raises:
+        SelvedgeError: it is damaged, or another table.
+    """
+    return read_table(file, file.stem).replace_schema_metadata(None) if file.exists() else None
 
 
 def write_schema(schema: "AttributeSchema", folder: Path) -> None:

@@ -110,9 +110,11 @@ def decode_picture(image: str, index: int) -> Image.Image:
     Raises:
         RefusedRequest: not base64, not a picture, or larger than the limits, which are held before anything is decoded.
     """
-    if not isinstance(image, str) or not image:
+    # MIME breaks base64 into lines (RFC 2045, 6.8), and `base64 FILE` prints it so.
+    text = image if isinstance(image, str) else ""
+    encoded = "".join((text.split(",", 1)[1] if text.startswith("data:") and "," in text else text).split())
+    if not encoded:
         raise RefusedRequest(f"row {index}: image is empty; send the base64 text of a picture file.")
-    encoded = image.split(",", 1)[1] if image.startswith("data:") and "," in image else image
     if len(encoded) > LIMITS.image_bytes * 4 // 3 + 4:
         raise RefusedRequest(
             f"row {index}: the picture is larger than {LIMITS.image_bytes // 2**20} MiB; send a smaller one."

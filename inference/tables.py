@@ -23,6 +23,7 @@ ATTRIBUTES = declare_table(
             ("input_hash", TEXT),
         ]
     ),
+    finite=("confidence",),
 )
 
 DESCRIPTIONS = declare_table(

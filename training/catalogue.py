@@ -8,11 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+from upath import UPath
 
+from catalog.directory import read_summary, read_tables
 from catalog.errors import SelvedgeError
 from catalog.qa import make_qa_pairs
 from catalog.schema import COARSE, AttributeSchema, load_schema
-from catalog.tables import read_frame
+from catalog.tables import frame_of, read_frame
+
+TABLES = ("products", "images", "splits", "qa_pairs")
 
 
 @dataclass(frozen=True)
@@ -82,12 +86,27 @@ def gather_tables(
 def read_catalogue_folder(folder: Path, question_set: str | None = None) -> CatalogueTables:
     """The tables of a folder written by `selvedge catalog read SRC --out DIR`.
 
+    Args:
+        question_set: in place of the one that it was read with.
+
     Raises:
-        SelvedgeError: a table is missing.
+        SelvedgeError: it is no complete catalogue directory, or a table is damaged.
     """
-    names = ("products", "images", "splits", "qa_pairs")
-    products, images, splits, qa_pairs = (read_frame(folder / f"{name}.parquet") for name in names)
-    return gather_tables(products, images, splits, qa_pairs, question_set=question_set)
+    root = UPath(folder)
+    summary = read_summary(root)
+    question_set = question_set or str(summary["qa_pairs"]["question_set"])
+    products, images, splits, pairs = map(frame_of, read_tables(root, TABLES, summary).values())
+    return gather_tables(products, images, splits, pairs, question_set=question_set)
+
+
+def read_frozen_tables(folder: str | Path | UPath, question_set: str) -> CatalogueTables:
+    """The tables of a data set that was frozen, each held to its stamp.
+
+    Raises:
+        SelvedgeError: a table is missing or damaged.
+    """
+    products, images, splits, pairs = (read_frame(UPath(folder) / f"{name}.parquet", name) for name in TABLES)
+    return gather_tables(products, images, splits, pairs, question_set=question_set)
 
 
 def join_images(pairs: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:

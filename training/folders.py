@@ -10,8 +10,8 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from catalog.errors import SelvedgeError
 from catalog.files import whole_folder
+from catalog.places import errno_in, not_written
 
 
 def models_folder() -> Path:
@@ -34,7 +34,13 @@ def written_whole(folder: Path, what: str) -> Iterator[Path]:
     try:
         with whole_folder(folder) as part:
             yield part
-    except (OSError, SafetensorError) as error:
-        raise SelvedgeError(
-            f"{what} {folder} could not be written ({error}); nothing was changed. Free some space and run again."
-        ) from error
+    except OSError as error:
+        raise not_written(f"{what} {folder}", error) from error
+    except SafetensorError as error:
+        raise not_written(f"{what} {folder}", os_error_of(error)) from error
+
+
+def os_error_of(error: SafetensorError) -> OSError:
+    """What the operating system said to safetensors, whose text ends in "(os error 28)"."""
+    number = errno_in(str(error))
+    return OSError(number, os.strerror(number)) if number else OSError(str(error))

@@ -1,7 +1,7 @@
 """The vector index: which products of the catalogue look most like a picture.
 
-Belongs here: the lancedb tables, replacing a drop, searching, refusing another model's index. Not here: vectors and
-rows (products.py).
+Belongs here: the lancedb tables, replacing a drop, searching, refusing another model's index or a damaged one. Not
+here: vectors and rows (products.py), the hashes that rows are held to (index_stamps.py).
 
 Vectors of two judges say nothing about each other, so each judge has a table of its own, named by its digest: a drop
 that is indexed for a new judge can never stand among the old ones, and after a rollback the old table is still there.
@@ -13,7 +13,9 @@ all than photographs do; the angle does not see that, where the Euclidean distan
 """
 
 import os
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -25,7 +27,9 @@ import pyarrow as pa
 from upath import UPath
 
 from catalog.errors import SelvedgeError
+from catalog.places import errno_in, remedy_of
 from catalog.tables import content_sha256
+from inference.discovery.index_stamps import IndexStamps
 from inference.discovery.products import FACTS, row_schema
 
 if TYPE_CHECKING:
@@ -38,6 +42,7 @@ FOLDER = "discovery"  # of the indices, in a home's objects or a catalogue direc
 PREFIX = "bottoms-"
 FORMAT_KEY, EMBEDDER_KEY, MODEL_KEY = "selvedge.format", "selvedge.embedder", "selvedge.model"
 FILTERS = ("drop", "type", "article_type", "colour", "gender", "brand")
+CHECKS = 4  # of rows that do not fit their stamps, as a drop is replaced beside its stamp and not with it
 FRESH_SECONDS = 2  # how soon a page sees a drop that another process has indexed
 KEPT_VERSIONS = timedelta(days=1)  # of a table: a reader that began before an update may still finish
 REMEDY = "materialise inference/discovery_index of every drop, or give --catalog DIR"
@@ -73,6 +78,7 @@ class ProductIndex:
     def __init__(self, root: str | Path | UPath, embedder: str, width: int, model_uri: str) -> None:
         self.root, self.embedder, self.width, self.model_uri = UPath(root), embedder, width, model_uri
         self.name = f"{PREFIX}{embedder[:16]}"
+        self._checked_version = -1
 
     @property
     def uri(self) -> str:
@@ -94,21 +100,21 @@ class ProductIndex:
             raise SelvedgeError(f"index {self.uri}: the rows are not those of drop {drop!r} for this judge.")
         try:
             table = self._opened(create=True)
+            sha256 = self._stamps.announce(drop, rows)
             merge = table.merge_insert(["drop", "product_id"]).when_matched_update_all().when_not_matched_insert_all()
             merge.when_not_matched_by_source_delete(_equals("drop", drop)).execute(rows)
             table.optimize(cleanup_older_than=KEPT_VERSIONS)
         except (OSError, RuntimeError) as error:
-            raise SelvedgeError(
-                f"index {self.uri} could not be written ({_first_line(error)}); free some space and run again."
-            ) from error
+            raise self._not_written(error) from error
+        self._stamps.confirm(drop, sha256)
         return content_sha256(rows)
 
     def rows(self, drop: str) -> pa.Table | None:
         """What the index holds of a drop, columns of `row_schema` by product; None where this judge has no index."""
         if self.name not in self._names():
             return None
-        table = self._opened().search().where(_equals("drop", drop)).limit(None).to_arrow()
-        return table.select(row_schema(self.width).names).replace_schema_metadata(None).sort_by("product_id")
+        with self._reading():
+            return self._rows_of(self._checked(), drop)
 
     def search(
         self, vector: np.ndarray, k: int = 8, filters: Mapping[str, str | Sequence[str]] | None = None
@@ -121,13 +127,13 @@ class ProductIndex:
         Raises:
             SelvedgeError: this judge has no index, or a filter is unknown.
         """
-        search = cast("LanceVectorQueryBuilder", self._opened().search(np.asarray(vector, np.float32)))
-        asked = search.distance_type("cosine")
-        if where := " AND ".join(_one_of(column, values) for column, values in (filters or {}).items()):
-            asked = asked.where(where, prefilter=True)
+        where = " AND ".join(_one_of(column, values) for column, values in (filters or {}).items())
+        with self._reading():
+            search = cast("LanceVectorQueryBuilder", self._checked().search(np.asarray(vector, np.float32)))
+            asked = search.distance_type("cosine")
+            rows = (asked.where(where, prefilter=True) if where else asked).limit(4 * k).to_list()
         # A product that was delivered in several drops is found once, where it is nearest.
         nearest: dict[int, Found] = {}
-        rows = asked.limit(4 * k).to_list()
         for hit in map(_found, sorted(rows, key=lambda row: (row["_distance"], row["product_id"]))):
             nearest.setdefault(hit.product_id, hit)
         return list(nearest.values())[:k]
@@ -135,15 +141,18 @@ class ProductIndex:
     def product(self, drop: str, product_id: int) -> Found | None:
         """One product of the index; None where it holds none of that name."""
         where = f"{_equals('drop', drop)} AND product_id = {int(product_id)}"
-        rows = self._opened().search().where(where).limit(1).to_list()
+        with self._reading():
+            rows = self._checked().search().where(where).limit(1).to_list()
         return _found(rows[0]) if rows else None
 
     def __len__(self) -> int:
-        return int(self._opened().count_rows())
+        with self._reading():
+            return int(self._checked().count_rows())
 
     def drops(self) -> list[str]:
         """Drops that have a product in the index, by name."""
-        return sorted(set(self._opened().search().select(["drop"]).limit(None).to_arrow()["drop"].to_pylist()))
+        with self._reading():
+            return sorted(set(self._checked().search().select(["drop"]).limit(None).to_arrow()["drop"].to_pylist()))
 
     def require(self) -> None:
         """Raises SelvedgeError where this judge has no index here, or an empty one."""
@@ -168,6 +177,52 @@ class ProductIndex:
         except (OSError, RuntimeError) as error:
             raise SelvedgeError(f"indices {self.root} cannot be read ({_first_line(error)}).") from error
 
+    @cached_property
+    def _stamps(self) -> IndexStamps:
+        return IndexStamps(self.root / f"{self.name}.stamps")
+
+    def _rows_of(self, table: "Table", drop: str) -> pa.Table:
+        schema = row_schema(self.width)
+        rows = table.search().where(_equals("drop", drop)).limit(None).to_arrow().select(schema.names)
+        return rows.cast(schema).sort_by("product_id")
+
+    def _checked(self) -> "Table":
+        """The table, its rows held to their stamps: once for each version of it.
+
+        Raises:
+            SelvedgeError: this judge has no index, or its rows are not those that were written.
+        """
+        table = self._opened()
+        for attempt in range(CHECKS):
+            version = int(table.version)
+            if version == self._checked_version:
+                return table
+            if self._stamps.hold(lambda drop: self._rows_of(table, drop)):
+                self._checked_version = version
+                return table
+            if attempt + 1 < CHECKS:  # another process may just have replaced a drop
+                time.sleep(0.1)
+                table.checkout_latest()
+        raise self._damaged("its rows are not those that were written")
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """What damaged files make Lance raise has no common class, and is one sentence."""
+        try:
+            yield
+        except SelvedgeError:
+            raise
+        except Exception as error:
+            raise self._damaged(_first_line(error)) from error
+
+    def _damaged(self, why: str) -> SelvedgeError:
+        return SelvedgeError(f"index {self.uri} is damaged ({why}); delete it and {REMEDY}.")
+
+    def _not_written(self, error: OSError | RuntimeError) -> SelvedgeError:
+        number = error.errno if isinstance(error, OSError) else None
+        remedy = remedy_of(OSError(number or errno_in(str(error)), ""))
+        return SelvedgeError(f"index {self.uri} could not be written ({_first_line(error)}). {remedy}")
+
     def _opened(self, create: bool = False) -> "Table":
         if "_table" not in self.__dict__:
             self._table = self._open(create)
@@ -182,13 +237,9 @@ class ProductIndex:
             return self._database.create_table(
                 self.name, schema=row_schema(self.width).with_metadata(about), exist_ok=True
             )
-        try:
+        with self._reading():
             table = self._database.open_table(self.name)
             about = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
-        except (OSError, RuntimeError, ValueError) as error:
-            raise SelvedgeError(
-                f"index {self.uri} is damaged ({_first_line(error)}); delete it and {REMEDY}."
-            ) from error
         if about.get(FORMAT_KEY) != FORMAT:
             raise SelvedgeError(f"index {self.uri} has format {about.get(FORMAT_KEY)!r}; delete it and {REMEDY}.")
         if about.get(EMBEDDER_KEY) != self.embedder:

@@ -8,7 +8,8 @@ killed training would resume on other questions than it began with.
 """
 
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from upath import UPath
 
 TABLES = ("products", "images", "splits", "qa_pairs")
+NAME_DIGITS = 16  # of the hash, in the name of the folder
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ def freeze_dataset(instance: dg.DagsterInstance, tables: Tables) -> Dataset:
         SelvedgeError: a table is missing, or the questions are older than the splits.
     """
     from catalog.splits import assigned_deliveries
-    from catalog.tables import content_sha256, write_table
+    from catalog.tables import write_table
 
     about = materialised(instance, "catalog/qa_pairs")
     if about is None:
@@ -54,10 +56,8 @@ def freeze_dataset(instance: dg.DagsterInstance, tables: Tables) -> Dataset:
         "splits": splits,
         "qa_pairs": tables.read(instance, "catalog/qa_pairs"),
     }
-    # Where the originals lie differs from home to home; what they hold does not.
-    hashes = [content_sha256(_without_places(table)) for table in current.values()]
-    sha256 = hashlib.sha256("\n".join(hashes).encode()).hexdigest()
-    folder = tables.path(f"training/datasets/{sha256[:16]}").with_suffix("")
+    sha256 = _sha256(current.values())
+    folder = tables.path(f"training/datasets/{sha256[:NAME_DIGITS]}").with_suffix("")
     for name, table in current.items():
         if not (folder / f"{name}.parquet").exists():
             write_table(table, folder / f"{name}.parquet", name)
@@ -71,13 +71,37 @@ def made_of(instance: dg.DagsterInstance, tables: Tables, drops: Sequence[str]) 
 
 
 def read_dataset(folder: str, question_set: str) -> Any:
-    """A frozen data set as training wants it (`training.catalogue.CatalogueTables`)."""
+    """A frozen data set as training wants it (`training.catalogue.CatalogueTables`), held to the hash in its name.
+
+    Raises:
+        SelvedgeError: a table is missing, damaged, or of another data set.
+    """
     from upath import UPath
 
-    from training.catalogue import read_catalogue_folder
+    from catalog.tables import read_table
+    from training.catalogue import read_frozen_tables
 
-    root: Any = UPath(folder)  # a folder or a bucket; only `/` and reading are asked of it
-    return read_catalogue_folder(root, question_set)
+    root = UPath(folder)
+    sha256 = _sha256(read_table(root / f"{name}.parquet", name) for name in TABLES)
+    if not fits_name(sha256, root.name):
+        raise SelvedgeError(
+            f"data set {root} does not hold the rows that it is named by; restore the folder, or delete it and "
+            "materialise what prepares the training again."
+        )
+    return read_frozen_tables(root, question_set)
+
+
+def fits_name(digest: str, name: str) -> bool:
+    """Whether content of this hash may stand in a folder of this name; one that is not named by a hash holds any."""
+    return re.fullmatch(rf"[0-9a-f]{{{NAME_DIGITS}}}", name) is None or digest.startswith(name)
+
+
+def _sha256(tables: "Iterable[pa.Table]") -> str:
+    """Where the originals lie differs from home to home; what they hold does not."""
+    from catalog.tables import content_sha256
+
+    hashes = [content_sha256(_without_places(table)) for table in tables]
+    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
 
 
 def _without_places(table: "pa.Table") -> "pa.Table":

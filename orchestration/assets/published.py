@@ -8,6 +8,7 @@ that was changed behind Dagster's back is noticed by its first reader.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -29,9 +30,12 @@ SPLITS_POOL = "splits"
 
 
 class Tables(dg.ConfigurableResource):
-    """The published tables below one root, a folder or a bucket: `<stage>/<name>/<partition>.parquet`."""
+    """The published tables below one root, a folder or a bucket: `<stage>/<name>/<partition>.parquet`.
 
-    root: str
+    The root is a dependency and no configuration: who launches a run must not choose where it writes.
+    """
+
+    root: dg.ResourceDependency[str]
 
     def path(self, name: str, partition: str | None = None) -> "UPath":
         """Where the table `stage/name` is kept.
@@ -81,7 +85,8 @@ class Tables(dg.ConfigurableResource):
         if metadata is None or any(field not in metadata for field in REFERENCE_FIELDS):
             where = f" of {partition}" if partition else ""
             raise SelvedgeError(f"asset {name}{where} was never materialised; materialise it first.")
-        return Reference(**{field: metadata[field] for field in REFERENCE_FIELDS})
+        recorded = Reference(**{field: metadata[field] for field in REFERENCE_FIELDS})
+        return replace(recorded, uri=str(self.path(name, partition)))  # where it is now: a home may be moved
 
     def read(self, instance: dg.DagsterInstance, name: str, partition: str | None = None) -> "pa.Table":
         """The rows behind the newest reference, held to its hash."""
@@ -101,15 +106,25 @@ class Tables(dg.ConfigurableResource):
             raise SelvedgeError(f"asset {name} has no partition yet; materialise catalog/products of a drop first.")
         return pa.concat_tables([self.read(instance, name, partition) for partition in partitions])
 
-    def latest(self, name: str, partition: str | None = None) -> "pa.Table | None":
-        """The table as it stands, or None.
+    def latest(self, name: str, partition: str | None = None, contract: str | None = None) -> "pa.Table | None":
+        """The table as it stands, held to its stamp, or None.
 
         For what a step wrote itself: after a kill between writing and saying so, the file is the truth.
+
+        Args:
+            contract: name of the table's contract; the last part of `name` by default.
+
+        Raises:
+            SelvedgeError: it is damaged, or of another contract.
         """
         from catalog.tables import read_table
 
         path = self.path(name, partition)
-        return read_table(path).replace_schema_metadata(None) if path.exists() else None
+        return (
+            read_table(path, contract or name.rpartition("/")[2]).replace_schema_metadata(None)
+            if path.exists()
+            else None
+        )
 
 
 def materialised(instance: dg.DagsterInstance, name: str, partition: str | None = None) -> dict[str, Any] | None:

@@ -103,7 +103,9 @@ class Models(dg.ConfigurableResource):
     ) -> "AbstractContextManager[TrackedRun]":
         """One MLflow run for this attempt at this asset partition, tagged with the way back to it."""
         from orchestration.registry.tracking import Lineage, tracked_run
+        from orchestration.runtime.doors import let_in
 
+        let_in(self.settings)
         partition = context.partition_key if context.has_partition_key else ""
         asset = "/".join(context.asset_key.path)
         lineage = Lineage(asset, partition, context.run.run_id, dataset_sha256)

@@ -29,7 +29,7 @@ from orchestration.cli import (
     running_commands,
     tailoring,
 )
-from orchestration.cli.terminal import say
+from orchestration.cli.terminal import ServicesStopped, say
 from training.stopping import TrainingStopped
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
@@ -88,7 +88,7 @@ def _tell(error: BaseException, arguments: Sequence[str]) -> int | None:
         return INTERRUPTED
     if isinstance(error, SelvedgeError):
         say(f"selvedge: {error}")
-        return INTERRUPTED if isinstance(error, TrainingStopped) else FAILED
+        return INTERRUPTED if isinstance(error, TrainingStopped | ServicesStopped) else FAILED
     if isinstance(error, typer.TyperException):
         message = error.format_message()
         asked_nothing = message.startswith("Usage:")  # typer answers that with the whole help

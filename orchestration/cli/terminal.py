@@ -10,12 +10,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from catalog.errors import SelvedgeError
+
 if TYPE_CHECKING:
     from PIL.Image import Image
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
 
 PLAIN_LINE_SECONDS = 5.0
+
+
+class ServicesStopped(SelvedgeError):
+    """Somebody interrupted a command that runs services until then; it stopped them in order."""
 
 
 def say(line: str) -> None:

@@ -17,9 +17,6 @@ def catalogue_tables(catalog: Path, question_set: str | None = None) -> "Catalog
     Raises:
         SelvedgeError: it is no complete catalogue directory.
     """
-    from catalog.workspace import open_catalogue
     from training.catalogue import read_catalogue_folder
 
-    return read_catalogue_folder(
-        catalog, question_set or str(open_catalogue(catalog).summary["qa_pairs"]["question_set"])
-    )
+    return read_catalogue_folder(catalog, question_set)

@@ -40,7 +40,7 @@ def section_source(home: Home, family: Family) -> SectionSource:
     return SectionSource(
         instance=home.instance,
         candidate=candidate,
-        scores=pd.DataFrame() if candidate is None else home.frame("/".join(family.scores.path), candidate),
+        scores=pd.DataFrame() if candidate is None else home.frame("/".join(family.scores.path), candidate, "scores"),
         picture=picture,
         round=None if candidate is None else round_summary(home, family, candidate),
         promotion=None if candidate is None else promotion(home, family, candidate),

@@ -30,9 +30,9 @@ class Home:
         order = DROPS.get_partition_keys(dynamic_partitions_store=instance)
         self.drops.sort(key=lambda drop: order.index(drop) if drop in order else len(order))
 
-    def frame(self, name: str, partition: str | None = None) -> pd.DataFrame:
-        """A table as a frame; empty where it was never published."""
-        table = self.tables.latest(name, partition)
+    def frame(self, name: str, partition: str | None = None, contract: str | None = None) -> pd.DataFrame:
+        """A table as a frame; empty where it was never published. `contract` as for `Tables.latest`."""
+        table = self.tables.latest(name, partition, contract)
         return pd.DataFrame() if table is None else table.to_pandas()
 
     def all_drops(self, name: str) -> pd.DataFrame:

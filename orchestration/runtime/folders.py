@@ -1,18 +1,30 @@
 """Folders that a command writes for a person: new ones only, whole or not at all.
 
-Belongs here: refusing a folder that holds something, and clearing what killed commands left behind. Not here: writing
-a folder whole (catalog/files.py).
+Belongs here: refusing a folder that holds something. Not here: writing a folder whole (catalog/files.py), whether a
+place may be written (catalog/places.py).
 """
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
-
 from catalog.errors import SelvedgeError
 from catalog.files import whole_folder
+from catalog.places import check_output_folder, not_written
+
+
+def check_new_folder(out: Path) -> Path:
+    """The folder's whole address; refuses one that is not to be written, before any work.
+
+    Raises:
+        SelvedgeError: it is there and holds something, as a command overwrites nothing of a person's; or nothing may be
+            made there.
+    """
+    out = out.expanduser().resolve()
+    check_output_folder(out)
+    if out.exists() and any(out.iterdir()):
+        raise SelvedgeError(f"{out} is already there; name another folder, or remove it first.")
+    return out
 
 
 @contextmanager
@@ -20,14 +32,11 @@ def new_folder(out: Path) -> Iterator[Path]:
     """A folder to write into that becomes `out` when everything went well, and vanishes otherwise.
 
     Raises:
-        SelvedgeError: `out` is there and holds something; a command overwrites nothing of a person's.
+        SelvedgeError: as `check_new_folder`; or another command wrote there meanwhile.
     """
-    out = out.expanduser().resolve()
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise SelvedgeError(f"{out} is already there; name another folder, or remove it first.")
-    for part in out.parent.glob(f".{out.name}.*.part"):  # .NAME.PID.TOKEN.part
-        pid = part.name.split(".")[-3]
-        if pid.isdigit() and not psutil.pid_exists(int(pid)):
-            shutil.rmtree(part, ignore_errors=True)
-    with whole_folder(out) as part:
-        yield part
+    out = check_new_folder(out)
+    try:
+        with whole_folder(out, replacing=False) as part:
+            yield part
+    except OSError as error:
+        raise not_written(out, error) from error

@@ -49,9 +49,9 @@ def test_reading_again_gives_the_same_tables_and_rewrites_no_copy(tmp_path: Path
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "images").rglob("*.jpg")} == copies
 
 
-def test_a_cut_short_reading_is_not_taken_for_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reading_cut_short_leaves_the_catalogue_before_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = shop(20).write(tmp_path / "shop")
-    read_into(folder, "d1", tmp_path / "out")
+    more = shop(24).write(tmp_path / "more")
 
     def full(*_: object) -> None:
         raise SelvedgeError("the disk is full.")
@@ -60,10 +60,18 @@ def test_a_cut_short_reading_is_not_taken_for_whole(tmp_path: Path, monkeypatch:
         patched.setattr(workspace, "write_vqa_csv", full)
         with pytest.raises(SelvedgeError, match="disk is full"):
             read_into(folder, "d1", tmp_path / "out")
-    with pytest.raises(SelvedgeError, match="no complete catalogue directory"):
-        open_catalogue(tmp_path / "out")
+        with pytest.raises(SelvedgeError, match="no complete catalogue directory"):
+            open_catalogue(tmp_path / "out")
     read_into(folder, "d1", tmp_path / "out")
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    with monkeypatch.context() as patched:
+        patched.setattr(workspace, "write_vqa_csv", full)
+        with pytest.raises(SelvedgeError, match="disk is full"):
+            read_into(more, "d1", tmp_path / "out")
     assert open_catalogue(tmp_path / "out").products.num_rows == 20
+    assert {path.name for path in (tmp_path / "out").iterdir()} == names
+    read_into(more, "d1", tmp_path / "out")
+    assert open_catalogue(tmp_path / "out").products.num_rows == 24
 
 
 def test_an_image_that_changed_after_reading_is_refused(tmp_path: Path) -> None:

@@ -95,6 +95,15 @@ def test_a_picture_is_prepared_as_the_catalogue_prepares_it(served):
     assert mlflow_entry.decode_picture(text(rotated.getvalue()), 0).size == (80, 60)
 
 
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\n "])
+def test_base64_may_be_broken_into_lines_as_mime_has_it(line_end):
+    content = picture()
+    lines = base64.encodebytes(content).decode().replace("\n", line_end)
+    assert lines.count(line_end) > 2
+    for sent in (lines, "data:image/jpeg;base64," + lines, text(content) + "\n"):
+        assert mlflow_entry.decode_picture(sent, 0) == mlflow_entry.decode_picture(text(content), 0)
+
+
 def bomb():
     """A PNG of 60 million pixels in a few kilobytes."""
     encoded = io.BytesIO()

@@ -8,18 +8,18 @@ never reads old features, and two bases may share a folder.
 
 Features lie in shards of a few hundred pictures each (one file per picture is slow to write and slower to read),
 written whole under a name of their own, so that writers do not wait for each other and a killed one leaves only whole
-shards.
+shards. Each carries the hash of its content, which is checked before its first row is read.
 """
 
 import hashlib
 import itertools
 import json
 import os
-import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -29,6 +29,8 @@ from transformers import Blip2ForConditionalGeneration
 
 from catalog.catalogued_pictures import read_picture
 from catalog.errors import SelvedgeError
+from catalog.files import publish_bytes, publish_text
+from catalog.places import remove_parts
 from training.blip2 import augmentation
 from training.blip2.augmentation import view_square
 from training.blip2.base import Base
@@ -37,6 +39,7 @@ from training.blip2.preprocessing import Preprocessing
 Item = TypeVar("Item")
 Precision = Literal["fp32", "bf16"]
 SHARD_IMAGES = 256
+CONTENT_KEY = "content_sha256"
 STORED = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 
 
@@ -89,7 +92,7 @@ class FeatureStore:
         name = hashlib.sha256(json.dumps(self.key, sort_keys=True).encode()).hexdigest()[:20]
         self.folder = Path(root) / name
         self._rows: dict[tuple[int, str], tuple[int, int]] = {}
-        self._shards: list[Tensor] = []
+        self._shards: list[_Shard] = []
         self._known: set[str] = set()
         self.refresh()
 
@@ -111,31 +114,22 @@ class FeatureStore:
         """
         if not bool(torch.isfinite(features).all()):
             raise SelvedgeError(f"features of {image_sha256s[0][:12]}… are not finite; the base's weights are damaged.")
-        content = save(
-            {"features": features.cpu().contiguous()},
-            metadata={"view": str(view), "images": json.dumps(list(image_sha256s))},
-        )
+        stored = features.cpu().contiguous()
+        about = {"view": str(view), "images": json.dumps(list(image_sha256s))}
+        values: Any = stored.view(-1).view(torch.uint8).numpy()
+        content = save({"features": stored}, metadata={**about, CONTENT_KEY: _content_sha256(about, values)})
         digest = hashlib.sha256("".join(image_sha256s).encode()).hexdigest()[:16]
         file = self.folder / f"view{view}-{digest}.safetensors"
-        part = self.folder / f".{file.name}.{secrets.token_hex(4)}.part"
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            if not (self.folder / "key.json").exists():
-                (self.folder / "key.json").write_text(json.dumps(self.key, indent=2) + "\n", encoding="utf-8")
-            part.write_bytes(content)
-            part.replace(file)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise SelvedgeError(
-                f"features {file} could not be written ({error}); free some space and run again."
-            ) from error
+        if not (self.folder / "key.json").exists():
+            publish_text(json.dumps(self.key, indent=2) + "\n", self.folder / "key.json")
+        publish_bytes(content, file, sync=False)  # computed again when a power cut spoils it
         self._open(file)
 
     def read(self, image_sha256s: Sequence[str], view: int | Sequence[int] = 0) -> Tensor:
         """Features in the order asked for: (n, queries, d_qformer). `view` is one for all, or one each.
 
         Raises:
-            SelvedgeError: a picture was never computed; run `compute_features` first.
+            SelvedgeError: a picture was never computed (run `compute_features` first), or a shard is damaged.
         """
         views = itertools.repeat(view) if isinstance(view, int) else view
         keys = list(zip(views, image_sha256s, strict=False))
@@ -148,26 +142,85 @@ class FeatureStore:
             raise SelvedgeError(
                 f"features {self.folder}: picture {absent[:12]}… has none of view {absent_view}; compute them first."
             ) from error
-        return torch.stack([self._shards[shard][row] for shard, row in places])
+        for shard in sorted({shard for shard, _ in places}):
+            self._shards[shard].check()
+        return torch.stack([self._shards[shard].rows[row] for shard, row in places])
 
     def _open(self, file: Path) -> None:
-        """Map a shard into memory; only its header is read now."""
-        try:
-            with file.open("rb") as stream:
-                length = int.from_bytes(stream.read(8), "little")
-                header = json.loads(stream.read(length))
-            about = header["features"]
-            start, end = about["data_offsets"]
-            mapped = np.memmap(file, np.uint8, mode="c", offset=8 + length + start, shape=(end - start,))
-            rows = torch.from_numpy(mapped).view(STORED[about["dtype"]]).view(about["shape"])
-            images = json.loads(header["__metadata__"]["images"])
-            view = int(header["__metadata__"]["view"])
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
-            raise SelvedgeError(f"features {file} are damaged ({error}); delete this file and run again.") from error
-        self._known.add(file.name)
-        self._shards.append(rows)
-        shard = len(self._shards) - 1
-        self._rows.update({(view, sha256): (shard, row) for row, sha256 in enumerate(images)})
+        """Take in a shard. One without a hash, of an older version, counts as not there: it is computed again."""
+        shard = _map_shard(file)
+        if shard is not None:
+            self._known.add(file.name)
+            self._shards.append(shard)
+            number = len(self._shards) - 1
+            self._rows.update({(shard.view, sha256): (number, row) for row, sha256 in enumerate(shard.images)})
+
+
+@dataclass
+class _Shard:
+    """A file of features, mapped into memory: rows (n, queries, d_qformer) of the pictures `images`."""
+
+    file: Path
+    rows: Tensor
+    values: np.ndarray  # the bytes of `rows`
+    about: dict[str, str]
+    checked: bool = False
+
+    @property
+    def view(self) -> int:
+        return int(self.about["view"])
+
+    @property
+    def images(self) -> list[str]:
+        return list(json.loads(self.about["images"]))
+
+    def check(self) -> None:
+        """Hold the file to its hash, once: only a shard that is read is read whole.
+
+        Raises:
+            SelvedgeError: it was damaged since it was written.
+        """
+        if not self.checked:
+            about = {name: self.about[name] for name in ("view", "images")}
+            if _content_sha256(about, self.values) != self.about[CONTENT_KEY]:
+                raise _damaged(self.file, "its content is not that of its hash")
+            self.checked = True
+
+
+def _map_shard(file: Path) -> _Shard | None:
+    """A shard of which only the header is read now; None for one without a hash.
+
+    Raises:
+        SelvedgeError: the header is damaged.
+    """
+    try:
+        with file.open("rb") as stream:
+            length = int.from_bytes(stream.read(8), "little")
+            if length > file.stat().st_size:
+                raise ValueError("its header is longer than the file")
+            header = json.loads(stream.read(length))
+        held, about = header["features"], header["__metadata__"]
+        if CONTENT_KEY not in about:
+            return None
+        start, end = held["data_offsets"]
+        mapped = np.memmap(file, np.uint8, mode="c", offset=8 + length + start, shape=(end - start,))
+        rows = torch.from_numpy(mapped).view(STORED[held["dtype"]]).view(held["shape"])
+        shard = _Shard(file, rows, mapped, about)
+        if len(shard.images) != len(rows) or shard.view < 0:
+            raise ValueError("it holds other pictures than it names")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+        raise _damaged(file, str(error)) from error
+    return shard
+
+
+def _content_sha256(about: dict[str, str], values: np.ndarray) -> str:
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    digest.update(np.ascontiguousarray(values).data)
+    return digest.hexdigest()
+
+
+def _damaged(file: Path, why: str) -> SelvedgeError:
+    return SelvedgeError(f"features {file} are damaged ({why}); delete this file and run again.")
 
 
 def compute_features(
@@ -190,6 +243,7 @@ def compute_features(
         SelvedgeError: a file is missing, does not decode, or is not the one its sha256 names.
     """
     store.refresh()
+    remove_parts(store.folder)
     wanted = {view: set(store.missing((sha256 for sha256, _ in items), view)) for view in range(views)}
     todo = {sha256: uri for sha256, uri in items if any(sha256 in missing for missing in wanted.values())}
     total, done = sum(map(len, wanted.values())), 0

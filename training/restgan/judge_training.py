@@ -28,7 +28,7 @@ from training.muon import Muon
 from training.reporting import Reporter, Silent
 from training.restgan.colours import ColourTable, nearest_clusters
 from training.restgan.dataset import ATTRIBUTES, GENDERS, TYPES, Bottoms
-from training.restgan.judge import AttributeJudge, Exam, resized
+from training.restgan.judge import AttributeJudge, AttributeScore, resized
 from training.temperature import fit_temperature
 
 ARCHITECTURE = "separable"
@@ -135,7 +135,7 @@ def _begin_from(network: AttributeClassifier, start: AttributeJudge, colour_of: 
     network.load_state_dict(theirs)
 
 
-def examine(judge: AttributeJudge, bottoms: Bottoms, learnt: Bottoms) -> dict[str, Exam]:
+def examine(judge: AttributeJudge, bottoms: Bottoms, learnt: Bottoms) -> dict[str, AttributeScore]:
     """The judge's figures on labelled bottoms.
 
     Args:
@@ -151,7 +151,7 @@ def examine(judge: AttributeJudge, bottoms: Bottoms, learnt: Bottoms) -> dict[st
         learnt_labels = learnt.labels[:, column]
         commonest = np.bincount(learnt_labels[learnt_labels >= 0]).argmax()
         error = expected_calibration_error(np.clip(table.max(axis=1), 0.0, 1.0), right)
-        figures[name] = Exam(
+        figures[name] = AttributeScore(
             accuracy=float(right.mean()),
             low=bounds.low,
             high=bounds.high,

@@ -17,10 +17,10 @@ import yaml
 from safetensors import safe_open
 
 from catalog.drawn import VERSION, draw_catalogue
-from catalog.tables import read_frame
 from catalog.workspace import read_into
 from evaluation.generation import ALL_ATTRIBUTES, attribute_accuracy, kernel_distance
 from evaluation.generation_intervals import real_floor
+from training.catalogue import read_catalogue_folder
 from training.folders import written_whole
 from training.reporting import Silent
 from training.restgan.dataset import ATTRIBUTES, Bottoms, build_bottoms, read_bottoms, write_bottoms
@@ -53,7 +53,8 @@ class Frames:
     @classmethod
     def read(cls, folder: Path) -> "Frames":
         """From a folder of `selvedge catalog read`. Raises SelvedgeError: a table is missing."""
-        return cls(*(read_frame(folder / f"{name}.parquet") for name in ("products", "images", "splits")))
+        tables = read_catalogue_folder(folder)
+        return cls(tables.products, tables.images, tables.splits)
 
 
 class Lines(Silent):

@@ -127,8 +127,10 @@ def read_compared(folder: "UPath", kinds: "Iterable[PairKind[Any]]") -> Compared
             f"{path} is of pairs of the kind {about['kind']!r}, which its family is not compared in any more "
             f"({', '.join(by_name)})."
         )
-    names = ("candidate", "opponent", "products", "splits", *kind.further)
-    tables = {name: read_frame(folder / f"{name}.parquet") for name in names}
+    contracts = {"candidate": kind.results, "opponent": kind.results} | {
+        name: name for name in ("products", "splits", *kind.further)
+    }
+    tables = {name: read_frame(folder / f"{name}.parquet", contract) for name, contract in contracts.items()}
     return Compared(
         kind, schema, tables["candidate"], tables["opponent"], tables["products"], tables["splits"],
         {name: tables[name] for name in kind.further},

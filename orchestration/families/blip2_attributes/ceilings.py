@@ -3,7 +3,6 @@
 Belongs here: where they are, writing and reading them. Not here: training one (preparation.py).
 """
 
-import io
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -12,23 +11,27 @@ if TYPE_CHECKING:
     from upath import UPath
 
 PREFIX, SUFFIX = "answers-of-", ".parquet"
+TABLE = "ceiling_answers"
 
 
 def keep_ceilings(ceilings: "Mapping[str, pd.DataFrame]", folder: "UPath") -> None:
     """Write every subject's answers into the folder of a frozen data set."""
-    from catalog.tables import publish_bytes
+    from catalog.tables import write_private_table
 
     for subject, answers in ceilings.items():
-        file = folder / f"{PREFIX}{subject.replace(':', '.')}{SUFFIX}"
-        publish_bytes(answers.to_parquet(index=False, compression="zstd"), file)
+        write_private_table(answers, folder / f"{PREFIX}{subject.replace(':', '.')}{SUFFIX}", TABLE)
 
 
 def kept_ceilings(folder: "UPath") -> "dict[str, pd.DataFrame]":
-    """Answers of the ceilings that were trained on a frozen data set, by subject; empty where none was."""
-    import pandas as pd
+    """Answers of the ceilings that were trained on a frozen data set, by subject; empty where none was.
+
+    Raises:
+        SelvedgeError: one is damaged.
+    """
+    from catalog.tables import read_table
 
     files = folder.glob(f"{PREFIX}*{SUFFIX}") if folder.exists() else ()
-    return {_subject(file.name): pd.read_parquet(io.BytesIO(file.read_bytes())) for file in files}
+    return {_subject(file.name): read_table(file, TABLE).to_pandas() for file in files}
 
 
 def _subject(file_name: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from catalog.errors import SelvedgeError
 from orchestration.families.contract import Contenders, ScoredCandidate, TrainedCandidate, TrainingRequest
 from orchestration.families.data import catalogue_tables
 from orchestration.families.restgan import NAME
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from orchestration.assets.candidates import Opening
     from training.reporting import Reporter
     from training.restgan.candidate import Prepared, RestganCandidateSettings
+    from training.restgan.dataset import Bottoms
 
 PREPARED_FOLDER = "restgan"  # of a workspace by hand: data sets and judges, by the settings they were made with
 STRIP_ALT = "the same words and noise for every model"
@@ -128,10 +130,27 @@ def read_prepared(opening: "Opening") -> "Prepared":
         SelvedgeError: one is gone or damaged.
     """
     from training.restgan.candidate import Prepared
-    from training.restgan.dataset import read_bottoms
     from training.restgan.judge import load_judge
 
-    return Prepared(read_bottoms(opening.dataset["bottoms"]), load_judge(Path(opening.dataset["judge"])))
+    return Prepared(frozen_bottoms(opening.dataset["bottoms"]), load_judge(Path(opening.dataset["judge"])))
+
+
+def frozen_bottoms(folder: str) -> "Bottoms":
+    """The data set of a folder that is named by its digest.
+
+    Raises:
+        SelvedgeError: it is gone, damaged, or another one.
+    """
+    from orchestration.assets.dataset import fits_name
+    from training.restgan.dataset import read_bottoms
+
+    bottoms = read_bottoms(folder)
+    if not fits_name(bottoms.digest, Path(folder).name):
+        raise SelvedgeError(
+            f"bottoms {folder} are not the data set that the folder is named by; restore it, or delete it and "
+            "materialise training/word_sequences again."
+        )
+    return bottoms
 
 
 def _means(scores: "pd.DataFrame") -> dict[str, float]:

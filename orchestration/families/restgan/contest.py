@@ -19,6 +19,7 @@ from labeling.review.rounds.contest import Contest
 from labeling.review.rounds.progress import Progress, silent
 from orchestration.families.contract import Contenders
 from orchestration.families.data import catalogue_tables
+from orchestration.families.restgan.candidate import frozen_bottoms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,11 +106,10 @@ def contest_on(contenders: Contenders, bottoms: "Bottoms") -> StripContest:
 
 def _bottoms(contenders: Contenders) -> "Bottoms":
     from training.restgan.candidate import bottoms_of
-    from training.restgan.dataset import read_bottoms
 
     if isinstance(contenders.data, Path):
         return bottoms_of(contenders.folder, catalogue_tables(contenders.data)).bottoms
-    return read_bottoms(contenders.data.dataset["bottoms"])
+    return frozen_bottoms(contenders.data.dataset["bottoms"])
 
 
 def _asked(bottoms: "Bottoms") -> "pd.DataFrame":

@@ -15,6 +15,7 @@ from orchestration.assets.published import Tables
 from orchestration.assets.reporters import log_and
 from orchestration.families.contract import CATALOGUE
 from orchestration.families.restgan import NAME
+from orchestration.families.restgan.candidate import frozen_bottoms
 from orchestration.families.stages import candidate_settings, preparation_asset, require_materialised
 from orchestration.runtime.settings import Settings
 
@@ -108,12 +109,11 @@ def restgan_judge(
     Materialising it opens a candidate on its data set.
     """
     from training.restgan.candidate import RestganCandidateSettings, base_folder, prepare_judge
-    from training.restgan.dataset import read_bottoms
     from training.restgan.sampling import read_about
 
     about = require_materialised(context.instance, WORDS, JOB)
     candidates = candidate_settings(RestganCandidateSettings, settings, NAME)
-    bottoms = read_bottoms(about["bottoms"])
+    bottoms = frozen_bottoms(about["bottoms"])
     file = judge_file(about["bottoms"])
     judge = prepare_judge(bottoms, candidates, file, log_and(context, progress))
     exam = [

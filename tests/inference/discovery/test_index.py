@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -153,6 +154,46 @@ def test_no_index_and_a_damaged_one_are_said_plainly(tmp_path, shop):
         index_of(place).require()
 
 
+def test_a_changed_index_is_refused_or_gives_the_same_rows(tmp_path, shop):
+    place = tmp_path / "indices"
+    index, rows = index_of(place), embedded(*shop).rows
+    index.update_drop("d1", rows)
+    whole = index.rows("d1")
+    files = [file for file in Path(index.uri).rglob("*") if file.is_file()]
+    rng, refused = random.Random(1), 0
+    for _ in range(24):
+        file = rng.choice(files)
+        kept = file.read_bytes()
+        changed = bytearray(kept)
+        changed[rng.randrange(len(changed))] ^= 1 << rng.randrange(8)
+        file.write_bytes(changed)
+        try:
+            assert index_of(place).rows("d1") == whole
+        except SelvedgeError as refusal:
+            assert "damaged" in str(refusal) or "format" in str(refusal) or "indexed" in str(refusal)
+            refused += 1
+        file.write_bytes(kept)
+    assert refused
+    assert index_of(place).rows("d1") == whole
+
+
+def test_rows_of_another_index_in_its_place_are_refused_and_an_older_one_opens(tmp_path, shop):
+    products, images = shop
+    index, other = index_of(tmp_path / "indices"), index_of(tmp_path / "others")
+    index.update_drop("d1", embedded(products, images).rows)
+    other.update_drop("d1", embedded(products.iloc[:7], images).rows)
+    shutil.rmtree(index.uri)
+    shutil.copytree(other.uri, index.uri)
+    for ask in (lambda opened: opened.require(), lambda opened: opened.rows("d1"), lambda opened: opened.drops()):
+        with pytest.raises(SelvedgeError, match="is damaged .its rows are not those that were written.; delete it"):
+            ask(index_of(tmp_path / "indices"))
+    shutil.rmtree(tmp_path / "indices" / f"{index.name}.stamps")  # as older versions left it
+    older = index_of(tmp_path / "indices")
+    assert len(older.rows("d1")) == 7
+    older.update_drop("d1", embedded(products, images).rows)
+    assert len(index_of(tmp_path / "indices").rows("d1")) == len(products)
+
+
 def test_rows_of_another_drop_or_judge_are_refused(tmp_path, shop):
     rows = embedded(*shop).rows
     index = index_of(tmp_path / "indices")
@@ -221,7 +262,7 @@ def test_a_commit_that_fails_changes_nothing(tmp_path, shop, monkeypatch):
 
     monkeypatch.setattr(LanceMergeInsertBuilder, "execute", full)
     with pytest.raises(
-        SelvedgeError, match=r"could not be written \(lance error: No space left on device\); free some"
+        SelvedgeError, match=r"could not be written \(lance error: No space left on device\)\. Free some"
     ):
         index.update_drop("d1", embedded(shop[0].iloc[:2], shop[1]).rows)
     assert ids(index_of(tmp_path / "indices"), "d1") == sorted(shop[0]["product_id"])

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from catalog.errors import SelvedgeError
 from tests.training.blip2.conftest import Shop
@@ -78,6 +80,47 @@ def test_half_a_shard_is_never_read(base: Base, shop: Shop, tmp_path: Path):
     shard.write_bytes(shard.read_bytes()[:-500])
     with pytest.raises(SelvedgeError, match=f"{shard.name} are damaged"):
         FeatureStore(tmp_path, base)
+
+
+@pytest.mark.parametrize("kind", ["a bit", "noise", "another's name", "another's rows"])
+def test_a_changed_shard_is_never_read(tmp_path: Path, base: Base, kind: str):
+    store = FeatureStore(tmp_path, base)
+    store.write(["a" * 64, "b" * 64], torch.arange(2 * 8 * 48, dtype=torch.float32).reshape(2, 8, 48))
+    store.write(["c" * 64, "d" * 64], torch.zeros(2, 8, 48))
+    first, other = (next(file for file in store.folder.glob("view0-*") if name in file.read_bytes())
+                    for name in (b"a" * 64, b"c" * 64))  # fmt: skip
+    content = bytearray(first.read_bytes())
+    if kind == "a bit":
+        content[-7] ^= 4
+    elif kind == "noise":
+        content[-900:-100] = np.random.default_rng(0).bytes(800)
+    elif kind == "another's name":
+        content = content.replace(b"a" * 64, b"e" * 64)
+    else:
+        rows = len(torch.zeros(2, 8, 48).numpy().tobytes())
+        content[-rows:] = other.read_bytes()[-rows:]
+    first.write_bytes(content)
+    again = FeatureStore(tmp_path, base)
+    with pytest.raises(SelvedgeError, match=rf"features .*{first.name} are damaged \(.*\); delete this file and run"):
+        again.read(["b" * 64])
+    assert again.read(["d" * 64]).shape == (1, 8, 48)
+    first.unlink()
+    assert FeatureStore(tmp_path, base).missing(["b" * 64, "d" * 64]) == ["b" * 64]
+
+
+def test_a_shard_of_an_older_version_is_computed_again(tmp_path: Path, base: Base, shop: Shop):
+    store = FeatureStore(tmp_path, base)
+    compute_features(base, shop.items[:3], store)
+    shard, name = next(store.folder.glob("view0-*")), shop.items[0][0]
+    exact = store.read([name])
+    with safe_open(shard, "pt") as held:
+        about = {key: value for key, value in held.metadata().items() if key != "content_sha256"}
+        save_file({"features": held.get_tensor("features") + 1}, shard.with_suffix(".old"), about)
+    shard.with_suffix(".old").rename(shard)
+    again = FeatureStore(tmp_path, base)
+    assert again.missing([name]) == [name]
+    assert compute_features(base, shop.items[:3], again) == 3
+    assert torch.equal(again.read([name]), exact)
 
 
 def test_other_bytes_than_catalogued_are_refused(base: Base, tmp_path: Path):

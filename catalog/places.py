@@ -1,0 +1,168 @@
+"""Places: whether a file or folder may be written, by whom at once, and the one sentence where it cannot.
+
+Belongs here: the sentences of a disk that refuses, checks before any work, the lock of an output folder, what killed
+processes left. Not here: writing (files.py).
+
+Worker processes import this module, so it stays free of pandas and pyarrow.
+"""
+
+import contextlib
+import errno
+import fcntl
+import glob
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from catalog.errors import SelvedgeError
+
+LOCAL_PROTOCOLS = ("", "file", "local")
+PID_DIGITS = 7  # Linux has at most 2**22 processes
+
+_NO_SPACE = "Free some space and run again."
+_NO_PERMISSION = "Make it writable for this user, or choose another place, and run again."
+_IN_THE_WAY = "A file stands where a folder is needed, or a folder where a file is; choose another place."
+REMEDIES = {
+    errno.ENOSPC: _NO_SPACE,
+    errno.EDQUOT: _NO_SPACE,
+    errno.EFBIG: "This process may write no file as large (`ulimit -f`); raise that limit and run again.",
+    errno.EACCES: _NO_PERMISSION,
+    errno.EPERM: _NO_PERMISSION,
+    errno.EROFS: "That disk can only be read; choose another place and run again.",
+    errno.ENOTDIR: _IN_THE_WAY,
+    errno.EISDIR: _IN_THE_WAY,
+    errno.EEXIST: _IN_THE_WAY,
+    errno.ENOTEMPTY: "Another command wrote there meanwhile; choose another place.",
+    errno.ENAMETOOLONG: "Choose a shorter name.",
+    errno.EIO: "Check the disk, and run again.",
+}
+"""What a person does about a refusal of the operating system."""
+
+
+def remedy_of(error: OSError) -> str:
+    """A sentence: what to do about a refusal of the operating system."""
+    return REMEDIES.get(error.errno or 0, "See what stands at that place, and run again.")
+
+
+def errno_in(text: str) -> int:
+    """The number of an operating system's answer that a library passes on as text only; 0 where there is none."""
+    number = re.search(r"\(os error (\d+)\)", text)
+    if number:
+        return int(number[1])
+    return next((code for code in REMEDIES if os.strerror(code) in text), 0)
+
+
+def not_written(what: object, error: OSError) -> SelvedgeError:
+    """The error of a file or folder that was not written: reason and remedy as the operating system's answer has them.
+
+    Args:
+        what: a path, or words with a path like "checkpoint DIR".
+    """
+    return SelvedgeError(
+        f"{what} could not be written ({error.strerror or error}); nothing was changed. {remedy_of(error)}"
+    )
+
+
+def check_output_folder(folder: Path) -> None:
+    """Refuse a folder that could not be written into, before any work; nothing is made.
+
+    Raises:
+        SelvedgeError: a file is in its place or above it, or nothing may be made there.
+    """
+    _check(folder, folder)
+
+
+def check_output_file(file: Path) -> None:
+    """Refuse a file that could not be written, before any work; nothing is made.
+
+    Raises:
+        SelvedgeError: a folder is in its place, a file above it, or nothing may be made there.
+    """
+    if file.is_dir():
+        raise not_written(file, OSError(errno.EISDIR, os.strerror(errno.EISDIR)))
+    _check(file, file.parent)
+
+
+def _check(what: Path, folder: Path) -> None:
+    try:
+        nearest = folder.expanduser().absolute()
+        while not os.path.lexists(nearest) and nearest != nearest.parent:
+            nearest = nearest.parent
+        nearest.stat()
+        if not nearest.is_dir():
+            raise OSError(errno.ENOTDIR, f"{nearest} is not a folder")
+        if os.statvfs(nearest).f_flag & os.ST_RDONLY:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        if not os.access(nearest, os.W_OK | os.X_OK):
+            raise OSError(errno.EACCES, f"{nearest}: {os.strerror(errno.EACCES)}")
+    except OSError as error:
+        raise not_written(what, error) from error
+
+
+@contextlib.contextmanager
+def locked_folder(folder: Path) -> Iterator[None]:
+    """The folder, made where it is missing, for one writer at a time; what killed writers left in it is removed.
+
+    The lock is on the folder itself, so it leaves no file and ends with its process. A folder that was made here and
+    stayed empty is taken away again.
+
+    Raises:
+        SelvedgeError: another process writes into it, or it cannot be made.
+    """
+    check_output_folder(folder)
+    made = not folder.exists()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        held = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise not_written(folder, error) from error
+    try:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise SelvedgeError(
+                f"another command writes into {folder}; let it end, or choose another folder."
+            ) from error
+        remove_parts(folder)
+        yield
+    finally:
+        if made:
+            with contextlib.suppress(OSError):  # it holds something, as it should
+                folder.rmdir()
+        os.close(held)
+
+
+def part_of(path: Path) -> Path:
+    """A name beside `path` to write under: `.NAME.PID.TOKEN.part`, so that the parts of dead processes are known."""
+    return path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
+
+
+def remove_parts(folder: Path, name: str | None = None) -> None:
+    """Remove the parts that processes which are no more left in a folder.
+
+    Args:
+        name: of the file or folder they were to become; all of them by default.
+    """
+    for part in parts_of_the_dead(folder, name):
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(part) if part.is_dir() and not part.is_symlink() else part.unlink()
+
+
+def parts_of_the_dead(folder: Path, name: str | None = None, suffix: str = "part") -> list[Path]:
+    """Files and folders named by `part_of`, or as one with another suffix, whose process is no more."""
+    pattern = f".{'*' if name is None else glob.escape(name)}.*.{suffix}"
+    named = [(path, path.name.split(".")[-3]) for path in sorted(folder.glob(pattern))]
+    return [path for path, pid in named if pid.isdigit() and len(pid) <= PID_DIGITS and not _runs(int(pid))]
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True

@@ -1,0 +1,89 @@
+"""A place that cannot be written is one sentence with the right remedy, before any work."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from catalog import places
+from catalog.errors import SelvedgeError
+from catalog.files import publish_bytes, whole_folder
+from catalog.places import check_output_file, check_output_folder, locked_folder, not_written
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "Free some space"),
+        (errno.EDQUOT, "Free some space"),
+        (errno.EACCES, "Make it writable"),
+        (errno.EROFS, "can only be read"),
+        (errno.ENOTDIR, "file stands where a folder"),
+        (errno.EFBIG, "ulimit"),
+        (errno.EIO, "Check the disk"),
+        (errno.EBUSY, "See what stands at that place"),
+    ],
+)
+def test_only_a_full_disk_is_told_to_be_emptied(number: int, remedy: str) -> None:
+    sentence = str(not_written("words.txt", OSError(number, os.strerror(number))))
+    assert remedy in sentence
+    assert os.strerror(number) in sentence
+    assert ("space" in remedy) == ("some space" in sentence)
+
+
+def test_a_file_in_the_way_is_found_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("in the way")
+    for check in (check_output_folder, check_output_file):
+        with pytest.raises(SelvedgeError, match="A file stands where a folder is needed"):
+            check(tmp_path / "x" / "y" / "z")
+    with pytest.raises(SelvedgeError, match=r"x could not be written .*A file stands where a folder is needed"):
+        check_output_folder(tmp_path / "x")
+    with pytest.raises(SelvedgeError, match="A file stands where a folder is needed"):
+        check_output_file(tmp_path)
+    check_output_file(tmp_path / "x")
+    check_output_folder(tmp_path / "new" / "folder")
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+def test_a_folder_that_may_not_be_written_is_found_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places.os, "access", lambda *_: False)  # the tests' user may be root
+    with pytest.raises(SelvedgeError, match=r"Permission denied\).*Make it writable"):
+        check_output_folder(tmp_path / "new")
+
+
+@pytest.mark.skipif(not Path("/proc/version").exists(), reason="needs a place that can only be read")
+def test_a_disk_that_can_only_be_read_is_no_matter_of_space(tmp_path: Path) -> None:
+    with pytest.raises(SelvedgeError) as refusal:
+        publish_bytes(b"words", "/proc/new/words.txt")
+    assert "space" not in str(refusal.value)
+
+
+def test_a_locked_folder_that_stayed_empty_is_taken_away(tmp_path: Path) -> None:
+    with locked_folder(tmp_path / "a" / "b"):
+        pass
+    assert not (tmp_path / "a" / "b").exists()
+    with locked_folder(tmp_path / "a" / "b"):
+        (tmp_path / "a" / "b" / "file").write_text("kept")
+    assert (tmp_path / "a" / "b" / "file").exists()
+
+
+def test_a_folder_set_aside_by_a_dead_process_is_put_back(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    (tmp_path / ".run.4194304.0a.old").mkdir()  # one more than Linux has processes
+    (tmp_path / ".run.4194304.0a.old" / "file").write_text("old")
+    with pytest.raises(RuntimeError), whole_folder(folder):
+        raise RuntimeError
+    assert (folder / "file").read_text() == "old"
+
+
+def test_a_new_folder_never_takes_the_place_of_one_that_holds_something(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    with pytest.raises(OSError, match="not empty"), whole_folder(folder, replacing=False) as part:
+        (part / "file").write_text("second")
+        folder.mkdir()
+        (folder / "file").write_text("first")
+    assert (folder / "file").read_text() == "first"
+    assert list(tmp_path.iterdir()) == [folder]
