@@ -66,6 +66,7 @@ def make_qa_pairs(
     question_set: str,
     *,
     minimum_products: int | None = None,
+    required: bool = True,
 ) -> QaPairs:
     """One pair per product and applicable attribute with a value in the vocabulary.
 
@@ -76,16 +77,18 @@ def make_qa_pairs(
         schema: the attribute schema.
         question_set: which attributes to ask, e.g. `schema.choose_question_set(products)`.
         minimum_products: instead of the question set's own.
+        required: whether a catalogue that gives no pair is refused. One of a few products can be described by a model
+            that others taught.
 
     Raises:
-        SelvedgeError: no pair is left, or a split or question set that does not exist.
+        SelvedgeError: no pair is left though some are required, or a split or question set that does not exist.
     """
     questions = schema.question_set(question_set)
     minimum = questions.minimum_products if minimum_products is None else minimum_products
     frame, excluded, redelivered = _with_splits(products, splits)
     values, unmapped, missing = _values(frame, schema, question_set)
     kept, rare = _without_rare(values, minimum)
-    if not kept:
+    if not kept and required:
         raise SelvedgeError(
             f"question set {question_set!r} gives no Q&A pair from {len(frame) + excluded} products "
             f"(values outside the vocabulary {sum(map(_total, unmapped.values()))}, values with fewer than {minimum} "

@@ -259,9 +259,15 @@ def _spelling(text: str) -> str:
 
 def _loose_spelling(spelling: str) -> str:
     words = re.sub(r"['’`.]", "", spelling).replace("&", " and ").split()
-    return "".join(
-        word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word for word in words
-    )
+    return "".join(_singular(word) for word in words)
+
+
+def _singular(word: str) -> str:
+    if len(word) > 4 and word.endswith("ies"):
+        return word[:-3] + "y"
+    if len(word) > 4 and word.endswith(("sses", "shes", "ches", "xes", "zes")):
+        return word[:-2]
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
 
 
 def _attribute(name: str, data: Mapping[str, Any], article_types: Mapping[str, str]) -> Attribute:

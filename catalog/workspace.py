@@ -29,8 +29,8 @@ from catalog.errors import SelvedgeError
 from catalog.files import publish_text
 from catalog.images import standardise_images
 from catalog.pictures import Limits
-from catalog.qa import make_qa_pairs, write_vqa_csv
-from catalog.reading import read_catalogue
+from catalog.qa import QaPairs, make_qa_pairs, write_vqa_csv
+from catalog.reading import CatalogueRead, NothingReadable, read_catalogue
 from catalog.schema import AttributeSchema, load_schema
 from catalog.source import is_local
 from catalog.splits import assign_splits, leaks, split_summary
@@ -77,8 +77,8 @@ def read_into(
         progress: called with (done, total, what).
 
     Returns:
-        the summary that is also written as `catalogue.json`: source, drop, reading (counts), splits, leaks, qa_pairs,
-        tables {name: reference}.
+        the summary that is also written as `catalogue.json`: source, drop, reading (counts), warnings, splits, leaks,
+        qa_pairs, tables {name: reference}.
 
     Raises:
         SelvedgeError: as the steps do; a leak between splits; a folder that holds or lies in what is read; or another
@@ -101,7 +101,10 @@ def _read_into(
     workers: int | None,
     progress: Progress | None,
 ) -> dict[str, Any]:
-    read = read_catalogue(source, drop, limits=limits, workers=workers, progress=progress)
+    try:
+        read = read_catalogue(source, drop, limits=limits, workers=workers, progress=progress, schema=schema)
+    except NothingReadable as nothing:
+        raise SelvedgeError(f"{nothing} Every row with its reason is in {_left_over(nothing, out)}.") from nothing
     splits = assign_splits(read.products)
     leaking = leaks(splits, read.products)
     if leaking:
@@ -109,7 +112,7 @@ def _read_into(
             f"{leaking[0].kind} {leaking[0].key} is in {' and '.join(leaking[0].splits)}; nothing was written."
         )
     questions = question_set or schema.choose_question_set(read.products)
-    pairs = make_qa_pairs(read.products, splits, schema, questions)
+    pairs = make_qa_pairs(read.products, splits, schema, questions, required=False)
     images = standardise_images(read.products, out / PICTURES, progress, limits=limits, workers=workers)
     tables = {
         "products": read.products,
@@ -127,6 +130,7 @@ def _read_into(
             "source": str(source),
             "drop": drop,
             "reading": read.counts,
+            "warnings": [*read.counts["warnings"], *_untaught(pairs, read)],
             "splits": split_summary(splits),
             "leaks": len(leaking),
             "qa_pairs": pairs.summary(),
@@ -134,6 +138,23 @@ def _read_into(
         }
         publish_text(json.dumps(summary, indent=2), part / SUMMARY_FILE)
     return summary
+
+
+def _left_over(nothing: NothingReadable, out: UPath) -> UPath:
+    """Where the quarantine of a reading that left nothing was written: never into an earlier, whole catalogue."""
+    earlier = (out / SUMMARY_FILE).exists()
+    file = out.parent / f"{out.name}.quarantine.parquet" if earlier else out / "quarantine.parquet"
+    write_table(nothing.read.quarantine, file, "quarantine")
+    return file
+
+
+def _untaught(pairs: QaPairs, read: CatalogueRead) -> list[str]:
+    if pairs.table.num_rows:
+        return []
+    return [
+        f"no answer is given by enough of the {read.products.num_rows} products to be asked about: they can be "
+        "described by a model, not teach one."
+    ]
 
 
 def _refuse_the_source(source: UPath, out: UPath) -> None:

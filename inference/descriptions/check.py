@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from catalog.schema import AttributeSchema
-from inference.descriptions.facts import facts_of, rows_by_product, rows_of
+from inference.descriptions.facts import facts_of, rows_by_product, rows_of, sayable
 from inference.descriptions.faithfulness import check_text
 from inference.descriptions.wording import wording_of
 
@@ -60,7 +60,8 @@ def check_published(
             faulty.append(UnfaithfulRow(product_id, text, ["There is no such product in this drop."]))
             continue
         facts = facts_of(rows[product_id], answers.get(product_id, []), wording.keys, wording.shelves)
-        findings = check_text(text, facts, wording)
-        if not findings.faithful or not text:
-            faulty.append(UnfaithfulRow(product_id, text, findings.feedback(facts)))
+        held = [(check_text(text, said, wording), said) for said in sayable(facts, wording.knows)]
+        if not text or not any(findings.faithful for findings, _ in held):
+            findings, said = held[0]
+            faulty.append(UnfaithfulRow(product_id, text, findings.feedback(said)))
     return faulty

@@ -9,14 +9,20 @@ column stands. Every other column (colour, usage, season) is known to be wrong f
 the picture's answer is used where the model is confident, and nothing where it abstains. The brand is left out: the
 page prints it above the text, and brands are words like "Copper Grey" that would read as claims. Display name and
 descriptors are never read.
+
+A trusted column may hold a word that no vocabulary knows ("Ladies", "Dress Shirts"). A gender without words of ours is
+never said; a type is said by rule where that can be held against the text, and else left out: the product is described
+without it, not left out for it.
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import pandas as pd
+
+from catalog.values import MISSING_CATEGORIES, is_missing
 
 ARTICLE_TYPE = "article_type"
 GENDER = "gender"
@@ -46,6 +52,10 @@ class ProductFacts:
     def gender(self) -> str:
         return self.values.get(GENDER, "")
 
+    def without(self, key: str) -> "ProductFacts":
+        """The same facts without one."""
+        return replace(self, values={name: value for name, value in self.values.items() if name != key})
+
     def canonical(self) -> str:
         """The same text for the same facts, for hashing and for prompts."""
         return json.dumps({"master_category": self.master_category, "values": dict(self.values)}, ensure_ascii=False)
@@ -68,7 +78,7 @@ def facts_of(
     An abstained answer is no fact. Missing columns are no fact either.
     """
     trusted = {column: _text(product.get(column)) for column in TRUSTED_COLUMNS}
-    values = {column: value for column, value in trusted.items() if value}
+    values = {column: value for column, value in trusted.items() if not is_missing(value, MISSING_CATEGORIES)}
     conflicts: dict[str, str] = {}
     for answer in sorted(answers, key=lambda row: str(row["attribute"])):
         key, value = keys.get(str(answer["attribute"]), str(answer["attribute"])), _text(answer["value"])
@@ -79,6 +89,15 @@ def facts_of(
         else:
             values[key] = value
     return ProductFacts(int(product["product_id"]), values, conflicts, _text(product.get("master_category")))
+
+
+def sayable(facts: ProductFacts, knows: Callable[[str, str], bool]) -> list[ProductFacts]:
+    """What a text may be held to, the fullest first: without words that `knows` (`wording.Wording.knows`) has not."""
+    if facts.gender and not knows(GENDER, facts.gender):
+        facts = facts.without(GENDER)
+    if facts.article_type and not knows(ARTICLE_TYPE, facts.article_type):
+        return [facts, facts.without(ARTICLE_TYPE)]
+    return [facts]
 
 
 def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:

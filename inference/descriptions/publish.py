@@ -16,7 +16,7 @@ import pandas as pd
 
 from catalog.errors import SelvedgeError
 from catalog.schema import AttributeSchema
-from inference.descriptions.facts import ProductFacts, facts_of, rows_by_product, rows_of
+from inference.descriptions.facts import ProductFacts, facts_of, rows_by_product, rows_of, sayable
 from inference.descriptions.faithfulness import Findings, brand_pattern, check_text
 from inference.descriptions.grammar import GrammarWriter
 from inference.descriptions.journal import Journal
@@ -26,6 +26,7 @@ from inference.tables import DESCRIPTIONS
 
 FORMAT = 1
 RETRIES = 2
+SHOWN_WORDS = 5
 GRAMMAR_PLANS = 8  # choices of sentence plans tried before a product is given up
 Progress = Callable[[int, int, str], None]
 COLUMNS = DESCRIPTIONS.names
@@ -36,7 +37,9 @@ class Described:
     """A whole table `descriptions` and how it came about.
 
     Attributes:
-        frame: one row per product, in the products' order.
+        frame: one row per product that could be described, in the products' order.
+        left_out: why a product has no text, by product id; its next run tries again.
+        unsaid: values of trusted columns that no text says, because no vocabulary knows them, as {value: products}.
         written, reused: rows made now, rows taken over because nothing they depend on changed.
         writers: published rows by writer, of those written now.
         refused: drafts that the check turned down. fell_back: rows the grammar writer had to take over.
@@ -44,6 +47,8 @@ class Described:
     """
 
     frame: pd.DataFrame
+    left_out: dict[int, str] = field(default_factory=dict)
+    unsaid: Counter[str] = field(default_factory=Counter)
     written: int = 0
     reused: int = 0
     writers: Counter[str] = field(default_factory=Counter)
@@ -56,7 +61,22 @@ class Described:
     def counts(self) -> dict[str, int]:
         """The figures for an asset's metadata."""
         figures = ("written", "reused", "refused", "fell_back", "conflicts", "tokens_in", "tokens_out")
-        return {name: int(getattr(self, name)) for name in figures} | {f"by_{k}": n for k, n in self.writers.items()}
+        counted = {name: int(getattr(self, name)) for name in figures}
+        return counted | {"left_out": len(self.left_out)} | {f"by_{k}": n for k, n in self.writers.items()}
+
+    def doubts(self) -> list[str]:
+        """What a person should know of rows that are missing or say less, one sentence each."""
+        sentences = []
+        if self.unsaid:
+            words = ", ".join(f"{value!r} ({number})" for value, number in self.unsaid.most_common(SHOWN_WORDS))
+            sentences.append(
+                f"{self.unsaid.total()} products are described without a word that no vocabulary knows: {words}; "
+                "add it to catalog/attributes.yaml."
+            )
+        if self.left_out:
+            reason = next(iter(self.left_out.values()))
+            sentences.append(f"{len(self.left_out)} products have no description (first: {reason}).")
+        return sentences
 
 
 def describe(
@@ -81,10 +101,11 @@ def describe(
         progress: called with (done, total, "describing").
 
     Returns:
-        Every row covers 100 % of its product's facts, with nothing unsupported, contradicted or banned.
+        Every row covers 100 % of its product's facts, with nothing unsupported, contradicted or banned. A product whose
+        facts not even the grammar writer can say faithfully has no row; the others have theirs.
 
     Raises:
-        SelvedgeError: not even the grammar writer can say a product's facts faithfully; nothing is published.
+        SelvedgeError: no product at all can be described; nothing is published.
     """
     wording = wording_of(schema)
     desk = _Desk(wording, writer, journal, brand_pattern(_brands(products), wording))
@@ -104,9 +125,13 @@ def describe(
             rows.append(published)
         else:
             text = desk.text(facts, _model_version(own), input_hash, described)
-            rows.append({"drop": str(product["drop"]), "input_hash": input_hash, **text})
+            rows += [{"drop": str(product["drop"]), "input_hash": input_hash, **text}] if text else []
         if progress is not None:
-            progress(len(rows), len(products), "describing")
+            progress(len(rows) + len(described.left_out), len(products), "describing")
+    if described.left_out and not rows:
+        raise SelvedgeError(f"{next(iter(described.left_out.values()))}.")
+    for row in rows:
+        described.unsaid.update(json.loads(row["checks"]).get("unsaid", {}).values())
     described.frame = pd.DataFrame(rows, columns=COLUMNS)
     return described
 
@@ -129,47 +154,64 @@ class _Desk:
         identity = [writer.name, writer.model_version, writer.prompt_version] if writer else []
         self.stamp = [*identity, GrammarWriter.name, GrammarWriter(wording).prompt_version, wording.version]
 
-    def text(self, facts: ProductFacts, model_version: str, input_hash: str, described: Described) -> dict[str, Any]:
-        """The first draft that passes the check, with its stamps."""
+    def text(
+        self, facts: ProductFacts, model_version: str, input_hash: str, described: Described
+    ) -> dict[str, Any] | None:
+        """The first draft that passes the check, with its stamps; None if none does, the reason in `described`."""
         refused: list[str] = []
-        drafts = self._drafts(facts, model_version, input_hash, refused, described)
-        for attempt, (writer, draft) in enumerate(drafts, start=1):
-            findings = check_text(draft.text, facts, self._wording, self._brands)
-            if not draft.text or not findings.faithful:
-                described.refused += 1
-                refused += findings.feedback(facts) or ["Write a whole description."]
-                continue
-            _assert_publishable(draft.text, findings, facts)
-            described.written += 1
-            described.writers[writer.name] += 1
-            described.fell_back += self._writer is not None and writer is not self._writer
-            checks = findings.as_dict() | {"facts": dict(facts.values), "conflicts": dict(facts.conflicts)}
-            return {
-                "product_id": facts.product_id,
-                "text": draft.text,
-                "writer": f"{writer.name}:{writer.model_version}" if writer.model_version else writer.name,
-                "checks": json.dumps(checks | {"refused": refused}, ensure_ascii=False),
-                "attempt": attempt,
-                "model_version": model_version,
-                "prompt_version": writer.prompt_version,
-            }
-        raise SelvedgeError(
+        attempt = 0
+        choices = sayable(facts, self._wording.knows)
+        for number, said in enumerate(choices):
+            drafts = self._drafts(said, model_version, input_hash, refused, described, paid=number == 0)
+            for writer, draft in drafts:
+                attempt += 1
+                findings = check_text(draft.text, said, self._wording, self._brands)
+                if not draft.text or not findings.faithful:
+                    described.refused += 1
+                    refused += findings.feedback(said) or ["Write a whole description."]
+                    continue
+                _assert_publishable(draft.text, findings, said)
+                described.written += 1
+                described.writers[writer.name] += 1
+                described.fell_back += self._writer is not None and writer is not self._writer
+                unsaid = {key: value for key, value in facts.values.items() if key not in said.values}
+                checks = findings.as_dict() | {"facts": dict(said.values), "conflicts": dict(said.conflicts)}
+                checks |= {"refused": refused} | ({"unsaid": unsaid} if unsaid else {})
+                return {
+                    "product_id": facts.product_id,
+                    "text": draft.text,
+                    "writer": f"{writer.name}:{writer.model_version}" if writer.model_version else writer.name,
+                    "checks": json.dumps(checks, ensure_ascii=False),
+                    "attempt": attempt,
+                    "model_version": model_version,
+                    "prompt_version": writer.prompt_version,
+                }
+        described.left_out[facts.product_id] = (
             f"product {facts.product_id} cannot be described faithfully ({' '.join(refused[-2:])}); word its values in "
-            "inference/descriptions/wording.yaml."
+            "inference/descriptions/wording.yaml"
         )
+        return None
 
     def _drafts(
-        self, facts: ProductFacts, model_version: str, input_hash: str, refused: list[str], described: Described
+        self,
+        facts: ProductFacts,
+        model_version: str,
+        input_hash: str,
+        refused: list[str],
+        described: Described,
+        *,
+        paid: bool,
     ) -> Iterator[tuple[Writer, Draft]]:
-        """Drafts until one is accepted; `refused` grows between them."""
-        for attempt in range(1 + RETRIES):
+        """Drafts until one is accepted; `refused` grows between them. paid: ask the chosen writer first."""
+        before = len(refused)
+        for attempt in range(1 + RETRIES if paid else 0):
             draft = self._asked(facts, list(refused), f"{input_hash}/{attempt}", described)
             if draft is None or self._writer is None:
                 break
             yield self._writer, draft
         grammar = GrammarWriter(self._wording, seed=model_version)
         for plan in range(GRAMMAR_PLANS):
-            yield grammar, grammar.write(facts, refused[:plan])
+            yield grammar, grammar.write(facts, refused[before:][:plan] if not paid else refused[:plan])
 
     def _asked(self, facts: ProductFacts, feedback: list[str], key: str, described: Described) -> Draft | None:
         """A draft of the chosen writer, from the journal if it was paid for before; None when it can give none."""

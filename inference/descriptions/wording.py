@@ -124,6 +124,12 @@ class Wording:
         spaced = attribute.replace("_", " ")
         return self._sections.get(value_key(spaced), "_".join(spaced.lower().split()))
 
+    def knows(self, attribute: str, value: str) -> bool:
+        """Whether a text can be held to a trusted column's value: a gender with words of ours, a known type."""
+        if attribute == GENDER:
+            return value in self._data["attributes"][GENDER]["values"]
+        return value in self._articles["types"] or value in self._nouns or value in self.vocabulary.get(attribute, ())
+
     # -- saying -------------------------------------------------------------------------------------------------------
 
     def saying(self, attribute: str, value: str) -> Saying:

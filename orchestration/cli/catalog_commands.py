@@ -12,7 +12,7 @@ import typer
 
 from catalog.places import check_output_file
 from orchestration.cli.results import JsonFlag, emit
-from orchestration.cli.terminal import reporting
+from orchestration.cli.terminal import reporting, say
 from orchestration.runtime.folders import new_folder
 
 app = typer.Typer(no_args_is_help=True)
@@ -71,6 +71,8 @@ def read(
     began = time.monotonic()
     with reporting() as reporter:
         summary = read_into(source, drop, out, question_set=question_set, progress=reporter.progress)
+    for sentence in summary["warnings"]:
+        say(sentence)
     reading, pairs, splits = summary["reading"], summary["qa_pairs"], summary["splits"]
     emit(
         "catalog read",
@@ -83,12 +85,14 @@ def read(
             "quarantine": reading["quarantined"],
             "reasons": reading["quarantine"],
             "recovered": reading["recovered"],
+            "not_utf8": reading["not_utf8"],
             "groups": sum(splits["groups"].values()),
             "splits": splits["products"],
             "leaks": summary["leaks"],
             "question_set": pairs["question_set"],
             "qa_pairs": pairs["pairs"],
-            "unmapped": pairs["unmapped"],
+            "unmapped": reading["unmapped"] | pairs["unmapped"],
+            "warnings": summary["warnings"],
             "seconds": time.monotonic() - began,
         },
     )

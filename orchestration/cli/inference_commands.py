@@ -18,7 +18,7 @@ from orchestration import families
 from orchestration.cli.models import CHAMPION, find_model
 from orchestration.cli.results import JsonFlag, emit
 from orchestration.cli.tailoring import tailored
-from orchestration.cli.terminal import reporting
+from orchestration.cli.terminal import reporting, say
 from orchestration.families.contract import Family, InferenceRequest
 
 DESCRIPTIONS = "descriptions"  # of no family: written from attributes
@@ -79,6 +79,8 @@ def _described(catalog: Path, out: Path) -> dict[str, Any]:
         ) as texts,
     ):
         rows = write_table(texts.frame, file, "descriptions").rows
+    for sentence in texts.doubts():
+        say(sentence)
     return {
         "path": str(file.expanduser().resolve()),
         "rows": rows,

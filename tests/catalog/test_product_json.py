@@ -76,3 +76,48 @@ def test_hostile_markup_takes_linear_time() -> None:
     strip_html("<script>" * 100_000)
     strip_html("<" * 500_000)
     assert time.perf_counter() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("delivered", "text"),
+    [
+        ({"id": 7, "name": "Fenwick Lodge"}, "Fenwick Lodge"),
+        ({"value": {"name": ["Fenwick Lodge"]}}, "Fenwick Lodge"),
+        (["Fenwick Lodge"], "Fenwick Lodge"),
+        (["Fenwick", "Lodge"], None),
+        ({"id": 7}, None),
+        ([], None),
+        (True, None),
+        (7.0, "7"),
+        (None, None),
+        ("null", None),
+        ("NA Sports", "NA Sports"),
+        ("Fenwick \ud83d", "Fenwick \ufffd"),
+        ("A\u0000B", "A\ufffdB"),
+    ],
+)
+def test_a_text_is_never_made_of_an_object_or_of_half_a_character(delivered: object, text: str | None) -> None:
+    details = parse_product_json(product_json(7, brandName=delivered, articleAttributes={"Fit": delivered}), 7)
+    assert (details.brand, details.attributes.get("Fit")) == (text, text)
+    assert details.missing_attributes == ([] if text else ["Fit"])
+
+
+def test_half_characters_are_replaced_wherever_they_stand() -> None:
+    broken = "\udc00"
+    content = product_json(
+        7, variantName=broken, articleAttributes={broken: "x", broken * 2: None}, productDescriptors={broken: broken}
+    )
+    details = parse_product_json(content, 7)
+    texts = [details.variant, *details.attributes, *details.missing_attributes]
+    texts += [text for pair in details.descriptors.items() for text in pair]
+    assert "\ufffd" in "".join(texts).encode("utf-8").decode()
+
+
+def test_ids_and_encodings_of_other_programs() -> None:
+    for delivered in (7.0, "7.0", "007", " 7 "):
+        assert parse_product_json(product_json(delivered), 7).is_utf8
+    assert parse_product_json(product_json(7, brandName="Café").decode().encode("utf-16"), 7).brand == "Café"
+    assert not parse_product_json(b'{"data": {"id": 7, "brandName": "Caf\xe9"}}', 7).is_utf8
+    assert parse_product_json(product_json(7, articleAttributes={"Pocket": "None", "Fit": "n.a."}), 7).attributes == {
+        "Pocket": "None"
+    }

@@ -148,3 +148,32 @@ def test_unknown_names_are_refused() -> None:
     with pytest.raises(SelvedgeError, match="attribute 'Necks'"):
         SCHEMA.question("Necks")
     assert SCHEMA.question_set(COARSE).attributes == ("Master Category", "Gender")
+
+
+def test_no_two_values_are_one_when_spaces_and_plurals_do_not_matter() -> None:
+    schema = load_schema()
+    for attribute in schema.column_attributes.values():
+        assert [attribute.category_of(value) for value in attribute.vocabulary] == list(attribute.vocabulary)
+    types = schema.attributes["Article Type"]
+    written = [
+        "tshirt",
+        "WATCH",
+        "accessory gift sets",
+        "Flipflops",
+        "Lip-Care",
+        "salwar & dupatta",
+        "Kurti",
+        "sports shoe",
+    ]
+    meant = [
+        "Tshirts",
+        "Watches",
+        "Accessory Gift Set",
+        "Flip Flops",
+        "Lip Care",
+        "Salwar and Dupatta",
+        "Kurtis",
+        "Sports Shoes",
+    ]
+    assert [types.category_of(text) for text in written] == meant
+    assert types.category_of("Dress Shirts") is None and schema.attributes["Gender"].category_of("Women's") == "Women"

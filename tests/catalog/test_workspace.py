@@ -12,7 +12,7 @@ from catalog import workspace
 from catalog.errors import SelvedgeError
 from catalog.images import standardise_images
 from catalog.reading import read_catalogue
-from catalog.tables import schema_of
+from catalog.tables import read_table, schema_of
 from catalog.workspace import TABLES, open_catalogue, read_into
 from tests.catalog.shops import encoded, picture, shop, stamped_sha256
 
@@ -105,3 +105,25 @@ def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(SelvedgeError, match="could not be written"):
         standardise_images(products, tmp_path / "file" / "copies")
+
+
+@pytest.mark.parametrize("products", [1, 3])
+def test_a_delivery_of_a_few_products_is_written_though_it_teaches_nothing(tmp_path: Path, products: int) -> None:
+    summary = read_into(shop(products).write(tmp_path / "shop"), "d1", tmp_path / "out")
+    opened = open_catalogue(tmp_path / "out")
+    rows = (opened.products.num_rows, opened.images.num_rows, opened.splits.num_rows, opened.qa_pairs.num_rows)
+    assert rows == (products, products, products, 0)
+    assert len(summary["warnings"]) == 1 and f"of the {products} products" in summary["warnings"][0]
+
+
+def test_the_quarantine_of_a_reading_that_left_nothing_is_written_and_harms_no_earlier_one(tmp_path: Path) -> None:
+    bad = shop(2)
+    bad.lines = [line.replace(b",Men", b"X,Men") for line in bad.lines]
+    bad.write(tmp_path / "bad")
+    with pytest.raises(SelvedgeError, match=r"bad_id 2.* is in .*out/quarantine\.parquet"):
+        read_into(tmp_path / "bad", "d1", tmp_path / "out")
+    assert read_table(tmp_path / "out" / "quarantine.parquet").column("reason").to_pylist() == ["bad_id"] * 2
+    read_into(shop(8).write(tmp_path / "good"), "d1", tmp_path / "out")
+    with pytest.raises(SelvedgeError, match=r"out\.quarantine\.parquet"):
+        read_into(tmp_path / "bad", "d1", tmp_path / "out")
+    assert open_catalogue(tmp_path / "out").products.num_rows == 8

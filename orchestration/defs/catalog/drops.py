@@ -11,7 +11,7 @@ from orchestration.assets.conditions import follows_new
 from orchestration.assets.failures import errors_as_sentences
 from orchestration.assets.metadata import contact_sheet, counts
 from orchestration.assets.partitions import DROPS, SAME
-from orchestration.assets.published import Tables
+from orchestration.assets.published import Tables, materialised
 from orchestration.defs.catalog.deliveries import fingerprint, remember_drop
 from orchestration.runtime.settings import Settings
 
@@ -51,11 +51,23 @@ def read_drop(
     context: dg.AssetExecutionContext, config: DropConfig, settings: dg.ResourceParam[Settings], tables: Tables
 ) -> tuple[dg.MaterializeResult, dg.MaterializeResult]:
     """Read a delivery: products on one side, quarantine on the other."""
-    from catalog.reading import read_catalogue
+    from catalog.reading import NothingReadable, read_catalogue
 
     delivery = remember_drop(settings, context.partition_key, config.source)
     stamp = fingerprint(delivery.source)
-    read = read_catalogue(delivery.source, delivery.drop)
+    try:
+        read = read_catalogue(delivery.source, delivery.drop)
+    except NothingReadable as nothing:
+        if materialised(context.instance, "catalog/products", delivery.drop) is None:
+            rejected = tables.publish(context, "quarantine", nothing.read.quarantine)
+            context.log_event(
+                dg.AssetMaterialization(
+                    ["catalog", "quarantine"], metadata=dict(rejected.metadata or {}), partition=delivery.drop
+                )
+            )
+        raise
+    for sentence in read.counts["warnings"]:
+        context.log.warning(sentence)
     reasons = counts(read.counts["quarantine"], "reason")
     types = Counter(read.products["article_type"].to_pylist())
     quarantine = tables.publish(context, "quarantine", read.quarantine, {"reasons": reasons})

@@ -55,10 +55,17 @@ def descriptions(
         settings.work / f"descriptions-{drop}.journal",
         log_and(context, progress).progress,
     ) as texts:
+        for sentence in texts.doubts():
+            context.log.warning(sentence)
         examples = texts.frame.head(SHOWN_TEXTS)[["product_id", "text"]].to_numpy().tolist()
         return tables.publish(
             context,
             "descriptions",
             texts.frame,
-            {**texts.counts(), "writer": settings.writer, "for example": table(["product", "text"], examples)},
+            {
+                **texts.counts(),
+                "doubts": texts.doubts(),
+                "writer": settings.writer,
+                "for example": table(["product", "text"], examples),
+            },
         )

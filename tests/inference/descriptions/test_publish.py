@@ -180,10 +180,45 @@ def test_a_predicted_type_names_the_product_where_the_catalogue_is_silent():
     assert "belt" in run(products=products, attributes=predicted).frame.text[0]
 
 
-def test_a_value_nobody_can_say_faithfully_stops_the_run():
+def test_a_value_nobody_can_say_faithfully_leaves_out_that_product_alone():
     odd = ATTRIBUTES.iloc[:1].assign(attribute="Colour", value="Machine Washable Red")
     with pytest.raises(SelvedgeError, match="product 1 cannot be described faithfully"):
         run(products=PRODUCTS[:1], attributes=odd)
+    made = run(attributes=pd.concat([odd, ATTRIBUTES[ATTRIBUTES.product_id != 1]]))
+    assert list(made.frame.product_id) == list(PRODUCTS.product_id[1:]) and made.counts()["left_out"] == 1
+    assert made.doubts() == [f"1 products have no description (first: {made.left_out[1]})."]
+    assert "product 1 cannot be described faithfully" in made.left_out[1] and "Machine" in made.left_out[1]
+
+
+GENDERS = ["Ladies", "male", "MEN", "Femmes", "Kids", "42", "Men's Wear", "Ünïsex"]
+
+
+@pytest.mark.parametrize("gender", [*GENDERS, "-", "NULL", " n/a "])
+@pytest.mark.parametrize("writer", [None, truth])
+def test_a_gender_that_no_vocabulary_knows_is_not_said_and_stops_nothing(gender, writer):
+    products = PRODUCTS.copy()
+    products.loc[2, "gender"] = gender
+    made = run(writer and Scripted(writer), products=products)
+    assert list(made.frame.product_id) == list(PRODUCTS.product_id) and not made.left_out
+    checks = [json.loads(checks) for checks in made.frame.checks]
+    assert "gender" not in checks[2]["facts"]
+    unsaid = {"gender": gender} if gender in GENDERS else None
+    assert [each.get("unsaid") for each in checks] == [None, None, unsaid, None, None, None]
+    assert check_published(made.frame, products, ATTRIBUTES, SCHEMA) == []
+
+
+UNSAYABLE = ["Dress Shirts", "Cotton Jeans", "Organic Sustainable Tops", "SKU 12/7"]
+
+
+@pytest.mark.parametrize("article", [*UNSAYABLE, "null", "??", "Parkas"])
+def test_a_type_that_no_vocabulary_knows_is_said_faithfully_or_not_at_all(article):
+    products = PRODUCTS.copy()
+    products.loc[2, "article_type"] = article
+    made = run(products=products)
+    assert list(made.frame.product_id) == list(PRODUCTS.product_id) and not made.left_out
+    assert check_published(made.frame, products, ATTRIBUTES, SCHEMA) == []
+    assert json.loads(made.frame.checks[2])["facts"].get("article_type") == ("Parkas" if article == "Parkas" else None)
+    assert "null" not in made.frame.text[2] and (article in " ".join(made.doubts())) == (article in UNSAYABLE)
 
 
 def test_paid_drafts_survive_a_kill(tmp_path):
