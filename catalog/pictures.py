@@ -38,6 +38,8 @@ STANDARD_QUALITY = 92
 
 HASH_WORKING_SIDE = 128  # pixels; smaller is faster, but a content box found on 64 pixels moves by half a hash cell
 CONTENT_CONTRAST = 24  # grey levels by which content differs from the border
+BLANK_CONTRAST = 6  # grey levels: less between the darkest and the lightest pixel is one colour and JPEG noise
+LEAST_SIDE = 8  # pixels; a tracking pixel is no picture
 CONTENT_PIXELS = 2  # pixels of content that make a row or column part of the box; one is JPEG noise
 
 
@@ -77,7 +79,7 @@ def measure_picture(content: bytes, limits: Limits) -> Measured:
     at a third of the time of a full decode.
 
     Raises:
-        Rejection: image_too_large, truncated_image or undecodable_image.
+        Rejection: image_too_large, truncated_image, undecodable_image or blank_image.
     """
     image = _open(content, limits)
     try:
@@ -91,6 +93,11 @@ def measure_picture(content: bytes, limits: Limits) -> Measured:
         raise
     except Exception as error:  # Pillow's decoders raise OSError, ValueError, SyntaxError, struct.error, zlib.error, …
         raise _undecodable(content, error) from error
+    if min(width, height) < LEAST_SIDE:
+        raise Rejection(Reason.BLANK_IMAGE, f"{width} x {height} pixels show nothing; the least is {LEAST_SIDE} a side")
+    levels = np.asarray(grey)
+    if int(levels.max()) - int(levels.min()) < BLANK_CONTRAST:
+        raise Rejection(Reason.BLANK_IMAGE, "the picture is of one colour all over")
     if orientation >= 5:
         width, height = height, width
     return Measured(hashlib.sha256(content).hexdigest(), dhash, width, height, orientation > 1)

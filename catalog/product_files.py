@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from catalog.pictures import Limits, Measured, measure_picture
 from catalog.product_json import ProductDetails, parse_product_json
 from catalog.quarantine import Reason, Rejection
-from catalog.source import File, fetch
+from catalog.source import File, fetch, why_unopened
 
 
 class ProductFiles(NamedTuple):
@@ -51,8 +51,10 @@ def check_chunk(chunk: Chunk) -> list[Checked]:
 
 
 def _details(content: bytes | int | None, product: ProductFiles, limits: Limits) -> ProductDetails | None:
-    if content is None:
+    if product.details is None:
         return None
+    if content is None:
+        raise Rejection(Reason.BROKEN_JSON, f"{product.details.uri} cannot be opened ({why_unopened(product.details)})")
     if isinstance(content, int):
         raise Rejection(Reason.BROKEN_JSON, f"{content:,} bytes; the limit is {limits.json_bytes:,}")
     return parse_product_json(content, product.product_id)
@@ -60,7 +62,7 @@ def _details(content: bytes | int | None, product: ProductFiles, limits: Limits)
 
 def _measured(content: bytes | int | None, product: ProductFiles, limits: Limits) -> Measured:
     if content is None:
-        raise Rejection(Reason.MISSING_IMAGE, f"{product.image.uri} vanished while the catalogue was read")
+        raise Rejection(Reason.MISSING_IMAGE, f"{product.image.uri} cannot be opened ({why_unopened(product.image)})")
     if isinstance(content, int):
         raise Rejection(Reason.IMAGE_TOO_LARGE, f"{content:,} bytes; the limit is {limits.image_bytes:,}")
     return measure_picture(content, limits)

@@ -1,9 +1,11 @@
 """The JSON of one product (`styles/<id>.json`): brand, variant, attributes, descriptors.
 
-Belongs here: parsing and cleaning one file's bytes. Not here: which values a question may be answered with (schema.py).
+Belongs here: parsing and cleaning one file's bytes. Not here: what a value says (values.py), which values a question
+may be answered with (schema.py).
 
 `articleAttributes` is sparse, and a shop writes "NA" where it knows nothing: both mean a missing value. Descriptors are
-HTML written by people; they hold the attribute facts too, so they check a model and are never fed to one.
+HTML written by people; they hold the attribute facts too, so they check a model and are never fed to one. Where a text
+is expected and an object stands, its name is the text, or there is none.
 """
 
 import html
@@ -12,8 +14,7 @@ import re
 from typing import Any, NamedTuple
 
 from catalog.quarantine import Reason, Rejection
-
-MISSING_SPELLINGS = frozenset({"", "na", "n/a", "nan"})  # compared in lower case
+from catalog.values import MISSING_ATTRIBUTES, is_missing, product_id_of, text_of, whole_text
 
 _TAG = re.compile(r"<[a-zA-Z/!?][^>]*>?")
 _INLINE_TAG = re.compile(r"</?(?:a|b|big|em|font|i|mark|s|small|span|strong|sub|sup|u)(?:\s[^>]*)?/?>", re.IGNORECASE)
@@ -27,7 +28,8 @@ class ProductDetails(NamedTuple):
     variant: str | None
     attributes: dict[str, str]
     descriptors: dict[str, str]
-    missing_attributes: list[str]  # named with the value "NA" or a blank
+    missing_attributes: list[str]  # named with the value "NA", a blank, or what says no text
+    is_utf8: bool  # else it was read as Windows-1252
 
 
 def parse_product_json(content: bytes, product_id: int) -> ProductDetails:
@@ -36,31 +38,24 @@ def parse_product_json(content: bytes, product_id: int) -> ProductDetails:
     Raises:
         Rejection: broken_json (not JSON, or not the known structure) or json_id_mismatch.
     """
-    data = _data_of(content)
+    data, is_utf8 = _data_of(content)
     _check_id(data.get("id"), product_id)
     attributes: dict[str, str] = {}
     missing: list[str] = []
     for name, value in _mapping(data, "articleAttributes").items():
-        text = clean_text(value) if isinstance(value, str | int | float) else None
+        text = text_of(value, MISSING_ATTRIBUTES)
         if text is None:
-            missing.append(name)
+            missing.append(whole_text(name))
         else:
-            attributes[name] = text
+            attributes[whole_text(name)] = text
     descriptors = {}
     for name, descriptor in _mapping(data, "productDescriptors").items():
         value = descriptor.get("value") if isinstance(descriptor, dict) else descriptor
         text = strip_html(value) if isinstance(value, str) else ""
-        if text:
-            descriptors[name] = text
-    return ProductDetails(
-        clean_text(data.get("brandName")), clean_text(data.get("variantName")), attributes, descriptors, missing
-    )
-
-
-def clean_text(value: Any) -> str | None:
-    """A value as text with single spaces; None for anything that means "not known"."""
-    text = " ".join(html.unescape(str(value)).split()) if value is not None else ""
-    return None if text.lower() in MISSING_SPELLINGS else text
+        if not is_missing(text):
+            descriptors[whole_text(name)] = text
+    brand, variant = text_of(data.get("brandName")), text_of(data.get("variantName"))
+    return ProductDetails(brand, variant, attributes, descriptors, missing, is_utf8)
 
 
 def strip_html(markup: str) -> str:
@@ -68,7 +63,7 @@ def strip_html(markup: str) -> str:
     if "<" in markup:
         # A paragraph or line break parts two words, <b> does not.
         markup = _TAG.sub(" ", _INLINE_TAG.sub("", _without_unread(markup)))
-    return " ".join(html.unescape(markup).split())
+    return whole_text(" ".join(html.unescape(markup).split()))
 
 
 def _without_unread(markup: str) -> str:
@@ -86,11 +81,13 @@ def _without_unread(markup: str) -> str:
     return " ".join(kept)
 
 
-def _data_of(content: bytes) -> dict[str, Any]:
+def _data_of(content: bytes) -> tuple[dict[str, Any], bool]:
+    """The object `data`, and whether the file was in one of JSON's own encodings."""
+    is_utf8 = True
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode(json.detect_encoding(content))
     except UnicodeDecodeError:
-        text = content.decode("cp1252", errors="replace")
+        text, is_utf8 = content.decode("cp1252", errors="replace"), False
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -98,16 +95,12 @@ def _data_of(content: bytes) -> dict[str, Any]:
     data = document.get("data") if isinstance(document, dict) else None
     if not isinstance(data, dict):
         raise Rejection(Reason.BROKEN_JSON, "no object named `data`")
-    return data
+    return data, is_utf8
 
 
 def _check_id(delivered_id: Any, product_id: int) -> None:
-    same = (
-        not isinstance(delivered_id, bool)
-        and isinstance(delivered_id, int | str)
-        and str(delivered_id).strip() == str(product_id)
-    )
-    if not same:
+    written = "" if isinstance(delivered_id, bool | dict | list) else str(delivered_id).strip()
+    if product_id_of(written) != product_id:
         raise Rejection(Reason.JSON_ID_MISMATCH, f"the JSON's id is {delivered_id!r:.80}, the row's {product_id}")
 
 
@@ -115,6 +108,6 @@ def _mapping(data: dict[str, Any], name: str) -> dict[str, Any]:
     value = data.get(name)
     if isinstance(value, dict):
         return value
-    if value in (None, [], ""):  # some exporters write an empty object so
+    if value in (None, []) or (isinstance(value, str) and is_missing(value)):  # some exporters write none so
         return {}
     raise Rejection(Reason.BROKEN_JSON, f"`{name}` is not an object")

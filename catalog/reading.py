@@ -1,14 +1,16 @@
 """Reading a catalogue: from a folder or bucket in the Kaggle layout to products and quarantine.
 
-Belongs here: the order of the steps, the two tables, the counts. Not here: lines (rows.py), the files of one product
-(product_files.py), what the products are used for.
+Belongs here: the order of the steps, the two tables, the counts, what must be told. Not here: lines (rows.py), the
+files of one product (picture_files.py, product_files.py), what the products are used for.
 
-Every data line of `styles.csv` ends in exactly one of the two tables. Memory stays bounded by the rows: images are
-decoded in worker processes, a chunk at a time, and only their hashes and sizes come back.
+Every data row of `styles.csv` ends in exactly one of the two tables. A category that is spelled otherwise than the
+vocabulary has its value's own spelling from here on; one that the vocabulary does not know stays as delivered. Memory
+stays bounded by the rows: images are decoded in worker processes, a chunk at a time, and only their hashes and sizes
+come back.
 """
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,17 +19,31 @@ import pyarrow as pa
 from upath import UPath
 
 from catalog.errors import SelvedgeError
+from catalog.picture_files import IMAGE_SUFFIXES, Folder, pair_files
 from catalog.pictures import Limits
+from catalog.placeholders import shared_pictures
 from catalog.product_files import Checked, Chunk, ProductFiles, check_chunk
 from catalog.quarantine import Reason, Rejected
-from catalog.rows import NO_IMAGE, Row, StylesFile, clean_values, parse_images, parse_styles
+from catalog.reading_sentences import doubts, nothing_left, where_else
+from catalog.rows import Row, StylesFile, clean_values, parse_styles
+from catalog.schema import AttributeSchema, load_schema
 from catalog.source import File, Source
 from catalog.tables import schema_of
+from catalog.values import clean_text
 from catalog.workers import Progress, map_in_order
 
 CHUNK_PRODUCTS = 64
 CHUNK_BYTES = 64 * 2**20
-IMAGE_SUFFIXES = ("jpg", "jpeg", "png", "webp")
+CATEGORY_COLUMNS = {
+    "gender": "gender",
+    "masterCategory": "master_category",
+    "subCategory": "sub_category",
+    "articleType": "article_type",
+    "baseColour": "base_colour",
+    "season": "season",
+    "usage": "usage",
+}
+"""Columns of `styles.csv` that hold a category, and what they are called in table `products`."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +51,8 @@ class CatalogueRead:
     """What reading a drop gave.
 
     `counts`: rows, products, quarantined, quarantine {reason: n}, recovered, not_utf8, missing {column: {spelling: n}},
-    missing_attributes {name: n}, with_json, turned (images that EXIF said to turn).
+    missing_attributes {name: n}, unmapped {attribute: {value: n}} (categories outside the vocabulary), with_json,
+    turned (images that EXIF said to turn), warnings (what was guessed or is doubtful, one sentence each).
     """
 
     products: pa.Table  # schema `products`, in the file's order
@@ -43,10 +60,21 @@ class CatalogueRead:
     counts: dict[str, Any]
 
 
+class NothingReadable(SelvedgeError):
+    """No row of a drop became a product; `read` holds the quarantine that says why."""
+
+    def __init__(self, sentence: str, read: CatalogueRead) -> None:
+        super().__init__(sentence)
+        self.read = read
+
+
 @dataclass
 class _Tally:
     missing: dict[str, Counter[str]] = field(default_factory=dict)
+    unmapped: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     missing_attributes: Counter[str] = field(default_factory=Counter)
+    json_not_utf8: int = 0
+    doubtful: list[list[int]] = field(default_factory=list)  # products of two names on one picture
     with_json: int = 0
     turned: int = 0
 
@@ -58,21 +86,25 @@ def read_catalogue(
     limits: Limits | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
+    schema: AttributeSchema | None = None,
 ) -> CatalogueRead:
     """Every row of a catalogue as a product or in quarantine.
 
     Args:
-        source: a local folder or `s3://` URI with styles.csv, images/, and perhaps images.csv and styles/.
+        source: a local folder or `s3://` URI with styles.csv, images/, and perhaps images.csv and styles/; the names
+            may be in any case.
         drop: the name of this delivery, written in every row.
         limits: what an image or JSON may weigh.
         workers: processes; by default as many as pay off.
         progress: called with (done, total, "reading").
+        schema: its vocabularies; by default the shipped ones.
 
     Returns:
         rows in = products + quarantine, always.
 
     Raises:
-        SelvedgeError: no catalogue there, no row, or no row that became a product.
+        SelvedgeError: no catalogue there, or no row.
+        NothingReadable: no row became a product.
         ServiceUnavailable: the object store did not answer.
     """
     catalogue = Source(source)
@@ -80,47 +112,36 @@ def read_catalogue(
     styles_name = str(catalogue.root / "styles.csv")
     content = catalogue.read("styles.csv")
     if content is None:
-        raise SelvedgeError(f"{styles_name} does not exist; a catalogue has its rows in styles.csv.")
+        raise SelvedgeError(f"{styles_name} does not exist; {where_else(catalogue)}.")
     parsed = parse_styles(content, styles_name)
-    rows, files, without = _find_files(parsed.rows, catalogue)
+    images = Folder(catalogue, "images", IMAGE_SUFFIXES)
+    rows, files, without = pair_files(parsed.rows, catalogue, images)
     outcomes = _check_files(files, catalogue, limits, workers, progress)
 
     tally = _Tally()
     rejected = [*parsed.rejected, *without]
-    records: list[dict[str, Any]] = []
+    sound: list[tuple[Row, dict[str, Any]]] = []
+    category = _category_reader(schema or load_schema())
     for row, product, outcome in zip(rows, files, outcomes, strict=True):
         if isinstance(outcome[0], Reason):
             rejected.append(Rejected(row.line, outcome[0], row.raw, str(outcome[1])))
         else:
-            records.append(_record(row, product, outcome, tally))
+            sound.append((row, _record(row, product, outcome, category, tally)))
+    placeholders, tally.doubtful = shared_pictures([record for _, record in sound])
+    rejected += [
+        Rejected(row.line, Reason.PLACEHOLDER_IMAGE, row.raw, placeholders[row.product_id])
+        for row, _ in sound
+        if row.product_id in placeholders
+    ]
+    records = [record for row, record in sound if row.product_id not in placeholders]
+    _count_values(records, schema or load_schema(), category, tally)
     rejected.sort(key=lambda rejection: rejection.line)
     counts = _counts(parsed, records, rejected, tally)
+    read = CatalogueRead(_products_table(records, drop), _quarantine_table(rejected, drop), counts)
     if not records:
-        faults = ", ".join(f"{reason} {number}" for reason, number in counts["quarantine"].items())
-        raise SelvedgeError(f"{styles_name}: none of its {parsed.lines} rows became a product ({faults}).")
-    return CatalogueRead(_products_table(records, drop), _quarantine_table(rejected, drop), counts)
-
-
-def _find_files(rows: Sequence[Row], source: Source) -> tuple[list[Row], list[ProductFiles], list[Rejected]]:
-    """The rows that have an image, their files, and the rows that have none."""
-    images = source.files("images", IMAGE_SUFFIXES)
-    details = source.files("styles", ("json",))
-    listed = source.read("images.csv")
-    declared_missing = {name.rpartition(".")[0] for name in parse_images(listed)} if listed is not None else set()
-    with_image: list[Row] = []
-    files: list[ProductFiles] = []
-    without: list[Rejected] = []
-    for row in rows:
-        stem = str(row.product_id)
-        image = images.get(stem)
-        if stem in declared_missing:
-            without.append(Rejected(row.line, Reason.MISSING_IMAGE, row.raw, f"images.csv links it to {NO_IMAGE!r}"))
-        elif image is None:
-            without.append(Rejected(row.line, Reason.MISSING_IMAGE, row.raw, f"no file images/{stem}.jpg"))
-        else:
-            with_image.append(row)
-            files.append(ProductFiles(row.product_id, image, details.get(stem)))
-    return with_image, files, without
+        seen = "" if files else f"; {images.what_is_there(catalogue)}"
+        raise NothingReadable(nothing_left(styles_name, counts, rejected) + seen + ".", read)
+    return read
 
 
 def _check_files(
@@ -153,13 +174,37 @@ def _size(file: File | None) -> int:
     return (file.size or 0) if file is not None else 0
 
 
-def _record(row: Row, product: ProductFiles, outcome: Checked, tally: _Tally) -> dict[str, Any]:
+Category = Callable[[str, str], str | None]
+
+
+def _category_reader(schema: AttributeSchema) -> Category:
+    """From a column of `styles.csv` and a cell to the vocabulary's value, or None."""
+    attributes = {
+        delivered: schema.column_attributes[column]
+        for delivered, column in CATEGORY_COLUMNS.items()
+        if column in schema.column_attributes
+    }
+    meant: dict[tuple[str, str], str | None] = {}
+
+    def category(column: str, cell: str) -> str | None:
+        if column not in attributes:
+            return None
+        key = (column, cell)
+        if key not in meant:
+            meant[key] = attributes[column].category_of(clean_text(cell, frozenset()) or "")
+        return meant[key]
+
+    return category
+
+
+def _record(row: Row, product: ProductFiles, outcome: Checked, category: Category, tally: _Tally) -> dict[str, Any]:
     measured, details = outcome
     assert not isinstance(measured, Reason) and not isinstance(details, str)
-    gender, master, sub, article, colour, season, year, usage, name = clean_values(row, tally.missing)
+    gender, master, sub, article, colour, season, year, usage, name = clean_values(row, tally.missing, category)
     tally.turned += measured.turned
     if details is not None:
         tally.with_json += 1
+        tally.json_not_utf8 += not details.is_utf8
         tally.missing_attributes.update(details.missing_attributes)
     return {
         "product_id": row.product_id,
@@ -186,6 +231,16 @@ def _record(row: Row, product: ProductFiles, outcome: Checked, tally: _Tally) ->
     }
 
 
+def _count_values(records: list[dict[str, Any]], schema: AttributeSchema, category: Category, tally: _Tally) -> None:
+    """Categories that the vocabulary does not know, as delivered, by the attribute that asks for them."""
+    for delivered, column in CATEGORY_COLUMNS.items():
+        attribute = schema.column_attributes.get(column)
+        values = Counter(record[column] for record in records if record[column] is not None)
+        for value, number in values.items():
+            if attribute is not None and category(delivered, value) is None:
+                tally.unmapped[attribute.name][value] += number
+
+
 def _counts(
     parsed: StylesFile, records: list[dict[str, Any]], rejected: list[Rejected], tally: _Tally
 ) -> dict[str, Any]:
@@ -199,8 +254,10 @@ def _counts(
         "not_utf8": parsed.not_utf8,
         "missing": {column: dict(spellings) for column, spellings in sorted(tally.missing.items())},
         "missing_attributes": dict(tally.missing_attributes.most_common()),
+        "unmapped": {name: dict(counts.most_common()) for name, counts in tally.unmapped.items()},
         "with_json": tally.with_json,
         "turned": tally.turned,
+        "warnings": doubts(parsed, tally.json_not_utf8, tally.doubtful),
     }
 
 

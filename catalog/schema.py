@@ -9,6 +9,7 @@ taught with.
 
 import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -21,6 +22,7 @@ import yaml
 
 from catalog.errors import SelvedgeError
 from catalog.files import json_sha256
+from catalog.yaml_files import read_yaml
 
 FORMAT = 1
 SHIPPED = Path(__file__).with_name("attributes.yaml")
@@ -53,6 +55,18 @@ class Attribute:
     def value_of(self, text: str) -> str | None:
         """The vocabulary's value that a text means, or None; case, hyphens and spaces do not matter."""
         return self._by_spelling.get(_spelling(text))
+
+    @cached_property
+    def _by_loose_spelling(self) -> dict[str, str]:
+        """Without spaces, apostrophes and plurals; only spellings that mean one value."""
+        meant: dict[str, set[str]] = defaultdict(set)
+        for spelling, value in self._by_spelling.items():
+            meant[_loose_spelling(spelling)].add(value)
+        return {spelling: next(iter(values)) for spelling, values in meant.items() if len(values) == 1}
+
+    def category_of(self, text: str) -> str | None:
+        """The vocabulary's value that a category means, or None; neither spaces nor plurals matter either."""
+        return self.value_of(text) or self._by_loose_spelling.get(_loose_spelling(_spelling(text)))
 
 
 @dataclass(frozen=True)
@@ -91,6 +105,17 @@ class AttributeSchema:
     def value_of(self, attribute: str, text: str) -> str | None:
         """The vocabulary's value that a text means, or None."""
         return self._attribute(attribute).value_of(text)
+
+    @cached_property
+    def column_attributes(self) -> dict[str, Attribute]:
+        """By column of `products`: the attribute whose vocabulary its cells are held to."""
+        attributes: dict[str, Attribute] = {}
+        for attribute in self.attributes.values():
+            for source in attribute.sources:
+                kind, _, column = source.partition(":")
+                if kind == "column":
+                    attributes.setdefault(column, attribute)
+        return attributes
 
     def applicable(self, article_type: str | None, question_set: str) -> list[str]:
         """The attributes of a question set that a product of this type has, in the set's order."""
@@ -221,17 +246,22 @@ def load_schema(path: str | Path | None = None) -> AttributeSchema:
         SelvedgeError: the file is missing, is not YAML, or contradicts itself.
     """
     file = Path(path) if path is not None else SHIPPED
-    try:
+    if path is None:
         data = yaml.load(file.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except OSError as error:
-        raise SelvedgeError(f"attribute schema {file} cannot be read ({error.strerror}).") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SelvedgeError(f"attribute schema {file} is not YAML ({' '.join(str(error).split())}).") from error
+    else:
+        data = read_yaml(file, "attribute schema", "begin with catalog/attributes.yaml")
     return AttributeSchema.from_dict(data, f"attribute schema {file}")
 
 
 def _spelling(text: str) -> str:
     return " ".join(re.sub(r"[-_/]+", " ", unicodedata.normalize("NFKC", text).casefold()).split())
+
+
+def _loose_spelling(spelling: str) -> str:
+    words = re.sub(r"['’`.]", "", spelling).replace("&", " and ").split()
+    return "".join(
+        word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word for word in words
+    )
 
 
 def _attribute(name: str, data: Mapping[str, Any], article_types: Mapping[str, str]) -> Attribute:

@@ -6,6 +6,7 @@ Not here: what the files mean.
 Product ids never become paths: a file is opened only if its name was found in a listing of `images/` or `styles/`.
 """
 
+import errno
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,6 +16,9 @@ from upath import UPath
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
 
+ONE_FILES_OWN = frozenset({errno.EACCES, errno.EPERM, errno.ELOOP, errno.EISDIR, errno.ENAMETOOLONG})
+"""Errors that say something about one file, not about the disk or the network it lies on."""
+
 
 class File(NamedTuple):
     """A file found in a listing."""
@@ -22,6 +26,19 @@ class File(NamedTuple):
     path: str  # as the file system takes it
     uri: str  # as a table records it
     size: int | None  # bytes; None where a listing does not say (local folders)
+
+
+class Listing(NamedTuple):
+    """What lies in one folder. Names are plain, without the folder."""
+
+    files: list[File]
+    folders: list[str]
+    dangling: list[str]  # links that lead nowhere, or to themselves
+
+
+def name_of(file: File) -> str:
+    """A file's plain name."""
+    return file.path.rpartition("/")[2]
 
 
 def is_local(path: UPath) -> bool:
@@ -45,57 +62,73 @@ class Source:
             raise SelvedgeError(f"{root} cannot be opened ({error}); {remedy}.") from error
         if self.file_system is not None:
             self.file_system.invalidate_cache()  # a long-lived process must see what was delivered since it last looked
+        self._root_listing: Listing | None = None
+        if local and Path(self.root.path).is_file():
+            raise SelvedgeError(f"{root} is a file; give the folder (unpacked) or s3:// URI that holds styles.csv.")
         if local and not Path(self.root.path).is_dir():
             raise SelvedgeError(f"there is no catalogue at {root}; give a folder or s3:// URI that holds styles.csv.")
 
     def read(self, name: str) -> bytes | None:
-        """The bytes of a file directly under the root; None if it is not there."""
+        """The bytes of a file directly under the root, its name in whatever case; None if it is not there."""
+        try:
+            return self._read(name)
+        except FileNotFoundError:
+            spelled = self.spelled(name)
+            return self._read(spelled) if spelled is not None else None
+
+    def spelled(self, name: str) -> str | None:
+        """The one file or folder directly under the root that has this name in whatever case."""
+        if self._root_listing is None:
+            self._root_listing = self.listing("")
+        there = self._root_listing
+        names = [*map(name_of, there.files), *there.folders]
+        alike = [entry for entry in names if entry.casefold() == name.casefold()]
+        return name if name in alike else alike[0] if len(alike) == 1 else None
+
+    def listing(self, folder: str) -> Listing:
+        """What lies in a folder under the root ("" for the root itself); nothing where there is no such folder."""
+        directory = self.root / folder if folder else self.root
+        try:
+            if self.file_system is None:
+                with os.scandir(directory.path) as entries:
+                    return _local_listing(entries)
+            protocol = self.root.protocol
+            listed = self.file_system.ls(directory.path, detail=True)
+            files = [
+                File(info["name"], f"{protocol}://{info['name']}", info.get("size"))
+                for info in listed
+                if info["type"] == "file"
+            ]
+            folders = [info["name"].rstrip("/").rpartition("/")[2] for info in listed if info["type"] == "directory"]
+            return Listing(files, folders, [])
+        except (FileNotFoundError, NotADirectoryError):
+            return Listing([], [], [])
+        except Exception as error:
+            raise self._unreachable(str(directory), error) from error
+
+    def _read(self, name: str) -> bytes:
         path = self.root / name
         try:
             return path.read_bytes()
         except FileNotFoundError:
-            return None
+            raise
         except Exception as error:
             raise self._unreachable(str(path), error) from error
-
-    def files(self, folder: str, suffixes: Sequence[str]) -> dict[str, File]:
-        """Files of one folder by stem; of two with one stem, the one whose suffix comes first. Empty if no folder."""
-        by_stem: dict[str, tuple[int, File]] = {}
-        for file in self._entries(folder):
-            stem, dot, suffix = file.path.rpartition("/")[2].rpartition(".")
-            rank = suffixes.index(suffix.lower()) if dot and suffix.lower() in suffixes else -1
-            if rank >= 0 and (stem not in by_stem or rank < by_stem[stem][0]):
-                by_stem[stem] = (rank, file)
-        return {stem: file for stem, (_, file) in by_stem.items()}
-
-    def _entries(self, folder: str) -> list[File]:
-        directory = self.root / folder
-        try:
-            if self.file_system is None:
-                with os.scandir(directory.path) as entries:
-                    return [File(entry.path, entry.path, None) for entry in entries if entry.is_file()]
-            protocol = self.root.protocol
-            return [
-                File(info["name"], f"{protocol}://{info['name']}", info.get("size"))
-                for info in self.file_system.ls(directory.path, detail=True)
-                if info["type"] == "file"
-            ]
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        except Exception as error:
-            raise self._unreachable(str(directory), error) from error
 
     def _unreachable(self, path: str, error: Exception) -> SelvedgeError:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         if self.file_system is None:
-            return SelvedgeError(f"{path} cannot be read ({reason}); check its permissions.")
+            remedies = {errno.ELOOP: "it is a link to itself", errno.EISDIR: "a file must stand there, not a folder"}
+            remedy = remedies.get(getattr(error, "errno", 0), "check its permissions")
+            return SelvedgeError(f"{path} cannot be read ({reason}); {remedy}.")
         if isinstance(error, PermissionError) or type(error).__name__ in ("NoCredentialsError", "ClientError"):
             return SelvedgeError(f"{path} cannot be read ({reason}); check the credentials and the bucket's policy.")
         return ServiceUnavailable(f"{path} did not answer ({reason}); check the network and AWS_ENDPOINT_URL.")
 
 
 def fetch(file_system: Any, files: Sequence[File], limit: int) -> Iterator[bytes | int | None]:
-    """The contents of some files, in order; for a file over `limit` bytes its size instead, unread; None if it is gone.
+    """The contents of some files, in order; for a file over `limit` bytes its size instead, unread; None if it is gone
+    or cannot be opened (`why_unopened`).
 
     Local files are read one at a time, as they are asked for. On an object store they come at once, so that a chunk
     costs about one round trip; the caller bounds the chunk's bytes.
@@ -123,4 +156,31 @@ def _read_local(path: str, limit: int) -> bytes | int | None:
     except FileNotFoundError:
         return None
     except OSError as error:
+        if error.errno in ONE_FILES_OWN:
+            return None
         raise SelvedgeError(f"{path} cannot be read ({error.strerror}); check its permissions and the disk.") from error
+
+
+def why_unopened(file: File) -> str:
+    """Why `fetch` gave nothing for a file, in a few words."""
+    if "://" not in file.uri:
+        try:
+            Path(file.path).open("rb").close()
+        except OSError as error:
+            return error.strerror or type(error).__name__
+    return "it vanished while the catalogue was read"
+
+
+def _local_listing(entries: "Iterator[os.DirEntry[str]]") -> Listing:
+    there = Listing([], [], [])
+    for entry in entries:
+        try:
+            if entry.is_file():
+                there.files.append(File(entry.path, entry.path, None))
+            elif entry.is_dir():
+                there.folders.append(entry.name)
+            elif entry.is_symlink():
+                there.dangling.append(entry.name)
+        except OSError:  # a link to itself
+            there.dangling.append(entry.name)
+    return there

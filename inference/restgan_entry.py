@@ -8,8 +8,9 @@ for mlflow_entry.py. It imports what drawing needs and nothing else: a server of
 
 A row holds `query`, the shopper's words, and perhaps `seed` (0 where it is missing; MLflow wants it in every row or in
 none). The answer row holds `words`, the places of the query as the model read them ("navy blue" is one), `pictures`, a
-PNG in base64 after each of them, and `unknown`, those of the words that the model was never taught and draws as any
-unknown word. A row's pictures depend on its words and its seed only, not on the rows beside it.
+PNG in base64 after each of them, and `unknown`: those of the words that the model was never taught and draws as any
+unknown word, and behind them what the query denies or counts ("not skinny", "under $50"), which is not drawn. A row's
+pictures depend on its words and its seed only, not on the rows beside it.
 """
 
 import base64
@@ -104,8 +105,9 @@ def read_query(model: RestganModel, query: str, index: int) -> EncodedQuery:
 
 
 def unknown_words(read: EncodedQuery) -> list[str]:
-    """The words that the model was not taught, in the order in which they were said."""
-    return [text for text, word in zip(read.texts, read.words, strict=True) if word == UNKNOWN]
+    """The words that the model was not taught, in the order in which they were said, and then what was left out."""
+    strangers = [text for text, word in zip(read.texts, read.words, strict=True) if word == UNKNOWN]
+    return [*strangers, *(part.phrase for part in read.left_out), *read.said_again]
 
 
 def encode_picture(picture: np.ndarray) -> str:

@@ -10,6 +10,9 @@ import pytest
 from orchestration.runtime.settings import Settings
 from tests.ports import free_port
 
+# Two workers on two cores: libraries that compute on every core would wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # An example may take long on a busy machine or while lines are counted; a test that hangs is ended by its timeout.
 hypothesis.settings.register_profile("selvedge", deadline=None)
 hypothesis.settings.load_profile("selvedge")

@@ -17,6 +17,14 @@ def choose_device(name: str | None = None) -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def device_is_there(name: str) -> bool:
+    """Whether this machine has the device of this name, as torch writes names."""
+    kind, _, number = name.partition(":")
+    if kind == "cuda":
+        return torch.cuda.is_available() and int(number or 0) < torch.cuda.device_count()
+    return kind == "cpu" or (kind == "mps" and torch.backends.mps.is_available())
+
+
 def choose_precision(precision: str, device: torch.device) -> torch.dtype:
     """The type of the convolutions: `auto` takes bf16 where the hardware multiplies it, else fp32.
 

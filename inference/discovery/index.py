@@ -149,10 +149,14 @@ class ProductIndex:
         with self._reading():
             return int(self._checked().count_rows())
 
+    def values(self, column: str) -> list[str]:
+        """What the index holds in a column of `FILTERS`, each once, by name."""
+        with self._reading():
+            return sorted(set(self._checked().search().select([column]).limit(None).to_arrow()[column].to_pylist()))
+
     def drops(self) -> list[str]:
         """Drops that have a product in the index, by name."""
-        with self._reading():
-            return sorted(set(self._checked().search().select(["drop"]).limit(None).to_arrow()["drop"].to_pylist()))
+        return self.values("drop")
 
     def require(self) -> None:
         """Raises SelvedgeError where this judge has no index here, or an empty one."""

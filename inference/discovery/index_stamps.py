@@ -9,7 +9,7 @@ the new ones are right, and both are among the hashes. A drop without a file was
 import hashlib
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import TypedDict
 
 import pyarrow as pa
 from upath import UPath
@@ -19,6 +19,11 @@ from catalog.files import publish_text
 from catalog.tables import content_sha256
 
 KEPT = 4  # hashes of a drop whose updates were killed one after the other
+
+
+class _Stamp(TypedDict):
+    drop: str
+    rows: list[str]
 
 
 class IndexStamps:
@@ -58,9 +63,9 @@ class IndexStamps:
     def _write(self, drop: str, hashes: list[str]) -> None:
         publish_text(json.dumps({"drop": drop, "rows": hashes}), self._file(drop))
 
-    def _read(self, file: UPath) -> dict[str, Any]:
+    def _read(self, file: UPath) -> "_Stamp":
         try:
-            stamp: dict[str, Any] = json.loads(file.read_bytes())
+            stamp: _Stamp = json.loads(file.read_bytes())
             if isinstance(stamp["drop"], str) and isinstance(stamp["rows"], list):
                 return stamp
         except (OSError, ValueError, KeyError, TypeError) as error:

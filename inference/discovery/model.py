@@ -71,6 +71,14 @@ class DiscoveryModel:
         vectors = self.embed(np.stack(pictures))
         return [Step(*parts) for parts in zip(phrases, recognised, pictures, vectors, strict=True)]
 
+    def read(self, query: str) -> EncodedQuery:
+        """A typed query as it is drawn.
+
+        Raises:
+            SelvedgeError: no word of it can be.
+        """
+        return self.generator.encode(query)
+
     def after_each_word(self, query: str, seed: int = 0) -> list[Step]:
         """A picture after each word of a typed query; those drawn lately for the same words and seed are kept.
 

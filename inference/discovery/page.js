@@ -1,8 +1,9 @@
 // The discovery page: asks for pictures while somebody types, and shows what comes back.
 //
-// Belongs here: what is shown when, keys, the history of queries. Not here: drawing and searching (they are behind /api).
-// Every text is put into the page as text, never as markup. Answers that come late, for words that have changed since,
-// are dropped: a picture always belongs to the words that stand above it.
+// Belongs here: what is shown when, keys, the history of queries, the address. Not here: drawing, reading and searching
+// (they are behind /api). Every text is put into the page as text, never as markup. Answers that come late, for words
+// that have changed since, are dropped: a picture always belongs to the words that stand above it. The address holds the
+// query, its seed and the filters that were lifted, so that it opens the same search elsewhere.
 "use strict";
 
 const WAIT_MS = 160;       // after a key: between two letters of one word nobody wants a picture
@@ -12,26 +13,80 @@ const STORE = "selvedge-discovery";
 const EXAMPLES = ["women black pants", "men blue jeans", "women red shorts", "men khaki pants"];
 const FACTS = { type: "Type", article_type: "Sold as", colour: "Colour", gender: "For", brand: "Brand", drop: "Drop", product_id: "Product" };
 
-const by = (id) => document.getElementById(id);
-const state = { seed: 0, words: [], chosen: -1, shown: "", asked: 0, place: 0, history: [] };
+const state = { seed: 0, lifted: new Set(), words: [], listed: [], chosen: -1, shown: "", asked: 0, settled: true,
+  open: [], opened: "products", place: 0, history: [], products: null };
 let waiting = 0, settling = 0;
-
-function make(tag, properties = {}, ...children) {
-  const element = Object.assign(document.createElement(tag), properties);
-  element.append(...children);
-  return element;
-}
 
 function say(text, bad = false) {
   by("says").textContent = text;
   by("says").classList.toggle("bad", bad);
 }
 
-async function get(address) {
-  const answer = await fetch(address);
-  const told = await answer.json();
-  if (!answer.ok) throw new Error(told.error);
-  return told;
+// How the words were read
+
+function quoted(words) {
+  return words.map((word) => `“${word}”`).join(", ");
+}
+
+function listing(words, total) {
+  return total ? `${total.toLocaleString("en")} ${total === 1 ? "product has" : "products have"} these words` : "no product has these words";
+}
+
+function notes({ reading, catalogue }) {
+  const lines = [];
+  const line = (...parts) => lines.push(make("p", {}, ...parts));
+  if (reading.not_drawn.length) {
+    line(`This model draws ${reading.draws} only, no ${reading.not_drawn.join(", no ")}. In the catalogue `
+      + `${listing(reading.not_drawn, catalogue.total)}.`);
+    lines.at(-1).className = "first";
+  }
+  for (const [word, near] of reading.read_as) line(`“${word}” is read as “${near}”.`);
+  if (reading.left_out.length) line(`Not understood and left out: ${quoted(reading.left_out.map((part) => part.phrase))}.`);
+  if (reading.said_again.length) {
+    line(`Only the first colour, type and person are drawn; left out: ${reading.said_again.join(", ")}.`);
+  }
+  if (reading.unknown.length) {
+    line(`Not known to this model and left out: ${reading.unknown.map((one) => one.word).join(", ")}.`);
+    for (const { word, suggestion } of reading.unknown.filter((one) => one.suggestion)) {
+      const button = make("button", { type: "button", textContent: suggestion });
+      button.addEventListener("click", () => { by("query").focus(); ask(replaced(by("query").value, word, suggestion)); });
+      lines.at(-1).append(" Did you mean ", button, "?");
+    }
+  }
+  if (catalogue.error) line(capital(catalogue.error));
+  return lines;
+}
+
+function replaced(text, word, other) {
+  const place = text.toLowerCase().indexOf(word.toLowerCase());
+  return place < 0 ? text.replace(word, other) : text.slice(0, place) + other + text.slice(place + word.length);
+}
+
+function chips(filters) {
+  by("filters").hidden = !filters.length;
+  by("filters").replaceChildren(...filters.map(({ column, says, holds, lifted }) => {
+    if (!holds) return make("span", { textContent: `no product is ${says}` });
+    const button = make("button", { type: "button", title: lifted ? `Show only ${says} again` : `Show others than ${says} too` },
+      says, make("i", { textContent: lifted ? "+" : "×", ariaHidden: "true" }));
+    button.classList.toggle("lifted", lifted);
+    button.setAttribute("aria-pressed", String(!lifted));
+    button.addEventListener("click", async () => {
+      if (lifted) state.lifted.delete(column); else state.lifted.add(column);
+      state.settled = true;
+      await draw();
+      [...by("filters").querySelectorAll("button")].find((one) => one.firstChild.textContent === says)?.focus();
+    });
+    return button;
+  }));
+}
+
+function shelf({ products, total }, first) {
+  state.listed = products;
+  by("shelf").hidden = !products.length;
+  by("shelf-name").replaceChildren("With these words in the catalogue",
+    make("small", { textContent: products.length < total ? `${products.length} of ${total.toLocaleString("en")}` : String(total) }));
+  by("listed").replaceChildren(...cards(products, "listed"));
+  by("found").classList.toggle("shelf-first", first);
 }
 
 // Words
@@ -39,22 +94,89 @@ async function get(address) {
 async function draw() {
   const query = by("query").value.trim();
   const mine = ++state.asked;
+  const asked = new URLSearchParams({ q: query, seed: state.seed, lifted: [...state.lifted].join(",") });
   try {
-    const told = await get(`/api/refine?q=${encodeURIComponent(query)}&seed=${state.seed}`);
+    const told = await get(`/api/refine?${asked}`);
     if (mine !== state.asked) return;
-    const strangers = told.words.filter((word) => !word.known).map((word) => word.text);
-    say(strangers.length ? `Not known to this model and left out: ${strangers.join(", ")}.` : "");
+    by("says").classList.remove("bad");
+    by("says").replaceChildren(...notes(told));
+    by("result").classList.remove("undrawn");
+    chips(told.filters);
+    shelf(told.catalogue, told.reading.not_drawn.length > 0);
+    about(told.about);
     show(query, told.words);
+    address(query);
   } catch (error) {
     if (mine !== state.asked) return;
     const away = error instanceof TypeError;  // what fetch throws when nobody answers
     say(away ? "The page's own service does not answer; start `selvedge discover` again." : capital(error.message), true);
     by("result").classList.add("stale");
+    if (error instanceof Refused && error.told.reading) undrawn(query, error.told);
   }
 }
 
-function capital(sentence) {
-  return sentence.charAt(0).toUpperCase() + sentence.slice(1);
+// Nothing can be drawn; what the catalogue has of the words, and what was perhaps meant, is shown all the same.
+function undrawn(query, told) {
+  const [sentence] = by("says").childNodes;
+  by("says").replaceChildren(make("p", { className: "bad" }, sentence), ...notes(told));
+  by("result").classList.add("undrawn");
+  by("result").classList.remove("stale");
+  chips([]);
+  shelf(told.catalogue, true);
+  by("start").hidden = told.catalogue.products.length > 0;
+  by("result").hidden = !told.catalogue.products.length;
+  address(query);
+}
+
+// Address
+
+function address(query) {
+  const asked = new URLSearchParams(query ? { q: query } : {});
+  if (state.seed) asked.set("seed", state.seed);
+  if (state.lifted.size) asked.set("lifted", [...state.lifted].join(","));
+  const now = String(asked) ? `?${asked}` : "/";
+  if (now === (location.search || "/")) return;
+  // While somebody types there is one entry for all that is typed; what settled before stays behind "back".
+  window.history[state.settled ? "pushState" : "replaceState"]({}, "", now);
+  state.settled = false;
+}
+
+async function recallAddress() {
+  const asked = new URLSearchParams(location.search);
+  const seed = Number.parseInt(asked.get("seed") || "0", 10);
+  state.seed = seed >= 0 ? seed : 0;
+  state.lifted = new Set((asked.get("lifted") || "").split(",").filter(Boolean));
+  by("query").value = asked.get("q") || "";
+  if (by("query").value.trim()) await draw();
+  else clear();
+  state.settled = true;
+}
+
+function clear() {
+  state.asked++;
+  say("");
+  chips([]);
+  by("result").hidden = true;
+  by("start").hidden = false;
+}
+
+// What is in the index
+
+function about({ products, model, drops }) {
+  by("about").textContent = `${products.toLocaleString("en")} products · ${model}`;
+  const before = state.products;
+  state.products = { products, drops };
+  if (before === null || (before.products === products && String(before.drops) === String(drops))) return false;
+  const come = drops.filter((drop) => !before.drops.includes(drop));
+  by("news").textContent = `${come.length ? `Drop ${come.join(", ")} was published` : "The catalogue changed"} while this page was open: `
+    + `${products.toLocaleString("en")} products now, ${before.products.toLocaleString("en")} before.`;
+  return true;
+}
+
+async function lookAgain() {
+  if (document.hidden) return;
+  const changed = await get("/api/about").then(about).catch(() => false);
+  if (changed && by("query").value.trim()) draw();
 }
 
 function show(query, words) {
@@ -76,7 +198,7 @@ function show(query, words) {
 
 function choose(place) {
   state.chosen = place;
-  const word = state.words[place], upto = state.words.slice(0, place + 1).map((one) => one.text).join(" ");
+  const word = state.words[place], upto = state.words.slice(0, place + 1).filter((one) => one.known).map((one) => one.text).join(" ");
   by("picture").src = word.picture;
   by("picture").alt = `Drawn for: ${upto}`;
   by("phrase").textContent = upto;
@@ -85,24 +207,29 @@ function choose(place) {
     button.tabIndex = at === place ? 0 : -1;
   });
   by("words").children[place].scrollIntoView({ block: "nearest", inline: "nearest" });
-  by("products").replaceChildren(...word.products.map((product, at) => {
+  by("products").replaceChildren(...cards(word.products, "products"));
+  by("none").hidden = word.products.length > 0;
+}
+
+function cards(products, list) {
+  return products.map((product, at) => {
     const facts = [product.gender, product.colour, product.article_type].filter(Boolean).join(" · ");
-    const button = make("button", { type: "button" },
-      make("img", { src: product.picture, alt: "", loading: "lazy" }),
+    const picture = product.picture ? make("img", { src: product.picture, alt: "", loading: "lazy" })
+      : make("span", { className: "blank", textContent: "no picture" });
+    const button = make("button", { type: "button" }, picture,
       make("b", { textContent: product.name || `Product ${product.product_id}` }), make("small", { textContent: facts }));
-    button.addEventListener("click", () => open(at));
+    button.addEventListener("click", () => open(at, list));
     return make("li", {}, button);
-  }));
+  });
 }
 
 function typed() {
   clearTimeout(waiting);
   clearTimeout(settling);
   if (!by("query").value.trim()) {
-    state.asked++;
-    say("");
-    by("result").hidden = true;
-    by("start").hidden = false;
+    state.lifted.clear();
+    clear();
+    address("");
     return;
   }
   waiting = setTimeout(draw, WAIT_MS);
@@ -122,7 +249,8 @@ async function ask(query) {
 function remember() {
   const query = by("query").value.trim();
   if (!query || query !== state.shown || !state.words.length) return;
-  const entry = { query, seed: state.seed, pictures: state.words.map((word) => word.picture) };
+  state.settled = true;
+  const entry = { query, seed: state.seed, lifted: [...state.lifted], pictures: state.words.map((word) => word.picture) };
   state.history = [entry, ...state.history.filter((one) => one.query !== query)].slice(0, REMEMBERED);
   try { sessionStorage.setItem(STORE, JSON.stringify(state.history)); } catch { /* full or forbidden: this page only */ }
   list();
@@ -136,6 +264,7 @@ function list() {
     const button = make("button", { type: "button" }, make("span", { textContent: entry.query }), make("i", {}, ...pictures));
     button.addEventListener("click", async () => {
       state.seed = entry.seed;
+      state.lifted = new Set(entry.lifted || []);
       await ask(entry.query);
       by("query").focus({ preventScroll: true });
       window.scrollTo(0, 0);
@@ -154,12 +283,13 @@ function recall() {
 
 // One product, large
 
-async function open(place) {
-  const products = state.words[state.chosen].products;
+async function open(place, list = state.opened) {
+  state.opened = list;
+  const products = state.open = list === "listed" ? state.listed : state.words[state.chosen].products;
   state.place = (place + products.length) % products.length;
   const product = products[state.place];
   remember();
-  by("product-picture").src = product.picture;
+  by("product-picture").src = product.picture || "data:,";
   by("product-picture").alt = product.name;
   by("product-name").textContent = product.name || `Product ${product.product_id}`;
   by("place").textContent = `${state.place + 1} of ${products.length}`;
@@ -167,29 +297,37 @@ async function open(place) {
   if (!by("product").open) by("product").showModal();
   try {
     const told = await get(`/api/product/${encodeURIComponent(product.drop)}/${product.product_id}`);
-    if (products[state.place] === product) facts(told);
+    if (products[state.place] === product && state.open === products) facts(told);
   } catch (error) {
     if (products[state.place] === product) by("facts").replaceChildren(make("dd", { textContent: capital(error.message) }));
   }
 }
 
 function facts(product) {
-  const same = product.type.toLowerCase() === product.article_type.toLowerCase();  // "jeans" are sold as "Jeans"
+  const same = (product.type ?? "").toLowerCase() === product.article_type.toLowerCase();  // "jeans" are sold as "Jeans"
   const told = Object.entries(FACTS).filter(([name]) => (product[name] ?? "") !== "" && !(same && name === "type"));
   by("facts").replaceChildren(...told.flatMap(([name, label]) =>
     [make("dt", { textContent: label }), make("dd", { textContent: String(product[name]) })]));
+  by("description").textContent = product.description ?? "";
+  const read = product.attributes ?? [];
+  by("attributes").hidden = !read.length;
+  by("attributes").tBodies[0].replaceChildren(...read.map(({ name, value, confidence }) => make("tr", {},
+    make("td", { textContent: name }), make("td", { textContent: value || "not sure enough to say" }),
+    make("td", { textContent: `${Math.round(100 * confidence)} %`, title: "how sure the model is" }))));
+  by("origin").hidden = !product.traced;
+  by("trace").href = `/trace?${new URLSearchParams({ product: product.product_id, drop: product.drop })}`;
 }
 
 // Keys
 
-function grid() {
-  const buttons = [...by("products").querySelectorAll("button")];
+function grid(list = "products") {
+  const buttons = [...by(list).querySelectorAll("button")];
   const top = buttons.length ? buttons[0].offsetTop : 0;
   return { buttons, columns: Math.max(1, buttons.filter((one) => one.offsetTop === top).length) };
 }
 
 function moveInGrid(event) {
-  const { buttons, columns } = grid();
+  const { buttons, columns } = grid(event.currentTarget.id);
   const at = buttons.indexOf(document.activeElement);
   const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns }[event.key];
   if (at < 0 || !step) return;
@@ -209,7 +347,8 @@ function moveInWords(event) {
 
 by("query").addEventListener("input", typed);
 by("query").addEventListener("keydown", (event) => {
-  const first = by("products").querySelector("button");
+  const first = [...by("found").querySelectorAll("ul.products button")].filter((one) => one.offsetParent)
+    .sort((one, other) => one.getBoundingClientRect().top - other.getBoundingClientRect().top)[0];
   if (event.key !== "ArrowDown" || !first || by("result").hidden) return;
   event.preventDefault();
   first.focus();
@@ -219,6 +358,7 @@ by("ask").addEventListener("submit", (event) => {
   ask(by("query").value);
 });
 by("products").addEventListener("keydown", moveInGrid);
+by("listed").addEventListener("keydown", moveInGrid);
 by("words").addEventListener("keydown", moveInWords);
 by("again").addEventListener("click", () => {
   state.seed += 1;
@@ -232,7 +372,7 @@ by("product").addEventListener("keydown", (event) => {
   const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
   if (step) open(state.place + step);
 });
-by("product").addEventListener("close", () => grid().buttons[state.place]?.focus());
+by("product").addEventListener("close", () => grid(state.opened).buttons[state.place]?.focus());
 document.addEventListener("keydown", (event) => {
   if (event.key !== "/" || document.activeElement === by("query") || by("product").open) return;
   event.preventDefault();
@@ -241,11 +381,13 @@ document.addEventListener("keydown", (event) => {
 
 by("examples").replaceChildren(...EXAMPLES.map((text) => {
   const button = make("button", { type: "button", textContent: text });
-  button.addEventListener("click", () => { by("query").focus(); ask(text); });
+  button.addEventListener("click", () => { state.lifted.clear(); by("query").focus(); ask(text); });
   return button;
 }));
 recall();
-get("/api/about").then((told) => {
-  by("about").textContent = `${told.products.toLocaleString("en")} products · ${told.model}`;
-}).catch(() => {});
-if (by("query").value.trim()) draw();
+get("/api/about").then(about).catch(() => {});
+window.addEventListener("popstate", recallAddress);
+window.addEventListener("focus", lookAgain);
+document.addEventListener("visibilitychange", lookAgain);
+if (location.search) recallAddress();
+else if (by("query").value.trim()) draw();

@@ -1,16 +1,17 @@
 """The discovery page and what it asks for: words in, pictures and products out, over HTTP on this machine.
 
 Belongs here: addresses, limits, headers, the wording of what cannot be found. Not here: drawing (model.py), searching
-(index.py), the page itself (page.html, page.css, page.js).
+(index.py by picture, shelf.py by word), reading a line (reading.py), the pages themselves (page.html, trace.html).
 
 Nothing here writes. The page loads nothing from elsewhere and may run no script but its own; a picture is sent only for
-a product that the index holds, by its key and never by a path.
+a product that the index or the shelf holds, by its key and never by a path.
 """
 
 import base64
 import hashlib
 import io
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Annotated, Any
@@ -26,14 +27,22 @@ from upath import UPath
 from catalog.errors import SelvedgeError
 from inference.discovery.index import Found, ProductIndex
 from inference.discovery.model import DiscoveryModel, Step
+from inference.discovery.reading import MADE_FOR, Filter, asked_filters, asked_of_shelf, read_for_page
+from inference.discovery.shelf import Listed, Shelf
+from inference.discovery.trace import Trace, trace_of
+from training.restgan.words import refuse_query
 
 PRODUCTS_SHOWN = 12
+LISTED_SHOWN = 8  # of the plain text search
 LARGEST_SEED = 2**31 - 1
 LARGEST_PICTURE = 4 << 20  # bytes; a standard copy of 512 pixels has 0.1 MB
 PAGE = {
     "/": ("page.html", "text/html"),
     "/page.css": ("page.css", "text/css"),
+    "/parts.js": ("parts.js", "text/javascript"),
     "/page.js": ("page.js", "text/javascript"),
+    "/trace": ("trace.html", "text/html"),
+    "/trace.js": ("trace.js", "text/javascript"),
 }
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; "
@@ -46,8 +55,106 @@ HEADERS = {
 KEEP = {"Cache-Control": "private, max-age=3600"}  # pictures of products: their address says which
 
 
-def create_app(model: DiscoveryModel, index: ProductIndex) -> FastAPI:
-    """The service of one model and its index."""
+@dataclass(frozen=True)
+class Discovery:
+    """What the page is of.
+
+    Attributes:
+        shelf: the catalogue in words; None: only what is near a picture is found.
+        trace: finds where a product's sentence comes from; None: nobody is asked.
+    """
+
+    model: DiscoveryModel
+    index: ProductIndex
+    shelf: Shelf | None = None
+    trace: Trace | None = None
+
+    def about(self) -> dict[str, Any]:
+        """The model, and how many products there are now: the page asks again and says when a drop came."""
+        return {
+            "model": self.model.uri,
+            "digest": self.model.digest,
+            "products": len(self.index),
+            "drops": self.index.drops(),
+            "index": self.index.uri,
+        }
+
+    def refine(self, query: str, seed: int, lifted: Collection[str]) -> tuple[dict[str, Any], str]:
+        """A picture and its products after each word, how the line was read, and why nothing could be drawn, if so.
+
+        Raises:
+            SelvedgeError: the line cannot be read at all.
+        """
+        refuse_query(query)
+        try:
+            read, refusal = self.model.read(query), ""
+        except SelvedgeError as error:
+            read, refusal = None, str(error)
+        told: dict[str, Any] = {"query": query, "seed": seed, "about": self.about()}
+        told["reading"] = read_for_page(self.model, self.shelf, query, read)
+        told["catalogue"] = self._on_the_shelf(query)
+        told["filters"], told["words"] = [], []
+        if read is not None:
+            filters = asked_filters(self.model, read, {column: self.index.values(column) for column in MADE_FOR})
+            told["filters"] = [
+                {"column": one.column, "says": one.says, "holds": bool(one.values), "lifted": one.column in lifted}
+                for one in filters
+            ]
+            told["words"] = self._drawn(
+                query, seed, [one for one in filters if one.values and one.column not in lifted]
+            )
+        return told, refusal
+
+    def product(self, drop: str, product_id: int) -> dict[str, Any]:
+        """Everything that is shown of a product.
+
+        Raises:
+            HTTPException: neither the index nor the shelf holds it.
+        """
+        found = self._found(drop, product_id)
+        told = {**_product(found), "drop": drop, "traced": self.trace is not None}
+        published = self.shelf.published(drop, product_id) if self.shelf else None
+        return told | (asdict(published) if published else {"description": "", "attributes": []})
+
+    def picture(self, drop: str, product_id: int) -> bytes:
+        """Raises: HTTPException: no such product. SelvedgeError: its picture is missing or changed."""
+        found = self._found(drop, product_id)
+        if not found.uri:
+            raise HTTPException(404, "this product has no picture.")
+        return read_bounded(found.uri, found.sha256)
+
+    def newest_drop(self, product_id: int) -> str:
+        """The last drop by name that has a product; "" where none has."""
+        having = [drop for drop in self.index.drops() if self.index.product(drop, product_id)]
+        return max(having, default=self.shelf.newest_drop(product_id) if self.shelf else "")
+
+    def _found(self, drop: str, product_id: int) -> Found | Listed:
+        # What Lance takes for a number has 64 bits; a longer one is no product of ours.
+        hit = self.index.product(drop, product_id) if abs(product_id) < 2**63 else None
+        listed = self.shelf.product(drop, product_id) if self.shelf and hit is None else None
+        if hit is None and listed is None:
+            raise HTTPException(404, "this product is not in the index; it may have been replaced by a newer drop.")
+        return hit or listed  # type: ignore[return-value]
+
+    def _drawn(self, query: str, seed: int, filters: list[Filter]) -> list[dict[str, Any]]:
+        steps = self.model.after_each_word(query, seed)
+        return [
+            _described(step, self.index, {one.column: one.values for one in filters if one.place <= place})
+            for place, step in enumerate(steps)
+        ]
+
+    def _on_the_shelf(self, query: str) -> dict[str, Any]:
+        if self.shelf is None:
+            return {"total": 0, "products": [], "error": ""}
+        try:
+            listed, total = self.shelf.search(*asked_of_shelf(query), k=LISTED_SHOWN)
+        except SelvedgeError as error:  # the pictures are shown all the same
+            return {"total": 0, "products": [], "error": str(error)}
+        return {"total": total, "products": [_product(one) for one in listed], "error": ""}
+
+
+def create_app(discovery: Discovery) -> FastAPI:
+    """The service of one page."""
     app = FastAPI(title="Selvedge discovery", docs_url=None, redoc_url=None, openapi_url=None)
     # A page elsewhere whose name is made to point at this machine must not be able to ask.
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
@@ -56,25 +163,25 @@ def create_app(model: DiscoveryModel, index: ProductIndex) -> FastAPI:
     app.add_exception_handler(HTTPException, _not_there)
     app.add_exception_handler(RequestValidationError, _wrong_request)
     drawing = Lock()  # requests come on several threads, and the model keeps what it drew
-
-    @app.get("/api/about")
-    def about() -> dict[str, Any]:
-        return {"model": model.uri, "digest": model.digest, "products": len(index), "index": index.uri}
+    app.get("/api/about")(discovery.about)
 
     @app.get("/api/refine")
-    def refine(q: str = "", seed: Annotated[int, Query(ge=0, le=LARGEST_SEED)] = 0) -> dict[str, Any]:
+    def refine(q: str = "", seed: Annotated[int, Query(ge=0, le=LARGEST_SEED)] = 0, lifted: str = "") -> Response:
         with drawing:
-            steps = model.after_each_word(q, seed)
-        return {"query": q, "seed": seed, "words": [_described(step, index) for step in steps]}
+            told, refusal = discovery.refine(q, seed, lifted.split(","))
+        return JSONResponse({**told, "error": refusal}, 422) if refusal else JSONResponse(told)
 
     @app.get("/api/product/{drop}/{product_id}")
     def product(drop: str, product_id: int) -> dict[str, Any]:
-        return _product(_indexed(index, drop, product_id)) | {"drop": drop}
+        return discovery.product(drop, product_id)
+
+    @app.get("/api/trace")
+    def traced(product: int, drop: str = "") -> dict[str, Any]:
+        return trace_of(discovery.trace, product, drop or discovery.newest_drop(product))
 
     @app.get("/products/{drop}/{product_id}.jpg")
     def picture(drop: str, product_id: int) -> Response:
-        indexed = _indexed(index, drop, product_id)
-        return Response(read_bounded(indexed.uri, indexed.sha256), media_type="image/jpeg", headers=KEEP)
+        return Response(discovery.picture(drop, product_id), media_type="image/jpeg", headers=KEEP)
 
     for address, (name, kind) in PAGE.items():
         app.get(address)(_file(Path(__file__).with_name(name), kind))
@@ -105,27 +212,15 @@ def read_bounded(uri: str, sha256: str) -> bytes:
     return content
 
 
-def _described(step: Step, index: ProductIndex) -> dict[str, Any]:
-    products = [_product(hit) for hit in index.search(step.vector, PRODUCTS_SHOWN)]
+def _described(step: Step, index: ProductIndex, filters: dict[str, tuple[str, ...]]) -> dict[str, Any]:
+    products = [_product(hit) for hit in index.search(step.vector, PRODUCTS_SHOWN, filters)]
     return {"text": step.text, "known": step.recognised, "picture": png_uri(step.picture), "products": products}
 
 
-def _product(hit: Found) -> dict[str, Any]:
-    return {
-        "drop": hit.drop,
-        "product_id": hit.product_id,
-        **hit.facts,
-        "likeness": round(1 - hit.distance, 4),
-        "picture": f"/products/{hit.drop}/{hit.product_id}.jpg",
-    }
-
-
-def _indexed(index: ProductIndex, drop: str, product_id: int) -> Found:
-    # What Lance takes for a number has 64 bits; a longer one is no product of ours.
-    hit = index.product(drop, product_id) if abs(product_id) < 2**63 else None
-    if hit is None:
-        raise HTTPException(404, "this product is not in the index; it may have been replaced by a newer drop.")
-    return hit
+def _product(one: Found | Listed) -> dict[str, Any]:
+    likeness = {"likeness": round(1 - one.distance, 4)} if isinstance(one, Found) else {}
+    picture = f"/products/{one.drop}/{one.product_id}.jpg" if one.uri else ""
+    return {"drop": one.drop, "product_id": one.product_id, **one.facts, **likeness, "picture": picture}
 
 
 def _file(path: Path, kind: str) -> Callable[[], Response]:

@@ -3,11 +3,15 @@
 Belongs here: the lock between processes of one machine. Not here: what is done while holding it.
 """
 
+import contextlib
 import fcntl
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 from infra.errors import ServiceFailure
 
@@ -24,11 +28,11 @@ def exclusive(path: Path, timeout_seconds: float, what: str) -> Iterator[None]:
         what: completes "another process is …", for the error.
 
     Raises:
-        ServiceFailure: another process held it for longer than the timeout.
+        ServiceFailure: another process held it for longer than the timeout; the sentence says which one, since when.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + timeout_seconds
-    with path.open("a") as file:
+    with path.open("a+") as file:
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -36,7 +40,31 @@ def exclusive(path: Path, timeout_seconds: float, what: str) -> Iterator[None]:
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     raise ServiceFailure(
-                        f"another process is {what} (it holds {path}); wait until it ends and run again."
+                        f"another process is {_doing(path) or what} ({_holder(path)}it holds {path}); "
+                        "wait until it ends and run again."
                     ) from None
                 time.sleep(POLL_SECONDS)
-        yield
+        _sign(file, what)
+        try:
+            yield
+        finally:
+            _sign(file, "")
+
+
+def _sign(file: IO[str], what: str) -> None:
+    """Who holds the lock since when and what for, for the one who is refused; the lock itself is the kernel's."""
+    moment = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    with contextlib.suppress(OSError):  # a full disk: the lock holds without a name
+        file.truncate(0)
+        file.write(f"process {os.getpid()}, since {moment}\n{what}\n" if what else "")
+        file.flush()
+
+
+def _holder(path: Path) -> str:
+    lines = path.read_text(errors="replace").splitlines()
+    return f"{lines[0]}; " if len(lines) > 1 else ""
+
+
+def _doing(path: Path) -> str:
+    lines = path.read_text(errors="replace").splitlines()
+    return lines[1] if len(lines) > 1 else ""

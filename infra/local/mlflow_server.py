@@ -19,6 +19,7 @@ from pathlib import Path
 
 from infra.errors import ServiceFailure
 from infra.local.lock import exclusive
+from infra.local.mlflow_artifacts import address_of, serve_older_files
 from infra.local.services import Progress, Running, Service, ensure
 
 MIGRATION_TIMEOUT_SECONDS = 300
@@ -31,15 +32,15 @@ SQLITE = "sqlite:///"
 
 
 def mlflow_service(home: Path, logs: Path, port: int, database_uri: str, artifact_root: str) -> Service:
-    """The declaration: one worker on the loopback address, artefacts written by the clients themselves.
+    """The declaration: one worker on the loopback address.
 
-    `artifact_root` is a folder or an s3:// address that clients write to directly: large uploads through the server
-    time out (mlflow issues 7564, 8539).
+    `artifact_root` is a folder, which the server serves, or an s3:// address that clients write to directly.
     """
     command = (
         *(sys.executable, "-m", "mlflow", "server"),
         *("--backend-store-uri", database_uri),
-        *("--default-artifact-root", artifact_root),
+        *("--default-artifact-root", address_of(artifact_root)),
+        "--serve-artifacts",
         *("--artifacts-destination", artifact_root),
         *("--host", "127.0.0.1", "--port", str(port)),
         *("--workers", "1"),
@@ -67,6 +68,8 @@ def ensure_mlflow(
     migrate(home, database_uri, progress)
     if "://" not in artifact_root:
         Path(artifact_root).mkdir(parents=True, exist_ok=True)
+        if database_uri.startswith(SQLITE):
+            serve_older_files(Path(database_uri.removeprefix(SQLITE)), artifact_root)
     return ensure(mlflow_service(home, logs, port, database_uri, artifact_root), progress)
 
 

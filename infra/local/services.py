@@ -1,17 +1,18 @@
 """Services: one typed declaration, started as a child process, watched until it answers, stopped with its children.
 
-Belongs here: process, port, pid file and health, the same for every service. Not here: which services there are
-(mlflow_server.py, dagster_services.py) and the command that runs them all (up.py).
+Belongs here: port, pid file and health, the same for every service. Not here: which services there are
+(mlflow_server.py, dagster_services.py), which processes are a service's (processes.py) and the command that runs them
+all (up.py).
 
 Whose a running service is, is decided by its pid file together with the process's creation time: a pid alone is handed
-out again after a reboot. A service never outlives the command that started it (leash.py); should it all the same, the
-next start finds it by the pid file and ends it.
+out again after a reboot. A service never outlives the command that started it (leash.py); should a part of it all the
+same, the next start finds it by the mark that the pid file holds, and ends it.
 """
 
 import json
 import os
 import secrets
-import socket
+import signal
 import subprocess
 import sys
 import threading
@@ -25,6 +26,8 @@ import psutil
 
 from infra.errors import ServiceFailure
 from infra.local.lock import exclusive
+from infra.local.processes import MARK, Process, end_service, holder_of, port_taken
+from infra.local.service_logs import ending, rotate
 
 Progress = Callable[[str], None]
 HEALTH_TIMEOUT_SECONDS = 2.0
@@ -32,7 +35,6 @@ POLL_SECONDS = 0.15
 PATIENCE_SECONDS = 15.0  # a busy machine answers late; a running service is not ended for that
 STOP_GRACE_SECONDS = 15.0
 STUCK_GRACE_SECONDS = 5.0
-LOG_LIMIT_BYTES = 20 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -59,39 +61,43 @@ class Service:
         return self.folder / f"{self.name}.pid"
 
 
-@dataclass(frozen=True)
-class Process:
-    """A process that cannot be mistaken for another one with the same number."""
-
-    pid: int
-    created: float  # seconds since the epoch, as the kernel has it
-    port: int | None
-
-    def find(self) -> psutil.Process | None:
-        try:
-            process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.created) < 0.02
-            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
-        except psutil.NoSuchProcess:
-            return None
-
-
 class Running:
     """A service that answers. `started_here` tells whether stopping it is this command's business."""
 
-    def __init__(self, service: Service, process: Process, child: subprocess.Popen[bytes] | None = None) -> None:
+    def __init__(
+        self,
+        service: Service,
+        process: Process,
+        child: subprocess.Popen[bytes] | None = None,
+        log_begin: int = 0,
+    ) -> None:
         self.service = service
         self.process = process
         self._child = child  # kept, or Python warns of a child nobody waits for
+        self._log_begin = log_begin  # bytes of earlier starts in the log
         self.started_here = child is not None
 
     def alive(self) -> bool:
         return self.process.find() is not None
 
+    def end(self) -> str:
+        """How it ended and the last error of its log, for a sentence that begins with the service's name."""
+        code = self._child.poll() if self._child is not None else None
+        killed = code is not None and code < 0
+        if killed:
+            how = f"was ended by {_signal_name(-int(code or 0))}"
+        else:
+            how = "ended by itself" if code in (None, 0) else f"ended by itself with code {code}"
+        return f"{how}; {ending(self.service.log, self._log_begin, only_errors=killed)}"
+
+    def log_ending(self) -> str:
+        """The last error that this start wrote into its log, or its last line."""
+        return ending(self.service.log, self._log_begin)
+
     def stop(self, grace_seconds: float = STOP_GRACE_SECONDS) -> None:
         """End the service and everything it started; a service of another command is left alone."""
         if self.started_here:
-            end_tree(self.process, grace_seconds)
+            end_service(self.process, grace_seconds)
             if self._child is not None:
                 self._child.poll()
             self.service.pid_file.unlink(missing_ok=True)
@@ -115,11 +121,15 @@ def ensure(service: Service, progress: Progress = lambda line: None) -> Running:
             if _answers_within(service, PATIENCE_SECONDS):
                 return Running(service, recorded)
             progress(f"{service.name}: ending one that does not answer")
-            end_tree(recorded, STUCK_GRACE_SECONDS)
+            end_service(recorded, STUCK_GRACE_SECONDS)
+        elif recorded is not None and (left := recorded.others()):
+            numbers = ", ".join(str(process.pid) for process in left)
+            progress(f"{service.name}: ending what a killed one left behind (process {numbers})")
+            end_service(recorded, STUCK_GRACE_SECONDS)
         _refuse_taken_port(service)
         running = _start(service)
         try:
-            _wait_until_healthy(service, running.process, progress)
+            _wait_until_healthy(running, progress)
         except BaseException:  # Ctrl-C while it starts must not leave it behind
             running.stop(grace_seconds=3)
             raise
@@ -127,11 +137,16 @@ def ensure(service: Service, progress: Progress = lambda line: None) -> Running:
 
 
 def state(service: Service) -> str:
-    """`running` (ours and answering), `starting or stuck`, `taken` (another program has the port) or `stopped`."""
+    """`running` (ours and answering), `starting or stuck`, `stopped`, or whose else the port is.
+
+    `left over`: a part of ours that outlived its parent; the next start ends it. `taken`: of another program.
+    """
     recorded = recorded_process(service)
     if recorded is not None and recorded.find() is not None:
         return "running" if answers(service) else "starting or stuck"
-    return "taken" if service.port is not None and port_taken(service.port) else "stopped"
+    if service.port is None or not port_taken(service.port):
+        return "stopped"
+    return "left over" if recorded is not None and recorded.others() else "taken"
 
 
 def recorded_process(service: Service) -> Process | None:
@@ -153,48 +168,10 @@ def answers(service: Service) -> bool:
         return False
 
 
-def port_taken(port: int) -> bool:
-    """Does anything listen on the port of the loopback address?"""
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def end_tree(process: Process, grace_seconds: float = STOP_GRACE_SECONDS) -> None:
-    """SIGTERM to a process, then to what it leaves; SIGKILL for what is still there after the grace.
-
-    The children are listed first: once the parent is gone nothing says whose they were.
-    """
-    root = process.find()
-    if root is None:
-        return
-    try:
-        family = [*root.children(recursive=True), root]
-        root.terminate()
-    except psutil.NoSuchProcess:
-        return
-    psutil.wait_procs([root], timeout=grace_seconds)
-    # A service that ends in order ends its children; those that are left get a moment of their own.
-    _, alive = psutil.wait_procs(family, timeout=0.3)
-    for survivor in alive:
-        _quietly(survivor.terminate)
-    _, alive = psutil.wait_procs(alive, timeout=2)
-    for survivor in alive:
-        _quietly(survivor.kill)
-    psutil.wait_procs(alive, timeout=2)
-
-
-def _quietly(signal_process: Callable[[], None]) -> None:
-    try:
-        signal_process()
-    except psutil.NoSuchProcess:
-        return
-
-
 def _refuse_taken_port(service: Service) -> None:
     if service.port is not None and port_taken(service.port):
         raise ServiceFailure(
-            f"port {service.port}, wanted by {service.name}, is in use by another program; "
+            f"port {service.port}, wanted by {service.name}, is in use by {holder_of(service.port)}; "
             f"stop it or set {service.port_setting} to a free port."
         )
 
@@ -210,8 +187,9 @@ def _answers_within(service: Service, seconds: float) -> bool:
 
 def _start(service: Service) -> Running:
     service.log.parent.mkdir(parents=True, exist_ok=True)
-    if service.log.exists() and service.log.stat().st_size > LOG_LIMIT_BYTES:
-        service.log.replace(service.log.with_suffix(".old.log"))
+    rotate(service.log)
+    log_begin = service.log.stat().st_size if service.log.exists() else 0
+    mark = secrets.token_hex(8)
     # The kernel's death signal follows the thread that forked: only the main thread lives as long as the command.
     parent = os.getpid() if threading.current_thread() is threading.main_thread() else 0
     leash = (sys.executable, "-I", "-S", str(Path(__file__).with_name("leash.py")), str(parent))
@@ -221,22 +199,23 @@ def _start(service: Service) -> Running:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **service.environment},
+            env={**os.environ, **service.environment, MARK: f"{mark} {service.pid_file}"},
             start_new_session=True,  # Ctrl-C reaches the command, which then stops its services in order
         )
-    process = Process(child.pid, psutil.Process(child.pid).create_time(), service.port)
+    process = Process(child.pid, psutil.Process(child.pid).create_time(), service.port, mark)
     temporary = service.pid_file.with_suffix(f".{secrets.token_hex(4)}.part")
     temporary.write_text(json.dumps(process.__dict__))
     temporary.replace(service.pid_file)
-    return Running(service, process, child)
+    return Running(service, process, child, log_begin)
 
 
-def _wait_until_healthy(service: Service, process: Process, progress: Progress) -> None:
+def _wait_until_healthy(running: Running, progress: Progress) -> None:
+    service = running.service
     began = time.monotonic()
     reported = 0
     while (seconds := time.monotonic() - began) < service.start_timeout_seconds:
-        if process.find() is None:
-            raise ServiceFailure(f"{service.name} ended while starting; {log_ending(service)}")
+        if not running.alive():
+            raise ServiceFailure(f"{service.name} ended while starting; {running.log_ending()}")
         if answers(service) and (service.health_url is not None or seconds >= service.settle_seconds):
             return
         if int(seconds) >= reported + 2:
@@ -244,14 +223,12 @@ def _wait_until_healthy(service: Service, process: Process, progress: Progress) 
             progress(f"{service.name}: starting, {reported} s")
         time.sleep(POLL_SECONDS)
     raise ServiceFailure(
-        f"{service.name} did not answer within {service.start_timeout_seconds:.0f} s; {log_ending(service)}"
+        f"{service.name} did not answer within {service.start_timeout_seconds:.0f} s; {running.log_ending()}"
     )
 
 
-def log_ending(service: Service) -> str:
-    """'its log FILE ends "…".', for the sentence of an error."""
+def _signal_name(number: int) -> str:
     try:
-        lines = [line.strip() for line in service.log.read_text(errors="replace").splitlines() if line.strip()]
-    except OSError:
-        lines = []
-    return f"its log {service.log} ends “{lines[-1][:200]}”." if lines else f"its log {service.log} is empty."
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        return f"signal {number}"

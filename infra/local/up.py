@@ -1,23 +1,42 @@
 """Everything that runs beside each other while somebody works: started in order, watched, stopped together.
 
-Belongs here: a group of services as one thing. Not here: which services (mlflow_server.py, dagster_services.py) and how
-one is started (services.py).
+Belongs here: a group of services as one thing, and starting one again that ended. Not here: which services
+(mlflow_server.py, dagster_services.py) and how one is started (services.py).
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from infra.errors import ServiceFailure
-from infra.local.services import Running, log_ending
+from infra.local.service_logs import rotate
+from infra.local.services import Progress, Running
 
 WATCH_SECONDS = 1.0
+RESTART_WAITS = (1.0, 5.0, 15.0)  # seconds before each of the restarts that a service gets
+RESTART_WINDOW_SECONDS = 300.0
+
+
+@dataclass
+class Kept:
+    """A service that is kept running: how to start it, and its restarts."""
+
+    start: Callable[[], Running]
+    running: Running
+    restarts: list[float] = field(default_factory=list)  # moments of the monotonic clock
+    due: float | None = None  # when to start it again, once it has ended
+    given_up: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.running.service.name
 
 
 class Group:
     """Services started one after another and stopped in reverse, whatever happens in between."""
 
     def __init__(self) -> None:
-        self.running: list[Running] = []
+        self.kept: list[Kept] = []
 
     def __enter__(self) -> "Group":
         return self
@@ -28,25 +47,61 @@ class Group:
     def add(self, start: Callable[[], Running]) -> Running:
         """Start one more; should it fail, leaving the group stops those before it."""
         running = start()
-        self.running.append(running)
+        self.kept.append(Kept(start, running))
         return running
 
     def stop(self) -> None:
-        while self.running:
-            self.running.pop().stop()
+        while self.kept:
+            self.kept.pop().running.stop()
 
-    def watch(self) -> None:
-        """Wait until somebody interrupts.
+    def watch(self, tell: Progress = lambda line: None) -> None:
+        """Keep every service running until somebody interrupts; the others go on while one is started again.
+
+        On the main thread, as `add`: a service ends with the thread that started it.
 
         Raises:
-            ServiceFailure: one of them ended by itself.
+            ServiceFailure: the last of them was given up.
         """
         while True:
-            _refuse_dead(self.running)
+            for kept in self.kept:
+                _look_after(kept, tell)
+            if all(kept.given_up for kept in self.kept):
+                names = ", ".join(kept.name for kept in self.kept)
+                raise ServiceFailure(f"no service runs any more ({names}); mend what the sentences above name.")
             time.sleep(WATCH_SECONDS)
 
 
-def _refuse_dead(running: Sequence[Running]) -> None:
-    for started in running:
-        if not started.alive():
-            raise ServiceFailure(f"{started.service.name} ended by itself; {log_ending(started.service)}")
+def _look_after(kept: Kept, tell: Progress) -> None:
+    """Notice that a service ended, or start it again when that is due."""
+    if kept.given_up:
+        return
+    if kept.due is None:
+        if kept.running.alive():
+            rotate(kept.running.service.log)
+        else:
+            _ended(kept, f"{kept.name} {kept.running.end()}", tell)
+    elif time.monotonic() >= kept.due:
+        kept.due = None
+        kept.restarts.append(time.monotonic())
+        try:
+            kept.running = kept.start()
+            tell(f"{kept.name} runs again.")
+        except ServiceFailure as failure:
+            _ended(kept, str(failure), tell)
+
+
+def _ended(kept: Kept, sentence: str, tell: Progress) -> None:
+    """Plan the next start, or say that there will be none."""
+    now = time.monotonic()
+    kept.restarts = [moment for moment in kept.restarts if now - moment < RESTART_WINDOW_SECONDS]
+    tries = len(kept.restarts)
+    if tries < len(RESTART_WAITS):
+        kept.due = now + RESTART_WAITS[tries]
+        tell(f"{sentence} It is started again ({tries + 1} of {len(RESTART_WAITS)}); the others go on.")
+        return
+    kept.given_up = True
+    kept.running.stop()
+    tell(
+        f"{sentence} It was started again {tries} times in {RESTART_WINDOW_SECONDS / 60:.0f} minutes and stays down; "
+        "the others go on. Mend what its log says, then stop and start this command."
+    )

@@ -7,9 +7,8 @@ A drop that arrives while a candidate trains changes the splits and may make a r
 killed training would resume on other questions than it began with.
 """
 
-import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from upath import UPath
 
-TABLES = ("products", "images", "splits", "qa_pairs")
 NAME_DIGITS = 16  # of the hash, in the name of the folder
 
 
@@ -43,7 +41,6 @@ def freeze_dataset(instance: dg.DagsterInstance, tables: Tables) -> Dataset:
         SelvedgeError: a table is missing, or the questions are older than the splits.
     """
     from catalog.splits import assigned_deliveries
-    from catalog.tables import write_table
 
     about = materialised(instance, "catalog/qa_pairs")
     if about is None:
@@ -56,18 +53,26 @@ def freeze_dataset(instance: dg.DagsterInstance, tables: Tables) -> Dataset:
         "splits": splits,
         "qa_pairs": tables.read(instance, "catalog/qa_pairs"),
     }
-    sha256 = _sha256(current.values())
-    folder = tables.path(f"training/datasets/{sha256[:NAME_DIGITS]}").with_suffix("")
-    for name, table in current.items():
-        if not (folder / f"{name}.parquet").exists():
-            write_table(table, folder / f"{name}.parquet", name)
-    return Dataset(folder, sha256, tuple(drops), about["question_set"])
+    return keep_dataset(tables, current, drops, about["question_set"])
 
 
 def made_of(instance: dg.DagsterInstance, tables: Tables, drops: Sequence[str]) -> dict[str, str]:
     """What a data set of these drops comes from: the content hashes of their products and images."""
     names = ("catalog/products", "catalog/images")
     return {f"{name}/{drop}": tables.reference(instance, name, drop).sha256 for drop in drops for name in names}
+
+
+def keep_dataset(tables: Tables, current: "Mapping[str, pa.Table]", drops: Sequence[str], question_set: str) -> Dataset:
+    """Write the four tables into the folder that their content names, unless they are there."""
+    from catalog.datasets import dataset_sha256
+    from catalog.tables import write_table
+
+    sha256 = dataset_sha256(current)
+    folder = tables.path(f"training/datasets/{sha256[:NAME_DIGITS]}").with_suffix("")
+    for name, table in current.items():
+        if not (folder / f"{name}.parquet").exists():
+            write_table(table, folder / f"{name}.parquet", name)
+    return Dataset(folder, sha256, tuple(drops), question_set)
 
 
 def read_dataset(folder: str, question_set: str) -> Any:
@@ -78,12 +83,11 @@ def read_dataset(folder: str, question_set: str) -> Any:
     """
     from upath import UPath
 
-    from catalog.tables import read_table
+    from catalog.datasets import hashed_dataset
     from training.catalogue import read_frozen_tables
 
     root = UPath(folder)
-    sha256 = _sha256(read_table(root / f"{name}.parquet", name) for name in TABLES)
-    if not fits_name(sha256, root.name):
+    if not fits_name(hashed_dataset(folder), root.name):
         raise SelvedgeError(
             f"data set {root} does not hold the rows that it is named by; restore the folder, or delete it and "
             "materialise what prepares the training again."
@@ -94,15 +98,3 @@ def read_dataset(folder: str, question_set: str) -> Any:
 def fits_name(digest: str, name: str) -> bool:
     """Whether content of this hash may stand in a folder of this name; one that is not named by a hash holds any."""
     return re.fullmatch(rf"[0-9a-f]{{{NAME_DIGITS}}}", name) is None or digest.startswith(name)
-
-
-def _sha256(tables: "Iterable[pa.Table]") -> str:
-    """Where the originals lie differs from home to home; what they hold does not."""
-    from catalog.tables import content_sha256
-
-    hashes = [content_sha256(_without_places(table)) for table in tables]
-    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
-
-
-def _without_places(table: "pa.Table") -> "pa.Table":
-    return table.drop_columns([name for name in ("uri", "image_uri") if name in table.column_names])

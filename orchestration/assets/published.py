@@ -8,6 +8,7 @@ that was changed behind Dagster's back is noticed by its first reader.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -29,9 +30,12 @@ SPLITS_POOL = "splits"
 
 
 class Tables(dg.ConfigurableResource):
-    """The published tables below one root, a folder or a bucket: `<stage>/<name>/<partition>.parquet`."""
+    """The published tables below one root, a folder or a bucket: `<stage>/<name>/<partition>.parquet`.
 
-    root: str
+    The root is a dependency and no configuration: who launches a run must not choose where it writes.
+    """
+
+    root: dg.ResourceDependency[str]
 
     def path(self, name: str, partition: str | None = None) -> "UPath":
         """Where the table `stage/name` is kept.
@@ -81,7 +85,8 @@ class Tables(dg.ConfigurableResource):
         if metadata is None or any(field not in metadata for field in REFERENCE_FIELDS):
             where = f" of {partition}" if partition else ""
             raise SelvedgeError(f"asset {name}{where} was never materialised; materialise it first.")
-        return Reference(**{field: metadata[field] for field in REFERENCE_FIELDS})
+        recorded = Reference(**{field: metadata[field] for field in REFERENCE_FIELDS})
+        return replace(recorded, uri=str(self.path(name, partition)))  # where it is now: a home may be moved
 
     def read(self, instance: dg.DagsterInstance, name: str, partition: str | None = None) -> "pa.Table":
         """The rows behind the newest reference, held to its hash."""

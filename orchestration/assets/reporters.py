@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from training.reporting import TimeLeft
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -24,6 +26,7 @@ class DagsterLog:
         self._log = context.log
         self._logged_at: dict[str, float] = {}
         self._figures = ""
+        self._left = TimeLeft()
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:  # of the protocol
         self._figures = "  ".join(f"{name} {value:.4g}" for name, value in values.items())
@@ -32,9 +35,10 @@ class DagsterLog:
 
     def progress(self, done: int, total: int, what: str) -> None:
         now = time.monotonic()
+        left = self._left.words(done, total, what)
         if now - self._logged_at.setdefault(what, now) >= LOG_SECONDS:
             self._logged_at[what] = now
-            self._log.info(f"{what}: {done} of {total}{'  ' + self._figures if self._figures else ''}")
+            self._log.info("  ".join(part for part in (f"{what}: {done} of {total}", left, self._figures) if part))
 
 
 def log_and(context: dg.AssetExecutionContext, *others: "Reporter") -> Any:

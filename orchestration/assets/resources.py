@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from labeling.review.rounds.progress import Progress
     from orchestration.registry.interface import Run, VersionStore
     from orchestration.registry.registry import ModelVersionInfo, Registry
-    from orchestration.registry.tracking import TrackedRun
+    from orchestration.registry.tracking import Lineage, TrackedRun
 
 
 class ModelStore(Protocol):
@@ -38,6 +38,8 @@ class ModelStore(Protocol):
     def tracked(
         self, context: dg.AssetExecutionContext, family: str, dataset_sha256: str = ""
     ) -> "AbstractContextManager[Run]": ...
+    def attempt(self, family: str, name: str, lineage: "Lineage") -> "AbstractContextManager[Run]": ...
+    def run_page(self, run_id: str) -> str: ...
 
 
 class ReviewDesk(Protocol):
@@ -102,12 +104,27 @@ class Models(dg.ConfigurableResource):
         self, context: dg.AssetExecutionContext, family: str, dataset_sha256: str = ""
     ) -> "AbstractContextManager[TrackedRun]":
         """One MLflow run for this attempt at this asset partition, tagged with the way back to it."""
-        from orchestration.registry.tracking import Lineage, tracked_run
+        from orchestration.registry.tracking import Lineage
+        from orchestration.runtime.doors import let_in
 
+        let_in(self.settings)
         partition = context.partition_key if context.has_partition_key else ""
         asset = "/".join(context.asset_key.path)
         lineage = Lineage(asset, partition, context.run.run_id, dataset_sha256)
-        return tracked_run(self.settings.mlflow_uri, family, partition or asset, lineage)
+        return self.attempt(family, partition or asset, lineage)
+
+    def attempt(self, family: str, name: str, lineage: "Lineage") -> "AbstractContextManager[TrackedRun]":
+        """One MLflow run of this name, tagged with where it comes from."""
+        from orchestration.registry.tracking import tracked_run
+
+        return tracked_run(self.settings.mlflow_uri, family, name, lineage)
+
+    def run_page(self, run_id: str) -> str:
+        """The page of a run in MLflow."""
+        from orchestration.registry.tracking import run_address
+
+        registry = self.registry()
+        return run_address(registry.client, registry.uri, run_id)
 
 
 class Reviews(dg.ConfigurableResource):

@@ -8,7 +8,9 @@ each command imports what it needs.
 """
 
 import contextlib
+import errno
 import os
+import re
 import signal
 import sys
 import warnings
@@ -18,7 +20,7 @@ from types import FrameType
 import typer
 
 from catalog.errors import SelvedgeError
-from catalog.places import REMEDIES, remedy_of
+from catalog.places import remedy_of
 from orchestration.cli import (
     catalog_commands,
     inference_commands,
@@ -28,12 +30,21 @@ from orchestration.cli import (
     review_commands,
     running_commands,
     tailoring,
+    trace_command,
 )
-from orchestration.cli.terminal import say
+from orchestration.cli.terminal import ServicesStopped, say
 from training.stopping import TrainingStopped
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 STOPPED = "selvedge: interrupted; nothing was left half-written, run the same command again to complete it."
+REFUSED_BY_THE_MACHINE = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOMEM),
+    *(errno.EMFILE, errno.ENFILE),
+}
+NO_SUCH_PLACE = {errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.EINVAL}  # a path that cannot be
+NO_HOME = "Could not determine home directory"  # of ~somebody
+SYMLINK_LOOP = "Symlink loop from "  # what pathlib says of one, as a RuntimeError too, before Python 3.13
+ONE_SLASH = re.compile(r"(s3|gs|gcs|az|abfs|http|https|file|postgresql|sqlite):/(?!/)")
 
 
 def application() -> typer.Typer:
@@ -50,6 +61,7 @@ def application() -> typer.Typer:
     model_commands.add_to(app)
     inference_commands.add_to(app)
     tailoring.add_family_commands(app)
+    trace_command.add_to(app)
     rounds = review_commands.application()
     app.add_typer(rounds, name="review", help="Blind rounds: people choose between two versions.")
     registry_commands.add_to(app)
@@ -69,8 +81,12 @@ def run(arguments: Sequence[str]) -> int:
     wants_help = not arguments or "--help" in arguments
     with contextlib.nullcontext() if wants_help else _result_only_on_stdout(), _terminated_like_interrupted():
         try:
+            _refuse_impossible(arguments)
             outcome = application()(list(arguments), prog_name="selvedge", standalone_mode=False)
-        except (SelvedgeError, typer.TyperException, typer.Abort, KeyboardInterrupt, OSError) as error:
+        except (
+            *(SelvedgeError, typer.TyperException, typer.Abort, KeyboardInterrupt),
+            *(OSError, MemoryError, ImportError, RuntimeError),
+        ) as error:
             outcome = _tell(error, arguments)
             if outcome is None:
                 raise
@@ -87,7 +103,7 @@ def _tell(error: BaseException, arguments: Sequence[str]) -> int | None:
         return INTERRUPTED
     if isinstance(error, SelvedgeError):
         say(f"selvedge: {error}")
-        return INTERRUPTED if isinstance(error, TrainingStopped) else FAILED
+        return INTERRUPTED if isinstance(error, TrainingStopped | ServicesStopped) else FAILED
     if isinstance(error, typer.TyperException):
         message = error.format_message()
         asked_nothing = message.startswith("Usage:")  # typer answers that with the whole help
@@ -98,11 +114,47 @@ def _tell(error: BaseException, arguments: Sequence[str]) -> int | None:
         # The reader of stdout left, as `| head` does; Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return FAILED
-    if isinstance(error, OSError) and error.errno in REMEDIES:
-        file = f"{error.filename}: " if error.filename else ""
-        say(f"selvedge: {file}{error.strerror}; nothing was left half-written. {remedy_of(error)}")
+    sentence = _of_the_machine(error)
+    if sentence:
+        say(f"selvedge: {sentence}")
         return FAILED
     return None
+
+
+def _of_the_machine(error: BaseException) -> str:
+    """What the machine, and no code of ours, refused: disk, memory, a path that cannot be; "" for anything else."""
+    if isinstance(error, OSError):
+        file = f"{str(error.filename)[:200]}: " if error.filename else ""
+        if error.errno in REFUSED_BY_THE_MACHINE:
+            return f"{file}{error.strerror}; nothing was left half-written. {remedy_of(error)}"
+        if error.errno in NO_SUCH_PLACE and error.filename:
+            return f"{file}{error.strerror}; name another path."
+    if isinstance(error, MemoryError):
+        return "this machine has too little free memory for that; nothing was left half-written."
+    if isinstance(error, ImportError) and re.search("failed to map|cannot allocate", str(error), re.IGNORECASE):
+        return f"this machine has too little free memory to load {error.name or 'a library'}; free some and run again."
+    if isinstance(error, RuntimeError) and str(error).startswith(NO_HOME):
+        return "a path begins with ~ and a name that has no home folder here; write the folder itself."
+    if isinstance(error, RuntimeError) and str(error).startswith(SYMLINK_LOOP):
+        return f"{str(error).removeprefix(SYMLINK_LOOP)[:200]}: a link to itself; name another path."
+    return ""
+
+
+def _refuse_impossible(arguments: Sequence[str]) -> None:
+    """What no path, name or address can be is refused once, for all commands.
+
+    Raises:
+        SelvedgeError: an argument holds a NUL or bytes that are no UTF-8, or an address has lost a slash.
+    """
+    for argument in arguments:
+        shown = ascii(argument)[:80]
+        if "\0" in argument:
+            raise SelvedgeError(f"argument {shown} holds a NUL character, which no name does; leave it out.")
+        if any(0xD800 <= ord(letter) <= 0xDFFF for letter in argument):
+            raise SelvedgeError(f"argument {shown} is not UTF-8; rename the file, or mend the terminal's encoding.")
+        address = ONE_SLASH.match(argument.partition("=")[2] if argument.startswith("--") else argument)
+        if address:
+            raise SelvedgeError(f"argument {shown} has one slash after {address[1]}:; write {address[1]}://….")
 
 
 @contextlib.contextmanager

@@ -14,10 +14,11 @@ from catalog.errors import SelvedgeError
 from catalog.places import check_output_folder, locked_folder
 from orchestration import families
 from orchestration.cli.models import model_folder
-from orchestration.cli.results import JsonFlag, declared, emit
+from orchestration.cli.results import JsonFlag, declared, emit, print_document, print_text
 from orchestration.cli.tailoring import family_argument, tailored
-from orchestration.cli.terminal import reporting
-from orchestration.families.contract import Contenders, Evaluation, Family, TrainingRequest
+from orchestration.cli.terminal import reporting, say
+from orchestration.families.contract import Contenders, Evaluation, Family, TrainedCandidate, TrainingRequest
+from orchestration.families.hand_run import HandRun, write_run
 from orchestration.runtime.folders import check_new_folder, new_folder
 
 CATALOG_KEY = "catalog"
@@ -30,26 +31,43 @@ def add_to(app: typer.Typer) -> None:
         for name, text in family.flags.items()
     }
     app.command("train")(tailored(train, {"family": family_argument()}))
+    app.command("register")(register)
     app.command("evaluate")(tailored(evaluate, {"family": family_argument(), **switches}))
 
 
 def train(
     family: str,
-    config: Annotated[Path, typer.Option(help="YAML with `catalog: DIR` and the training settings; see examples/.")],
-    out: Annotated[Path, typer.Option(help="Folder of the candidate; run again after a stop, it goes on.")],
+    config: Annotated[
+        Path | None, typer.Option(help="YAML with `catalog: DIR` and the training settings; see examples/.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the candidate; run again after a stop, it goes on.")
+    ] = None,
     catalog: Annotated[Path | None, typer.Option(help="Catalogue directory; in place of the file's.")] = None,
+    print_settings: Annotated[
+        bool, typer.Option("--print-settings", help="Print every setting as YAML, with its range, and train nothing.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Train a candidate. Needs torch; neither Dagster nor a tracking server."""
     named = families.find_family(family)
+    if print_settings:
+        _print_settings(named, config, as_json)
+        return
+    if config is None or out is None:
+        raise typer.BadParameter("a training needs --config FILE and --out DIR (or --print-settings)")
     check_output_folder(out)
+    from training.settings import refuse_absent_devices
+
     catalog_of_file, settings = read_config(config, named.settings())
+    refuse_absent_devices(settings)
     folder = _catalogue(config, catalog_of_file, catalog)
     began = time.monotonic()
     request = TrainingRequest(folder, settings, out.expanduser().resolve(), folder)
     with locked_folder(request.folder), reporting() as reporter:
-        keys = named.train(request, reporter).keys
-    values = {**keys, "family": family, "seconds": time.monotonic() - began}
+        trained = named.train(request, reporter)
+        _leave_record(named, request, trained)
+    values = {**trained.keys, "family": family, "seconds": time.monotonic() - began}
     emit("train", as_json, dict.fromkeys(declared()["train"]) | values)
 
 
@@ -86,9 +104,42 @@ def evaluate(
         "path": str(out.expanduser().resolve()) if out else None,
         **_figures(scored.evaluation),
         **scored.keys,
+        **_gate(named, scored.evaluation),
         "seconds": time.monotonic() - began,
     }
     emit("evaluate", as_json, dict.fromkeys(declared()["evaluate"]) | values)
+
+
+def register(
+    run: Annotated[Path, typer.Argument(metavar="RUN_FOLDER", help="Folder that `selvedge train --out` wrote.")],
+    catalog: Annotated[
+        Path | None, typer.Option(help="Where the catalogue directory of the run is now; where it was by default.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Make a candidate of a run that was trained by hand: registered, and scored by the house. Needs `selvedge up`."""
+    from orchestration.families.settings import load_settings
+    from orchestration.jobs.register import register_run
+
+    began = time.monotonic()
+    folder = run.expanduser().resolve()
+    given = None if catalog is None else catalog.expanduser().resolve()
+    with reporting() as reporter:
+        made = register_run(load_settings(), folder, model_folder(str(run)), given, families.FAMILIES, reporter, say)
+    judged = made.family.review is not None
+    values = {
+        "family": made.family.name,
+        "candidate": made.candidate,
+        "version": made.version,
+        "dataset_sha256": made.dataset_sha256,
+        "gate": "passed" if made.passed else "refused",
+        "reasons": list(made.reasons),
+        "next": f"selvedge {'review open' if judged else 'promote'} {made.family.name} {made.candidate}"
+        if made.passed
+        else None,
+        "seconds": time.monotonic() - began,
+    }
+    emit("register", as_json, values)
 
 
 def read_config(config: Path, kind: type[Any]) -> tuple[Path | None, Any]:
@@ -100,19 +151,48 @@ def read_config(config: Path, kind: type[Any]) -> tuple[Path | None, Any]:
     Raises:
         SelvedgeError: the file cannot be read, or holds a setting that is unknown or does not fit.
     """
-    import yaml
-
+    from catalog.yaml_files import read_yaml
     from training.settings import settings_from
 
-    try:
-        values = yaml.safe_load(config.read_text(encoding="utf-8")) or {}
-    except (OSError, yaml.YAMLError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not YAML"
-        raise SelvedgeError(f"configuration {config} cannot be read ({reason}); see examples/ for one.") from error
-    if not isinstance(values, dict):
-        raise SelvedgeError(f"configuration {config} is not a mapping; write `name: value` lines, as in examples/.")
+    values = read_yaml(config, "configuration")
     catalog = values.pop(CATALOG_KEY, None)
-    return None if catalog is None else config.parent / str(catalog), settings_from(kind, values, str(config))
+    if catalog is not None and (not isinstance(catalog, str) or not catalog.isprintable() or not catalog.strip()):
+        raise SelvedgeError(f"{config}: `catalog` is {catalog!r:.60}; give the path of a catalogue directory.")
+    return None if catalog is None else config.parent / catalog, settings_from(kind, values, str(config))
+
+
+def _leave_record(family: Family, request: TrainingRequest, trained: TrainedCandidate) -> None:
+    """What the run is and what it learnt from, for `selvedge register`."""
+    from dataclasses import asdict
+
+    from catalog.datasets import hashed_dataset
+
+    run = HandRun(
+        family.name,
+        asdict(request.settings),
+        str(request.data),
+        hashed_dataset(str(request.data)),
+        trained.digest,
+        trained.parameters,
+        trained.history,
+        trained.result,
+    )
+    write_run(request.folder, run)
+
+
+def _print_settings(family: Family, config: Path | None, as_json: bool) -> None:
+    """The settings of a file, or the defaults, complete: YAML to begin a file of one's own with."""
+    from dataclasses import asdict
+
+    from training.settings import as_yaml
+
+    kind = family.settings()
+    settings = kind() if config is None else read_config(config, kind)[1]
+    if as_json:
+        print_document(asdict(settings))
+        return
+    print_text(f"# {family.name}: every setting{f' as {config} sets it' if config else ' with its default'}\n")
+    print_text(as_yaml(settings))
 
 
 def _catalogue(config: Path, named: Path | None, given: Path | None) -> Path:
@@ -121,6 +201,19 @@ def _catalogue(config: Path, named: Path | None, given: Path | None) -> Path:
     if folder is None:
         raise SelvedgeError(f"configuration {config} names no catalogue; add `catalog: DIR` or give --catalog DIR.")
     return folder.expanduser().resolve()
+
+
+def _gate(family: Family, evaluation: Evaluation) -> dict[str, Any]:
+    """What the first gate would say of these scores; people's verdict is the second's."""
+    from dataclasses import replace
+
+    from evaluation.evidence import METRICS
+    from evaluation.gate import decide
+    from orchestration.families.settings import load_settings
+
+    rule = replace(family.rule(load_settings()), required=(METRICS,))
+    decision = decide(rule, evaluation.evidence, evaluation.evidence.champion_version)
+    return {"gate": "would pass" if decision.promote else "would be refused", "reasons": list(decision.reasons)}
 
 
 def _refuse_flags(family: Family, flags: frozenset[str]) -> None:

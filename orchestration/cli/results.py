@@ -66,6 +66,16 @@ _SHARED: dict[str, dict[str, str]] = {
         _OWN: "",
         "seconds": _DURATION,
     },
+    "register": {
+        "family": "the family",
+        "candidate": "the candidate that the run is from now on",
+        "version": "its model version",
+        "dataset_sha256": "what its catalogue's tables hold, as one hash",
+        "gate": "what the gate of its scores says: passed or refused",
+        "reasons": "why, one sentence each",
+        "next": "the command that goes on; null where the gate refused",
+        "seconds": _DURATION,
+    },
     "evaluate": {
         "family": "the family",
         "model": "folder of the model",
@@ -77,6 +87,8 @@ _SHARED: dict[str, dict[str, str]] = {
         "attributes": "macro-F1 of the model by attribute",
         _OWN: "",
         "evidence_sha256": "hash of the evidence",
+        "gate": "what the gate of the scores would say: would pass or would be refused",
+        "reasons": "why, one sentence each",
         "seconds": _DURATION,
     },
     "infer": {
@@ -87,6 +99,16 @@ _SHARED: dict[str, dict[str, str]] = {
         "kept": "rows whose inputs had not changed",
         "abstained": "attribute rows below the confidence threshold; null for descriptions",
         "model": "address of the model that answered",
+        "seconds": _DURATION,
+    },
+    "trace": {
+        "product": "the product's id",
+        "drop": "the delivery that holds it",
+        "name": "its display name",
+        "hops": "from the sentence to the delivered line: hop, value, link, state, note. state: checked (hash "
+        "recomputed), recorded, missing (note says why) or broken",
+        "missing": "hops that could not be followed",
+        "broken": "hops that are not what the record says; the command ends with 1 when there is one",
         "seconds": _DURATION,
     },
     "review open": {
@@ -283,6 +305,18 @@ def emit(command: str, as_json: bool, values: Mapping[str, Any]) -> None:
     else:
         stream.write(_for_people(ordered))
     stream.flush()
+
+
+def print_text(text: str) -> None:
+    """A result that is a text of its own, like a file to begin with."""
+    stream = _stream.get() or sys.stdout
+    stream.write(text)
+    stream.flush()
+
+
+def print_document(values: Mapping[str, Any]) -> None:
+    """A result whose keys are no command's: one JSON object."""
+    print_text(json.dumps(_without_nan(values), ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def manual() -> str:

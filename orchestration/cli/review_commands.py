@@ -232,14 +232,11 @@ def _rules(plan: Path | None) -> "PreferencePlan":
 
     if plan is None:
         return PreferencePlan()
-    import yaml
+    from catalog.yaml_files import read_yaml
+    from training.settings import settings_from
 
-    try:
-        content = yaml.safe_load(plan.read_text(encoding="utf-8")) or {}
-        return PreferencePlan(**content)
-    except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
-        reason = str(error).splitlines()[0].replace("PreferencePlan.__init__() ", "")
-        raise SelvedgeError(f"plan {plan} is not usable ({reason}); see docs/cli.md for its names.") from error
+    content = read_yaml(plan, "plan", "see docs/cli.md for its names")
+    return settings_from(PreferencePlan, content, f"plan {plan}")
 
 
 def _row(standing: "Standing") -> dict[str, Any]:

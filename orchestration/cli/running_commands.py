@@ -6,14 +6,14 @@ Belongs here: options and results. Not here: starting services (services.py), th
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from catalog.errors import SelvedgeError
 from orchestration import families
 from orchestration.cli.results import JsonFlag, emit
-from orchestration.cli.terminal import reporting, say
+from orchestration.cli.terminal import ServicesStopped, reporting, say
 
 if TYPE_CHECKING:
     from orchestration.runtime.settings import Settings
@@ -26,24 +26,41 @@ def add_to(app: typer.Typer) -> None:
 
 def up(as_json: JsonFlag = False) -> None:
     """Start Dagster, MLflow and Label Studio, print one link each, and keep them until Ctrl-C."""
-    from orchestration.families.settings import load_settings
+    from orchestration.families.settings import check_training_files, load_settings
+    from orchestration.runtime.home import held
     from orchestration.runtime.instance import open_instance
     from orchestration.runtime.recovery import recover
     from orchestration.runtime.services import everything, in_our_words, links
 
     settings = load_settings()
-    with open_instance(settings) as instance:
-        recover(instance, say)
-    with everything(settings, say) as group:
-        services = [asdict(link) for link in links(settings)]
-        emit("up", as_json, {"home": str(settings.home), "services": services})
-        try:
-            _settle(settings)  # seconds: whoever interrupts it here meant the services
-            say("Everything runs; Ctrl-C stops it.")
-            with in_our_words():
-                group.watch()
-        except KeyboardInterrupt:
-            say("Stopping.")
+    check_training_files(settings)
+    with held(settings, "selvedge up"):
+        with open_instance(settings) as instance:
+            recover(instance, say)
+        with everything(settings, say) as group:
+            services = [_opening(settings, asdict(link)) for link in links(settings)]
+            emit("up", as_json, {"home": str(settings.home), "services": services})
+            say("The links with a token let this browser in for thirty days; keep them to yourself.")
+            try:
+                _settle(settings)  # seconds: whoever interrupts it here meant the services
+                say("Everything runs; Ctrl-C stops it.")
+                with in_our_words():
+                    group.watch(lambda line: say(f"selvedge: {line}"))
+            except KeyboardInterrupt:
+                say("Stopping.")
+    raise ServicesStopped("every service is stopped; `selvedge up` starts them again.")
+
+
+def _opening(settings: "Settings", link: dict[str, Any]) -> dict[str, Any]:
+    """The link of a service that opens for the home's owner alone, with the token that lets a browser in.
+
+    Label Studio's is for annotators, too, who sign in: the owner's browser is let in by either of the others.
+    """
+    from orchestration.runtime.doors import link_with_token
+
+    if link["url"] and link["state"] != "elsewhere" and link["name"] in ("mlflow", "dagster-webserver"):
+        return {**link, "url": link_with_token(settings, link["url"])}
+    return link
 
 
 def _settle(settings: "Settings") -> None:
@@ -67,13 +84,14 @@ def demo(
     as_json: JsonFlag = False,
 ) -> None:
     """Run the whole lifecycle once and write its report."""
-    from orchestration.families.settings import load_settings
+    from orchestration.families.settings import check_training_files, load_settings
     from orchestration.jobs.demo import run_demo
 
     if catalog is not None and products is not None:
         raise SelvedgeError("--products is for the drawn catalogue, and with --catalog none is drawn. Leave one out.")
     began = time.monotonic()
     settings = load_settings() if products is None else load_settings(demo_products=products)
+    check_training_files(settings)
     with reporting() as reporter:
         outcome = run_demo(settings, catalog=catalog, faults=faults, reporter=reporter)
     emit("demo", as_json, {**outcome, "seconds": time.monotonic() - began})

@@ -71,6 +71,12 @@ class FamilyTerminal:
     def reporting(self) -> "AbstractContextManager[Reporter]":
         return terminal.reporting()
 
+    def trace(self, product: int, drop: str) -> Mapping[str, Any]:
+        from orchestration.families.settings import load_settings
+        from orchestration.report.trace import traced_rows
+
+        return traced_rows(load_settings(), product, drop, families.FAMILIES)
+
     def say(self, line: str) -> None:
         terminal.say(line)
 

@@ -10,12 +10,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from catalog.errors import SelvedgeError
+
 if TYPE_CHECKING:
     from PIL.Image import Image
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
 
+    from training.reporting import TimeLeft
+
 PLAIN_LINE_SECONDS = 5.0
+
+
+class ServicesStopped(SelvedgeError):
+    """Somebody interrupted a command that runs services until then; it stopped them in order."""
 
 
 def say(line: str) -> None:
@@ -50,6 +58,7 @@ class LineReporter:
     def __init__(self, every_seconds: float = PLAIN_LINE_SECONDS) -> None:
         self._every_seconds = every_seconds
         self._told_at: dict[str, float] = {}
+        self._left: TimeLeft | None = None
         self._figures = ""
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
@@ -59,13 +68,20 @@ class LineReporter:
 
     def progress(self, done: int, total: int, what: str) -> None:
         now = time.monotonic()
+        left = self._time_left().words(done, total, what)
         due = now - self._told_at.setdefault(what, now) >= self._every_seconds
         if due or (done >= total and self._told_at[what] < now):
             # A finished job is told once; the far future keeps it quiet after that.
             self._told_at[what] = now if done < total else float("inf")
-            say(f"{what}: {done} of {total}{'  ' + self._figures if self._figures else ''}")
+            say("  ".join(part for part in (f"{what}: {done} of {total}", left, self._figures) if part))
         if done >= total:
             self._figures = ""  # they were this job's
+
+    def _time_left(self) -> "TimeLeft":
+        from training.reporting import TimeLeft  # with Pillow: not for a command that has nothing to tell
+
+        self._left = self._left or TimeLeft()
+        return self._left
 
 
 @contextmanager

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from labeling.review.rounds.contest import Contest
     from orchestration.assets.candidates import Opening
     from orchestration.assets.published import Tables
+    from orchestration.families.hand_run import HandRun
     from orchestration.registry.registry import Served
     from orchestration.runtime.settings import Settings
     from training.reporting import Reporter
@@ -93,6 +94,23 @@ class Contenders:
     workspace: Path
 
 
+@dataclass(frozen=True)
+class Adopted:
+    """A run that was trained by hand, with its data set kept in this home.
+
+    Attributes:
+        run: its record. artefact: its model's folder. dataset: folder of the four tables; dataset_sha256, drops,
+            question_set: of them.
+    """
+
+    run: "HandRun"
+    artefact: Path
+    dataset: str
+    dataset_sha256: str
+    drops: tuple[str, ...]
+    question_set: str
+
+
 class Evaluation(Protocol):
     """What scoring gives, whatever the family; `scores` is the table of that name."""
 
@@ -156,6 +174,9 @@ class Terminal(Protocol):
         """Folder and address of a model: a folder's, or the champion's."""
 
     def reporting(self) -> "AbstractContextManager[Reporter]": ...
+    def trace(self, product: int, drop: str) -> Mapping[str, Any]:
+        """The chain behind a published product: product_id, drop, name, hops (hop, value, link, state, note)."""
+
     def say(self, line: str) -> None:
         """A line for a person, on stderr."""
 
@@ -210,6 +231,7 @@ class Family:
         settings: gives the dataclass of its training settings.
         open: what a candidate opened now would be trained from.
         train, score: a candidate, for the graph or by hand.
+        adopt: what a run that was trained by hand would have been opened with here; None: it cannot be registered.
         digest: of an artefact's folder.
         rule: the gate's rule under these settings; a function, because importing it costs pandas.
         served: what a registered version is behind `mlflow models serve`.
@@ -237,6 +259,7 @@ class Family:
     rule: "Callable[[Settings], GateRule]"
     served: "Callable[[], Served]"
     lacks: "Callable[[dg.DagsterInstance, Tables], str] | None" = None
+    adopt: "Callable[[Adopted, Settings], Opening] | None" = None
     review: Review | None = None
     section: Callable[[SectionSource], Section | None] | None = None
     results: Mapping[str, ResultKeys] = field(default_factory=dict)

@@ -24,6 +24,23 @@ def family_fields() -> dict[str, str]:
     return {family.settings_field: family.name for family in families.FAMILIES}
 
 
+def check_training_files(settings: environment.Settings) -> None:
+    """Every file of training settings that is named, read once before long work.
+
+    Raises:
+        SelvedgeError: one cannot be read, or a setting in it is unknown or does not fit; the sentence names it.
+    """
+    if not settings.family_settings:
+        return
+    from training.settings import load_settings as load_training_settings
+    from training.settings import refuse_absent_devices
+
+    for family in families.FAMILIES:
+        file = settings.family_settings.get(family.name)
+        if file is not None:
+            refuse_absent_devices(load_training_settings(family.settings(), file))
+
+
 def manual() -> str:
     """The table of all settings in docs/cli.md."""
     return environment.manual(family_fields())

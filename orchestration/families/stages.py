@@ -90,12 +90,14 @@ def candidate_settings(kind: type[T], settings: "Settings", family: str) -> T:
     """How candidates are trained: by the file that the settings name, or by the defaults.
 
     Raises:
-        SelvedgeError: the file cannot be read, or a setting in it is unknown or of another type.
+        SelvedgeError: the file cannot be read, or a setting in it is unknown or does not fit, here or anywhere.
     """
-    from training.settings import load_settings
+    from training.settings import load_settings, refuse_absent_devices
 
     file = settings.family_settings.get(family)
-    return load_settings(kind, file) if file else kind()
+    chosen = load_settings(kind, file) if file else kind()
+    refuse_absent_devices(chosen)
+    return chosen
 
 
 def require_materialised(instance: dg.DagsterInstance, name: str, job: str) -> dict[str, Any]:

@@ -48,6 +48,8 @@ def build_defs(
         "models": Models(settings=settings),
         "reviews": Reviews(settings=settings),
         "progress": Silent(),  # who waits at a terminal; a command puts its own here
+        # Assets hand references on, nothing else; Dagster's own would pickle into a folder that a run may choose.
+        "io_manager": dg.InMemoryIOManager(),
         **(overrides or {}),
     }
     described = [descriptions.descriptions] if descriptions.READS in {family.publishes for family in families} else []

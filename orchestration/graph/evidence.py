@@ -40,7 +40,10 @@ def scores_evidence(family: Family, instance: dg.DagsterInstance, tables: Tables
     recorded = materialised(instance, "/".join(family.scores.path), candidate)
     path = evidence_place(family, tables, candidate)
     if recorded is None or not path.exists():
-        raise SelvedgeError(f"candidate {candidate} has no evidence; materialise {'/'.join(family.scores.path)} first.")
+        raise SelvedgeError(
+            f"candidate {candidate} has no evidence; materialise {'/'.join(family.scores.path)} first, or, if it was "
+            "trained by hand, `selvedge register RUN_FOLDER`."
+        )
     evidence = Evidence.from_json(path.read_text())
     if evidence.sha256 != recorded["evidence_sha256"] or evidence.candidate != candidate:
         raise SelvedgeError(

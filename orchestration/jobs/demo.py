@@ -32,6 +32,7 @@ from orchestration.graph.build import build_defs
 from orchestration.jobs.backfill import plan_backfill, run_backfill
 from orchestration.jobs.in_process import InProcess, keys
 from orchestration.runtime.folders import new_folder
+from orchestration.runtime.home import held
 from orchestration.runtime.instance import open_instance
 from orchestration.runtime.recovery import recover
 from orchestration.runtime.settings import LOCAL, OFF, Settings
@@ -75,17 +76,12 @@ def run_demo(
     Raises:
         SelvedgeError: a step failed; run again after mending what the sentence names.
     """
-    from infra.local.lock import exclusive
     from orchestration.report import write_report
-    from orchestration.runtime.services import in_our_words, review_server, tracking_server
+    from orchestration.runtime.services import review_server, tracking_server
     from training.reporting import Silent
 
     settings = profile_of(home_of(settings, catalog), catalog)
-    with (
-        in_our_words(),
-        exclusive(settings.home / "demo.lock", 1.0, "running the demo"),
-        open_instance(settings) as instance,
-    ):
+    with held(settings, "selvedge demo"), open_instance(settings) as instance:
         recover(instance, say)
         drops = deliveries(settings, catalog, faults, reporter)
         definitions = build_defs(settings, families, {"progress": reporter or Silent()})
@@ -102,8 +98,9 @@ def run_demo(
                     say(f"a new drop arrives: {drop.drop}")
                 read(graph, settings, drop)
             refresh(graph, [drop.drop for drop in drops], settings)
-        page, memory = settings.home / "report.html", peak_rss() / 2**30
-        report = write_report(instance, settings, families, page, graph.seconds, memory)
+            page, memory = settings.home / "report.html", peak_rss() / 2**30
+            # While MLflow answers: the weights behind the sentences are hashed again for the page.
+            report = write_report(instance, settings, families, page, graph.seconds, memory)
         champions = {family.name: _champion(graph, family) for family in families}
         pages = {family.name: _round_report(instance, family) for family in families}
         return {

@@ -26,7 +26,9 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from catalog.errors import SelvedgeError
+from infra.local.mlflow_artifacts import folder_of
 from orchestration.registry.tracking import TrackedRun, client_of, git_sha, mlflow_errors_as_sentences
+from orchestration.runtime.doors import let_in
 from orchestration.runtime.installed_code import installed_code
 from orchestration.runtime.settings import Settings
 
@@ -91,6 +93,7 @@ class Registry:
 
     def __init__(self, settings: Settings) -> None:
         """Raises: ServiceUnavailable: MLflow does not answer."""
+        let_in(settings)
         self.uri = settings.mlflow_uri
         self.client: MlflowClient = client_of(self.uri)
         self._downloads = settings.home / "models"
@@ -219,8 +222,9 @@ class Registry:
         """
         with mlflow_errors_as_sentences(self.uri):
             location = str(self.client.get_logged_model(version.model_id).artifact_location)
-        local = Path(location.removeprefix("file://"))
-        model = local if "://" not in location.removeprefix("file://") else self._downloaded(version, location)
+        # Of a server of somebody else's only the server knows the folder.
+        served_from = None if self.settings.tracking_uri else self.settings.mlflow_artifact_root
+        model = folder_of(location, served_from) or self._downloaded(version, location)
         folder = _artefact_in(model, version)
         if folder_sha256(folder) != version.digest:
             raise SelvedgeError(

@@ -215,6 +215,17 @@ def tracked_run(uri: str, experiment: str, name: str, lineage: Lineage) -> Itera
         _terminate(tracked, status)
 
 
+def run_address(client: "MlflowClient", uri: str, run_id: str) -> str:
+    """The page of a run.
+
+    Raises:
+        ServiceUnavailable: MLflow does not answer.
+    """
+    with mlflow_errors_as_sentences(uri):
+        experiment_id = client.get_run(run_id).info.experiment_id
+    return f"{uri}/#/experiments/{experiment_id}/runs/{run_id}"
+
+
 def close_dead_runs(client: "MlflowClient", experiment_id: str, lineage: Lineage) -> list[str]:
     """Mark as KILLED the attempts at this partition whose process on this machine is gone; their run ids."""
     query = (

@@ -17,6 +17,7 @@ from orchestration.report.family import newest_candidate, section_source
 from orchestration.report.home import Home
 from orchestration.report.lineage import LineageStep, lineage
 from orchestration.report.products import Published, read_published
+from orchestration.report.trace import Trace, Tracer
 from orchestration.runtime.settings import Settings
 
 CHOICE_SEED = 11  # which products are shown does not change from run to run
@@ -27,7 +28,8 @@ class ReportData:
     """The contents of one page.
 
     Attributes:
-        sections: the families' own, in their order. commands: (command, what it does).
+        sections: the families' own, in their order. chains: of the products that are shown, in their order.
+        commands: (command, what it does).
         seconds: wall seconds by step of the run that is reported. peak_memory: GiB of its largest process.
     """
 
@@ -35,6 +37,7 @@ class ReportData:
     sections: Sequence[Section]
     published: Published
     lineage: Sequence[LineageStep]
+    chains: Sequence[Trace]
     commands: Sequence[tuple[str, str]]
     seconds: Mapping[str, float] = field(default_factory=dict)
     peak_memory: float = 0.0
@@ -56,11 +59,13 @@ def gather(
     home = Home(instance, settings)
     made = [family.section(section_source(home, family)) for family in families if family.section is not None]
     trained = [family.name for family in families if newest_candidate(home, family) is not None]
+    published, tracer = read_published(home, CHOICE_SEED), Tracer(home, families)
     return ReportData(
         catalogue=read_catalogue(home, CHOICE_SEED),
         sections=[section for section in made if section is not None],
-        published=read_published(home, CHOICE_SEED),
+        published=published,
         lineage=lineage(home, families),
+        chains=[tracer.follow(card.product_id) for card in published.cards],
         commands=next_commands(settings, trained[0] if trained else None),
         seconds=seconds,
         peak_memory=peak_memory,

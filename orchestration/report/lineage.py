@@ -1,11 +1,12 @@
 """Lineage: the assets on the way from the first drop to the published text, as they were last written.
 
-Belongs here: which assets, in which order, and what is said of each. Not here: HTML (render.py).
+Belongs here: which assets, in which order, and what is said of each. Not here: the chain of one sentence
+(trace.py), HTML (render.py).
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -65,6 +66,6 @@ def _steps(instance: dg.DagsterInstance, wanted: Iterable[tuple[str, str | None]
             partition=partition or "",
             rows=None if rows is None else int(rows),
             sha256=str(metadata.get("sha256") or metadata.get("digest") or version),
-            written=datetime.fromtimestamp(event.timestamp).strftime("%Y-%m-%d %H:%M:%S"),
+            written=datetime.fromtimestamp(event.timestamp, UTC).strftime("%Y-%m-%d %H:%M:%S"),
             link=str(metadata.get("MLflow run", "")),
         )

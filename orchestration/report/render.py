@@ -20,14 +20,15 @@ HERE = Path(__file__).parent
 
 
 def bars(counts: pd.Series, most: int = 12) -> list[dict[str, Any]]:
-    """The largest counts with their share of the largest, the rest as one bar."""
+    """The largest counts with their share of the largest, and the rest as one, marked as that."""
     top = counts.head(most)
     rest = int(counts.iloc[most:].sum())
     rows: list[dict[str, Any]] = [{"name": str(name), "count": int(count)} for name, count in top.items()]
     if rest:
-        rows.append({"name": f"{len(counts) - most} more", "count": rest})
-    largest = max((row["count"] for row in rows), default=1)
-    return [{**row, "share": row["count"] / largest} for row in rows]
+        rows.append({"name": f"{len(counts) - most} more", "count": rest, "rest": True})
+    # The sum of many is no bar of its own kind: it may not shrink those that are.
+    largest = max((int(count) for count in top), default=1)
+    return [{"rest": False, **row, "share": min(1.0, row["count"] / largest)} for row in rows]
 
 
 def render_report(data: ReportData) -> str:
@@ -41,6 +42,7 @@ def render_report(data: ReportData) -> str:
             sections=data.sections,
             published=data.published,
             lineage=data.lineage,
+            chains=data.chains,
             commands=data.commands,
             seconds=data.seconds,
             peak_memory=data.peak_memory,

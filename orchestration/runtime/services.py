@@ -7,6 +7,7 @@ Belongs here: which services belong to a `Settings` and their start and stop. No
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from catalog.errors import ServiceUnavailable
 from infra.errors import ServiceFailure
@@ -16,6 +17,8 @@ from infra.local.label_studio import ensure_label_studio, label_studio_service
 from infra.local.mlflow_server import ensure_mlflow, mlflow_service
 from infra.local.services import Running, Service, ensure, state
 from infra.local.up import Group
+from orchestration.runtime.doors import answering_its_proxy, behind, proxies
+from orchestration.runtime.proxy.door import ensure_token
 from orchestration.runtime.settings import LOCAL, OFF, Settings
 
 Progress = Callable[[str], None]
@@ -27,7 +30,7 @@ class Link:
     """One service as a person meets it."""
 
     name: str
-    state: str  # running, stopped, taken, starting or stuck, elsewhere
+    state: str  # running, stopped, taken, left over, starting or stuck, elsewhere
     url: str | None
 
 
@@ -77,40 +80,73 @@ def review_server(settings: Settings, progress: Progress = lambda _line: None) -
         yield settings.label_studio_uri
 
 
+@dataclass(frozen=True)
+class Part:
+    """One service of a home: `declared` to ask for its state, `start` to have it healthy.
+
+    Both are None for a server of somebody else's, which is only pointed at.
+    """
+
+    name: str
+    url: str | None
+    declared: Callable[[], Service] | None = None
+    start: Callable[[Progress], Running] | None = None
+
+
+def parts(settings: Settings) -> list[Part]:
+    """The proxies, MLflow, Label Studio, Dagster's web server and its daemon, in the order to start them.
+
+    What is off is left out. One more service is one more entry: `up` starts, watches and stops it, and `status` tells
+    its state. The proxies come first: they have the ports that another program may hold.
+    """
+    inner = behind(settings)
+    services = [
+        Part(proxy.name, None, partial(_itself, proxy), partial(ensure, proxy)) for proxy in proxies(settings, inner)
+    ]
+    if settings.tracking_uri:
+        services.append(Part("mlflow", settings.tracking_uri))
+    else:
+        declared, start = partial(_mlflow_service, inner), partial(_mlflow, inner)
+        services.append(Part("mlflow", settings.mlflow_uri, declared, start))
+    if settings.label_studio == LOCAL:
+        declared, start = partial(_label_studio_service, inner), partial(_label_studio, inner)
+        services.append(Part("label-studio", settings.label_studio_uri, declared, start))
+    elif settings.label_studio != OFF:
+        services.append(Part("label-studio", settings.label_studio_uri))
+    for service in (answering_its_proxy(settings, one) for one in _dagster(inner)):
+        url = settings.dagster_uri if service.port else None
+        services.append(Part(service.name, url, partial(_itself, service), partial(ensure, service)))
+    return services
+
+
 @contextmanager
 def everything(settings: Settings, progress: Progress = lambda _line: None) -> Iterator[Group]:
-    """MLflow, Label Studio, Dagster's web server and its daemon, started in this order and stopped in the other.
+    """Every service of this home, started in the order of `parts` and stopped in the other.
 
     Raises:
         ServiceUnavailable: one of them did not start; those before it are stopped again.
     """
     with Group() as group:
         with in_our_words():
-            if not settings.tracking_uri:
-                group.add(lambda: _mlflow(settings, progress))
-            if settings.label_studio == LOCAL:
-                group.add(lambda: _label_studio(settings, progress))
-            for service in _dagster(settings):
-                group.add(lambda service=service: ensure(service, progress))  # type: ignore[misc]
+            ensure_token(settings.secrets)
+            for part in parts(settings):
+                if part.start is not None:
+                    group.add(partial(part.start, progress))
         yield group
 
 
 def links(settings: Settings) -> list[Link]:
     """Every service with its state and address, started or not."""
-    services = []
-    if settings.tracking_uri:
-        services.append(Link("mlflow", "elsewhere", settings.tracking_uri))
-    else:
-        services.append(Link("mlflow", state(_mlflow_service(settings)), settings.mlflow_uri))
-    if settings.label_studio == LOCAL:
-        with in_our_words():
-            service = _label_studio_service(settings)
-        services.append(Link("label-studio", state(service), settings.label_studio_uri))
-    elif settings.label_studio != OFF:
-        services.append(Link("label-studio", "elsewhere", settings.label_studio_uri))
-    for service in _dagster(settings):
-        services.append(Link(service.name, state(service), settings.dagster_uri if service.port else None))
-    return services
+    with in_our_words():
+        everyone = [
+            Link(part.name, "elsewhere" if part.declared is None else state(part.declared()), part.url)
+            for part in parts(settings)
+        ]
+    return sorted(everyone, key=lambda link: link.name.endswith("-proxy"))
+
+
+def _itself(service: Service) -> Service:
+    return service
 
 
 def _mlflow_service(settings: Settings) -> Service:

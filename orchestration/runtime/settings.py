@@ -9,6 +9,7 @@ A misspelt setting is refused: silently running with a default is how a catalogu
 import difflib
 import importlib.util
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -48,6 +49,9 @@ class Settings(BaseSettings):
 
     label_studio: str = Field(LOCAL, description="local, off, or the address of your team's Label Studio")
     label_studio_port: Port = Field(8080, description="port of the local Label Studio")
+    label_studio_hosts: str | None = Field(
+        None, description="further host names of the local Label Studio, e.g. labels.shop.example,10.0.0.5:8080"
+    )
     label_studio_database: str | None = Field(
         None, description="PostgreSQL or SQLite URI of the local Label Studio's database; SQLite by default"
     )
@@ -110,6 +114,15 @@ class Settings(BaseSettings):
             raise ValueError("it is local, off, or an address that begins with http:// or https://")
         return value.rstrip("/")
 
+    @field_validator("label_studio_hosts")
+    @classmethod
+    def _host_names(cls, value: str | None) -> str | None:
+        names = [name.strip().lower() for name in (value or "").split(",") if name.strip()]
+        for name in names:
+            if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?", name):
+                raise ValueError("it is host names as browsers show them, with a port where they show one, and commas")
+        return ",".join(names) or None
+
     @field_validator("storage", "mlflow_artifacts")
     @classmethod
     def _readable(cls, uri: str | None, field: ValidationInfo) -> str | None:
@@ -163,6 +176,11 @@ class Settings(BaseSettings):
     def round_report(self, round_id: str) -> Path:
         """The page of a judged round, where nobody names another place."""
         return self.home / "reports" / f"{round_id}.html"
+
+    @property
+    def inbox(self) -> Path:
+        """The folder whose subfolders become drops by themselves."""
+        return self.home / "inbox"
 
     def features(self) -> Path:
         """The feature cache: always on this machine's disk, as it is mapped into memory and can be computed again."""

@@ -8,7 +8,9 @@ import pytest
 from infra.local.environments import NotInstalled
 from orchestration.families.settings import load_settings
 from orchestration.runtime.settings import Settings
+from tests.e2e.demo_runs import undisturbed_demo
 from tests.e2e.label_studio_home import ENVIRONMENTS, LabelStudioHome
+from tests.orchestration.micro_base import save_micro_base, save_micro_settings
 from tests.orchestration.trained_model import TrainedModel, train_small_model
 from tests.ports import free_port
 
@@ -39,3 +41,17 @@ def home(label_studio: LabelStudioHome, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("SELVEDGE_LABEL_STUDIO_ENVIRONMENTS", str(ENVIRONMENTS))
     monkeypatch.setenv("SELVEDGE_LEDGER", f"sqlite:///{tmp_path / 'ledger.db'}")
     return load_settings()
+
+
+@pytest.fixture(scope="session")
+def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all demos of the xdist group `demo`, because tables name the pictures' places."""
+    folder = tmp_path_factory.mktemp("demo")
+    save_micro_settings(folder / "settings.yaml", save_micro_base(folder / "base"))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def undisturbed(demo_folder: Path) -> dict[str, str]:
+    """Hashes of the tables of a demo that nobody disturbed; its home stands until a test takes it over."""
+    return undisturbed_demo(demo_folder)

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 INTERRUPT = "^C"
+INTERRUPTED = 130  # how a command ends that was interrupted
 FENCE = re.compile(r'^```console(?: title="(?P<title>[^"]*)")?\n(?P<lines>.*?)^```$', re.MULTILINE | re.DOTALL)
 
 
@@ -115,7 +116,8 @@ class Terminals:
             assert time.monotonic() < deadline, f"`{command.text}` takes too long; so far:\n{''.join(running.lines)}"
             time.sleep(0.1)
         output = "".join(running.all_lines())
-        assert running.process.returncode == 0, f"`{command.text}` failed:\n{output}"
+        expected = INTERRUPTED if command.text == INTERRUPT else 0
+        assert running.process.returncode == expected, f"`{command.text}` failed:\n{output}"
         lacking = missing(command.shown, running.lines)
         assert lacking is None, f"`{command.text}` did not print {lacking!r}; it printed:\n{output}"
 

@@ -11,6 +11,7 @@ import dagster as dg
 
 from orchestration.assets.published import materialised
 from orchestration.runtime.instance import open_instance
+from orchestration.runtime.proxy.door import ensure_token
 from orchestration.runtime.settings import Settings
 
 PATIENCE_SECONDS = 480
@@ -68,8 +69,10 @@ class Page:
 
     def _ask(self, query: str, **variables: Any) -> dict[str, Any]:
         body = json.dumps({"query": query, "variables": variables}).encode()
-        place, kind = f"{self.home.dagster_uri}/graphql", {"Content-Type": "application/json"}
-        with urllib.request.urlopen(urllib.request.Request(place, body, headers=kind), timeout=60) as response:
+        token = ensure_token(self.home.secrets)
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+        request = urllib.request.Request(f"{self.home.dagster_uri}/graphql", body, headers=headers)
+        with urllib.request.urlopen(request, timeout=60) as response:
             answer = json.load(response)
         assert "errors" not in answer, answer
         return dict(answer["data"])

@@ -3,9 +3,6 @@
 The page's own requests are sent to the real web server; the real daemon evaluates the conditions and launches runs.
 """
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,36 +15,30 @@ from orchestration.runtime import services
 from orchestration.runtime.instance import open_instance
 from orchestration.runtime.settings import Settings
 from tests.e2e.dagster_page import Page, wait_for
-from tests.orchestration.micro_base import save_micro_base, save_micro_settings
+from tests.e2e.demo_runs import port_of
 from tests.ports import free_port
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("demo"), pytest.mark.timeout(1500)]
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFINITIONS = "tests.e2e.unreviewed_definitions"
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """A home in which a demo has made a champion, with everything running over it."""
-    folder = tmp_path_factory.mktemp("daemon")
-    save_micro_settings(folder / "settings.yaml", save_micro_base(folder / "base"))
-    port, page = free_port(), free_port()
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "tests.e2e.demo_process", str(folder), str(port)]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stderr[-3000:]
+def home(demo_folder: Path, undisturbed: dict[str, str]) -> Iterator[Settings]:
+    """The home in which the undisturbed demo has made a champion, with everything running over it."""
+    port, page = port_of(demo_folder), free_port()
     settings = Settings(
-        home=folder / "home",
+        home=demo_folder / "home",
         mlflow_port=port,
         dagster_port=page,
         label_studio="off",
-        family_settings={"blip2-attributes": folder / "settings.yaml"},
+        family_settings={"blip2-attributes": demo_folder / "settings.yaml"},
     )
     variables = {
         "SELVEDGE_HOME": str(settings.home),
         "SELVEDGE_MLFLOW_PORT": str(port),
-        "SELVEDGE_BLIP2_SETTINGS": str(folder / "settings.yaml"),
+        "SELVEDGE_BLIP2_SETTINGS": str(demo_folder / "settings.yaml"),
         "PYTHONPATH": str(ROOT),
     }
     with pytest.MonkeyPatch.context() as patch:
@@ -69,7 +60,7 @@ def test_a_drop_materialised_in_the_page_is_published(home: Settings, tmp_path: 
     assert published["rows"] == 20
     attributes = wait_for(home, "inference/attributes", "from-the-page")
     assert attributes["model"] == "models:/blip2-attributes/1"
-    pairs = wait_for(home, "catalog/qa_pairs", None, lambda told: "from-the-page" in told["drops"])
+    pairs = wait_for(home, "catalog/qa_pairs", None, lambda metadata: "from-the-page" in metadata["drops"])
     assert pairs["drops"] == ["drawn-1", "drawn-2", "from-the-page"]
 
 

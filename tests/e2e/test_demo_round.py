@@ -22,7 +22,6 @@ from tests.ports import free_port
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.slow,
-    pytest.mark.xdist_group("label-studio"),
     pytest.mark.timeout(900),
 ]
 

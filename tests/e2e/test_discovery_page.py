@@ -35,7 +35,7 @@ PRODUCTS = 90
 def catalog(tmp_path_factory) -> Path:
     """A catalogue directory of drawn bottoms."""
     folder = tmp_path_factory.mktemp("catalogue")
-    draw_catalogue(folder / "source", PRODUCTS, 5, articles=("Jeans", "Trousers", "Shorts"))
+    draw_catalogue(folder / "source", PRODUCTS, 5, articles=("Jeans", "Trousers", "Shorts", "Dresses"))
     read_into(str(folder / "source"), "autumn", folder / "tables")
     return folder / "tables"
 
@@ -130,10 +130,19 @@ def test_the_picture_changes_at_every_word_and_keeps_what_was_said(page, tmp_pat
 
 
 def test_the_nearest_products_are_of_the_catalogue_and_one_is_looked_at(page, told, tmp_path):
-    assert 30 <= told["products"] <= PRODUCTS
+    assert 20 <= told["products"] < PRODUCTS
     assert page.inner_text("#about").startswith(f"{told['products']} products")
     page.keyboard.type("men blue jeans")
     words_shown(page, "men blue jeans")
+    assert page.eval_on_selector_all("#filters button", "all => all.map(one => one.firstChild.textContent)") == [
+        "jeans", "blue", "men",
+    ]  # fmt: skip
+    facts = page.eval_on_selector_all("#products small", "all => all.map(one => one.textContent)")
+    assert facts and all(re.match(r"(Men|Unisex) · .*Blue · Jeans", one) for one in facts)
+    for lifted in ("men", "blue", "jeans"):
+        page.click(f"#filters button:has-text('{lifted}')")
+        until(page, f"document.querySelector('#filters .lifted[title*={lifted}]')")
+    assert page.url.endswith("?q=men+blue+jeans&lifted=gender%2Ccolour%2Ctype")
     assert page.locator("#products button").count() == 12
     until(page, "[...document.querySelectorAll('#products img')].slice(0, 4).every(one => one.naturalWidth > 60)")
     facts = page.eval_on_selector_all("#products small", "all => all.slice(0, 4).map(one => one.textContent)")
@@ -149,9 +158,10 @@ def test_the_nearest_products_are_of_the_catalogue_and_one_is_looked_at(page, to
     page.wait_for_selector("dialog:not([open])", state="attached")
 
 
-def test_everything_is_done_by_keyboard(page):
-    page.keyboard.type("women red shorts")
+def test_everything_is_done_by_keyboard(page, told):
+    page.goto(f"{told['link']}/?q=women+red+shorts&lifted=gender,colour,type")
     words_shown(page, "women red shorts")
+    page.focus("#query")
     page.keyboard.press("ArrowDown")
     names = page.eval_on_selector_all("#products b", "all => all.map(one => one.textContent)")
     page.keyboard.press("ArrowRight")
@@ -169,8 +179,9 @@ def test_everything_is_done_by_keyboard(page):
     until(page, f"document.activeElement.querySelector('b')?.textContent === {json.dumps(names[at + 1])}")
     page.keyboard.press("/")
     assert page.evaluate("document.activeElement.id") == "query"
-    # Tab reaches the words, where arrows go back to what was drawn before.
-    page.keyboard.press("Tab")
+    # Tab reaches the filters and then the words, where arrows go back to what was drawn before.
+    for _ in range(4):
+        page.keyboard.press("Tab")
     page.keyboard.press("ArrowLeft")
     assert page.inner_text("#phrase") == "women red"
     assert page.get_attribute("#words button:nth-child(2)", "aria-pressed") == "true"
@@ -194,7 +205,8 @@ def test_an_earlier_query_opens_again_as_it_was(page, tmp_path):
     until(page, "state.history[0].query === 'men khaki pants'")
     page.reload()
     page.wait_for_selector("#history button")
-    assert page.locator("#history button").count() == 2
+    assert words_shown(page, "men khaki pants") == another  # the address holds it, seed and all
+    assert page.evaluate("state.history.length") == 2 and page.locator("#history button").count() == 1
 
 
 @pytest.mark.parametrize(
@@ -225,6 +237,48 @@ def test_a_word_the_model_does_not_know_is_said_and_marked(page):
     assert page.inner_text("#words .unknown") == "lovely"
 
 
+def test_the_address_is_the_search_and_back_goes_back(page, told, browser):
+    page.keyboard.type("women blue jeans")
+    page.keyboard.press("Enter")
+    drawn = words_shown(page, "women blue jeans")
+    page.fill("#query", "men khaki pants")
+    page.keyboard.press("Enter")
+    words_shown(page, "men khaki pants")
+    page.go_back()
+    assert words_shown(page, "women blue jeans") == drawn and page.input_value("#query") == "women blue jeans"
+    page.go_forward()
+    words_shown(page, "men khaki pants")
+    other = browser.new_page(viewport=DESKTOP)
+    other.goto(f"{told['link']}/?q=women+blue+jeans")
+    assert words_shown(other, "women blue jeans") == drawn
+    other.close()
+
+
+def test_what_is_not_drawn_is_said_before_the_picture_and_found_by_name(page, tmp_path):
+    page.keyboard.type("blue jeans under $50 not skinny")
+    words_shown(page, "blue jeans under $50 not skinny")
+    assert page.inner_text("#says") == "Not understood and left out: “under $50”, “not skinny”."
+    assert page.inner_text("#phrase") == "blue jeans"
+    page.fill("#query", "women dress")
+    words_shown(page, "women dress")
+    said = page.locator("#says .first")
+    assert "draws pants, jeans and shorts only, no dress" in said.inner_text()
+    assert said.bounding_box()["y"] < page.locator("#picture").bounding_box()["y"]
+    facts = page.eval_on_selector_all("#listed small", "all => all.map(one => one.textContent)")
+    assert facts and all(one.startswith("Women") and one.endswith("Dresses") for one in facts)
+    until(page, "document.querySelector('#listed img').naturalWidth > 60")
+    look(page, tmp_path, "not-drawn")
+    page.click("#listed button >> nth=0")
+    page.wait_for_selector("dialog[open]")
+    assert "Dresses" in page.inner_text("#facts")
+    page.click("#close")
+    page.fill("#query", "men trakc pants")
+    words_shown(page, "men trakc pants")
+    page.click("#says button")
+    words_shown(page, "men track pants")
+    assert page.inner_text("#says") == ""
+
+
 def test_names_stay_text_and_no_script_but_its_own_runs(page, told):
     assert page.evaluate("""() => {
         const script = document.createElement('script');
@@ -244,13 +298,14 @@ def test_names_stay_text_and_no_script_but_its_own_runs(page, told):
 
 def test_it_fits_a_phone(page, tmp_path):
     page.set_viewport_size(PHONE)
-    page.keyboard.type("women navy blue pants striped petite capri")
-    assert len(words_shown(page, "women navy blue pants striped petite capri")) == 6
+    page.keyboard.type("women navy blue pants striped slim capri")
+    assert len(words_shown(page, "women navy blue pants striped slim capri")) == 6
     fits = "document.documentElement.scrollWidth <= innerWidth"
     assert page.evaluate(fits)
     seen = page.evaluate("document.querySelector('#picture').getBoundingClientRect().bottom <= innerHeight")
     assert seen, "the picture is in sight below the words"
     look(page, tmp_path, "phone")
+    page.click("#filters button:has-text('navy blue')")
     page.click("#products li:nth-child(1) button")
     page.wait_for_selector("dialog[open]")
     assert page.evaluate(fits)

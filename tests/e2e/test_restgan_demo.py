@@ -28,7 +28,7 @@ from tests.e2e.test_discovery_page import DESKTOP, ROOT, until, words_shown
 from tests.ports import free_port
 
 pytestmark = [
-    *(pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("label-studio"), pytest.mark.timeout(1200)),
+    *(pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("restgan-demo"), pytest.mark.timeout(1200)),
 ]
 
 PRODUCTS, ITEMS = 260, 24

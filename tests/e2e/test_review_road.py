@@ -34,7 +34,6 @@ from tests.ports import free_port
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.slow,
-    pytest.mark.xdist_group("label-studio"),  # its environment is made once
     pytest.mark.timeout(1500),
 ]
 

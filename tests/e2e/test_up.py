@@ -5,9 +5,11 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
@@ -50,6 +52,36 @@ def gone(family, seconds=40):
     return [child for child in alive if child.status() != psutil.STATUS_ZOMBIE]
 
 
+def opened(link):
+    """The page behind a link, in a browser that keeps cookies."""
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    return browser.open(urllib.request.Request(link, headers={"Accept": "text/html"}), timeout=60)
+
+
+def strangers_are_refused(mlflow, dagster):
+    """Neither without the token, nor for another page, nor under another name; by the token everything."""
+    asked = {"query": "{ version }"}
+    own = {"Authorization": f"Bearer {dagster[2]}"}
+    graphql = f"{dagster[0]}/graphql"
+    experiments = f"{mlflow[0]}/api/2.0/mlflow/experiments/search"
+    for place, content in ((graphql, asked), (experiments, {"max_results": 5})):
+        allowed = httpx.post(place, json=content, headers=own)
+        assert allowed.status_code == 200, allowed.text
+        for headers in (
+            {},
+            {**own, "Host": "evil.example"},
+            {**own, "Origin": "http://evil.example"},
+            {**own, "Sec-Fetch-Site": "same-site"},
+            {"Authorization": "Bearer guessed"},
+        ):
+            refused = httpx.post(place, json=content, headers=headers)
+            assert refused.status_code == 403 and refused.text.count("\n") <= 1, (headers, refused.text)
+    assert "open the link that `selvedge up` prints" in httpx.get(f"{dagster[0]}/runs").text
+    form = httpx.post(graphql, content=json.dumps(asked), headers={**own, "Content-Type": "text/plain"})
+    assert form.status_code == 415
+    assert "version" in httpx.post(graphql, json=asked, headers=own).json()["data"]
+
+
 def test_every_link_answers_and_interrupting_stops_all(up):
     process, values, family, folder = up
     assert {service["name"]: service["state"] for service in values["services"]} == {
@@ -57,14 +89,18 @@ def test_every_link_answers_and_interrupting_stops_all(up):
         "label-studio": "running",
         "dagster-webserver": "running",
         "dagster-daemon": "running",
+        "mlflow-proxy": "running",
+        "label-studio-proxy": "running",
+        "dagster-proxy": "running",
     }
     for service in values["services"]:
         if service["url"]:
-            with urllib.request.urlopen(service["url"], timeout=60) as page:
-                assert page.status == 200
+            with opened(service["url"]) as page:
+                assert page.status == 200 and "token=" not in page.url
+    strangers_are_refused(*(service["url"].partition("/?token=") for service in values["services"][:3:2]))
     assert (folder / "home" / "dagster" / "dagster.yaml").exists()
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=90) == 0
+    assert process.wait(timeout=90) == 130
     assert len(family) >= 4 and gone(family, 5) == []
     assert process.stdout.read() == "" and "Traceback" not in (folder / "told").read_text()
 
@@ -76,10 +112,32 @@ def test_killing_it_leaves_nothing_behind(up):
     assert gone(family) == []
 
 
-def test_a_service_that_ends_by_itself_is_named_and_the_others_are_stopped(up):
-    process, _, family, folder = up
-    mlflow = json.loads((folder / "home" / "mlflow" / "mlflow.pid").read_text())["pid"]
-    psutil.Process(mlflow).terminate()
-    assert process.wait(timeout=90) == 1
-    assert "selvedge: mlflow ended by itself; its log " in (folder / "told").read_text()
-    assert gone(family, 5) == []
+def test_a_killed_server_is_started_again_on_its_port_and_the_others_go_on(up):
+    process, values, family, folder = up
+    mlflow = psutil.Process(json.loads((folder / "home" / "mlflow" / "mlflow.pid").read_text())["pid"])
+    of_mlflow = [mlflow, *mlflow.children(recursive=True)]
+    second = subprocess.run(
+        [sys.executable, "-m", "orchestration.cli", "up"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "SELVEDGE_HOME": str(folder / "home")},
+        timeout=90,
+    )
+    assert second.returncode == 1 and second.stdout == ""
+    assert (
+        f"another process is running `selvedge up` on {folder / 'home'} (process {process.pid}, since" in second.stderr
+    )
+    mlflow.kill()
+    told = folder / "told"
+    deadline = time.monotonic() + 120
+    while "mlflow runs again." not in told.read_text():
+        assert process.poll() is None and time.monotonic() < deadline, told.read_text()
+        time.sleep(0.5)
+    assert "selvedge: mlflow was ended by SIGKILL; " in told.read_text()
+    assert gone(of_mlflow, 1) == [] and all(child.is_running() for child in set(family) - set(of_mlflow))
+    with opened(values["services"][0]["url"]) as page:
+        assert page.status == 200
+    process.terminate()
+    assert process.wait(timeout=90) == 130
+    assert gone([*family, *psutil.Process().children(recursive=True)], 5) == []

@@ -20,3 +20,16 @@ def web_service(folder: Path, port: int, **changes: object) -> Service:
         "start_timeout_seconds": 20.0,
     }
     return Service(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+# Starts the server that listens and waits for it, as `mlflow server` does; one more child in a session of its own.
+PARENT = (
+    "import subprocess, sys\n"
+    "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], start_new_session=True)\n"
+    "subprocess.run([sys.executable, '-m', 'http.server', sys.argv[1], '--bind', '127.0.0.1'])\n"
+)
+
+
+def parent_service(folder: Path, port: int, **changes: object) -> Service:
+    """A web server that is the child of the process that was started."""
+    return web_service(folder, port, command=(sys.executable, "-c", PARENT, str(port)), **changes)

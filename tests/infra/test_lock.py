@@ -18,7 +18,9 @@ HOLDER += "with exclusive(Path(sys.argv[1]), 1, 'holding'):\n    print('held', f
 def test_the_second_waits_and_is_told_who_holds(tmp_path):
     with exclusive(tmp_path / "lock", 1, "busy"):
         began = time.monotonic()
-        refused = pytest.raises(ServiceFailure, match=r"another process is counting \(it holds .*lock\)")
+        refused = pytest.raises(
+            ServiceFailure, match=r"another process is busy \(process \d+, since \d.* UTC; it holds .*lock\)"
+        )
         with refused, exclusive(tmp_path / "lock", 0.2, "counting"):
             raise AssertionError("both held it")
     assert time.monotonic() - began >= 0.2

@@ -11,6 +11,7 @@ import pytest
 
 from infra.errors import ServiceFailure
 from infra.local import mlflow_server
+from infra.local.mlflow_artifacts import address_of, folder_of, serve_older_files
 from infra.local.mlflow_server import ensure_mlflow, migrate, mlflow_service
 from tests.ports import free_port
 
@@ -93,6 +94,56 @@ def test_a_file_that_is_no_database_is_one_sentence(tmp_path):
     (tmp_path / "mlflow.db").write_bytes(b"not a database at all, but long enough to be looked at" * 100)
     with pytest.raises(ServiceFailure, match=r"MLflow's database .*mlflow\.db could not be prepared \(file is not"):
         migrate(tmp_path, f"sqlite:///{tmp_path}/mlflow.db")
+
+
+def database_of(home: Path, root: str) -> Path:
+    """A database as MLflow 3 lays it out, with one run, one model and one version of experiment 1."""
+    file = home / "mlflow" / "mlflow.db"
+    file.parent.mkdir(parents=True)
+    with closing(sqlite3.connect(file)) as database, database:
+        database.executescript(
+            "create table experiments (experiment_id integer, artifact_location text);"
+            "create table runs (artifact_uri text); create table logged_models (artifact_location text);"
+            "create table model_versions (storage_location text);"
+        )
+        database.execute("insert into experiments values (1, ?)", (f"{root}/1",))
+        for table in ("runs", "logged_models", "model_versions"):
+            database.executemany(f"insert into {table} values (?)", [(f"{root}/1/x/artifacts",), (f"{root}/12/y",)])
+    return file
+
+
+def addresses(file: Path) -> list[str]:
+    with closing(sqlite3.connect(file)) as database:
+        columns = ("artifact_uri from runs", "artifact_location from logged_models")
+        rows = [row for column in columns for row in database.execute(f"select {column}")]
+        return [text for (text,) in rows]
+
+
+@pytest.mark.parametrize("where", ["as it was", "moved", "copied"])
+def test_an_older_home_s_full_paths_become_the_server_s_addresses(tmp_path, where):
+    old, home = tmp_path / "old", tmp_path / ("old" if where == "as it was" else "new")
+    file = database_of(home, f"{old}/mlflow/artifacts")
+    if where == "copied":
+        (old / "mlflow" / "artifacts" / "1").mkdir(parents=True)
+    root = str(home / "mlflow" / "artifacts")
+    assert serve_older_files(file, root) == 1
+    assert addresses(file) == ["mlflow-artifacts:/1/x/artifacts", f"{old}/mlflow/artifacts/12/y"] * 2
+    assert serve_older_files(file, root) == 0
+    assert folder_of("mlflow-artifacts:/1/x/artifacts", root) == Path(root, "1/x/artifacts")
+
+
+@pytest.mark.parametrize("root", ["/data/models", "s3://bucket/mlflow", "mlflow-artifacts:"])
+def test_a_place_outside_of_homes_is_left_alone(tmp_path, root):
+    file = database_of(tmp_path / "home", root)
+    assert serve_older_files(file, str(tmp_path / "home" / "mlflow" / "artifacts")) == 0
+    assert addresses(file)[0] == f"{root}/1/x/artifacts"
+
+
+def test_what_only_a_server_or_a_bucket_has_is_no_folder():
+    assert folder_of("s3://bucket/1", "/home/a") is None
+    assert folder_of("mlflow-artifacts:/1", None) is None and folder_of("mlflow-artifacts:/1", "s3://bucket") is None
+    assert folder_of("file:///data/1", None) == folder_of("/data/1", "s3://bucket") == Path("/data/1")
+    assert address_of("s3://bucket/mlflow") == "s3://bucket/mlflow" and address_of("/home/a") == "mlflow-artifacts:/"
 
 
 @pytest.mark.e2e

@@ -15,7 +15,8 @@ import pytest
 
 from infra.errors import ServiceFailure
 from infra.local import services
-from infra.local.services import Process, ensure, port_taken, recorded_process, state
+from infra.local.processes import Process, port_taken
+from infra.local.services import ensure, recorded_process, state
 from tests.infra.services_for_tests import web_service
 from tests.ports import free_port
 

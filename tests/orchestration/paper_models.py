@@ -66,3 +66,10 @@ class PaperModels:
     @contextmanager
     def tracked(self, context: dg.AssetExecutionContext, family: str, dataset_sha256: str = "") -> Iterator[PaperRun]:
         yield PaperRun()
+
+    @contextmanager
+    def attempt(self, family: str, name: str, lineage: Any) -> Iterator[PaperRun]:
+        yield PaperRun()
+
+    def run_page(self, run_id: str) -> str:
+        return "http://paper/run"

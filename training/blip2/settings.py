@@ -5,9 +5,20 @@ Belongs here: what a person can turn, its default, and the check of its range. N
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
-from catalog.errors import SelvedgeError
+from training.settings import (
+    INNER_SHARE,
+    NOT_NEGATIVE,
+    POSITIVE,
+    SEED,
+    SHARE,
+    THREADS,
+    Range,
+    hold_to_ranges,
+)
+
+Layer = Literal["q", "k", "v", "o", "wi", "wi_0", "wi_1", "wo"]  # the linear layers that a T5 may have
 
 
 @dataclass(frozen=True)
@@ -28,34 +39,29 @@ class LoraSettings:
         threads: of torch on a CPU; None leaves them as they are.
     """
 
-    rank: int = 8
-    alpha: int = 32
-    dropout: float = 0.05
-    targets: tuple[str, ...] | None = None
-    learning_rate: float = 2e-3
-    weight_decay: float = 0.0
-    warmup_steps: int = 50
-    steps: int = 900
-    batch_size: int = 64
-    clip_norm: float = 1.0
-    views: int = 2
-    balance: float = 0.0
+    rank: Annotated[int, POSITIVE] = 8
+    alpha: Annotated[int, POSITIVE] = 32
+    dropout: Annotated[float, Range(0, 0.99)] = 0.05
+    targets: tuple[Layer, ...] | None = None
+    learning_rate: Annotated[float, POSITIVE] = 2e-3
+    weight_decay: Annotated[float, NOT_NEGATIVE] = 0.0
+    warmup_steps: Annotated[int, NOT_NEGATIVE] = 50
+    steps: Annotated[int, POSITIVE] = 900
+    batch_size: Annotated[int, POSITIVE] = 64
+    clip_norm: Annotated[float, POSITIVE] = 1.0
+    views: Annotated[int, Range(1, 64)] = 2
+    balance: Annotated[float, SHARE] = 0.0
     precision: Literal["fp32", "bf16"] = "bf16"
-    checkpoint_every: int = 250
-    validate_every: int = 200
-    validation_questions: int = 400
-    patience: int = 5
+    checkpoint_every: Annotated[int, POSITIVE] = 250
+    validate_every: Annotated[int, POSITIVE] = 200
+    validation_questions: Annotated[int, POSITIVE] = 400
+    patience: Annotated[int, NOT_NEGATIVE] = 5
     monitor: Literal["accuracy", "loss"] = "accuracy"
-    threads: int | None = None
-    seed: int = 0
+    threads: Annotated[int | None, THREADS] = None
+    seed: Annotated[int, SEED] = 0
 
     def __post_init__(self) -> None:
-        positive = ("rank", "alpha", "steps", "batch_size", "views", "checkpoint_every", "validate_every", "clip_norm")
-        for name in (*positive, "learning_rate", "validation_questions"):
-            if getattr(self, name) <= 0:
-                raise SelvedgeError(f"setting lora.{name} is {getattr(self, name)}; it must be above 0.")
-        if not 0 <= self.dropout < 1 or not 0 <= self.balance <= 1:
-            raise SelvedgeError("settings lora.dropout and lora.balance lie between 0 and 1; correct them.")
+        hold_to_ranges(self, "lora.")
 
 
 @dataclass(frozen=True)
@@ -69,23 +75,21 @@ class ContinuationSettings:
         pictures: at most so many are held in memory (77 KB each at `tiny`).
     """
 
-    steps: int = 300
-    batch_size: int = 32
-    image_rate: float = 3e-4
-    language_rate: float = 2e-4
-    weight_decay: float = 0.02
-    warmup_steps: int = 40
-    clip_norm: float = 1.0
-    pictures: int = 20_000
+    steps: Annotated[int, POSITIVE] = 300
+    batch_size: Annotated[int, POSITIVE] = 32
+    image_rate: Annotated[float, POSITIVE] = 3e-4
+    language_rate: Annotated[float, POSITIVE] = 2e-4
+    weight_decay: Annotated[float, NOT_NEGATIVE] = 0.02
+    warmup_steps: Annotated[int, NOT_NEGATIVE] = 40
+    clip_norm: Annotated[float, POSITIVE] = 1.0
+    pictures: Annotated[int, POSITIVE] = 20_000
     precision: Literal["fp32", "bf16"] = "bf16"
-    checkpoint_every: int = 200
-    threads: int | None = None
-    seed: int = 0
+    checkpoint_every: Annotated[int, POSITIVE] = 200
+    threads: Annotated[int | None, THREADS] = None
+    seed: Annotated[int, SEED] = 0
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "clip_norm", "pictures", "checkpoint_every"):
-            if getattr(self, name) <= 0:
-                raise SelvedgeError(f"setting continuation.{name} is {getattr(self, name)}; it must be above 0.")
+        hold_to_ranges(self, "continuation.")
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,10 @@ class Blip2CandidateSettings:
     continue_on_coarse: bool | None = None
     feature_precision: Literal["fp32", "bf16"] = "fp32"
     decoding: Literal["auto", "trie", "scored"] = "auto"
-    risk: float = 0.10
-    merge_tolerance: float = 1e-3
+    risk: Annotated[float, INNER_SHARE] = 0.10
+    merge_tolerance: Annotated[float, POSITIVE] = 1e-3
     lora: LoraSettings = field(default_factory=LoraSettings)
     continuation: ContinuationSettings = field(default_factory=ContinuationSettings)
+
+    def __post_init__(self) -> None:
+        hold_to_ranges(self)

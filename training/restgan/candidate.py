@@ -11,7 +11,7 @@ import json
 import shutil
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from catalog.errors import SelvedgeError
 from training.folders import models_folder, written_whole
@@ -24,6 +24,7 @@ from training.restgan.loop import Result, train_restgan
 from training.restgan.sampling import load_artefact, read_about, save_artefact
 from training.restgan.settings import RestganSettings
 from training.restgan.start import Start, random_start, read_start
+from training.settings import INNER_SHARE, NOT_NEGATIVE, Range, hold_to_ranges
 
 NO_BASE = "none"
 BASE_FOLDER = "base"
@@ -44,9 +45,9 @@ class RestganCandidateSettings:
     """
 
     base: str = "restgan-tiny"
-    threshold: float = THRESHOLD
-    minimum_count: int = 5
-    shares: tuple[float, ...] = SHARES
+    threshold: Annotated[float, NOT_NEGATIVE] = THRESHOLD
+    minimum_count: Annotated[int, Range(1)] = 5
+    shares: Annotated[tuple[float, ...], INNER_SHARE] = SHARES
     restgan: RestganSettings = field(
         default_factory=lambda: RestganSettings(
             stages=2, images=8_000, precision="bf16", generator_rate=1e-4, discriminator_rate=2e-4, text_rate=5e-5,
@@ -56,10 +57,9 @@ class RestganCandidateSettings:
     judge: JudgeSettings = field(default_factory=lambda: JudgeSettings(epochs=15, learning_rate=0.004))
 
     def __post_init__(self) -> None:
-        if len(self.shares) != 3 or min(self.shares) <= 0 or abs(sum(self.shares) - 1) > 1e-6:
+        hold_to_ranges(self)
+        if len(self.shares) != 3 or abs(sum(self.shares) - 1) > 1e-6:
             raise SelvedgeError(f"setting shares is {list(self.shares)}; give three positive shares that sum to 1.")
-        if self.threshold < 0 or self.minimum_count < 1:
-            raise SelvedgeError("settings threshold and minimum_count must be at least 0 and 1; correct them.")
 
 
 @dataclass(frozen=True)

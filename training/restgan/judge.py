@@ -36,7 +36,7 @@ CENTRE, SCALE = "features/centre", "features/scale"
 
 
 @dataclass(frozen=True)
-class Exam:
+class AttributeScore:
     """What the judge knows of one attribute on part test.
 
     accuracy: share of labelled pictures answered right; low, high: its 95 % interval, groups resampled.
@@ -65,7 +65,11 @@ class AttributeJudge:
     """
 
     def __init__(
-        self, network: AttributeClassifier, temperatures: Mapping[str, float], exam: Mapping[str, Exam], data: str
+        self,
+        network: AttributeClassifier,
+        temperatures: Mapping[str, float],
+        exam: Mapping[str, AttributeScore],
+        data: str,
     ) -> None:
         self.network = network.eval()
         self.temperatures, self.exam, self.data = dict(temperatures), dict(exam), data
@@ -159,7 +163,7 @@ def load_judge(path: Path | str, device: str = "cpu") -> AttributeJudge:
     centre, scale = tensors.pop(CENTRE), tensors.pop(SCALE)
     network.load_state_dict(tensors)
     network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    exam = {name: Exam(**figures) for name, figures in json.loads(header["exam"]).items()}
+    exam = {name: AttributeScore(**figures) for name, figures in json.loads(header["exam"]).items()}
     judge = AttributeJudge(network, json.loads(header["temperatures"]), exam, header["data"])
     judge.centre, judge.scale = centre, scale
     return judge

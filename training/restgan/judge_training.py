@@ -9,6 +9,7 @@ on choosing among epochs. Network, loss and optimiser are the same.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -28,7 +29,8 @@ from training.muon import Muon
 from training.reporting import Reporter, Silent
 from training.restgan.colours import ColourTable, nearest_clusters
 from training.restgan.dataset import ATTRIBUTES, GENDERS, TYPES, Bottoms
-from training.restgan.judge import AttributeJudge, Exam, resized
+from training.restgan.judge import AttributeJudge, AttributeScore, resized
+from training.settings import INNER_SHARE, NOT_NEGATIVE, POSITIVE, SEED, Device, Range, hold_to_ranges
 from training.temperature import fit_temperature
 
 ARCHITECTURE = "separable"
@@ -52,29 +54,22 @@ class JudgeSettings:
         precision: of the training's convolutions; the same seed gives the same weights on one machine in `fp32`.
     """
 
-    size: int | None = None
-    width: int = 8
-    epochs: int = 40
-    batch_size: int = 32
-    learning_rate: float = 0.02
-    weight_decay: float = 0.05
-    label_smoothing: float = 0.1
-    shift: float = 0.0625
+    size: Annotated[int | None, Range(8, 1024)] = None
+    width: Annotated[int, POSITIVE] = 8
+    epochs: Annotated[int, POSITIVE] = 40
+    batch_size: Annotated[int, POSITIVE] = 32
+    learning_rate: Annotated[float, POSITIVE] = 0.02
+    weight_decay: Annotated[float, NOT_NEGATIVE] = 0.05
+    label_smoothing: Annotated[float, Range(0, 0.99)] = 0.1
+    shift: Annotated[float, Range(0, 0.49)] = 0.0625
     mirror: bool = False
-    calibration_share: float = 0.15
-    precision: str = "fp32"
-    device: str = "auto"
-    seed: int = 0
+    calibration_share: Annotated[float, INNER_SHARE] = 0.15
+    precision: Literal["auto", "fp32", "bf16"] = "fp32"
+    device: Annotated[str, Device()] = "auto"
+    seed: Annotated[int, SEED] = 0
 
     def __post_init__(self) -> None:
-        for name in ("width", "epochs", "batch_size", "learning_rate"):
-            if getattr(self, name) <= 0:
-                raise SelvedgeError(f"setting judge.{name} is {getattr(self, name)}; it must be above 0.")
-        if not 0 < self.calibration_share < 1 or not 0 <= self.shift < 0.5:
-            raise SelvedgeError(
-                f"settings judge.calibration_share ({self.calibration_share}) and judge.shift ({self.shift}) lie "
-                "between 0 and 1 and between 0 and 0.5; correct them."
-            )
+        hold_to_ranges(self, "judge.")
 
 
 def train_judge(
@@ -135,7 +130,7 @@ def _begin_from(network: AttributeClassifier, start: AttributeJudge, colour_of: 
     network.load_state_dict(theirs)
 
 
-def examine(judge: AttributeJudge, bottoms: Bottoms, learnt: Bottoms) -> dict[str, Exam]:
+def examine(judge: AttributeJudge, bottoms: Bottoms, learnt: Bottoms) -> dict[str, AttributeScore]:
     """The judge's figures on labelled bottoms.
 
     Args:
@@ -151,7 +146,7 @@ def examine(judge: AttributeJudge, bottoms: Bottoms, learnt: Bottoms) -> dict[st
         learnt_labels = learnt.labels[:, column]
         commonest = np.bincount(learnt_labels[learnt_labels >= 0]).argmax()
         error = expected_calibration_error(np.clip(table.max(axis=1), 0.0, 1.0), right)
-        figures[name] = Exam(
+        figures[name] = AttributeScore(
             accuracy=float(right.mean()),
             low=bounds.low,
             high=bounds.high,

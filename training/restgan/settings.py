@@ -5,9 +5,10 @@ reading them from YAML (training/settings.py).
 """
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from catalog.errors import SelvedgeError
+from training.settings import NOT_NEGATIVE, POSITIVE, SEED, SHARE, THREADS, Device, OneOf, Range, hold_to_ranges
 
 VariantName = Literal["stackgan", "stackgan-aux", "restgan-no-table", "restgan-bag", "restgan"]
 
@@ -37,6 +38,7 @@ VARIANTS: dict[str, Variant] = {
 # May change between a stop and the next start: where the run ends, how fast, what it shows. Not what a step does.
 FREE = ("images", "threads", "device", "checkpoint_every", "report_every", "sample_every", "sample_queries")
 SIDES = (16, 32, 64)
+BETA = Range(0, 0.9999)  # 1 would never forget, and torch refuses it
 
 
 @dataclass(frozen=True)
@@ -68,71 +70,55 @@ class RestganSettings:
     """
 
     variant: VariantName = "restgan"
-    size: int = 32
-    stages: int = 1
-    noise: int = 64
-    embedding: int = 64
-    state: int = 128
-    condition: int = 64
-    generator_width: int = 32
-    discriminator_width: int = 32
-    refiner_width: int = 32
+    size: Annotated[int, OneOf(SIDES)] = 32
+    stages: Annotated[int, OneOf((1, 2))] = 1
+    noise: Annotated[int, POSITIVE] = 64
+    embedding: Annotated[int, POSITIVE] = 64
+    state: Annotated[int, POSITIVE] = 128
+    condition: Annotated[int, POSITIVE] = 64
+    generator_width: Annotated[int, Range(0, open=True, multiple=8)] = 32
+    discriminator_width: Annotated[int, POSITIVE] = 32
+    refiner_width: Annotated[int, Range(0, open=True, multiple=8)] = 32
     adversarial: Literal["hinge", "logistic"] = "logistic"
-    auxiliary_discriminator: float = 1.0
-    auxiliary_generator: float = 1.0
-    divergence: float = 0.1
-    colour_consistency: float = 1.0
+    auxiliary_discriminator: Annotated[float, NOT_NEGATIVE] = 1.0
+    auxiliary_generator: Annotated[float, NOT_NEGATIVE] = 1.0
+    divergence: Annotated[float, NOT_NEGATIVE] = 0.1
+    colour_consistency: Annotated[float, NOT_NEGATIVE] = 1.0
     wrong_pairs: Literal["mentioned", "shifted"] = "mentioned"
     spectral_norm: bool = False
-    r1_every: int = 16
-    r1_gamma: float | None = None
-    translation: float = 0.125
-    cutout: float = 0.25
-    shuffled: float = 0.5
-    unknown: float = 0.1
-    generator_rate: float = 5e-4
-    discriminator_rate: float = 1e-3
-    text_rate: float = 5e-4
-    beta1: float = 0.0
-    beta2: float = 0.99
-    clip_norm: float = 10.0
-    average_half_life: float = 10_000.0
-    average_ramp: float = 0.05
-    images: int = 100_000
-    batch_size: int = 32
+    r1_every: Annotated[int, NOT_NEGATIVE] = 16
+    r1_gamma: Annotated[float | None, NOT_NEGATIVE] = None
+    translation: Annotated[float, SHARE] = 0.125
+    cutout: Annotated[float, SHARE] = 0.25
+    shuffled: Annotated[float, SHARE] = 0.5
+    unknown: Annotated[float, SHARE] = 0.1
+    generator_rate: Annotated[float, POSITIVE] = 5e-4
+    discriminator_rate: Annotated[float, POSITIVE] = 1e-3
+    text_rate: Annotated[float, POSITIVE] = 5e-4
+    beta1: Annotated[float, BETA] = 0.0
+    beta2: Annotated[float, BETA] = 0.99
+    clip_norm: Annotated[float, POSITIVE] = 10.0
+    average_half_life: Annotated[float, POSITIVE] = 10_000.0
+    average_ramp: Annotated[float, NOT_NEGATIVE] = 0.05
+    images: Annotated[int, POSITIVE] = 100_000
+    batch_size: Annotated[int, POSITIVE] = 32
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    device: str = "auto"
-    threads: int | None = None
-    checkpoint_every: int = 500
-    report_every: int = 50
-    sample_every: int = 500
-    sample_queries: int = 8
-    seed: int = 0
+    device: Annotated[str, Device()] = "auto"
+    threads: Annotated[int | None, THREADS] = None
+    checkpoint_every: Annotated[int, POSITIVE] = 500
+    report_every: Annotated[int, POSITIVE] = 50
+    sample_every: Annotated[int, NOT_NEGATIVE] = 500
+    sample_queries: Annotated[int, POSITIVE] = 8
+    seed: Annotated[int, SEED] = 0
 
     def __post_init__(self) -> None:
         if self.variant not in VARIANTS:
             raise SelvedgeError(f"setting restgan.variant is {self.variant!r}; use one of {list(VARIANTS)}.")
-        if self.size not in SIDES:
-            raise SelvedgeError(f"setting restgan.size is {self.size}; use one of {list(SIDES)}.")
-        if self.stages not in (1, 2):
-            raise SelvedgeError(f"setting restgan.stages is {self.stages}; use 1 or 2.")
         for name in ("adversarial", "wrong_pairs", "precision"):
             allowed = get_args(RestganSettings.__annotations__[name])
             if getattr(self, name) not in allowed:
                 raise SelvedgeError(f"setting restgan.{name} is {getattr(self, name)!r}; use one of {list(allowed)}.")
-        for name in _POSITIVE:
-            if not getattr(self, name) > 0:
-                raise SelvedgeError(f"setting restgan.{name} is {getattr(self, name)}; it must be above 0.")
-        for name in _NOT_NEGATIVE:
-            value = getattr(self, name)
-            if value is not None and not value >= 0:
-                raise SelvedgeError(f"setting restgan.{name} is {value}; it must not be below 0.")
-        for name in _SHARES:
-            if not 0 <= getattr(self, name) <= 1:
-                raise SelvedgeError(f"setting restgan.{name} is {getattr(self, name)}; it must lie between 0 and 1.")
-        for name in ("generator_width", "refiner_width"):
-            if getattr(self, name) % 8:
-                raise SelvedgeError(f"setting restgan.{name} is {getattr(self, name)}; use a multiple of 8.")
+        hold_to_ranges(self, "restgan.")
 
     @property
     def rung(self) -> Variant:
@@ -156,15 +142,3 @@ class RestganSettings:
     def fixed(self) -> dict[str, Any]:
         """What a checkpoint must agree with: all that a step depends on."""
         return {name: value for name, value in asdict(self).items() if name not in FREE}
-
-
-_POSITIVE = (
-    *("noise", "embedding", "state", "condition", "generator_width", "discriminator_width", "refiner_width"),
-    *("generator_rate", "discriminator_rate", "text_rate", "clip_norm", "average_half_life", "images", "batch_size"),
-    *("checkpoint_every", "report_every", "sample_queries"),
-)
-_NOT_NEGATIVE = (
-    *("auxiliary_discriminator", "auxiliary_generator", "divergence", "colour_consistency", "r1_every", "r1_gamma"),
-    *("average_ramp", "sample_every", "seed"),
-)
-_SHARES = ("translation", "cutout", "shuffled", "unknown", "beta1", "beta2")

@@ -1,7 +1,8 @@
 """Words: from what a shopper types to the ids a network reads, and which of the three attributes each word says.
 
 Belongs here: normalising text, the words that name a type, a gender or nothing, the vocabulary, encoding a query with
-all its refusals. Not here: what a catalogue's titles become (titles.py), which colours share a feature (colours.py).
+all its refusals. Not here: what a catalogue's titles become (titles.py), which colours share a feature (colours.py),
+what a line denies (sentences.py).
 
 A place is one word, or one colour name of two words ("navy blue"): a colour is one thing to say.
 """
@@ -19,6 +20,7 @@ import numpy as np
 
 from catalog.errors import SelvedgeError
 from training.restgan.colours import SEVERAL, SPELLINGS, ColourTable, canonical
+from training.restgan.sentences import SAY_NOTHING, LeftOut, Sentence, read_sentence
 
 FORMAT = 1
 ATTRIBUTES = ("type", "colour", "gender")  # the order of every axis of size 3
@@ -96,6 +98,9 @@ class EncodedQuery:
         mentioned: (L, 3) bool, the attribute is said by the words up to and including this place.
         labels: (3,) int64 type, colour cluster, gender as the whole query says them; -1 where it does not.
         texts: the L words as read, for showing.
+        left_out: what the line denies or counts, as typed: it is never drawn.
+        read_as: (word, near word) for each that is drawn as a near one of the vocabulary.
+        said_again: a second colour, type or person, of which only the first is drawn.
     """
 
     words: np.ndarray
@@ -104,6 +109,9 @@ class EncodedQuery:
     mentioned: np.ndarray
     labels: np.ndarray
     texts: tuple[str, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    read_as: tuple[tuple[str, str], ...] = ()
+    said_again: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -127,23 +135,28 @@ class Vocabulary:
         """A shopper's words as ids, clusters and mentions.
 
         Words that say nothing (stop words, sizes, numbers) take no place; so does a second type, colour or gender: the
-        first names the class, as in the titles. A detail that is not known is read as its near one (`READ_AS`).
+        first names the class, as in the titles. A detail that is not known is read as its near one (`READ_AS`). What a
+        line denies ("not skinny", "no flowers") is taken out of it; a list of words denies nothing.
 
         Raises:
             SelvedgeError: the query is empty, holds markup, another script than Latin or more than 40 words, or no
-                word of it is known.
+                word that it asks for is known.
         """
         text = query if isinstance(query, str) else " ".join(query)
         refuse_query(text)
-        texts = list(dict.fromkeys(map(self._read_as, read_words(text, colours.words))))
+        sentence = read_line(text) if isinstance(query, str) else Sentence(text, ())
+        places, again = _places(sentence.wanted, colours.words)
+        places = [word for word in places if self.id_of(word) != UNKNOWN or word not in SAY_NOTHING]
+        near = [self._read_as(word) for word in places]
+        texts = list(dict.fromkeys(near))
         ids = np.array([self.id_of(word) for word in texts], np.int64)
         if not (ids != UNKNOWN).any():
-            raise SelvedgeError(
-                f"none of the words of {_shown(text)!r} is known to this model; "
-                "name a type (pants, jeans, shorts), a colour or a gender."
-            )
+            raise SelvedgeError(_nothing_to_draw(text, sentence))
         clusters, mentioned, labels = meaning(texts, colours)
-        return EncodedQuery(ids, len(ids), clusters, mentioned, labels, tuple(texts))
+        changed = tuple((word, drawn) for word, drawn in zip(places, near, strict=True) if word != drawn)
+        return EncodedQuery(
+            ids, len(ids), clusters, mentioned, labels, tuple(texts), sentence.left_out, changed, tuple(again)
+        )
 
     def _read_as(self, word: str) -> str:
         """The word, or the near one that this vocabulary has instead."""
@@ -244,21 +257,34 @@ def read_words(text: str, known_colours: Iterable[str]) -> list[str]:
 
     The noise is removed after colours are joined, because "off white" holds a short word and "sea green" a common one.
     """
+    return _places(text, known_colours)[0]
+
+
+def read_line(text: str) -> Sentence:
+    """What a shopper's line asks for, without what it denies or counts; see sentences.py."""
+    return read_sentence(text, {*TYPE_WORDS, *IMPLIED_TYPES, *GENDER_WORDS}, STOP_WORDS)
+
+
+def _places(text: str, known_colours: Iterable[str]) -> tuple[list[str], list[str]]:
+    """The places of a text, and the words that name a type, a colour or a gender once more, and another one."""
     colours = set(known_colours)
-    joined = join_colours(plain_words(text), colours)
     places: list[str] = []
+    again: list[str] = []
     said = [False, False, False]
-    for word in joined:
+    for word in join_colours(plain_words(text), colours):
         single = [word] if word in colours else telling_words([word])
         for meant in single:
             meant = GENDER_SPELLINGS.get(meant, TYPE_WORDS.get(meant, meant))
             about = attribute_of(meant, colours)
-            if meant in places or (about is not None and said[about]):
+            if meant in places:
+                continue
+            if about is not None and said[about]:
+                again.append(meant)
                 continue
             places.append(meant)
             if about is not None:
                 said[about] = True
-    return places
+    return places, list(dict.fromkeys(again))
 
 
 def attribute_of(word: str, known_colours: Iterable[str]) -> int | None:
@@ -319,6 +345,18 @@ def stack_queries(queries: Sequence[EncodedQuery]) -> dict[str, np.ndarray]:
         batch["mentioned"][row, : query.length] = query.mentioned
         batch["mentioned"][row, query.length :] = query.mentioned[-1]
     return batch
+
+
+def _nothing_to_draw(text: str, sentence: Sentence) -> str:
+    if sentence.left_out and not plain_words(sentence.wanted):
+        phrases = ", ".join(repr(part.phrase) for part in sentence.left_out)
+        return (
+            f"{phrases} says only what is not wanted, or a number; say what the picture should show, such as 'jeans'."
+        )
+    return (
+        f"none of the words of {_shown(text)!r} is known to this model; "
+        "name a type (pants, jeans, shorts), a colour or a gender."
+    )
 
 
 def _shown(text: str) -> str:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from label_studio_sdk.core.request_options import RequestOptions
 
 PASSWORD_LENGTH = 8
+OWNER_HEADER = "Selvedge-Owner"
+LOOPBACK = ("127.0.0.1", "localhost")
 HOTKEYS = {"annotation:annotation:submit": {"key": "enter", "active": True}}  # by default Ctrl and Enter
 
 
@@ -59,7 +61,10 @@ def sign_up(connection: Connection, email: str, password: str | None) -> Credent
     invitation = {"token": connection.ask(_invitation, repeatable=True)}
     with _browser(connection) as browser:
         form = {"email": email, "password": password}
+        if urlsplit(connection.url).hostname in LOOPBACK:
+            browser.headers[OWNER_HEADER] = connection.token  # the home's proxy lets nobody else at this form
         status, page = _post_form(connection, browser, "/user/signup/", form, invitation)
+        browser.headers.pop(OWNER_HEADER, None)
         if status != 302:
             _refuse_taken(connection, email)  # somebody was faster
             raise SelvedgeError(f"{connection.name} made no account for {email}: {_form_error(page)}.")

@@ -77,6 +77,7 @@ class Connection:
         if not token or not token.isascii() or any(character.isspace() for character in token):
             raise SelvedgeError(f"Label Studio's token is empty or not a token; {LOGIN}.")
         self.url = url.strip().rstrip("/")
+        self.token = token
         self.name = f"Label Studio at {parts.netloc.rpartition('@')[2]}"
         self.requests = 0
         self.server_ahead = timedelta(0)

@@ -1,13 +1,18 @@
 """Drops: where each delivery's files are, remembered from the first time somebody says it.
 
-Belongs here: the small record beside the tables, and the inbox folder. Not here: reading the files
-(catalog/reading.py).
+Belongs here: the small record beside the tables, and the fingerprint of a delivery's files. Not here: the inbox
+(arrivals.py), reading the files (catalog/reading.py).
 """
 
+import contextlib
+import hashlib
 import json
-import time
+import os
+import stat
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from upath import UPath
@@ -15,9 +20,6 @@ from upath import UPath
 from catalog.errors import SelvedgeError
 from orchestration.assets.partitions import DROPS, valid_key
 from orchestration.runtime.settings import Settings
-
-# A folder that is still being copied into is left alone for this long after its last change.
-SETTLE_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -38,18 +40,17 @@ def remember_drop(settings: Settings, drop: str, source: str | None) -> Delivery
 
     record = settings.tables() / "drops" / f"{valid_key(drop)}.json"
     if source is None and record.exists():
-        return Delivery(**json.loads(record.read_text()))
-    if source is None and (inbox(settings) / drop).is_dir():
-        source = str(inbox(settings) / drop)
+        return _here(settings, Delivery(**json.loads(record.read_text())))
+    if source is None and (settings.inbox / drop).is_dir():
+        source = str(settings.inbox / drop)
     if source is None:
         raise SelvedgeError(
             f"drop {drop} has no source; materialise catalog/products with the config `source: FOLDER`, "
-            f"or put its files into {inbox(settings) / drop}."
+            f"or put its files into {settings.inbox / drop}."
         )
-    # A run may execute in a process with another working directory.
-    delivery = Delivery(drop, source if "://" in source else str(Path(source).expanduser().resolve()))
+    delivery = Delivery(drop, _recorded(settings, source))
     publish_bytes(json.dumps(asdict(delivery), indent=1).encode(), record)
-    return delivery
+    return _here(settings, delivery)
 
 
 def add_drop(instance: dg.DagsterInstance, settings: Settings, drop: str, source: str) -> None:
@@ -62,40 +63,65 @@ def add_drop(instance: dg.DagsterInstance, settings: Settings, drop: str, source
     instance.add_dynamic_partitions(DROPS.name or "", [drop])
 
 
-def inbox(settings: Settings) -> Path:
-    """The folder whose subfolders become drops by themselves."""
-    return settings.home / "inbox"
-
-
-def arrived(settings: Settings) -> list[tuple[str, str]]:
-    """Folders of the inbox that hold a whole delivery, with what is wrong with their name ("" when nothing is)."""
-    arrivals = []
-    folders = sorted(inbox(settings).iterdir()) if inbox(settings).is_dir() else []
-    for folder in folders:
-        if not (folder / "styles.csv").is_file() or not _settled(folder):
-            continue
-        try:
-            arrivals.append((valid_key(folder.name), ""))
-        except SelvedgeError as error:
-            arrivals.append((folder.name, str(error)))
-    return arrivals
+def source_of(settings: Settings, drop: str) -> str | None:
+    """Where a drop's files were last said to be; None where nobody said."""
+    record = settings.tables() / "drops" / f"{valid_key(drop)}.json"
+    return _here(settings, Delivery(**json.loads(record.read_text()))).source if record.exists() else None
 
 
 def fingerprint(source: str) -> str:
-    """Changes when a file of the delivery is added, removed or written: names, sizes and times, not contents."""
-    import hashlib
+    """Changes when a file of the delivery is added, removed or written: names, sizes and times, not contents.
 
+    A file that goes while this looks is left out: the next look differs.
+    """
     digest = hashlib.sha256()
-    root = UPath(source)
-    for path in sorted(root.rglob("*"), key=str):
-        if path.is_file():
-            status = path.stat()
-            digest.update(f"{path.relative_to(root)} {status.st_size} {status.st_mtime:.3f}\n".encode())
+    for name, status in _files_there(source) if "://" in source else _files_here(Path(source)):
+        digest.update(f"{name} {status.st_size} {status.st_mtime:.3f}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 
-def _settled(folder: Path) -> bool:
-    """Has nothing been added for a while? Asked of the change times: a copy may carry old modification times along."""
-    parts = (folder, folder / "styles.csv", folder / "images", folder / "styles")
-    newest = max(path.stat().st_ctime for path in parts if path.exists())
-    return time.time() - newest > SETTLE_SECONDS
+def _files_here(root: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """Files of a folder by their relative names, in order; asked of the system at once, as a sensor asks often."""
+    names = []
+    for folder, _, files in os.walk(root):
+        names += [os.path.relpath(os.path.join(folder, file), root) for file in files]  # noqa: PTH118
+    for name in sorted(names):
+        with contextlib.suppress(OSError):  # gone meanwhile, or a link to nothing
+            status = (root / name).stat()
+            if stat.S_ISREG(status.st_mode):
+                yield name, status
+
+
+def _files_there(source: str) -> Iterator[tuple[str, Any]]:
+    root = UPath(source)
+    for path in sorted(root.rglob("*"), key=str):
+        if path.is_file():
+            yield str(path.relative_to(root)), path.stat()
+
+
+def _recorded(settings: Settings, source: str) -> str:
+    """As it is written down: what lies in the home is named from there, so that the home may be moved."""
+    if "://" in source:
+        return source
+    # A run may execute in a process with another working directory.
+    path = Path(source).expanduser().resolve()
+    return str(path.relative_to(settings.home)) if path.is_relative_to(settings.home) else str(path)
+
+
+def _here(settings: Settings, delivery: Delivery) -> Delivery:
+    """A record's source as it is to be found now.
+
+    An older Selvedge wrote the full path also of what lies in the home; it may have been moved since.
+    """
+    if "://" in delivery.source:
+        return delivery
+    path = Path(delivery.source)
+    if path.is_absolute() and _of_a_home(path):
+        moved = settings.home.joinpath(*path.parts[-2:])
+        path = moved if moved.is_dir() else path
+    return Delivery(delivery.drop, str(settings.home / path))
+
+
+def _of_a_home(path: Path) -> bool:
+    """Did it lie in a home, this one or the one that this was copied from?"""
+    return path.parent.name in ("drawn", "inbox") and (not path.exists() or (path.parents[1] / "dagster").is_dir())

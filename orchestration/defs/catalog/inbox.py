@@ -1,38 +1,99 @@
-"""The inbox: a folder put into `SELVEDGE_HOME/inbox` becomes a drop by itself.
+"""The inbox: a folder put into `SELVEDGE_HOME/inbox` becomes a drop by itself, and is read again when it changes.
 
-Belongs here: the sensor. Not here: where a drop's files are remembered (orchestration/defs/catalog/deliveries.py).
+Belongs here: the sensor and what it remembers between two looks. Not here: what is wrong with a folder (arrivals.py),
+where a drop's files are remembered (deliveries.py).
 """
+
+import json
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass
 
 import dagster as dg
 
-from orchestration.assets.published import newest
-from orchestration.defs.catalog.deliveries import add_drop, arrived
-from orchestration.defs.catalog.deliveries import inbox as inbox_folder
+from orchestration.defs.catalog.arrivals import FINGERPRINT_TAG, Arrival, arrivals, was_read
+from orchestration.defs.catalog.deliveries import add_drop
 from orchestration.runtime.settings import Settings
 
 READ = [dg.AssetKey(["catalog", "products"]), dg.AssetKey(["catalog", "quarantine"])]
+LOOK_SECONDS = 30
+# Two looks that far apart at least must see the same files: what is still being copied is left alone.
+SETTLE_SECONDS = 20.0
+KEY_DIGITS = 16
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the last look saw of an entry: its files, since when they are as they are, and what was told of it."""
+
+    fingerprint: str
+    since: float
+    sentences: tuple[str, ...] = ()
 
 
 @dg.sensor(
     target=dg.AssetSelection.assets(*READ),
-    minimum_interval_seconds=30,
+    minimum_interval_seconds=LOOK_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Reads every folder of the inbox that holds a styles.csv and has been left alone for a while.",
+    description="Reads every folder of the inbox once nothing in it changes, and again whenever it was changed.",
 )
-def inbox(
-    context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]
-) -> list[dg.RunRequest] | dg.SkipReason:
-    """Makes a drop of every folder that was never read; the run key lets Dagster ask for it once only.
+def inbox(context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]) -> dg.SensorResult:
+    """Asks for a run of every drop whose files were not read yet; its key holds their fingerprint.
 
-    Everything else follows by its own condition.
+    So Dagster asks once for each state of a drop: an unchanged one is not read again, whether its run failed or not.
+    Whatever stands in the way of another folder is logged once, and stands in the tick until it is mended.
     """
-    objections, new = [], []
-    for folder, objection in arrived(settings):
-        if objection:
-            objections.append(objection)
-        elif newest(context.instance, "catalog/products", folder) is None:
-            add_drop(context.instance, settings, folder, str(inbox_folder(settings) / folder))
-            new.append(folder)
-    if not new:
-        return dg.SkipReason(" ".join(objections) or f"nothing new in {inbox_folder(settings)}")
-    return [dg.RunRequest(run_key=drop, partition_key=drop, asset_selection=READ) for drop in new]
+    before = _parse(context.cursor)
+    seen: dict[str, Seen] = {}
+    requests: list[dg.RunRequest] = []
+    objections: list[str] = []
+    states = Counter[str]()
+    for arrival in arrivals(settings):
+        last = before.get(arrival.name)
+        unchanged = last is not None and last.fingerprint == arrival.fingerprint
+        since = last.since if last is not None and unchanged else time.time()
+        settled = unchanged and time.time() - since >= SETTLE_SECONDS
+        sentences = last.sentences if last is not None else ()
+        if not settled:
+            states["being copied"] += 1
+        elif arrival.objections:
+            states["refused"] += 1
+            objections += arrival.objections
+            sentences = _log_new(context, arrival, sentences)
+        elif was_read(context.instance, arrival):
+            states["read"] += 1
+        else:
+            states["asked for"] += 1
+            add_drop(context.instance, settings, arrival.name, str(settings.inbox / arrival.name))
+            requests.append(_request(arrival))
+        seen[arrival.name] = Seen(arrival.fingerprint, since, sentences)
+    cursor = json.dumps({name: asdict(one) for name, one in seen.items()})
+    if requests:
+        return dg.SensorResult(run_requests=requests, cursor=cursor)
+    count = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
+    lines = [f"nothing new in {settings.inbox}{f' ({count})' if count else ''}.", *objections]
+    return dg.SensorResult(skip_reason=dg.SkipReason(" ".join(lines)), cursor=cursor)
+
+
+def _request(arrival: Arrival) -> dg.RunRequest:
+    return dg.RunRequest(
+        run_key=f"{arrival.name}-{arrival.fingerprint[:KEY_DIGITS]}",
+        partition_key=arrival.name,
+        asset_selection=READ,
+        tags={FINGERPRINT_TAG: arrival.fingerprint},
+    )
+
+
+def _log_new(context: dg.SensorEvaluationContext, arrival: Arrival, before: tuple[str, ...]) -> tuple[str, ...]:
+    for sentence in arrival.objections:
+        if sentence not in before:
+            context.log.warning(sentence)
+    return arrival.objections
+
+
+def _parse(cursor: str | None) -> dict[str, Seen]:
+    """What the last tick wrote down; an older Selvedge wrote nothing."""
+    return {
+        name: Seen(one["fingerprint"], one["since"], tuple(one["sentences"]))
+        for name, one in json.loads(cursor or "{}").items()
+    }

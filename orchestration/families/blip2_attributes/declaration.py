@@ -6,7 +6,7 @@ publication.py).
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from orchestration.families.blip2_attributes.candidate import digest, score, tra
 from orchestration.families.blip2_attributes.contest import contest
 from orchestration.families.blip2_attributes.inference import infer
 from orchestration.families.blip2_attributes.report_section import section
-from orchestration.families.contract import Family, Inference, ResultKeys, Review
+from orchestration.families.contract import Adopted, Family, Inference, ResultKeys, Review
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -48,13 +48,35 @@ def open_candidate(instance: "dg.DagsterInstance", settings: "Settings", tables:
     from training.blip2.settings import Blip2CandidateSettings
 
     features = require_materialised(instance, FEATURES, BLIP2_ATTRIBUTES.training_job)
-    values = asdict(candidate_settings(Blip2CandidateSettings, settings, NAME))
-    # How many threads compute it does not make another candidate; which base does, and that goes by its digest.
-    for part in ("lora", "continuation"):
-        values[part].pop("threads")
+    values = _without_threads(asdict(candidate_settings(Blip2CandidateSettings, settings, NAME)))
     dataset = {name: features[name] for name in ("dataset", "dataset_sha256", "drops", "question_set", "base")}
-    content = f"{features['dataset_sha256']} {features['base_digest']}"
-    return Opening(NAME, values, hashlib.sha256(content.encode()).hexdigest(), dataset)
+    return Opening(NAME, values, _made_from(features["dataset_sha256"], features["base_digest"]), dataset)
+
+
+def adopt(adopted: Adopted, settings: "Settings") -> "Opening":  # noqa: ARG001 (the contract's)
+    """What a run by hand would have been opened with here."""
+    from orchestration.assets.candidates import Opening
+
+    run = adopted.run
+    dataset = {
+        "dataset": adopted.dataset,
+        "dataset_sha256": adopted.dataset_sha256,
+        "drops": list(adopted.drops),
+        "question_set": adopted.question_set,
+        "base": run.settings["base"],
+    }
+    made_from = _made_from(adopted.dataset_sha256, str(run.result.get("base_digest", "")))
+    return Opening(NAME, _without_threads(run.settings), made_from, dataset)
+
+
+def _without_threads(values: Mapping[str, Any]) -> dict[str, Any]:
+    """How many threads compute it does not make another candidate; which base does, and that goes by its digest."""
+    parts = {part: {k: v for k, v in values[part].items() if k != "threads"} for part in ("lora", "continuation")}
+    return {**values, **parts}
+
+
+def _made_from(dataset_sha256: str, base_digest: str) -> str:
+    return hashlib.sha256(f"{dataset_sha256} {base_digest}".encode()).hexdigest()
 
 
 def rule(settings: "Settings") -> "GateRule":
@@ -104,6 +126,7 @@ BLIP2_ATTRIBUTES = Family(
     settings=settings,
     settings_name="blip2_settings",
     open=open_candidate,
+    adopt=adopt,
     train=train,
     score=score,
     digest=digest,

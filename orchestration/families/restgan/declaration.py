@@ -6,12 +6,13 @@ and scoring (candidate.py), comparing two models (contest.py), its assets (prepa
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from catalog.errors import SelvedgeError
-from orchestration.families.contract import Family, ResultKeys, Review
+from orchestration.families.contract import Adopted, Family, ResultKeys, Review
 from orchestration.families.restgan import NAME
 from orchestration.families.restgan.candidate import digest, score, train
 from orchestration.families.restgan.contest import contest
@@ -50,12 +51,54 @@ def open_candidate(instance: "dg.DagsterInstance", settings: "Settings", tables:
     from training.restgan.candidate import RestganCandidateSettings
 
     judge = require_materialised(instance, JUDGE, RESTGAN.training_job)
-    values = asdict(candidate_settings(RestganCandidateSettings, settings, NAME))
-    values["restgan"].pop("threads")  # how many threads compute it does not make another candidate
-    values.pop("base")  # nor where its base lies; which base it is goes by its digest
+    values = _named_by(asdict(candidate_settings(RestganCandidateSettings, settings, NAME)))
     dataset = {name: judge[name] for name in ("bottoms", "judge", "base", "base_digest", "drops")}
-    content = f"{judge['bottoms_digest']} {judge['digest']} {judge['base_digest']}"
-    return Opening(NAME, values, hashlib.sha256(content.encode()).hexdigest(), dataset)
+    made_from = _made_from(judge["bottoms_digest"], judge["digest"], judge["base_digest"])
+    return Opening(NAME, values, made_from, dataset)
+
+
+def adopt(adopted: Adopted, settings: "Settings") -> "Opening":
+    """What a run by hand would have been opened with here; its bottoms and its judge are kept in this home.
+
+    Raises:
+        SelvedgeError: the artefact is not whole, or the data set does not give its bottoms.
+    """
+    from orchestration.assets.candidates import Opening
+    from orchestration.families.data import catalogue_tables
+    from orchestration.families.restgan.preparation import DIGITS, judge_file
+    from training.restgan.candidate import BASE_FOLDER, bottoms_of
+    from training.restgan.dataset import write_bottoms
+    from training.restgan.judge import save_judge
+    from training.restgan.sampling import read_about
+
+    prepared = bottoms_of(adopted.artefact, catalogue_tables(Path(adopted.dataset), adopted.question_set))
+    folder = settings.home / "bottoms" / prepared.bottoms.digest[:DIGITS]
+    file = folder.with_name(f"{folder.name}-{prepared.judge.digest[:DIGITS]}")
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        write_bottoms(prepared.bottoms, folder)
+    save_judge(prepared.judge, judge_file(str(file)))
+    base = adopted.artefact / BASE_FOLDER
+    base_digest = str(read_about(base)["digest"])
+    dataset = {
+        "bottoms": str(folder),
+        "judge": str(judge_file(str(file))),
+        "base": str(base),
+        "base_digest": base_digest,
+        "drops": list(adopted.drops),
+    }
+    made_from = _made_from(prepared.bottoms.digest, prepared.judge.digest, base_digest)
+    return Opening(NAME, _named_by(adopted.run.settings), made_from, dataset)
+
+
+def _named_by(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that make another candidate: not how many threads compute it, nor where its base lies."""
+    training = {name: value for name, value in values["restgan"].items() if name != "threads"}
+    return {**{name: value for name, value in values.items() if name != "base"}, "restgan": training}
+
+
+def _made_from(bottoms: str, judge: str, base: str) -> str:
+    return hashlib.sha256(f"{bottoms} {judge} {base}".encode()).hexdigest()
 
 
 def rule(settings: "Settings") -> "GateRule":
@@ -126,6 +169,7 @@ RESTGAN = Family(
     publishes="inference/discovery_index",
     settings=settings,
     open=open_candidate,
+    adopt=adopt,
     train=train,
     score=score,
     digest=digest,

@@ -18,6 +18,9 @@ from orchestration.families.contract import Command, Terminal
 if TYPE_CHECKING:
     from inference.discovery.index import ProductIndex
     from inference.discovery.model import DiscoveryModel, Step
+    from inference.discovery.service import Discovery
+    from inference.discovery.shelf import Shelf
+    from training.restgan.words import EncodedQuery
 
 CHAMPION = "champion"
 HOST = "127.0.0.1"
@@ -34,6 +37,8 @@ KEYS = {
     "seed": "of the noise",
     "words": "the words as read",
     "unknown": "words that the model does not know",
+    "left_out": "what the words deny or count (not skinny, under $50): it is not drawn",
+    "read_as": "words that are drawn as a near one, as word: near one",
     "nearest": "products most like the last picture, nearest first: drop, product_id, name, likeness (1: the same)",
     "picture": "the strip, one picture after each word; null without --out",
     "seconds": "wall seconds the command took",
@@ -46,6 +51,9 @@ def discover(
     catalog: Annotated[
         Path | None, typer.Option(help="Catalogue directory to index and search; the home's index else.")
     ] = None,
+    inferred: Annotated[
+        Path | None, typer.Option(help="Folder of `selvedge infer` about --catalog, whose texts the page shows.")
+    ] = None,
     query: Annotated[str | None, typer.Option(help="Draw these words once, without the page.")] = None,
     out: Annotated[Path | None, typer.Option(help="PNG of the strip, with --query.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of the noise, with --query.")] = 0,
@@ -55,29 +63,35 @@ def discover(
     began = time.monotonic()
     if out is not None and query is None:
         raise SelvedgeError("--out is the strip of one query; give --query WORDS as well.")
+    if inferred is not None and catalog is None:
+        raise SelvedgeError("--inferred belongs to a catalogue directory; give --catalog DIR as well.")
     if out is not None:
         check_output_file(out.expanduser())
     import torch
 
     from inference.discovery.model import load_model
+    from inference.discovery.service import Discovery
 
     # One picture is too little work to share: a second thread waits longer for the first than it saves.
     torch.set_num_threads(terminal.settings().threads or 1)
     loaded = load_model(*terminal.model(model))
     if query is not None:
-        steps = loaded.after_each_word(query, seed)  # first: a query that is refused leaves no index behind
+        read = loaded.read(query)  # first: a query that is refused leaves no index behind
+        steps = loaded.after_each_word(query, seed)
         index = _index(loaded, catalog, terminal)
-        answer = _answer(steps, index, query, seed, out)
+        answer = _answer(read, steps, index, query, seed, out)
         terminal.emit({**_described(loaded, index), **answer, "seconds": time.monotonic() - began})
         return
     with _listening(port) as listener:
         index = _index(loaded, catalog, terminal)
         address = f"http://{HOST}:{listener.getsockname()[1]}"
-        nothing = dict.fromkeys(("query", "seed", "words", "unknown", "nearest", "picture"))
+        nothing = dict.fromkeys(("query", "seed", "words", "unknown", "left_out", "read_as", "nearest", "picture"))
         page = {**_described(loaded, index), **nothing, "link": address}
         terminal.emit({**page, "seconds": time.monotonic() - began})
         terminal.say("The page is open; Ctrl-C closes it.")
-        _serve(loaded, index, listener, terminal)
+        # Where no home stands behind the products, nobody has recorded how their texts came about.
+        trace = getattr(terminal, "trace", None) if catalog is None else None
+        _serve(Discovery(loaded, index, _shelf(catalog, inferred, terminal), trace), listener, terminal)
 
 
 def _index(model: "DiscoveryModel", catalog: Path | None, terminal: Terminal) -> "ProductIndex":
@@ -109,11 +123,27 @@ def _index(model: "DiscoveryModel", catalog: Path | None, terminal: Terminal) ->
     return index
 
 
+def _shelf(catalog: Path | None, inferred: Path | None, terminal: Terminal) -> "Shelf":
+    """The whole catalogue in words: the home's, or that of a catalogue directory."""
+    from upath import UPath
+
+    from catalog.workspace import open_catalogue
+    from inference.discovery.shelf import Shelf, folder_files, home_files
+
+    if catalog is None:
+        return Shelf(home_files(terminal.settings().tables()))
+    folder = UPath(catalog.expanduser().resolve())
+    texts = UPath(inferred.expanduser().resolve()) if inferred else folder
+    return Shelf(folder_files(str(open_catalogue(catalog).summary["drop"]), folder, texts))
+
+
 def _described(model: "DiscoveryModel", index: "ProductIndex") -> dict[str, Any]:
     return {"model": model.uri, "index": index.uri, "products": len(index), "link": None}
 
 
-def _answer(steps: "list[Step]", index: "ProductIndex", query: str, seed: int, out: Path | None) -> dict[str, Any]:
+def _answer(
+    read: "EncodedQuery", steps: "list[Step]", index: "ProductIndex", query: str, seed: int, out: Path | None
+) -> dict[str, Any]:
     nearest = [
         {
             "drop": match.drop,
@@ -128,6 +158,8 @@ def _answer(steps: "list[Step]", index: "ProductIndex", query: str, seed: int, o
         "seed": seed,
         "words": [step.text for step in steps],
         "unknown": [step.text for step in steps if not step.recognised],
+        "left_out": [part.phrase for part in read.left_out] + list(read.said_again),
+        "read_as": [f"{word}: {near}" for word, near in read.read_as],
         "nearest": nearest,
         "picture": _write_strip(steps, out) if out is not None else None,
     }
@@ -166,12 +198,12 @@ def _listening(port: int) -> socket.socket:
     return listener
 
 
-def _serve(model: "DiscoveryModel", index: "ProductIndex", listener: socket.socket, terminal: Terminal) -> None:
+def _serve(discovery: "Discovery", listener: socket.socket, terminal: Terminal) -> None:
     import uvicorn
 
     from inference.discovery.service import create_app
 
-    config = uvicorn.Config(create_app(model, index), log_level="warning", access_log=False, server_header=False)
+    config = uvicorn.Config(create_app(discovery), log_level="warning", access_log=False, server_header=False)
     try:
         uvicorn.Server(config).run(sockets=[listener])
     except KeyboardInterrupt:

@@ -13,10 +13,10 @@ from tests.inference.tiny_restgan import save_tiny_restgan
 from tests.training.restgan.shop import open_shop
 from tests.training.restgan.synthetic import synthetic_colours
 from training.attribute_network import AttributeClassifier
-from training.restgan.judge import JUDGE_FILE, AttributeJudge, Exam, save_judge
+from training.restgan.judge import JUDGE_FILE, AttributeJudge, AttributeScore, save_judge
 from training.restgan.words import GENDERS, TYPES
 
-EXAM = Exam(0.9, 0.8, 1.0, 0.4, 0.05, 100, 1.0)
+SCORE = AttributeScore(0.9, 0.8, 1.0, 0.4, 0.05, 100, 1.0)
 
 
 def random_judge(seed: int = 0) -> AttributeJudge:
@@ -26,7 +26,7 @@ def random_judge(seed: int = 0) -> AttributeJudge:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = AttributeClassifier(classes, {}, size=32, width=4, architecture="separable")
-    return AttributeJudge(network, dict.fromkeys(classes, 1.0), dict.fromkeys(classes, EXAM), "synthetic")
+    return AttributeJudge(network, dict.fromkeys(classes, 1.0), dict.fromkeys(classes, SCORE), "synthetic")
 
 
 def save_model(folder: Path, seed: int = 0, judge_seed: int = 0) -> Path:

@@ -185,7 +185,7 @@ def test_rows_of_another_index_in_its_place_are_refused_and_an_older_one_opens(t
     shutil.rmtree(index.uri)
     shutil.copytree(other.uri, index.uri)
     for ask in (lambda opened: opened.require(), lambda opened: opened.rows("d1"), lambda opened: opened.drops()):
-        with pytest.raises(SelvedgeError, match=r"is damaged .its rows are not those that were written.; delete"):
+        with pytest.raises(SelvedgeError, match=r"is damaged .its rows are not those that were written.; delete it"):
             ask(index_of(tmp_path / "indices"))
     shutil.rmtree(tmp_path / "indices" / f"{index.name}.stamps")  # as older versions left it
     older = index_of(tmp_path / "indices")

@@ -5,14 +5,19 @@ import io
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
+from upath import UPath
 
+import inference.tables  # noqa: F401  declares the tables `attributes` and `descriptions`
+from catalog.tables import schema_of, write_table
 from inference.discovery import service
 from inference.discovery.index import open_index
 from inference.discovery.products import embed_products
-from inference.discovery.service import create_app
+from inference.discovery.service import Discovery, create_app
+from inference.discovery.shelf import Shelf, folder_files
 from tests.inference.discovery.shop import shop_tables, tiny_model
 
 
@@ -30,7 +35,7 @@ def shop(tmp_path_factory):
 
 @pytest.fixture
 def page(shop):
-    return TestClient(create_app(shop[0], shop[1]), base_url="http://127.0.0.1")
+    return TestClient(create_app(Discovery(shop[0], shop[1])), base_url="http://127.0.0.1")
 
 
 def test_there_is_one_entry_for_each_word_read(page, shop):
@@ -40,6 +45,8 @@ def test_there_is_one_entry_for_each_word_read(page, shop):
         ("women", True), ("blue", True), ("lovely", False), ("pants", True)
     ]  # fmt: skip
     drawn = shop[0].after_each_word("women blue lovely pants", 4)
+    lifted = {"q": "women's blue lovely pants", "seed": 4, "lifted": "gender,colour,type"}
+    told = page.get("/api/refine", params=lifted).json()
     for word, step in zip(told["words"], drawn, strict=True):
         kind, _, content = word["picture"].partition(",")
         assert kind == "data:image/png;base64"
@@ -125,19 +132,19 @@ def test_every_answer_forbids_what_is_not_its_own(page, address):
 
 
 def test_the_page_asks_for_nothing_from_elsewhere(page):
-    for address in ("/", "/page.css", "/page.js"):
+    for address in ("/", "/page.css", "/page.js", "/parts.js", "/trace", "/trace.js"):
         assert "http" not in page.get(address).text and "innerHTML" not in page.get(address).text
 
 
 def test_another_name_for_this_machine_is_refused(shop):
-    stranger = TestClient(create_app(shop[0], shop[1]), base_url="http://shop.example")
+    stranger = TestClient(create_app(Discovery(shop[0], shop[1])), base_url="http://shop.example")
     assert stranger.get("/api/about").status_code == 400
 
 
 def test_a_drop_indexed_while_the_page_runs_is_found(shop, page, tmp_path, monkeypatch):
     monkeypatch.setattr("inference.discovery.index.FRESH_SECONDS", 0)
     model, index, products, images = shop
-    watching = TestClient(create_app(model, open_index(index.root, model)), base_url="http://127.0.0.1")
+    watching = TestClient(create_app(Discovery(model, open_index(index.root, model))), base_url="http://127.0.0.1")
     before = watching.get("/api/about").json()["products"]
     rows = embed_products(
         products.assign(drop="d2"),
@@ -148,4 +155,96 @@ def test_a_drop_indexed_while_the_page_runs_is_found(shop, page, tmp_path, monke
     ).rows
     index.update_drop("d2", rows)
     assert watching.get("/api/about").json()["products"] == before + len(products)
+    told = watching.get("/api/refine", params={"q": "women blue"}).json()["about"]
+    assert (told["products"], told["drops"]) == (before + len(products), ["d1", "d2"])
     index.update_drop("d2", rows.slice(0, 0))
+
+
+@pytest.fixture
+def whole(shop, tmp_path):
+    """The page with its shelf and a trace; one dress stands beside the bottoms."""
+    model, index, products, images = shop
+    dress = products.iloc[[0]].assign(
+        product_id=77, article_type="Dresses", product_display_name="Corvanne Women Red Dress", base_colour="Red"
+    )
+    for name, rows in (("products", pd.concat([products, dress])), ("images", images)):
+        missing = {column: None for column in schema_of(name).names if column not in rows}
+        write_table(rows.assign(**missing), tmp_path / f"{name}.parquet", name)
+    number, stamp = int(products["product_id"].iloc[0]), {"model_uri": "m", "model_digest": "d", "input_hash": "h"}
+    answers = [
+        {
+            "drop": "d1",
+            "product_id": number,
+            "attribute": name,
+            "value": value,
+            "confidence": sure,
+            "abstained": sure < 0.5,
+        }
+        for name, value, sure in (("pattern", "paisley", 0.75), ("fit", "slim", 0.25))
+    ]
+    write_table(pd.DataFrame([one | stamp for one in answers]), tmp_path / "attributes.parquet", "attributes")
+    text = {"drop": "d1", "product_id": number, "text": "A striped pair.", "writer": "grammar", "checks": "{}"}
+    text |= {"attempt": 1, "model_version": "m", "prompt_version": "p", "input_hash": "h"}
+    write_table(pd.DataFrame([text]), tmp_path / "descriptions.parquet", "descriptions")
+    hop = {"hop": "sentence", "value": "A striped pair.", "link": "javascript:x", "state": "checked", "note": ""}
+
+    def trace(product, drop):
+        return {
+            "product_id": product,
+            "drop": drop,
+            "name": "Pair",
+            "hops": [hop, hop | {"link": "http://127.0.0.1/x"}],
+        }
+
+    shelf = Shelf(folder_files("d1", UPath(tmp_path), UPath(tmp_path)))
+    return TestClient(create_app(Discovery(model, index, shelf, trace)), base_url="http://127.0.0.1"), number
+
+
+def test_a_garment_that_is_not_drawn_is_told_and_found_by_its_name(whole):
+    told = whole[0].get("/api/refine", params={"q": "red dress"}).json()
+    assert told["reading"]["not_drawn"] == ["dress"] and told["reading"]["draws"] == "pants, jeans and shorts"
+    assert [(one["product_id"], one["picture"]) for one in told["catalogue"]["products"]] == [(77, "")]
+    refused = whole[0].get("/api/refine", params={"q": "dresses"})
+    assert refused.status_code == 422 and refused.json()["catalogue"]["total"] == 1
+    assert whole[0].get("/api/product/d1/77").json()["name"] == "Corvanne Women Red Dress"
+    assert whole[0].get("/products/d1/77.jpg").status_code == 404
+    told = whole[0].get("/api/refine", params={"q": "women not a red dress"}).json()
+    assert 77 not in [one["product_id"] for one in told["catalogue"]["products"]]
+
+
+def test_typing_errors_are_suggested_and_what_is_left_out_is_told(whole):
+    reading = whole[0].get("/api/refine", params={"q": "womne blakc pants under $50, not striped"}).json()["reading"]
+    assert reading["unknown"] == [
+        {"word": "womne", "suggestion": "women"}, {"word": "blakc", "suggestion": "black"}
+    ]  # fmt: skip
+    assert [part["phrase"] for part in reading["left_out"]] == ["under $50", "not striped"]
+
+
+def test_what_the_words_name_holds_until_it_is_lifted(whole, shop):
+    told = whole[0].get("/api/refine", params={"q": "women blue pants"}).json()
+    assert [one["column"] for one in told["filters"]] == ["type", "colour", "gender"]
+    last = told["words"][-1]["products"]
+    assert last and {(one["gender"], one["colour"], one["type"]) for one in last} <= {
+        (gender, colour, "pants") for gender in ("Women", "Unisex") for colour in ("Blue", "Navy Blue")
+    }
+    assert {one["gender"] for one in told["words"][0]["products"]} <= {"Women", "Unisex"}
+    freed = whole[0].get("/api/refine", params={"q": "women blue pants", "lifted": "gender,colour"}).json()
+    assert len(freed["words"][-1]["products"]) > len(last)
+    assert [one["lifted"] for one in freed["filters"]] == [False, True, True]
+
+
+def test_a_product_is_told_with_its_published_words_and_its_trace(whole):
+    page, number = whole
+    told = page.get(f"/api/product/d1/{number}").json()
+    assert told["description"] == "A striped pair." and told["traced"]
+    assert [(one["name"], one["value"]) for one in told["attributes"]] == [("fit", ""), ("pattern", "paisley")]
+    chain = page.get("/api/trace", params={"product": number}).json()
+    assert chain["drop"] == "d1" and [hop["link"] for hop in chain["hops"]] == ["", "http://127.0.0.1/x"]
+    assert page.get("/trace").status_code == 200
+    listed = page.get("/api/refine", params={"q": "paisley"}).json()["catalogue"]
+    assert [one["product_id"] for one in listed["products"]] == [number]  # by its attribute
+
+
+def test_without_a_home_the_trace_says_where_to_look(page):
+    answer = page.get("/api/trace", params={"product": 1001})
+    assert answer.status_code == 422 and "run `selvedge trace 1001` there" in answer.json()["error"]

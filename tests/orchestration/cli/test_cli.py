@@ -16,6 +16,7 @@ from orchestration.cli.main import application, run
 from orchestration.cli.terminal import LineReporter
 from orchestration.families import find_family
 from orchestration.runtime.folders import new_folder
+from training.reporting import TimeLeft
 
 ROOT = Path(__file__).resolve().parents[3]
 MANUAL = ROOT / "docs" / "cli.md"
@@ -269,6 +270,17 @@ def test_lines_come_now_and_then_and_once_at_the_end(capsys):
     reporter.progress(2, 2, "training")
     reporter.progress(1, 2, "predicting")
     assert capsys.readouterr().err.splitlines()[-1] == "predicting: 1 of 2"
+
+
+def test_the_time_left_follows_the_pace_since_the_first_report():
+    now = iter([0.0, 60.0, 60.0, 120.0, 121.0, 130.0])
+    left = TimeLeft(lambda: next(now))
+    assert left.words(500, 1000, "LoRA") == "", "taken up at 500: no pace yet"
+    assert left.words(510, 1000, "LoRA") == "49 min left"
+    assert left.words(1, 10, "features") == ""
+    assert left.words(999, 1000, "LoRA") == "1 s left"
+    assert left.words(1000, 1000, "LoRA") == ""
+    assert left.words(0, 1000, "LoRA") == "", "another job of this name"
 
 
 def test_the_demo_takes_its_products_from_the_command_line_and_not_beside_a_catalogue(monkeypatch, tmp_path, capsys):

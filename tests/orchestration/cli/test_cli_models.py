@@ -47,6 +47,8 @@ def test_evaluate_prints_the_subjects_and_writes_evidence(trained, tmp_path, cap
     values = printed(capsys, "evaluate", "blip2-attributes", *model, "--out", tmp_path / "scores")
     assert {"base", "candidate", "champion", "ceiling:linear_probe", "floor:no_picture"} <= set(values["subjects"])
     assert values["subjects"]["candidate"] == values["subjects"]["champion"] == values["macro_f1"]["value"]
+    assert values["gate"] == "would be refused", "it is no better than itself"
+    assert "mean macro_f1 is not better than the champion's (difference +0.000)." in values["reasons"]
     assert values["macro_f1"]["low"] <= values["macro_f1"]["value"] <= values["macro_f1"]["high"]
     evidence = Evidence.from_json((tmp_path / "scores" / "evidence.json").read_text())
     assert evidence.sha256 == values["evidence_sha256"] and evidence.champion_version == str(trained.artefact)

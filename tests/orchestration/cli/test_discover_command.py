@@ -32,10 +32,11 @@ def home(tmp_path, monkeypatch) -> Path:
 
 def test_one_query_is_drawn_to_a_file_and_answered(shop, tmp_path, capsys):
     out = tmp_path / "strip.png"
-    asked = ("--query", "women blue lovely jeans", "--seed", "3", "--out", str(out), "--json")
+    asked = ("--query", "women blue lovely jeans, not black, under $50", "--seed", "3", "--out", str(out), "--json")
     assert run(["discover", "--model", shop[0], "--catalog", shop[1], *asked]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["words"], told["unknown"]) == (["women", "blue", "lovely", "jeans"], ["lovely"])
+    assert (told["left_out"], told["read_as"]) == (["not black", "under $50"], [])
     assert told["link"] is None and told["picture"] == str(out) and told["products"] == 14
     assert [one["drop"] for one in told["nearest"]] == ["autumn"] * 8
     likeness = [one["likeness"] for one in told["nearest"]]

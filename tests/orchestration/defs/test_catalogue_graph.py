@@ -1,13 +1,11 @@
 """The catalogue stage executed on drawn deliveries: what follows by itself, what blocks, what is remembered."""
 
 import json
-import shutil
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
-import orchestration.defs.catalog.deliveries
 from catalog.drawn import draw_catalogue
 from catalog.errors import SelvedgeError
 from orchestration.assets.partitions import DROPS
@@ -136,21 +134,6 @@ def test_a_leak_stops_the_questions(graph: InProcess, deliveries: Path, monkeypa
     with pytest.raises(SelvedgeError, match="no group in two splits"):
         graph.settle()
     assert newest(graph.instance, "catalog/qa_pairs") is None
-
-
-def test_a_folder_in_the_inbox_becomes_a_drop(
-    graph: InProcess, deliveries: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    place = settings_of(graph).home / "inbox"
-    shutil.copytree(deliveries / "first", place / "2026-11")
-    shutil.copytree(deliveries / "second", place / "a,b")
-    (place / "empty").mkdir()
-    assert graph.settle() == 0  # still being copied, for all the sensor knows
-    monkeypatch.setattr(orchestration.defs.catalog.deliveries, "SETTLE_SECONDS", -1.0)
-    graph.settle()
-    assert graph.instance.get_dynamic_partitions(DROPS.name or "") == ["2026-11"]
-    assert rows(graph, "catalog/qa_pairs") > 60
-    assert graph.settle() == 0
 
 
 def test_a_table_changed_behind_dagsters_back_is_noticed(graph: InProcess, deliveries: Path) -> None:

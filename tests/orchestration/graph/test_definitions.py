@@ -44,6 +44,21 @@ def test_the_graph_is_the_one_that_was_reviewed(definitions: dg.Definitions, sna
     assert json.dumps(described(definitions), indent=1, sort_keys=True) == snapshot
 
 
+@pytest.mark.parametrize(
+    ("resource", "chosen"), [("tables", "root"), ("io_manager", "base_dir"), ("models", "settings")]
+)
+def test_where_things_lie_is_no_run_configuration(definitions: dg.Definitions, resource: str, chosen: str) -> None:
+    jobs = [*definitions.resolve_all_job_defs(), definitions.resolve_implicit_global_asset_job_def()]
+    for job in jobs:
+        resources = job.run_config_schema.config_type.fields["resources"].config_type.fields
+        if resource in resources:
+            fields = getattr(resources[resource].config_type.fields["config"].config_type, "fields", {})
+            assert not fields, f"a run of {job.name} may choose {', '.join(fields)} of {resource}"
+    if resource != "io_manager":
+        with pytest.raises(dg.DagsterInvalidConfigError, match=chosen):
+            dg.validate_run_config(jobs[-1], {"resources": {resource: {"config": {chosen: "/elsewhere"}}}})
+
+
 def test_every_edge_of_a_partitioned_asset_states_its_mapping(definitions: dg.Definitions) -> None:
     partitioned = {spec.key: spec.partitions_def is not None for spec in definitions.resolve_all_asset_specs()}
     edges = 0

@@ -55,6 +55,9 @@ def test_the_logged_model_is_code_and_safetensors_without_pickle_or_code_paths(f
     version = family.candidate("c1")
     folder = family.registry.artefact_path(version)
     assert folder_sha256(folder) == version.digest
+    located = family.registry.client.get_logged_model(version.model_id).artifact_location
+    assert located.startswith("mlflow-artifacts:/"), "a full path would bind the home to its folder"
+    assert folder.is_relative_to(family.registry.settings.mlflow_home), "read where it is, not fetched"
     model = folder.parent.parent
     described = yaml.safe_load((model / "MLmodel").read_text())
     flavor = described["flavors"]["python_function"]

@@ -1,5 +1,6 @@
 """A home of a dozen products for tests of the report: tables that are written, and materializations that say so."""
 
+import hashlib
 import io
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import dagster as dg
 import pandas as pd
 from PIL import Image
 
+import inference.tables  # noqa: F401  declares the tables that are published
 from catalog.tables import write_table
 from orchestration.assets.published import Tables
 from orchestration.runtime.settings import Settings
@@ -42,7 +44,7 @@ class SmallHome:
         reference = write_table(columns_of(rows, schema), path, schema)
         self.say(name, partition, **reference.as_metadata(), **metadata)
 
-    def read_drop(self, count: int = 12, drop: str = DROP) -> pd.DataFrame:
+    def read_drop(self, count: int = 12, drop: str = DROP, source: str = "/shop") -> pd.DataFrame:
         """Products, their pictures, a rejected row and the splits of one drop; gives the products."""
         products = products_table(count, drop)
         names = list(COLOURS)
@@ -52,9 +54,11 @@ class SmallHome:
             path = self.folder / "pictures" / f"{product}.png"
             path.write_bytes(garment(COLOURS[colour]))
             uris.append(str(path))
+        hashes = [hashlib.sha256(Path(uri).read_bytes()).hexdigest() for uri in uris]
+        products = products.assign(line=products["product_id"] + 1, image_uri=uris, image_sha256=hashes)
         rejected = [(drop, 4, "bad_id", b"../38,Shirt\n", "product id '../38' is not a whole number")]
         quarantine = pd.DataFrame(rejected, columns=["drop", "line", "reason", "raw", "detail"])
-        self.publish("catalog/products", products, drop, source="/shop", counts={"recovered": 2})
+        self.publish("catalog/products", products, drop, source=source, counts={"recovered": 2})
         self.publish("catalog/quarantine", quarantine, drop)
         self.publish("catalog/images", products[["drop", "product_id"]].assign(uri=uris), drop)
         splits = products[["drop", "product_id"]].assign(
@@ -62,9 +66,9 @@ class SmallHome:
             split=["test" if product // 2 % 3 == 0 else "train" for product in products["product_id"]],
         )
         self.publish("catalog/splits", splits)
-        pairs = products[["drop", "product_id"]].assign(attribute="Colour", value=products["base_colour"])
+        pairs = splits.assign(attribute="Colour", question="Colour?", answer="", value=products["base_colour"])
         rare = {"rare": {"Colour": {"Teal": 2}}, "unmapped": {"Season": {"Monsoon": 5}}}
-        self.publish("catalog/qa_pairs", pairs, summary=rare)
+        self.publish("catalog/qa_pairs", pairs, summary=rare, drops=[drop], question_set="columns")
         assert set(products["base_colour"]) == set(names)
         return products
 

@@ -54,6 +54,12 @@ def test_your_own_tracking_server_is_used(tmp_path):
             "setting SELVEDGE_RESTGAN_SETTING is unknown; did you mean SELVEDGE_RESTGAN_S",
         ),
         ("SELVEDGE_FAMILY_SETTINGS", "{}", "setting SELVEDGE_FAMILY_SETTINGS is unknown; "),
+        (
+            "SELVEDGE_LABEL_STUDIO_HOSTS",
+            "http://a/",
+            "setting SELVEDGE_LABEL_STUDIO_HOSTS cannot be 'http://a/': it is ",
+        ),
+        ("SELVEDGE_LABEL_STUDIO_HOSTS", "--host", "setting SELVEDGE_LABEL_STUDIO_HOSTS cannot be '--host': it is host"),
         ("SELVEDGE_THREADS", "0", "setting SELVEDGE_THREADS cannot be '0': input should be greater than or equal to 1"),
     ],
 )

@@ -27,7 +27,7 @@ from training.blip2.answers import AnswerTrie, Asked, answer_all, pad_right
 from training.blip2.base import Base
 from training.blip2.language import answer_loss, image_tokens
 from training.blip2.pretraining.pictures import SIDE, garment_image, text_rng
-from training.blip2.settings import LoraSettings
+from training.blip2.settings import Layer, LoraSettings
 from training.blip2.tokenizer import encode
 from training.driver import TrainingRun, half_cosine
 from training.reporting import Silent
@@ -173,7 +173,7 @@ def _macro_f1(truth: Tensor, answer: Tensor) -> float:
 
 
 def lora_trial(
-    folder: Path, exam: Exam, products: int, steps: int, *, targets: tuple[str, ...] | None, rate: float, device: torch.device,
+    folder: Path, exam: Exam, products: int, steps: int, *, targets: tuple[Layer, ...] | None, rate: float, device: torch.device,
     batch: int = 64, noise: float = 0.07, seconds: float = 120.0,
 ) -> dict[str, Any]:  # fmt: skip
     """Teach a fresh adapter the catalogue's questions on the frozen base; macro-F1 on the exam's test part, both decodings.
@@ -286,7 +286,7 @@ def run_probe(folder: Path, exam: Exam, device: torch.device) -> dict[str, Any]:
     return linear_probe(tokens.float(), exam)
 
 
-TRIALS: tuple[tuple[tuple[str, ...] | None, float], ...] = (
+TRIALS: tuple[tuple[tuple[Layer, ...] | None, float], ...] = (
     (None, 2e-3),
     (None, 5e-3),
     (("q", "k", "v", "o", "wi_0", "wi_1", "wo"), 2e-3),
@@ -304,7 +304,7 @@ def run_trials(
         return list(pool.map(_trial, jobs))
 
 
-def _trial(job: tuple[Path, Exam, int, int, tuple[str, ...] | None, float, str, float]) -> dict[str, Any]:
+def _trial(job: tuple[Path, Exam, int, int, tuple[Layer, ...] | None, float, str, float]) -> dict[str, Any]:
     folder, exam, products, steps, targets, rate, device, seconds = job
     return lora_trial(
         folder, exam, products, steps, targets=targets, rate=rate, device=torch.device(device), seconds=seconds

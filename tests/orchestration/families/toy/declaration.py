@@ -15,6 +15,7 @@ import pandas as pd
 from evaluation.evidence import Evidence, GateRule, metrics_evidence
 from orchestration.assets.candidates import Opening
 from orchestration.families.contract import (
+    Adopted,
     Contenders,
     Family,
     ResultKeys,
@@ -79,6 +80,10 @@ def open_candidate(instance: "dg.DagsterInstance", settings: "Settings", tables:
     from orchestration.families.stages import candidate_settings
 
     return Opening(NAME, asdict(candidate_settings(ToySettings, settings, NAME)), "dataset", {})
+
+
+def adopt(adopted: Adopted, settings: "Settings") -> Opening:
+    return Opening(NAME, dict(adopted.run.settings), adopted.dataset_sha256, {"dataset": adopted.dataset})
 
 
 def train(request: TrainingRequest, reporter: "Reporter") -> TrainedCandidate:
@@ -161,6 +166,7 @@ TOY = Family(
     publishes=TOYS,
     settings=lambda: ToySettings,
     open=open_candidate,
+    adopt=adopt,
     train=train,
     score=score,
     digest=digest,

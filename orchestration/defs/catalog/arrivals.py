@@ -1,0 +1,189 @@
+"""Arrivals: what lies in the inbox, what is wrong with it, and what became of every drop.
+
+Belongs here: looking at the inbox, objections with their remedy, the state of a drop as an operator is told it. Not
+here: asking for a run (inbox.py), where a drop's files are remembered (deliveries.py).
+"""
+
+import os
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+
+from catalog.errors import SelvedgeError
+from orchestration.assets.failures import SENTENCE_TAG
+from orchestration.assets.partitions import DROPS, valid_key
+from orchestration.assets.published import materialised
+from orchestration.defs.catalog.deliveries import fingerprint, source_of
+from orchestration.runtime.settings import Settings
+
+PRODUCTS, QUARANTINE = "catalog/products", "catalog/quarantine"
+TABLE = "styles.csv"
+NESTED_DEPTH = 3  # archives put one folder around what they hold, some two
+FINGERPRINT_TAG = "selvedge/drop_fingerprint"  # of a run that the inbox asked for
+PARTITION_TAG = "dagster/partition"
+RUNS_LOOKED_AT = 20  # of one drop, newest first
+
+READ, READING, WAITING, REFUSED, FAILED = "read", "reading", "waiting", "refused", "failed"
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One entry of the inbox: a folder that is a delivery, or what stands in the way of reading it.
+
+    Attributes:
+        fingerprint: of its files; of a file, its size and time.
+        objections: one sentence each, with its remedy; empty for a folder that can be read.
+    """
+
+    name: str
+    fingerprint: str
+    objections: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DropState:
+    """A drop as an operator is told it.
+
+    Attributes:
+        state: read, reading, waiting, refused or failed.
+        products, quarantine: rows of the two tables as last read; None where it was never read.
+        sentence: why it is not read, and what to do; empty otherwise.
+    """
+
+    drop: str
+    state: str
+    products: int | None
+    quarantine: int | None
+    sentence: str
+
+
+def arrivals(settings: Settings) -> list[Arrival]:
+    """Every entry of the inbox but hidden ones, in order of their names."""
+    entries = sorted(settings.inbox.iterdir()) if settings.inbox.is_dir() else []
+    return [_arrival(settings, entry) for entry in entries if not entry.name.startswith(".")]
+
+
+def was_read(instance: dg.DagsterInstance, arrival: Arrival) -> bool:
+    """Was this drop read with the very files that it has now?"""
+    return (materialised(instance, PRODUCTS, arrival.name) or {}).get("source_fingerprint") == arrival.fingerprint
+
+
+def drop_states(settings: Settings, instance: dg.DagsterInstance) -> list[DropState]:
+    """Every drop of the home and every entry of the inbox: drops in the order they came, then what is no drop yet."""
+    waiting = {arrival.name: arrival for arrival in arrivals(settings)}
+    drops = instance.get_dynamic_partitions(DROPS.name or "")
+    return [_state(instance, name, waiting.get(name)) for name in (*drops, *sorted(set(waiting) - set(drops)))]
+
+
+def _arrival(settings: Settings, entry: Path) -> Arrival:
+    try:
+        if not entry.is_dir():
+            status = entry.stat()
+            return Arrival(entry.name, f"{status.st_size} {status.st_mtime:.3f}", (_no_folder(entry),))
+        objections = (*_name_objections(entry), *_content_objections(entry), *_namesake_objections(settings, entry))
+        return Arrival(entry.name, fingerprint(str(entry)), objections)
+    except OSError as error:
+        what = f"{_at(entry)} cannot be read ({error.strerror}); give this user the right to, or remove it."
+        return Arrival(entry.name, f"unreadable {error.errno}", (what,))
+
+
+def _no_folder(entry: Path) -> str:
+    stem = entry.name.partition(".")[0]
+    if entry.suffix.lower() in {".zip", ".tar", ".gz", ".tgz", ".7z", ".bz2", ".xz", ".rar"}:
+        return f"{_at(entry)} is an archive, and a drop is a folder; unpack it into {shlex.quote(_at(entry, stem))}."
+    return f"{_at(entry)} is a file, and a drop is a folder; move it into the drop it belongs to, or out of the inbox."
+
+
+def _name_objections(folder: Path) -> tuple[str, ...]:
+    try:
+        valid_key(folder.name)
+    except SelvedgeError as error:
+        better = re.sub(r"[^A-Za-z0-9_-]+", "-", folder.name).strip("-_")[:100] or "drop-1"
+        remedy = f"mv {shlex.quote(str(folder))} {shlex.quote(str(folder.with_name(better)))}"
+        return (f"{str(error).rstrip('.')}; `{remedy}`.",)
+    return ()
+
+
+def _content_objections(folder: Path) -> tuple[str, ...]:
+    if (folder / TABLE).is_file():
+        return ()
+    tables = _tables_below(folder)
+    beside = [path.name for path in tables if path.parent == folder]
+    if beside:
+        return (f"{_at(folder)} holds {beside[0]} where it needs {TABLE}; rename that file.",)
+    places = [path.parent.relative_to(folder.parent).as_posix() for path in tables]
+    if len(places) == 1:
+        return (
+            f"{_at(folder)} holds no {TABLE}, but {places[0]} in it does; "
+            f"move what is in {places[0]} up into {folder.name}.",
+        )
+    if places:
+        return (
+            f"{_at(folder)} holds no {TABLE}, but {len(places)} folders in it do ({', '.join(places[:3])}); "
+            "put each of them into the inbox as a drop of its own.",
+        )
+    others = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    holds = f"only {', '.join(others[:3])}{' …' if len(others) > 3 else ''}" if others else "nothing"
+    return (f"{_at(folder)} holds no {TABLE} ({holds}); put the table there, or remove the folder.",)
+
+
+def _namesake_objections(settings: Settings, folder: Path) -> tuple[str, ...]:
+    """A drop of the same name that lies elsewhere would be overwritten without a word."""
+    if _name_objections(folder):
+        return ()
+    source = source_of(settings, folder.name)
+    if source is None or ("://" not in source and (Path(source) == folder.resolve() or not Path(source).exists())):
+        return ()
+    return (f"drop {folder.name} was read from {source}; give the folder {_at(folder)} another name.",)
+
+
+def _tables_below(folder: Path) -> list[Path]:
+    """Tables by any spelling of the name, not deeper than archives put them."""
+    tables = []
+    for place, folders, files in os.walk(folder):
+        tables += [Path(place) / file for file in files if file.lower() == TABLE]
+        if len(Path(place).relative_to(folder).parts) >= NESTED_DEPTH:
+            folders.clear()
+    return sorted(tables)
+
+
+def _at(entry: Path, name: str | None = None) -> str:
+    return f"{entry.parent.name}/{name or entry.name}"
+
+
+def _state(instance: dg.DagsterInstance, name: str, arrival: Arrival | None) -> DropState:
+    products, quarantine = materialised(instance, PRODUCTS, name), materialised(instance, QUARANTINE, name)
+    state, sentence = _progress(instance, name, arrival, bool(products))
+    return DropState(name, state, _rows(products), _rows(quarantine), sentence)
+
+
+def _progress(instance: dg.DagsterInstance, name: str, arrival: Arrival | None, read: bool) -> tuple[str, str]:
+    if arrival is not None and arrival.objections:
+        return REFUSED, " ".join(arrival.objections)
+    unchanged = read if arrival is None else was_read(instance, arrival)
+    run = _newest_reading(instance, name)
+    mine = run is not None and (arrival is None or run.tags.get(FINGERPRINT_TAG) in (None, arrival.fingerprint))
+    if run is not None and mine:
+        if not run.is_finished:
+            return READING, ""
+        if run.is_failure:
+            why = run.tags.get(SENTENCE_TAG, f"run {run.run_id[:8]} in Dagster says why")
+            return FAILED, f"{why.rstrip('.')}. Mend its files, and it is read again."
+    if unchanged:
+        return READ, ""
+    again = "it changed; " if read else ""
+    return WAITING, f"{again}while `selvedge up` runs, it is read once nothing in it changes for half a minute."
+
+
+def _newest_reading(instance: dg.DagsterInstance, drop: str) -> dg.DagsterRun | None:
+    """The newest run that read the drop, or tried to."""
+    key = dg.AssetKey(PRODUCTS.split("/"))
+    runs = instance.get_runs(dg.RunsFilter(tags={PARTITION_TAG: drop}), limit=RUNS_LOOKED_AT)
+    return next((run for run in runs if key in (run.asset_selection or ())), None)
+
+
+def _rows(metadata: dict[str, object] | None) -> int | None:
+    return None if metadata is None else int(str(metadata["rows"]))

@@ -1,0 +1,164 @@
+"""A group of services: one that ends is started again, the others go on, and nothing of a killed one stays."""
+
+import contextlib
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from infra.errors import ServiceFailure
+from infra.local import service_logs, up
+from infra.local.processes import port_taken
+from infra.local.service_logs import ending, rotate
+from infra.local.services import ensure, state
+from infra.local.up import Group
+from tests.infra.services_for_tests import parent_service, web_service
+from tests.ports import free_port
+
+
+class Enough(Exception):
+    """Stands in for Ctrl-C."""
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(up, "WATCH_SECONDS", 0.02)
+    monkeypatch.setattr(up, "RESTART_WAITS", (0.0, 0.05, 0.05))
+
+
+def interrupted_after(fragment: str, lines: list[str]):
+    def tell(line: str) -> None:
+        lines.append(line)
+        if fragment in line:
+            raise Enough
+
+    return tell
+
+
+def kill(pid: int) -> None:
+    process = psutil.Process(pid)
+    process.kill()
+    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.01)
+
+
+def test_what_a_killed_server_leaves_on_the_port_is_recognised_and_ended(tmp_path):
+    service = parent_service(tmp_path, free_port())
+    first = ensure(service)
+    left = psutil.Process(first.process.pid).children(recursive=True)
+    kill(first.process.pid)
+    first.end()
+    assert len(left) == 2 and port_taken(service.port)
+    assert state(service) == "left over"
+    lines = []
+    second = ensure(service, lines.append)
+    assert state(service) == "running"
+    second.stop()
+    assert not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in left)
+    assert "web: ending what a killed one left behind (process " in lines[0]
+
+
+def test_the_port_of_another_program_is_told_with_its_number(tmp_path):
+    service = web_service(tmp_path / "ours", free_port())
+    other = ensure(web_service(tmp_path / "theirs", service.port))
+    try:
+        with pytest.raises(ServiceFailure, match=rf"{tmp_path}/theirs/web\.pid records \(process {other.process.pid}"):
+            ensure(service)
+        assert state(service) == "taken" and other.alive()
+    finally:
+        other.stop()
+
+
+def test_one_dead_service_is_started_again_and_the_others_go_on(tmp_path):
+    lines = []
+    with Group() as group:
+        first = group.add(lambda: ensure(parent_service(tmp_path / "a", free_a, name="first")))
+        other = group.add(lambda: ensure(web_service(tmp_path / "b", free_b, name="other")))
+        kill(first.process.pid)
+        with contextlib.suppress(Enough):
+            group.watch(interrupted_after("runs again", lines))
+        again = group.kept[0].running
+        assert again.alive() and again.process != first.process
+        assert other.alive() and group.kept[1].running is other
+    assert lines[0].startswith("first was ended by SIGKILL; its log ") and "started again (1 of 3)" in lines[0]
+    assert not port_taken(free_a) and not port_taken(free_b)
+
+
+def test_a_service_that_ends_again_and_again_is_given_up_with_its_last_error(tmp_path):
+    script = (
+        "import sys, time; print('\\x1b[32mINFO\\x1b[0m skipped', flush=True); "
+        "print('\\x1b[31mERROR\\x1b[0m disk I/O error', flush=True); print('bye', flush=True); sys.exit(3)"
+    )
+    broken = [False]
+
+    def start():
+        command = (sys.executable, "-c", script) if broken[0] else web_service(tmp_path / "a", free_a).command
+        return ensure(web_service(tmp_path / "a", free_a, command=command))
+
+    lines = []
+    with Group() as group:
+        first = group.add(start)
+        other = group.add(lambda: ensure(web_service(tmp_path / "b", free_b, name="other")))
+        broken[0] = True
+        first.service.log.write_text("ERROR of another day\n")
+        kill(first.process.pid)
+        with contextlib.suppress(Enough):
+            group.watch(interrupted_after("stays down", lines))
+        assert other.alive()
+    assert [line.partition("(")[2][:6] for line in lines[:3]] == ["1 of 3", "2 of 3", "3 of 3"]
+    assert "“ERROR disk I/O error”" in lines[-1] and "3 times in 5 minutes" in lines[-1]
+
+
+def test_restarts_of_long_ago_do_not_count(tmp_path):
+    lines = []
+    with Group() as group:
+        group.add(lambda: ensure(web_service(tmp_path, free_a)))
+        group.kept[0].restarts = [time.monotonic() - 301] * 9
+        kill(group.kept[0].running.process.pid)
+        with contextlib.suppress(Enough):
+            group.watch(interrupted_after("runs again", lines))
+    assert "(1 of 3)" in lines[0]
+
+
+free_a, free_b = free_port(), free_port()
+
+
+@pytest.mark.parametrize(
+    ("text", "quoted"),
+    [
+        ("2026 ERROR disk\nINFO fine\n", "the last error in its log LOG: “2026 ERROR disk”."),
+        ("Traceback\n  File x\nsqlite3.OperationalError: locked\n", "“sqlite3.OperationalError: locked”."),
+        ("INFO 0 errors\nlast\n", "its log LOG ends “last”."),
+        ("\x1b[32m2026\x1b[0m - \x1b[34mdone\x1b[0m\n", "its log LOG ends “2026 - done”."),
+        ("", "its log LOG is empty."),
+    ],
+)
+def test_the_last_error_is_quoted_without_colours(tmp_path: Path, text, quoted):
+    log = tmp_path / "x.log"
+    log.write_text(text)
+    assert ending(log).endswith(quoted.replace("LOG", str(log)))
+
+
+def test_what_an_earlier_start_wrote_explains_nothing(tmp_path):
+    log = tmp_path / "x.log"
+    log.write_text("ERROR of yesterday\n")
+    begin = log.stat().st_size
+    assert "is empty" in ending(log, begin) and "names no error" in ending(log, begin, only_errors=True)
+    with log.open("a") as file:
+        file.write("ERROR of today\n")
+    assert "“ERROR of today”" in ending(log, begin, only_errors=True)
+
+
+def test_a_log_is_bounded_while_its_service_writes(tmp_path, monkeypatch):
+    monkeypatch.setattr(service_logs, "LOG_LIMIT_BYTES", 1000)
+    log = tmp_path / "x.log"
+    with log.open("ab", buffering=0) as writer:  # as a service's stdout is
+        writer.write(b"a" * 900 + b"\n")
+        assert not rotate(log)
+        writer.write(b"b" * 900 + b"\n")
+        assert rotate(log)
+        writer.write(b"c\n")
+    assert log.read_bytes() == b"c\n"
+    assert (tmp_path / "x.old.log").stat().st_size == 1802

@@ -1,0 +1,183 @@
+"""A trace: every hop is there, hashed again; what is gone or changed is said at its hop and nowhere else."""
+
+import json
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from catalog.errors import SelvedgeError, ServiceUnavailable
+from orchestration.assets.candidates import Opening, name_candidate, record_opening
+from orchestration.assets.dataset import freeze_dataset
+from orchestration.assets.partitions import candidate_partitions
+from orchestration.report.home import Home
+from orchestration.report.hops import Sources
+from orchestration.report.trace import Tracer
+from tests.orchestration.families.toy.declaration import digest
+from tests.orchestration.paper_registry import PaperRegistry
+from tests.orchestration.report.small_home import DROP, SmallHome
+from tests.orchestration.toy_family import register_toy, toy_family
+
+PRODUCT = 1
+HOPS = ["sentence", "facts", "attributes", "model", "MLflow run", "candidate", "data set", "Q&A rows", "scores",
+        "promotion", "split", "product", "picture", "delivery"]  # fmt: skip
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A drop that was delivered, asked, answered by a registered toy and described."""
+    made = SmallHome(tmp_path)
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    (shop / "styles.csv").write_text("id,gender\n" + "".join(f"{product},Women\n" for product in range(1, 13)))
+    made.read_drop(source=str(shop))
+    made.registry = PaperRegistry(made.settings)
+    monkeypatch.setattr(Sources, "registry", (made.registry, ""))
+    family = toy_family()
+    frozen = freeze_dataset(made.instance, made.tables)
+    about = {"dataset": str(frozen.folder), "dataset_sha256": frozen.sha256, "drops": [DROP]}
+    opening = Opening(family.name, {"mean": 0.5}, frozen.sha256, about)
+    made.candidate = name_candidate(made.instance, opening)
+    record_opening(made.tables, made.candidate, opening)
+    made.instance.add_dynamic_partitions(candidate_partitions(family.name).name, [made.candidate])
+    version = register_toy(made.registry, made.candidate, 0.5)
+    weights = digest(made.registry.artefact_path(version))
+    run = "http://127.0.0.1:1/#/experiments/1/runs/abc"
+    made.say("training/toy_candidate", made.candidate, version=1, digest=weights, **{"MLflow run": run})
+    answers = pd.DataFrame(
+        {
+            "drop": DROP,
+            "product_id": [PRODUCT],
+            "attribute": "Colour",
+            "value": "Blue",
+            "confidence": 0.9,
+            "abstained": False,
+            "model_uri": version.uri,
+            "model_digest": weights,
+            "input_hash": "h",
+        }
+    )
+    made.publish("inference/attributes", answers, DROP)
+    checks = json.dumps({"facts": {"base_colour": "Blue"}, "conflicts": {}, "unsupported": []})
+    text = answers[["drop", "product_id", "input_hash"]].assign(
+        text="A blue shirt.",
+        writer="grammar",
+        checks=checks,
+        attempt=1,
+        model_version=f"{version.uri}@{weights[:12]}",
+        prompt_version="s-1",
+    )
+    made.publish("inference/descriptions", text, DROP)
+    return made
+
+
+def traced(home, product=PRODUCT, drop=None):
+    return Tracer(Home(home.instance, home.settings), [toy_family()]).follow(product, drop)
+
+
+def states(followed):
+    return {hop.hop: hop.state for hop in followed.hops}
+
+
+def test_a_sentence_is_followed_through_every_hop(home):
+    followed = traced(home)
+    assert [hop.hop for hop in followed.hops] == HOPS
+    by_name = {hop.hop: hop for hop in followed.hops}
+    assert by_name["sentence"].value == "A blue shirt." and by_name["facts"].value == "base_colour Blue"
+    assert by_name["attributes"].value == "Colour Blue 0.90"
+    assert by_name["MLflow run"].link == f"{home.settings.mlflow_uri}/#/experiments/1/runs/abc", "where MLflow is now"
+    assert by_name["candidate"].value == home.candidate and by_name["Q&A rows"].value.startswith("1 of 1 products")
+    assert by_name["delivery"].link.endswith("/shop/styles.csv:2") and by_name["delivery"].value == "1,Women"
+    assert all(hop.link for hop in followed.hops), "each hop can be opened"
+    # No scores and no promotion stand behind this toy: both are said, nothing else lacks.
+    assert {hop.hop for hop in followed.missing} == {"scores", "promotion"} and not followed.broken
+    kept = {hop for hop, state in states(followed).items() if state == "checked"}
+    assert kept == set(HOPS) - {"MLflow run", "scores", "promotion"}
+    assert [set(row) for row in followed.rows()] == [{"hop", "value", "link", "state", "note"}] * len(HOPS)
+
+
+def other_weights(home):
+    (home.registry.artefact_path(home.registry.version("toy", 1)) / "selvedge.json").write_text('{"mean": 0.7}')
+
+
+def other_row(home):
+    (home.folder / "shop" / "styles.csv").write_text("id,gender\n2,Men\n")
+
+
+def other_picture(home):
+    (home.folder / "pictures" / "1.png").write_bytes(b"other")
+
+
+def other_opening(home):
+    path = home.tables.path("candidates/toy", home.candidate).with_suffix(".json")
+    path.write_text(path.read_text().replace("0.5", "0.6"))
+
+
+def other_answers(home):
+    path = home.tables.path("inference/attributes", DROP)
+    path.write_bytes(home.tables.path("inference/descriptions", DROP).read_bytes())
+
+
+def other_dataset(home):
+    folder = next(home.tables.path("training/datasets/x").parent.iterdir())
+    (folder / "qa_pairs.parquet").write_bytes((folder / "splits.parquet").read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("change", "hop"),
+    [
+        (other_weights, "model"),
+        (other_row, "delivery"),
+        (other_picture, "picture"),
+        (other_opening, "candidate"),
+        (other_answers, "attributes"),
+        (other_dataset, "data set"),
+    ],
+)
+def test_what_was_changed_is_broken_at_its_own_hop(home, change, hop):
+    change(home)
+    assert [broken.hop for broken in traced(home).broken] == [hop]
+
+
+def test_what_is_gone_is_missing_with_its_reason(home, monkeypatch):
+    (home.folder / "shop" / "styles.csv").unlink()
+    monkeypatch.setattr(Sources, "registry", (None, str(ServiceUnavailable("MLflow does not answer."))))
+    notes = {hop.hop: hop.note for hop in traced(home).hops}
+    assert "not there any more (No such file" in notes["delivery"]
+    assert "not hashed again: MLflow does not answer" in notes["model"]
+
+
+def test_a_product_that_was_never_described_says_so_and_keeps_the_rest(home):
+    followed = traced(home, 3)
+    assert {"sentence", "attributes", "model"} <= {hop.hop for hop in followed.missing}
+    assert states(followed)["delivery"] == "checked"
+
+
+@pytest.mark.parametrize(
+    ("product", "drop", "sentence"),
+    [
+        (99, None, "no drop of .* holds product 99"),
+        (1, "other", "drop other was never read; there are first"),
+        (38, None, r"line 4 of drop first is in quarantine \(bad_id: "),
+    ],
+)
+def test_a_product_that_is_nowhere_is_one_sentence(home, product, drop, sentence):
+    rejected = [(DROP, 4, "bad_id", b"38,Shirt\n", "product id is no whole number")]
+    home.publish(
+        "catalog/quarantine", pd.DataFrame(rejected, columns=["drop", "line", "reason", "raw", "detail"]), DROP
+    )
+    with pytest.raises(SelvedgeError, match=sentence):
+        traced(home, product, drop)
+
+
+def test_answers_of_another_model_than_the_text_names_break_the_chain(home):
+    text = home.tables.latest("inference/descriptions", DROP).to_pandas()
+    home.publish("inference/descriptions", text.assign(model_version="models:/toy/9@beef"), DROP)
+    assert [hop.hop for hop in traced(home).broken] == ["attributes"]
+
+
+def test_a_model_outside_the_registry_is_named_and_not_followed(home):
+    answers = home.tables.latest("inference/attributes", DROP).to_pandas()
+    home.publish("inference/attributes", answers.assign(model_uri="file:///run"), DROP)
+    followed = Tracer(Home(home.instance, home.settings), [replace(toy_family(), name="other")]).follow(PRODUCT)
+    assert states(followed)["model"] == "missing" and "candidate" not in states(followed)

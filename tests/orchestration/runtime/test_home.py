@@ -1,0 +1,41 @@
+"""One command at a time on a home: the second says who holds it; the inbox is made."""
+
+import os
+import re
+
+import pytest
+
+from catalog.errors import ServiceUnavailable
+from orchestration.runtime.home import held
+from orchestration.runtime.services import parts
+from orchestration.runtime.settings import OFF, Settings
+
+
+def test_a_second_command_is_told_who_holds_the_home(tmp_path, monkeypatch):
+    monkeypatch.setattr("orchestration.runtime.home.PATIENCE_SECONDS", 0.05)
+    settings = Settings(home=tmp_path / "home")
+    told = rf"running `selvedge up` on {re.escape(str(settings.home))} \(process {os.getpid()}, since .* UTC; it holds"
+    with held(settings, "selvedge up"):
+        assert settings.inbox.is_dir()
+        with pytest.raises(ServiceUnavailable, match=told), held(settings, "selvedge demo"):
+            pass
+    with held(settings, "selvedge demo"), held(Settings(home=tmp_path / "other"), "selvedge up"):
+        pass  # another home is another lock
+
+
+@pytest.mark.parametrize(
+    ("changes", "names", "started"),
+    [
+        ({}, "mlflow label-studio dagster-webserver dagster-daemon", 4),
+        ({"label_studio": OFF}, "mlflow dagster-webserver dagster-daemon", 3),
+        (
+            {"label_studio": "https://ls.example", "tracking_uri": "http://ml.example"},
+            "mlflow label-studio dagster-webserver dagster-daemon",
+            2,
+        ),
+    ],
+)
+def test_a_home_s_services_follow_from_its_settings(tmp_path, changes, names, started):
+    services = parts(Settings(home=tmp_path, **changes))
+    assert [part.name for part in services] == names.split()
+    assert sum(part.start is not None for part in services) == started
