@@ -154,6 +154,11 @@ def _align(predictions: Mapping[str, pd.DataFrame], settings: ScoreSettings) -> 
         if rows.duplicated(ROW_KEY).any():
             raise SelvedgeError(f"{subject} answered a product's attribute twice; keep one answer a row.")
         rows["truth"], rows["value"] = _normalised(rows["truth"]), _normalised(rows["value"])
+        sure = rows["confidence"].to_numpy(dtype=np.float64)
+        if not np.isnan(sure).all() and not ((sure >= 0) & (sure <= 1)).all():
+            raise SelvedgeError(
+                f"{subject} has a confidence that is no number from 0 to 1; its weights or features are damaged."
+            )
         reference = next(iter(aligned.values()), rows)
         if not rows[[*ROW_KEY, "truth"]].equals(reference[[*ROW_KEY, "truth"]]):
             raise SelvedgeError(f"{subject} answered other test rows than {next(iter(aligned))}; use one test split.")

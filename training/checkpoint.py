@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from catalog.errors import SelvedgeError
+from catalog.files import put_back
 from training.folders import written_whole
 
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")
@@ -60,6 +61,7 @@ def read_checkpoint(
     Raises:
         SelvedgeError: the checkpoint is of this run but damaged.
     """
+    put_back(folder)
     try:
         counters: dict[str, Any] = json.loads((folder / "state.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):

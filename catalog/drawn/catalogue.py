@@ -27,6 +27,7 @@ from catalog.drawn.spec import STYLES, GarmentSpec, sample_spec
 from catalog.drawn.world import RESERVED_SEEDS
 from catalog.errors import SelvedgeError
 from catalog.files import jpeg_bytes, png_bytes, publish_bytes, publish_text
+from catalog.places import not_written
 from catalog.workers import Progress, map_in_order, usable_cores
 
 COLUMNS = (
@@ -168,7 +169,7 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SelvedgeError(f"folder {folder} cannot be made ({error.strerror}); choose another place.") from error
+        raise not_written(folder, error) from error
 
 
 @dataclass(frozen=True)
@@ -211,7 +212,7 @@ def _draw_chunk(chunk: _Chunk) -> _Drawn:
             drawn.truth.append(_truth(spec))
             drawn.keypoints += [(product_id, name, x, y) for name, (x, y) in drawing.keypoints.items()]
     except OSError as error:
-        raise SelvedgeError(f"{error.filename or folder} could not be written ({error.strerror}).") from error
+        raise not_written(error.filename or folder, error) from error
     return drawn
 
 

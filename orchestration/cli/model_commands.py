@@ -56,9 +56,9 @@ def train(
         return
     if config is None or out is None:
         raise typer.BadParameter("a training needs --config FILE and --out DIR (or --print-settings)")
+    check_output_folder(out)
     from training.settings import refuse_absent_devices
 
-    check_output_folder(out)
     catalog_of_file, settings = read_config(config, named.settings())
     refuse_absent_devices(settings)
     folder = _catalogue(config, catalog_of_file, catalog)

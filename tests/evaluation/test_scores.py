@@ -151,6 +151,10 @@ def test_other_rows_are_refused_with_a_sentence():
         score_one("candidate", pd.concat([candidate, candidate]))
     with pytest.raises(SelvedgeError, match="are empty"):
         score_one("candidate", candidate.iloc[:0])
+    for wrong in (float("nan"), float("inf"), -0.5):
+        spoilt = candidate.assign(confidence=[wrong, *candidate["confidence"].tolist()[1:]])
+        with pytest.raises(SelvedgeError, match="candidate has a confidence that is no number from 0 to 1"):
+            score_one("candidate", spoilt)
     with pytest.raises(SelvedgeError, match="nothing to score"):
         score_subjects({}, "f", "c")
 

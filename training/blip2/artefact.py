@@ -10,6 +10,7 @@ derived on loading.
 
 import hashlib
 import json
+import math
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -111,7 +112,8 @@ class AttributeModel:
             ("Navy Blue", also where the model abstains), confidence in (0, 1], abstained.
 
         Raises:
-            SelvedgeError: an attribute the model was not taught, or no pictures for the questions.
+            SelvedgeError: an attribute the model was not taught, no pictures for the questions, or a confidence that is
+                not finite.
         """
         if not questions:
             return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in _COLUMNS.items()})
@@ -136,6 +138,12 @@ class AttributeModel:
         ]
         scores = answer_all(self.base, features, asked, self.decoding)
         confidence = [self.calibration.confidence(q.attribute, s) for q, s in zip(questions, scores, strict=True)]
+        spoilt = sum(not math.isfinite(sure) for sure in confidence)
+        if spoilt:
+            raise SelvedgeError(
+                f"model {self.digest or self.base.digest}: {spoilt} of {len(questions)} questions have no finite "
+                "confidence; its weights or the cached features are damaged: copy the model again, delete the features."
+            )
         return pd.DataFrame(
             {
                 "product_index": [question.product_index for question in questions],

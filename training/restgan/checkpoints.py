@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from catalog.errors import SelvedgeError
+from catalog.files import put_back
 from training.checkpoint import read_checkpoint, write_checkpoint
 from training.restgan.dataset import Bottoms
 from training.restgan.settings import RestganSettings
@@ -98,6 +99,7 @@ def restore_checkpoint(folder: Path, identity: Identity, networks: Networks) -> 
         SelvedgeError: it is damaged, or of another vocabulary, colour table, data set or of other settings. Nothing is
             overwritten then: the folder holds somebody's work.
     """
+    put_back(folder)
     if not folder.exists():
         return None
     refuse_other_work(folder, identity)

@@ -63,6 +63,8 @@ def discover(
     began = time.monotonic()
     if out is not None and query is None:
         raise SelvedgeError("--out is the strip of one query; give --query WORDS as well.")
+    if inferred is not None and catalog is None:
+        raise SelvedgeError("--inferred belongs to a catalogue directory; give --catalog DIR as well.")
     if out is not None:
         check_output_file(out.expanduser())
     import torch
@@ -70,8 +72,6 @@ def discover(
     from inference.discovery.model import load_model
     from inference.discovery.service import Discovery
 
-    if inferred is not None and catalog is None:
-        raise SelvedgeError("--inferred belongs to a catalogue directory; give --catalog DIR as well.")
     # One picture is too little work to share: a second thread waits longer for the first than it saves.
     torch.set_num_threads(terminal.settings().threads or 1)
     loaded = load_model(*terminal.model(model))

@@ -111,7 +111,7 @@ def test_bad_requests_are_refused_in_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(SelvedgeError, match="faults need at least 16 products"):
         draw_catalogue(tmp_path, 3, 1, faults=True)
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(SelvedgeError, match="cannot be made"):
+    with pytest.raises(SelvedgeError, match="could not be written"):
         draw_catalogue(tmp_path / "file", 1, 1)
     assert not (tmp_path / "styles.csv").exists()
 

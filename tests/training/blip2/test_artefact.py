@@ -99,6 +99,14 @@ def test_questions_that_cannot_be_answered_are_named(model: AttributeModel, shop
     assert model.questions_for(0, "Jeans") == []
 
 
+def test_a_confidence_that_is_not_finite_is_never_given(model: AttributeModel):
+    features = torch.zeros(2, 8, 48)
+    features[1, 3, 5] = torch.nan
+    asked = model.questions_for(0, "Shirts")
+    with pytest.raises(SelvedgeError, match=r"questions have no finite confidence; its weights or"):
+        model.answer(features, [*asked, *model.questions_for(1, "Shirts")])
+
+
 def test_the_adapter_is_in_the_weights(model: AttributeModel, base: Base, shop: Shop):
     pictures = [Image.open(uri) for _, uri in shop.items[:4]]
     questions = [Question(row, "Colour") for row in range(4)]

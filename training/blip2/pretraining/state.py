@@ -13,7 +13,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from catalog.errors import SelvedgeError
+from catalog.places import not_written, part_of, remove_parts
 from training.blip2.pretraining.stages import Pretraining
+from training.folders import os_error_of
 
 
 def save_state(file: Path, run: Pretraining, stage: int, step: int) -> None:
@@ -29,13 +31,15 @@ def save_state(file: Path, run: Pretraining, stage: int, step: int) -> None:
     # Cloned: safetensors refuses tensors that share memory.
     held = {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}
     progress = {"stage": stage, "step": step, "averaged_steps": int(run.average.n_averaged) - 1}
-    part_file = file.with_suffix(".part")
+    part_file = part_of(file)
     try:
+        remove_parts(file.parent, file.name)
         save_file(held, part_file, metadata={"place": json.dumps(progress)})
         part_file.replace(file)
     except (OSError, SafetensorError) as error:
         part_file.unlink(missing_ok=True)
-        raise SelvedgeError(f"state {file} could not be written ({error}); free some space and run again.") from error
+        refusal = error if isinstance(error, OSError) else os_error_of(error)
+        raise not_written(f"state {file}", refusal) from error
 
 
 def read_state(file: Path) -> tuple[dict[str, Tensor], dict[str, int]]:
