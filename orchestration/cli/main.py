@@ -21,6 +21,7 @@ import typer
 from catalog.errors import SelvedgeError
 from orchestration.cli import (
     catalog_commands,
+    doctor_command,
     inference_commands,
     model_commands,
     registry_commands,
@@ -30,6 +31,7 @@ from orchestration.cli import (
     tailoring,
 )
 from orchestration.cli.terminal import say
+from orchestration.runtime.private import owner_only
 from training.stopping import TrainingStopped
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
@@ -55,6 +57,7 @@ def application() -> typer.Typer:
     app.add_typer(rounds, name="review", help="Blind rounds: people choose between two versions.")
     registry_commands.add_to(app)
     running_commands.add_to(app)
+    doctor_command.add_to(app)
     return app
 
 
@@ -68,7 +71,11 @@ def run(arguments: Sequence[str]) -> int:
     # Other people's advice to programmers is nothing that the person at this command can act on.
     warnings.filterwarnings("ignore", module=r"(transformers|peft|mlflow|dagster)\b.*")
     wants_help = not arguments or "--help" in arguments
-    with contextlib.nullcontext() if wants_help else _result_only_on_stdout(), _terminated_like_interrupted():
+    with (
+        contextlib.nullcontext() if wants_help else _result_only_on_stdout(),
+        _terminated_like_interrupted(),
+        owner_only(),
+    ):
         try:
             outcome = application()(list(arguments), prog_name="selvedge", standalone_mode=False)
         except (SelvedgeError, typer.TyperException, typer.Abort, KeyboardInterrupt, OSError) as error:

@@ -135,10 +135,13 @@ def _line(record: "PromotionRecord") -> str:
 def status(as_json: JsonFlag = False) -> None:
     """Say which services run, who is champion and what is published."""
     from orchestration.families.settings import load_settings
+    from orchestration.registry.ledger import ledger_problems
     from orchestration.runtime.services import links
 
     settings = load_settings()
-    states, warnings = _families(settings)
+    problems = ledger_problems(settings)
+    states, repairs = _families(settings)
+    warnings = list(dict.fromkeys([*problems, *repairs]))
     values = {
         "home": str(settings.home),
         "services": [asdict(link) for link in links(settings)],
