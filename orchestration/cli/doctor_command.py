@@ -67,8 +67,9 @@ def _modes(settings: "Settings") -> Iterator[str]:
 
 def _champions(settings: "Settings") -> Iterator[str]:
     """The aliases are where the ledger's last moves put them."""
+    from orchestration.registry.champion import CHAMPION
     from orchestration.registry.ledger import open_ledger
-    from orchestration.registry.registry import CHAMPION, Registry
+    from orchestration.registry.registry import Registry
 
     ledger = open_ledger(settings).promotions
     try:

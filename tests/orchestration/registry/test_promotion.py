@@ -142,6 +142,18 @@ def test_an_alias_moved_by_hand_is_told_recorded_and_no_promotion(registry: Any)
     assert ask(registry, "c2", 1) == "promoted"  # on its evidence, this time
 
 
+def test_nobody_infers_with_a_version_that_only_the_alias_names(registry: Any) -> None:
+    registry.client.set_registered_model_alias(FAMILY, "champion", "2")
+    for _ in range(2):  # before and after the move is recorded as a hand's
+        with pytest.raises(
+            SelvedgeError, match=r"is on version 2, and .* made version 1 champion.*selvedge rollback toy"
+        ):
+            registry.champion(FAMILY)
+        settle(registry, [FAMILY])
+    rollback(registry, FAMILY)
+    assert registry.champion(FAMILY).version == 1
+
+
 def test_a_refusal_tells_of_the_hand_that_moved_the_alias(registry: Any) -> None:
     registry.client.set_registered_model_alias(FAMILY, "champion", "2")
     outcome = promote(registry, RULE, evidence_of(FAMILY, "c3", 1))
