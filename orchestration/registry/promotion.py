@@ -131,6 +131,11 @@ def rollback(registry: Registry, family: str, reason: str = "", by: str | None =
             raise SelvedgeError(f"{family} has no champion yet; promote a candidate first.")
         if made.previous_champion is None:
             raise SelvedgeError(f"{family} has no champion before version {champion}; there is nothing to go back to.")
+        if all(str(info.version) != made.previous_champion for info in registry.versions(family)):
+            raise SelvedgeError(
+                f"there is no version {made.previous_champion} of {family} any more, which was champion before version "
+                f"{champion}: it was deleted in MLflow. Promote another candidate (`selvedge promote`)."
+            )
         target = registry.version(family, int(made.previous_champion))
         # Whom the target replaced the first time: rolling back again must lead further back, never round in a circle.
         before = [

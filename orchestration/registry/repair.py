@@ -144,6 +144,11 @@ def removed_by_hand(registry: Registry, family: str) -> str | None:
     made = open_ledger(registry.settings).promotions.champion(family)
     if made is None or CHAMPION in registry.aliases(family):
         return None
+    if all(str(info.version) != made.version for info in registry.versions(family)):
+        return (
+            f"version {made.version} of {family}, champion by the record, was deleted in MLflow, and the alias "
+            f"{CHAMPION} with it; restore MLflow's database and artefacts from a backup"
+        )
     return (
         f"the alias {CHAMPION} of {family} was removed by hand; by the record version {made.version} is champion: set "
         "the alias on it again in MLflow"
