@@ -1,8 +1,13 @@
 """The code location: what `dagster dev` and the daemon load."""
 
+import os
+
 import dagster as dg
 
 from orchestration.graph.build import build_defs
+from orchestration.runtime.private import OWNER_ONLY
+
+os.umask(OWNER_ONLY)  # whoever starts the process that loads this
 
 
 @dg.definitions

@@ -70,8 +70,10 @@ class Models(dg.ConfigurableResource):
         return Registry(self.settings)
 
     def champion(self, family: str) -> "ModelVersionInfo | None":
-        """The version that inference uses; None until one was promoted."""
-        return self.registry().champion(family)
+        """The version that the alias is on, as gates and the watcher look at it; inference asks the registry's."""
+        from orchestration.registry.champion import CHAMPION
+
+        return self.registry().aliased(family, CHAMPION)
 
     def promote(self, evidence: "Evidence", rule: "GateRule") -> "ModelVersionInfo":
         """Make the candidate of the evidence champion; asking again after success changes nothing.

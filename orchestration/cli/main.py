@@ -23,6 +23,7 @@ from catalog.errors import SelvedgeError
 from catalog.places import remedy_of
 from orchestration.cli import (
     catalog_commands,
+    doctor_command,
     inference_commands,
     model_commands,
     registry_commands,
@@ -34,6 +35,7 @@ from orchestration.cli import (
     trace_command,
 )
 from orchestration.cli.terminal import ServicesStopped, say
+from orchestration.runtime.private import owner_only
 from training.stopping import TrainingStopped
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
@@ -64,6 +66,7 @@ def application() -> typer.Typer:
     registry_commands.add_to(app)
     status_command.add_to(app)
     running_commands.add_to(app)
+    doctor_command.add_to(app)
     return app
 
 
@@ -77,7 +80,11 @@ def run(arguments: Sequence[str]) -> int:
     # Other people's advice to programmers is nothing that the person at this command can act on.
     warnings.filterwarnings("ignore", module=r"(transformers|peft|mlflow|dagster)\b.*")
     wants_help = not arguments or "--help" in arguments
-    with contextlib.nullcontext() if wants_help else _result_only_on_stdout(), _terminated_like_interrupted():
+    with (
+        contextlib.nullcontext() if wants_help else _result_only_on_stdout(),
+        _terminated_like_interrupted(),
+        owner_only(),
+    ):
         try:
             _refuse_impossible(arguments)
             outcome = application()(list(arguments), prog_name="selvedge", standalone_mode=False)

@@ -230,6 +230,10 @@ _SHARED: dict[str, dict[str, str]] = {
         "tables": "published tables, count of files by stage and name",
         "warnings": "promotions cut short that were repaired, and aliases found moved by hand, one sentence each",
     },
+    "doctor": {
+        "home": "folder of local state",
+        "checks": "ledger, file modes, champions, services: ok, and what is wrong with what to do",
+    },
     "up": {
         "home": "folder of local state",
         "services": "name, state and address of every service",

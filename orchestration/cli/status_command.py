@@ -38,7 +38,8 @@ def status(
     from orchestration.runtime.services import links
 
     settings = load_settings()
-    states, warnings, without = state.champions(settings, [family.name for family in families.FAMILIES])
+    changed = state.ledger_warnings(settings)
+    states, repairs, without = state.champions(settings, [family.name for family in families.FAMILIES])
     if without:
         say(f"selvedge: {without}{' The champions are those of the ledger.' if states else ''}")
     drops, runs = _dagster(settings)
@@ -51,7 +52,7 @@ def status(
         "failed_runs": runs,
         "disk": state.disk(settings.home),
         "tables": _tables(settings),
-        "warnings": warnings,
+        "warnings": list(dict.fromkeys([*changed, *repairs])),
     }
     emit("status", as_json, values, None if verbose else glance(values))
 

@@ -75,7 +75,7 @@ def reported_champion(instance: dg.DagsterInstance, models: Models, family: str)
     Not the alias as it is now: the recorded lineage names what was used.
 
     Raises:
-        SelvedgeError: there is none yet, or its files are gone.
+        SelvedgeError: there is none yet, its files are gone, or ledger, alias and Dagster name different versions.
         ServiceUnavailable: MLflow does not answer.
     """
     champion = materialised(instance, "/".join(champion_key(family).path))
@@ -83,6 +83,13 @@ def reported_champion(instance: dg.DagsterInstance, models: Models, family: str)
         raise SelvedgeError(f"{family} has no champion yet; train a candidate that passes its gate.")
     registry = models.registry()
     version = registry.version(family, int(champion["version"]))
+    agreed = registry.champion(family)  # refuses an alias that was moved by hand, which Dagster was told of too
+    if agreed is None or agreed.version != version.version:
+        told = "no version" if agreed is None else f"version {agreed.version}"
+        raise SelvedgeError(
+            f"Dagster was told that version {version.version} is champion of {family}, and by the ledger it is {told}; "
+            "the champion's watcher reports the newest within a minute: run this again."
+        )
     return version, registry.artefact_path(version)
 
 

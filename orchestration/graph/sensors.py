@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from catalog.errors import ServiceUnavailable
+from catalog.errors import SelvedgeError
 from orchestration.assets.candidates import Opening, name_candidate, record_opening
 from orchestration.assets.partitions import candidate_partitions, slug
 from orchestration.assets.published import Tables, newest
@@ -71,7 +71,7 @@ def champion_watcher(family: str, champion: dg.AssetKey) -> dg.SensorDefinition:
                 context.log.warning(sentence)
             version = models.champion(family)
             how = models.moved_by(family)
-        except ServiceUnavailable as error:
+        except SelvedgeError as error:  # MLflow is away, or a hand moved the alias: what was published stays as it is
             return dg.SkipReason(str(error))
         if version is None:
             return dg.SkipReason(f"{family} has no champion yet")

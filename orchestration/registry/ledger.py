@@ -21,6 +21,7 @@ from infra.local.lock import exclusive
 from labeling.review.ledger.records import BEFORE
 from orchestration.registry.head import HeadFile
 from orchestration.runtime.label_studio import annotators_made_here
+from orchestration.runtime.private import close_to_others
 from orchestration.runtime.services import in_our_words
 from orchestration.runtime.settings import Settings
 
@@ -45,6 +46,7 @@ def open_ledger(settings: Settings) -> "Ledger":
         ServiceUnavailable: its database does not answer.
     """
     memory = head_file(settings)
+    close_to_others(settings.home)
     _refuse_lost(settings, memory)
     ledger, first = _opened(settings.ledger_uri, memory, os.getpid())  # connections are not shared with a forked child
     if first:

@@ -19,8 +19,9 @@ from catalog.errors import SelvedgeError, ServiceUnavailable
 from evaluation.gate import Evidence, GateRule, decide
 from evaluation.verdict_gate import VERDICT, rests_on_simulation
 from labeling.review.rounds.evidence import refuse_unproved
+from orchestration.registry.champion import CHAMPION
 from orchestration.registry.ledger import one_at_a_time, open_ledger, refuse_changed
-from orchestration.registry.registry import CHAMPION, ModelVersionInfo, Registry
+from orchestration.registry.registry import ModelVersionInfo, Registry
 from orchestration.registry.repair import carry_out, registry_problems, settle_alone
 
 if TYPE_CHECKING:
@@ -130,6 +131,11 @@ def rollback(registry: Registry, family: str, reason: str = "", by: str | None =
             raise SelvedgeError(f"{family} has no champion yet; promote a candidate first.")
         if made.previous_champion is None:
             raise SelvedgeError(f"{family} has no champion before version {champion}; there is nothing to go back to.")
+        if all(str(info.version) != made.previous_champion for info in registry.versions(family)):
+            raise SelvedgeError(
+                f"there is no version {made.previous_champion} of {family} any more, which was champion before version "
+                f"{champion}: it was deleted in MLflow. Promote another candidate (`selvedge promote`)."
+            )
         target = registry.version(family, int(made.previous_champion))
         # Whom the target replaced the first time: rolling back again must lead further back, never round in a circle.
         before = [

@@ -27,6 +27,7 @@ import yaml
 
 from catalog.errors import SelvedgeError
 from infra.local.mlflow_artifacts import folder_of
+from orchestration.registry.champion import CHAMPION, agreed_version
 from orchestration.registry.tracking import TrackedRun, client_of, git_sha, mlflow_errors_as_sentences
 from orchestration.runtime.doors import let_in
 from orchestration.runtime.installed_code import installed_code
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion, RegisteredModel
     from mlflow.models import ModelSignature
 
-CHAMPION = "champion"
 CHALLENGER = "challenger"
 PREVIOUS_CHAMPION = "previous_champion"
 
@@ -191,7 +191,9 @@ class Registry:
                 raise
 
     def aliased(self, family: str, alias: str) -> ModelVersionInfo | None:
-        version = self.aliases(family).get(alias)
+        return self._numbered(family, self.aliases(family).get(alias))
+
+    def _numbered(self, family: str, version: int | None) -> ModelVersionInfo | None:
         return None if version is None else self.version(family, version)
 
     def note_decision(self, family: str, candidate: str, passed: bool, reasons: Sequence[str]) -> None:
@@ -211,8 +213,8 @@ class Registry:
                 self.client.delete_registered_model_alias(family, CHALLENGER)
 
     def champion(self, family: str) -> ModelVersionInfo | None:
-        """The version that inference uses; None until one was promoted."""
-        return self.aliased(family, CHAMPION)
+        """The version that inference uses; None until one was promoted. Raises: as `champion.agreed_version`."""
+        return self._numbered(family, agreed_version(self.settings, family, self.aliases(family).get(CHAMPION)))
 
     def artefact_path(self, version: ModelVersionInfo) -> Path:
         """The folder with a version's files on this machine; fetched once when MLflow keeps them elsewhere.

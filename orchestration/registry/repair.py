@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
 from labeling.review.rounds.evidence import verdict_evidence
+from orchestration.registry.champion import CHAMPION
 from orchestration.registry.ledger import ledger_problems, one_at_a_time, open_ledger
-from orchestration.registry.registry import CHALLENGER, CHAMPION, PREVIOUS_CHAMPION, Registry
+from orchestration.registry.registry import CHALLENGER, PREVIOUS_CHAMPION, Registry
 from orchestration.registry.tracking import mlflow_errors_as_sentences
 
 if TYPE_CHECKING:
@@ -143,6 +144,11 @@ def removed_by_hand(registry: Registry, family: str) -> str | None:
     made = open_ledger(registry.settings).promotions.champion(family)
     if made is None or CHAMPION in registry.aliases(family):
         return None
+    if all(str(info.version) != made.version for info in registry.versions(family)):
+        return (
+            f"version {made.version} of {family}, champion by the record, was deleted in MLflow, and the alias "
+            f"{CHAMPION} with it; restore MLflow's database and artefacts from a backup"
+        )
     return (
         f"the alias {CHAMPION} of {family} was removed by hand; by the record version {made.version} is champion: set "
         "the alias on it again in MLflow"

@@ -69,6 +69,17 @@ def _by_the_ledger(settings: Settings, families: Sequence[str]) -> dict[str, Any
     return states
 
 
+def ledger_warnings(settings: Settings) -> list[str]:
+    """What another program changed in the ledger, one sentence each.
+
+    Raises:
+        SelvedgeError: the ledger is lost or damaged.
+    """
+    from orchestration.registry.ledger import ledger_problems
+
+    return ledger_problems(settings) if _has_ledger(settings) else []
+
+
 def open_rounds(settings: Settings) -> list[dict[str, Any]]:
     """Rounds that wait for ballots, with those that were pulled."""
     from orchestration.registry.ledger import open_ledger
@@ -128,8 +139,8 @@ def disk(home: Path) -> dict[str, int]:
 
 
 def _has_ledger(settings: Settings) -> bool:
-    """Asking a SQLite ledger that is not there would make one."""
-    return settings.ledger is not None or (settings.home / "ledger.db").exists()
+    """Asking a SQLite ledger that is not there would make one; a home that remembers one is asked, and says it is lost."""
+    return settings.ledger is not None or any((settings.home / name).exists() for name in ("ledger.db", "ledger.head"))
 
 
 def _made_good(

@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -112,7 +113,10 @@ class Settings(BaseSettings):
     def _somewhere(cls, value: str) -> str:
         if value not in (LOCAL, OFF) and not value.startswith(("http://", "https://")):
             raise ValueError("it is local, off, or an address that begins with http:// or https://")
-        return value.rstrip("/")
+        parts = urlsplit(value)
+        page = parts.path.find("/projects")  # an address that was copied while a project was open
+        path = parts.path[:page] if page >= 0 else parts.path
+        return urlunsplit((parts.scheme, parts.netloc, path, "", "")).rstrip("/") if parts.scheme else value
 
     @field_validator("label_studio_hosts")
     @classmethod

@@ -54,7 +54,7 @@ class PaperModels:
         return self.paper
 
     def champion(self, family: str) -> ModelVersionInfo | None:
-        return self.paper.champion(family)
+        return self.paper.aliased(family, "champion")
 
     def promote(self, evidence: Evidence, rule: GateRule) -> ModelVersionInfo:
         return promote(self.paper, rule, evidence, by="dagster").require_champion()  # type: ignore[arg-type]

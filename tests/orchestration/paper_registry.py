@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from catalog.errors import SelvedgeError
+from orchestration.registry.champion import agreed_version
 from orchestration.registry.registry import CHALLENGER, ModelVersionInfo, Registry, Served
 from orchestration.runtime.settings import Settings
 
@@ -114,6 +115,10 @@ class PaperRegistry:
     def aliases(self, family: str) -> Mapping[str, int]:
         return dict(self.client.read()["aliases"].get(family, {}))
 
+    def aliased(self, family: str, alias: str) -> ModelVersionInfo | None:
+        version = self.aliases(family).get(alias)
+        return None if version is None else self.version(family, version)
+
     def champion(self, family: str) -> ModelVersionInfo | None:
-        version = self.aliases(family).get("champion")
+        version = agreed_version(self.settings, family, self.aliases(family).get("champion"))
         return None if version is None else self.version(family, version)

@@ -137,6 +137,14 @@ class PromotionLedger:
         with self._database.reading() as connection:
             return _champion(connection, family)
 
+    def promoted(self, family: str) -> PromotionRecord | None:
+        """The record of the last promotion or rollback, whatever a hand did since; None before the first."""
+        with self._database.reading() as connection:
+            moves = [
+                one for one in _records(connection, family) if one.kind != "by_hand" and one.outcome == "completed"
+            ]
+        return max(moves, key=lambda record: record.number, default=None)
+
     def champion_at(self, family: str, when: date | datetime) -> PromotionRecord | None:
         """The record that made whoever was champion at a moment, or at the end of a day (UTC); None before the first.
 

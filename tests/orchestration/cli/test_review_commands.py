@@ -107,6 +107,17 @@ def test_an_address_that_is_none_is_refused(monkeypatch, value):
         load_settings()
 
 
+@pytest.mark.parametrize("page", ["/projects/1/data", "/projects/?page=1", "/", ""])
+def test_an_address_copied_from_the_browser_is_the_servers(monkeypatch, page):
+    monkeypatch.setenv("SELVEDGE_LABEL_STUDIO", f"https://labels.shop.example/studio{page}")
+    assert load_settings().label_studio_uri == "https://labels.shop.example/studio"
+
+
+def test_two_annotators_whose_names_look_alike_have_a_password_each(home):
+    (one, first), (two, second) = (_password(home, name) for name in ("o'brien@example.com", "o_brien@example.com"))
+    assert one != two and first != second
+
+
 def test_a_password_is_kept_for_its_owner_alone_and_given_again(home):
     place, password = _password(home, "Anna@Shop.example")
     assert stat.S_IMODE(place.stat().st_mode) == 0o600 and len(password) >= 12

@@ -142,6 +142,18 @@ def test_an_alias_moved_by_hand_is_told_recorded_and_no_promotion(registry: Any)
     assert ask(registry, "c2", 1) == "promoted"  # on its evidence, this time
 
 
+def test_nobody_infers_with_a_version_that_only_the_alias_names(registry: Any) -> None:
+    registry.client.set_registered_model_alias(FAMILY, "champion", "2")
+    for _ in range(2):  # before and after the move is recorded as a hand's
+        with pytest.raises(
+            SelvedgeError, match=r"is on version 2, and .* made version 1 champion.*selvedge rollback toy"
+        ):
+            registry.champion(FAMILY)
+        settle(registry, [FAMILY])
+    rollback(registry, FAMILY)
+    assert registry.champion(FAMILY).version == 1
+
+
 def test_a_refusal_tells_of_the_hand_that_moved_the_alias(registry: Any) -> None:
     registry.client.set_registered_model_alias(FAMILY, "champion", "2")
     outcome = promote(registry, RULE, evidence_of(FAMILY, "c3", 1))
@@ -176,7 +188,7 @@ def test_rollback_past_a_deleted_version_ends_in_one_sentence(registry: Any) -> 
     registry.client.delete_model_version(FAMILY, "1")
     assert rollback(registry, FAMILY).version == "2"
     assert registry.aliases(FAMILY) == {"champion": 2}
-    with pytest.raises(SelvedgeError, match="there is no version 1"):
+    with pytest.raises(SelvedgeError, match=r"there is no version 1 .*deleted in MLflow\. Promote another candidate"):
         rollback(registry, FAMILY)
     assert registry.aliases(FAMILY) == {"champion": 2} and settle(registry, [FAMILY]) == []
 

@@ -8,7 +8,8 @@ from orchestration.assets.published import Tables
 from orchestration.families.blip2_attributes.contest import contest
 from orchestration.families.blip2_attributes.declaration import BLIP2_ATTRIBUTES
 from orchestration.families.registered import by_hand, registered
-from orchestration.registry.registry import CHAMPION, Registry
+from orchestration.registry.champion import CHAMPION
+from orchestration.registry.registry import Registry
 from orchestration.registry.tracking import Lineage, tracked_run
 from tests.orchestration.registering import SERVED, FamilyForTests
 from tests.orchestration.trained_model import train_small_model

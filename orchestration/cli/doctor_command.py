@@ -1,0 +1,118 @@
+"""`selvedge doctor`: whether this home is whole, one line a check, with what to do.
+
+Belongs here: the checks and their order. Not here: what each of them asks (the module it names).
+"""
+
+import getpass
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from catalog.errors import SelvedgeError, ServiceUnavailable
+from orchestration import families
+from orchestration.cli.results import JsonFlag, emit
+
+if TYPE_CHECKING:
+    from orchestration.runtime.settings import Settings
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("doctor")(doctor)
+
+
+def doctor(
+    accept_ledger: Annotated[
+        bool,
+        typer.Option("--accept-ledger", help="Take the ledger as it is, restored from a backup; noted in it for good."),
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Check the ledger, who may read it, the champions and the services. Exits with 1 where something is broken."""
+    from orchestration.families.settings import load_settings
+
+    settings = load_settings()
+    if accept_ledger:
+        _accept(settings)
+    checks = [
+        {"check": name, "ok": not sentences, "what": " ".join(sentences) or "as it should be"}
+        for name, sentences in ((name, list(_told(check, settings))) for name, check in CHECKS.items())
+    ]
+    emit("doctor", as_json, {"home": str(settings.home), "checks": checks})
+    if not all(check["ok"] for check in checks):
+        raise typer.Exit(1)
+
+
+def _told(check: "Callable[[Settings], Iterator[str]]", settings: "Settings") -> Iterator[str]:
+    try:
+        yield from check(settings)
+    except SelvedgeError as error:
+        yield str(error)
+
+
+def _ledger(settings: "Settings") -> Iterator[str]:
+    """The database, its triggers, its hash chain, and the head that the home remembers."""
+    from orchestration.registry.ledger import ledger_problems
+
+    yield from ledger_problems(settings)
+
+
+def _modes(settings: "Settings") -> Iterator[str]:
+    from orchestration.runtime.private import open_to_others
+
+    if files := open_to_others(settings.home):
+        more = f" and {len(files) - 1} more files" if len(files) > 1 else ""
+        yield f"{files[0]}{more} can be read by other users of this machine; run `chmod go= {files[0]}`."
+
+
+def _champions(settings: "Settings") -> Iterator[str]:
+    """The aliases are where the ledger's last moves put them."""
+    from orchestration.registry.champion import CHAMPION
+    from orchestration.registry.ledger import open_ledger
+    from orchestration.registry.registry import Registry
+
+    ledger = open_ledger(settings).promotions
+    try:
+        registry = Registry(settings)
+    except ServiceUnavailable:
+        return  # nothing can be held against a server that is not started
+    for family in families.FAMILIES:
+        made, alias = ledger.champion(family.name), registry.aliases(family.name).get(CHAMPION)
+        recorded = None if made is None else int(made.version)
+        if alias != recorded:
+            yield (
+                f"the alias {CHAMPION} of {family.name} is on {_version(alias)}, and by the ledger it is on "
+                f"{_version(recorded)}; `selvedge rollback {family.name}` undoes a move by hand."
+            )
+
+
+def _version(number: int | None) -> str:
+    return "no version" if number is None else f"version {number}"
+
+
+def _services(settings: "Settings") -> Iterator[str]:
+    from orchestration.runtime.services import links
+
+    for link in links(settings):
+        if link.state in ("taken", "starting or stuck", "stuck"):
+            yield f"{link.name} at {link.url} is {link.state}; `selvedge up` says by whom, or frees it."
+
+
+CHECKS: "dict[str, Callable[[Settings], Iterator[str]]]" = {
+    "ledger": _ledger,
+    "file modes": _modes,
+    "champions": _champions,
+    "services": _services,
+}
+
+
+def _accept(settings: "Settings") -> None:
+    """Take the ledger's present head for the right one, and note in the ledger who did."""
+    from orchestration.registry.ledger import head_file, open_ledger
+
+    memory, record = head_file(settings), open_ledger(settings).record
+    found: list[Any] = record.problems()
+    if found:
+        raise SelvedgeError(f"rows of the ledger cannot be accepted as they are: {found[0]}")
+    memory.accept(record.head())
+    record.accept(f"taken as it was by {getpass.getuser()}")
