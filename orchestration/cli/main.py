@@ -20,7 +20,7 @@ from types import FrameType
 import typer
 
 from catalog.errors import SelvedgeError
-from catalog.places import remedy_of
+from catalog.places import REMEDIES, remedy_of
 from orchestration.cli import (
     catalog_commands,
     doctor_command,

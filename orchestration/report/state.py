@@ -139,7 +139,7 @@ def disk(home: Path) -> dict[str, int]:
 
 
 def _has_ledger(settings: Settings) -> bool:
-    """Asking a SQLite ledger that is not there would make one; a home that remembers one is asked, and says it is lost."""
+    """Asking a SQLite ledger that is not there would make one; a home that remembers one says that it is lost."""
     return settings.ledger is not None or any((settings.home / name).exists() for name in ("ledger.db", "ledger.head"))
 
 

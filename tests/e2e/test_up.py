@@ -82,8 +82,30 @@ def strangers_are_refused(mlflow, dagster):
     assert "version" in httpx.post(graphql, json=asked, headers=own).json()["data"]
 
 
-def test_every_link_answers_and_interrupting_stops_all(up):
+def refused_second(home: Path) -> str:
+    """What another `up` on the same home says."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "orchestration.cli", "up"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "SELVEDGE_HOME": str(home)},
+        timeout=90,
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    return ended.stderr
+
+
+def wait_for_line(process: subprocess.Popen[str], told: Path, line: str) -> None:
+    deadline = time.monotonic() + 120
+    while line not in told.read_text():
+        assert process.poll() is None and time.monotonic() < deadline, told.read_text()
+        time.sleep(0.5)
+
+
+def test_every_link_answers_a_killed_server_comes_back_and_interrupting_stops_all(up):
     process, values, family, folder = up
+    home, told = folder / "home", folder / "told"
     assert {service["name"]: service["state"] for service in values["services"]} == {
         "mlflow": "running",
         "label-studio": "running",
@@ -98,11 +120,24 @@ def test_every_link_answers_and_interrupting_stops_all(up):
             with opened(service["url"]) as page:
                 assert page.status == 200 and "token=" not in page.url
     strangers_are_refused(*(service["url"].partition("/?token=") for service in values["services"][:3:2]))
-    assert (folder / "home" / "dagster" / "dagster.yaml").exists()
+    assert (home / "dagster" / "dagster.yaml").exists()
+    holder = f"another process is running `selvedge up` on {home} (process {process.pid}, since"
+    assert holder in refused_second(home)
+
+    mlflow = psutil.Process(json.loads((home / "mlflow" / "mlflow.pid").read_text())["pid"])
+    of_mlflow = [mlflow, *mlflow.children(recursive=True)]
+    mlflow.kill()
+    wait_for_line(process, told, "mlflow runs again.")
+    assert "selvedge: mlflow was ended by SIGKILL; " in told.read_text()
+    assert gone(of_mlflow, 1) == [] and all(child.is_running() for child in set(family) - set(of_mlflow))
+    with opened(values["services"][0]["url"]) as page:
+        assert page.status == 200
+
+    everything = [*family, *psutil.Process(process.pid).children(recursive=True)]
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=90) == 130
-    assert len(family) >= 4 and gone(family, 5) == []
-    assert process.stdout.read() == "" and "Traceback" not in (folder / "told").read_text()
+    assert len(family) >= 4 and gone(everything, 5) == []
+    assert process.stdout.read() == "" and "Traceback" not in told.read_text()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the death signal is Linux's")
@@ -110,34 +145,3 @@ def test_killing_it_leaves_nothing_behind(up):
     process, _, family, _ = up
     process.kill()
     assert gone(family) == []
-
-
-def test_a_killed_server_is_started_again_on_its_port_and_the_others_go_on(up):
-    process, values, family, folder = up
-    mlflow = psutil.Process(json.loads((folder / "home" / "mlflow" / "mlflow.pid").read_text())["pid"])
-    of_mlflow = [mlflow, *mlflow.children(recursive=True)]
-    second = subprocess.run(
-        [sys.executable, "-m", "orchestration.cli", "up"],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, "SELVEDGE_HOME": str(folder / "home")},
-        timeout=90,
-    )
-    assert second.returncode == 1 and second.stdout == ""
-    assert (
-        f"another process is running `selvedge up` on {folder / 'home'} (process {process.pid}, since" in second.stderr
-    )
-    mlflow.kill()
-    told = folder / "told"
-    deadline = time.monotonic() + 120
-    while "mlflow runs again." not in told.read_text():
-        assert process.poll() is None and time.monotonic() < deadline, told.read_text()
-        time.sleep(0.5)
-    assert "selvedge: mlflow was ended by SIGKILL; " in told.read_text()
-    assert gone(of_mlflow, 1) == [] and all(child.is_running() for child in set(family) - set(of_mlflow))
-    with opened(values["services"][0]["url"]) as page:
-        assert page.status == 200
-    process.terminate()
-    assert process.wait(timeout=90) == 130
-    assert gone([*family, *psutil.Process().children(recursive=True)], 5) == []

@@ -164,9 +164,8 @@ def _progress(instance: dg.DagsterInstance, name: str, arrival: Arrival | None, 
     if arrival is not None and arrival.objections:
         return REFUSED, " ".join(arrival.objections)
     unchanged = read if arrival is None else was_read(instance, arrival)
-    run = _newest_reading(instance, name)
-    mine = run is not None and (arrival is None or run.tags.get(FINGERPRINT_TAG) in (None, arrival.fingerprint))
-    if run is not None and mine:
+    run = _newest_reading(instance, name, arrival)
+    if run is not None:
         if not run.is_finished:
             return READING, ""
         if run.is_failure:
@@ -178,11 +177,15 @@ def _progress(instance: dg.DagsterInstance, name: str, arrival: Arrival | None, 
     return WAITING, f"{again}while `selvedge up` runs, it is read once nothing in it changes for half a minute."
 
 
-def _newest_reading(instance: dg.DagsterInstance, drop: str) -> dg.DagsterRun | None:
-    """The newest run that read the drop, or tried to."""
+def _newest_reading(instance: dg.DagsterInstance, drop: str, arrival: Arrival | None) -> dg.DagsterRun | None:
+    """The newest run that read the drop, or tried to, with the files that it has now."""
     key = dg.AssetKey(PRODUCTS.split("/"))
     runs = instance.get_runs(dg.RunsFilter(tags={PARTITION_TAG: drop}), limit=RUNS_LOOKED_AT)
-    return next((run for run in runs if key in (run.asset_selection or ())), None)
+    for run in runs:
+        of_these = arrival is None or run.tags.get(FINGERPRINT_TAG) in (None, arrival.fingerprint)
+        if of_these and key in (run.asset_selection or ()):
+            return run
+    return None
 
 
 def _rows(metadata: dict[str, object] | None) -> int | None:

@@ -11,7 +11,8 @@ from dataclasses import asdict, dataclass
 
 import dagster as dg
 
-from orchestration.defs.catalog.arrivals import FINGERPRINT_TAG, Arrival, arrivals, was_read
+from orchestration.assets.published import newest
+from orchestration.defs.catalog.arrivals import FINGERPRINT_TAG, PRODUCTS, Arrival, arrivals, was_read
 from orchestration.defs.catalog.deliveries import add_drop
 from orchestration.runtime.settings import Settings
 
@@ -24,11 +25,15 @@ KEY_DIGITS = 16
 
 @dataclass(frozen=True)
 class Seen:
-    """What the last look saw of an entry: its files, since when they are as they are, and what was told of it."""
+    """What the last look saw of an entry: its files, since when they are as they are, and what was told of it.
+
+    `asked` is the fingerprint that a run was last asked for: one that failed must not hide what else lies there.
+    """
 
     fingerprint: str
     since: float
     sentences: tuple[str, ...] = ()
+    asked: str = ""
 
 
 @dg.sensor(
@@ -38,7 +43,7 @@ class Seen:
     description="Reads every folder of the inbox once nothing in it changes, and again whenever it was changed.",
 )
 def inbox(context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]) -> dg.SensorResult:
-    """Asks for a run of every drop whose files were not read yet; its key holds their fingerprint.
+    """Asks for a run of every drop whose files are not those that were read; its key holds their fingerprint.
 
     So Dagster asks once for each state of a drop: an unchanged one is not read again, whether its run failed or not.
     Whatever stands in the way of another folder is logged once, and stands in the tick until it is mended.
@@ -53,7 +58,7 @@ def inbox(context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settin
         unchanged = last is not None and last.fingerprint == arrival.fingerprint
         since = last.since if last is not None and unchanged else time.time()
         settled = unchanged and time.time() - since >= SETTLE_SECONDS
-        sentences = last.sentences if last is not None else ()
+        sentences, asked = (last.sentences, last.asked) if last is not None else ((), "")
         if not settled:
             states["being copied"] += 1
         elif arrival.objections:
@@ -62,11 +67,13 @@ def inbox(context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settin
             sentences = _log_new(context, arrival, sentences)
         elif was_read(context.instance, arrival):
             states["read"] += 1
-        else:
+        elif asked == arrival.fingerprint:
             states["asked for"] += 1
+        else:
+            asked = arrival.fingerprint
             add_drop(context.instance, settings, arrival.name, str(settings.inbox / arrival.name))
-            requests.append(_request(arrival))
-        seen[arrival.name] = Seen(arrival.fingerprint, since, sentences)
+            requests.append(_request(context.instance, arrival))
+        seen[arrival.name] = Seen(arrival.fingerprint, since, sentences, asked)
     cursor = json.dumps({name: asdict(one) for name, one in seen.items()})
     if requests:
         return dg.SensorResult(run_requests=requests, cursor=cursor)
@@ -75,9 +82,12 @@ def inbox(context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settin
     return dg.SensorResult(skip_reason=dg.SkipReason(" ".join(lines)), cursor=cursor)
 
 
-def _request(arrival: Arrival) -> dg.RunRequest:
+def _request(instance: dg.DagsterInstance, arrival: Arrival) -> dg.RunRequest:
+    """Its key holds what it would replace, too: files that are put back as they once were are news again."""
+    last = newest(instance, PRODUCTS, arrival.name)
+    replaced = last.run_id[:KEY_DIGITS] if last is not None else "new"
     return dg.RunRequest(
-        run_key=f"{arrival.name}-{arrival.fingerprint[:KEY_DIGITS]}",
+        run_key=f"{arrival.name}-{arrival.fingerprint[:KEY_DIGITS]}-{replaced}",
         partition_key=arrival.name,
         asset_selection=READ,
         tags={FINGERPRINT_TAG: arrival.fingerprint},
@@ -94,6 +104,6 @@ def _log_new(context: dg.SensorEvaluationContext, arrival: Arrival, before: tupl
 def _parse(cursor: str | None) -> dict[str, Seen]:
     """What the last tick wrote down; an older Selvedge wrote nothing."""
     return {
-        name: Seen(one["fingerprint"], one["since"], tuple(one["sentences"]))
+        name: Seen(one["fingerprint"], one["since"], tuple(one["sentences"]), one["asked"])
         for name, one in json.loads(cursor or "{}").items()
     }

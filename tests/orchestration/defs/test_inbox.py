@@ -70,10 +70,14 @@ def reason(result: dg.SensorResult) -> str:
 
 def read(instance: dg.DagsterInstance, drop: str, stamp: str) -> None:
     """Stands in for the run that read a drop."""
-    metadata = {"source_fingerprint": stamp, "rows": 1}
-    instance.report_runless_asset_event(
-        dg.AssetMaterialization(["catalog", "products"], partition=drop, metadata=metadata)
-    )
+
+    @dg.asset(key=["catalog", "products"], partitions_def=DROPS)
+    def products() -> dg.MaterializeResult:
+        return dg.MaterializeResult(metadata={"source_fingerprint": stamp, "rows": 1})
+
+    if not instance.has_dynamic_partition(DROPS.name or "", drop):
+        instance.add_dynamic_partitions(DROPS.name or "", [drop])
+    dg.materialize([products], instance=instance, partition_key=drop)
 
 
 def failed(instance: dg.DagsterInstance, drop: str, stamp: str, sentence: str) -> None:
@@ -105,7 +109,10 @@ def test_a_mended_drop_is_asked_for_under_another_key_and_an_unchanged_one_is_no
     look()
     first = look().run_requests[0]
     failed(instance, "broken", fingerprint(str(folder)), "styles.csv has no column id.")
-    assert look().run_requests[0].run_key == first.run_key  # Dagster asks once for a key
+    (settings.inbox / "notes.txt").touch()
+    look()
+    again = look()
+    assert asked(again) == [] and "inbox/notes.txt is a file" in reason(again) and "1 asked for" in reason(again)
     deliver(folder)
     assert asked(look()) == []  # as long as it may still be written
     mended = look().run_requests[0]
@@ -134,6 +141,20 @@ def test_what_changed_after_it_was_read_is_read_again(settings, instance, look, 
         (folder / "styles.csv").write_text(TABLE + "2,y\n")
     assert asked(look()) == []
     assert asked(look()) == ["shop"]
+
+
+def test_files_put_back_as_they_once_were_are_read_again(settings, instance, look):
+    """Under a key of their own: that of the first reading is spent for ever."""
+    folder = settings.inbox / "shop"
+    keys = []
+    for table in (TABLE, TABLE + "2,y\n", TABLE):
+        deliver(folder, table)
+        os.utime(folder / "styles.csv", (len(table), len(table)))
+        look()
+        (request,) = look().run_requests
+        keys.append(request.run_key)
+        read(instance, "shop", fingerprint(str(folder)))
+    assert len(set(keys)) == 3 and keys[0].split("-")[1] == keys[2].split("-")[1]
 
 
 WRONG = {
