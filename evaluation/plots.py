@@ -135,11 +135,16 @@ def _score_legend(figure: "Figure", subjects: Sequence[str]) -> None:
     figure.legend(handles=handles, loc="outside lower center", ncols=min(4, len(handles)), handletextpad=0.3)
 
 
-def coverage_risk_plot(curves: Mapping[str, classification.CoverageRisk], stated_risk: float | None = None) -> bytes:
+def coverage_risk_plot(
+    curves: Mapping[str, classification.CoverageRisk],
+    stated_risk: float | None = None,
+    chosen: tuple[float, float] | None = None,
+) -> bytes:
     """Risk against coverage, a line for each subject (or attribute); the stated risk as a level.
 
     Args:
         curves: name -> curve; subjects keep their colours, other names take the series.
+        chosen: coverage and risk where the thresholds, one an attribute, have the model answer.
     """
     with styled_figure(6.4, 4.4) as figure:
         axes = figure.subplots()
@@ -158,8 +163,15 @@ def coverage_risk_plot(curves: Mapping[str, classification.CoverageRisk], stated
                 f"stated risk {stated_risk:.0%}", (0.0, stated_risk), (2, 3), textcoords="offset points", fontsize=8.5,
                 color=MUTED,
             )  # fmt: skip
+        if chosen is not None:
+            axes.plot(*chosen, marker="o", markersize=7, color=MUTED, linestyle="none", label="as it answers")
+            axes.annotate(
+                f"answers {chosen[0]:.0%}, {chosen[1]:.1%} of them wrong", chosen, (-8, 8), textcoords="offset points",
+                fontsize=8.5, color=MUTED, ha="right",
+            )  # fmt: skip
+            top = max(top, chosen[1])
         axes.set_xlim(0, 1)
-        axes.set_ylim(0, min(1.0, top * 1.08))
+        axes.set_ylim(0, min(1.0, max(top, stated_risk or 0.0) * 1.08))
         percent_ticks(axes, "both")
         axes.grid()
         axes.set_xlabel("coverage: share of questions answered, most confident first")

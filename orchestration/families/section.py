@@ -27,6 +27,7 @@ class Promotion:
     Attributes:
         version: in the registry; empty where it was not promoted. against: whom the evidence sets it beside.
         simulated: scripted annotators voted.
+        remark: of a promotion without a measurable gain, what it rests on; empty for any other.
     """
 
     candidate: str
@@ -35,6 +36,7 @@ class Promotion:
     reasons: Sequence[str]
     against: str
     simulated: bool
+    remark: str = ""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ Belongs here: gathering what a family's section is made from. Not here: any one 
 its folder), HTML (render.py, family.html.jinja).
 """
 
+from typing import TYPE_CHECKING
+
 import pandas as pd
 
 from catalog.pages import Picture
@@ -13,6 +15,9 @@ from orchestration.families.contract import Family
 from orchestration.families.section import Promotion, RoundSummary, SectionSource
 from orchestration.graph.evidence import evidence_place, newest_round, whole_evidence
 from orchestration.report.home import Home
+
+if TYPE_CHECKING:
+    from evaluation.evidence import Evidence, GateRule
 
 
 def newest_candidate(home: Home, family: Family) -> str | None:
@@ -57,13 +62,34 @@ def promotion(home: Home, family: Family, candidate: str) -> Promotion:
     promoted = materialised(home.instance, "/".join(family.promotion.path), candidate)
     evidence = whole_evidence(family, home.instance, home.tables, open_ledger(home.settings), candidate)
     against = scores.get("against", "no champion")
+    rule, simulated = family.rule(home.settings), rests_on_simulation(evidence)
     return Promotion(
         candidate=candidate,
         version=str(promoted["version"]) if promoted else "",
         promoted=promoted is not None,
-        reasons=list(decide(family.rule(home.settings), evidence, evidence.champion_version).reasons),
+        reasons=list(decide(rule, evidence, evidence.champion_version).reasons),
         against="the base (there was no champion)" if against == "no champion" else f"champion version {against}",
-        simulated=rests_on_simulation(evidence),
+        simulated=simulated,
+        remark=without_gain(rule, evidence, simulated) if promoted else "",
+    )
+
+
+def without_gain(rule: "GateRule", evidence: "Evidence", simulated: bool) -> str:
+    """What a promotion rests on whose scores show no gain; "" where they do.
+
+    A gain is shown where the paired interval of the mean lies above 0. Otherwise the rule let the candidate pass
+    because it is not worse by more than its margin, and a preference decided.
+    """
+    from evaluation.scores import BASE, CANDIDATE, CHAMPION, MEAN
+
+    incumbent = BASE if evidence.champion_version is None else CHAMPION
+    gain = evidence.figure(CANDIDATE, MEAN, f"{rule.metric}_minus_{incumbent}")
+    if gain is None or gain.low > 0:
+        return ""
+    voters = "scripted voters" if simulated else "people"
+    return (
+        f"Its scores show no measurable gain ({gain.value:+.3f}): it is non-inferior by rule (margin "
+        f"{rule.tolerance:g}) and was preferred by {voters}."
     )
 
 

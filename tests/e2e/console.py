@@ -11,6 +11,7 @@ may go on running.
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import threading
@@ -20,6 +21,9 @@ from pathlib import Path
 
 INTERRUPT = "^C"
 INTERRUPTED = 130  # how a command ends that was interrupted
+SELVEDGE = re.compile(r"(?:^|[\s/$])selvedge\s+([a-z].*)$")
+ANY_FENCE = re.compile(r"^```[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"`([^`\n]*selvedge [^`\n]*)`")
 FENCE = re.compile(r'^```console(?: title="(?P<title>[^"]*)")?\n(?P<lines>.*?)^```$', re.MULTILINE | re.DOTALL)
 
 
@@ -150,3 +154,35 @@ def _commands(text: str) -> list[Command]:
         else:
             commands[-1][1].append(line)
     return [Command(typed, tuple(shown)) for typed, shown in commands]
+
+
+def selvedge_commands(page: str) -> list[list[str]]:
+    """The words of every `selvedge …` that a page shows, in a block or in the text."""
+    text = re.sub(r"\\\n(?:> )?\s*", " ", page)
+    lines = [line for block in ANY_FENCE.findall(text) for line in block.splitlines()]
+    lines += INLINE.findall(ANY_FENCE.sub("", text))
+    found = []
+    for line in lines:
+        match = SELVEDGE.search(line)
+        if match:
+            # Square brackets stand for what may be left out, an ellipsis for what a reader fills in.
+            words = re.sub(r"[\[\]…]", " ", match[1].split(" #")[0].split("|")[0].split(">")[0])
+            found.append(shlex.split(words))
+    return found
+
+
+def understood(words: list[str]) -> str:
+    """What is wrong with a command's names and options; "" where all are declared. Nothing is run."""
+    import typer
+
+    from orchestration.cli.main import application
+
+    command = typer.main.get_command(application())
+    rest = list(words)
+    while rest and not rest[0].startswith("-") and getattr(command, "commands", None):
+        name = rest.pop(0)
+        if name not in command.commands:
+            return f"there is no command {name}"
+        command = command.commands[name]
+    options = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+    return next((f"there is no option {word}" for word in rest if word.startswith("--") and word not in options), "")

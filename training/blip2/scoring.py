@@ -144,7 +144,7 @@ def score_artefact(
         subjects[name] = answers
     scores = score_subjects(subjects, family, candidate, settings)
     evidence = metrics_evidence(scores, champion.version if champion else None, rows.sha256)
-    return ScoreRun(scores, subjects, evidence, _plots(scores, subjects))
+    return ScoreRun(scores, subjects, evidence, _plots(scores, subjects, model.calibration.risk))
 
 
 def rows_of(rows: LabelledCatalogue, split: str) -> "pd.DataFrame":
@@ -268,7 +268,7 @@ def _probe_answers(
     return answers
 
 
-def _plots(scores: "pd.DataFrame", subjects: "Mapping[str, pd.DataFrame]") -> dict[str, bytes]:
+def _plots(scores: "pd.DataFrame", subjects: "Mapping[str, pd.DataFrame]", stated_risk: float) -> dict[str, bytes]:
     from evaluation import plots
     from evaluation.answers import normalise
     from evaluation.classification import coverage_risk
@@ -283,10 +283,18 @@ def _plots(scores: "pd.DataFrame", subjects: "Mapping[str, pd.DataFrame]") -> di
     curves = {name: coverage_risk(sure[name], right[name]) for name in right}
     return {
         "scores.png": plots.score_plot(scores),
-        "coverage_risk.png": plots.coverage_risk_plot(curves),
+        "coverage_risk.png": plots.coverage_risk_plot(
+            curves, stated_risk, _chosen(subjects[CANDIDATE], right[CANDIDATE])
+        ),
         "reliability.png": plots.reliability_plot(sure, right),
         "confusion.png": plots.confusion_plot(subjects[CANDIDATE]),
     }
+
+
+def _chosen(answers: "pd.DataFrame", right: "Sequence[bool]") -> "tuple[float, float] | None":
+    """Coverage and risk on the test split at the thresholds that validation chose; None where nothing is answered."""
+    given = [good for good, abstained in zip(right, answers["abstained"], strict=True) if not abstained]
+    return (len(given) / len(right), 1 - sum(given) / len(given)) if given else None
 
 
 def _require_questions(model: "AttributeModel", test: "pd.DataFrame", artefact: Path) -> None:

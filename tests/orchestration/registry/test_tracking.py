@@ -156,7 +156,11 @@ class TestRuns:
         kept = run.client.get_run(run.run_id)
         assert kept.data.params == {"lora.rank": "8"} and kept.data.metrics == {"test/macro_f1": 0.6}
         files = {file.path for file in run.client.list_artifacts(run.run_id)}
-        assert files == {"notes", "settings.json", "curve.png"}
+        assert files == {"notes", "settings.json", "curve.png", "scores"}
+        (read,) = kept.inputs.dataset_inputs
+        assert (read.dataset.name, read.tags[0].value) == ("toy", "training")
+        kind = run.client.get_experiment(run.experiment_id).tags["mlflow.experimentKind"]
+        assert kind == "custom_model_development"
 
     def test_what_mlflow_refuses_is_one_sentence(self, mlflow_server):
         refused = pytest.raises(SelvedgeError, match="refused: ")

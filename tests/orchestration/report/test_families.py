@@ -7,15 +7,17 @@ import dagster as dg
 import pandas as pd
 import pytest
 
+from evaluation.evidence import GateRule
 from orchestration.assets.partitions import candidate_partitions
 from orchestration.families.section import Promotion, RoundSummary, Section, SectionSource
 from orchestration.report import family as of_family
 from orchestration.report import write_report
 from orchestration.report.commands import next_commands
-from orchestration.report.family import newest_candidate
+from orchestration.report.family import newest_candidate, without_gain
 from orchestration.report.home import Home
 from orchestration.report.lineage import lineage
 from orchestration.runtime.settings import Settings
+from tests.orchestration.registering import evidence_of
 from tests.orchestration.report.small_home import DROP, SmallHome
 from tests.orchestration.toy_family import toy_family
 
@@ -119,3 +121,25 @@ def test_scores_of_a_family_without_any_are_an_empty_table(home, family):
     source = of_family.section_source(Home(home.instance, home.settings), family)
     assert (source.candidate, source.round, source.promotion) == (None, None, None)
     assert isinstance(source.scores, pd.DataFrame) and source.scores.empty and source.picture("x.png", "x") is None
+
+
+@pytest.mark.parametrize(
+    ("gain", "simulated", "remark"),
+    [
+        (0.1, True, ""),
+        (
+            -0.012,
+            True,
+            "no measurable gain (-0.012): it is non-inferior by rule (margin 0.05) and was preferred by scripted",
+        ),
+        (
+            0.01,
+            False,
+            "no measurable gain (+0.010): it is non-inferior by rule (margin 0.05) and was preferred by people",
+        ),
+    ],
+)
+def test_a_promotion_without_a_measurable_gain_reads_as_one(gain, simulated, remark):
+    evidence = evidence_of("toy", "toy-1", None, better_by=gain)
+    said = without_gain(GateRule("toy", tolerance=0.05), evidence, simulated)
+    assert remark in said and bool(said) == bool(remark)
