@@ -20,7 +20,8 @@ STAND_IN = f"""<body><div class="sv {PACE.style_class}"><div class="sv-verdict">
 window.Htx = {{ task: {{ id: 1, dataObj: {{ left: "<p>{"word " * 30}</p>", right: "<p>blue</p>" }} }} }};
 window.presses = [];
 window.fetch = async address => new Response(address.includes("history")
-  ? '[{{"taskId": 1, "annotationId": 5}}, {{"taskId": 2, "annotationId": 6}}, {{"taskId": 3, "annotationId": null}}]' : "{{}}");
+  ? '[{{"taskId": 1, "annotationId": 5}}, {{"taskId": 2, "annotationId": 6}}, '
+    + '{{"taskId": 3, "annotationId": null}}]' : "{{}}");
 const button = document.createElement("button");
 button.ariaLabel = "Next task";
 button.onclick = () => {{ presses.push(button.ariaLabel); button.ariaLabel = "Postpone task"; }};
