@@ -12,7 +12,7 @@
   const CORRECTION = /\/api\/annotations\/(\d+)/;
   const project = location.pathname.match(/\/projects\/(\d+)/)?.[1];
   if (!project) return;
-  const seen = { task: null, since: 0, done: null, next: null };
+  const seen = { task: null, since: 0, done: null, pairs: null };
 
   const rule = (name) => {
     const of = [...(document.querySelector(".sv")?.classList ?? [])].find((one) => one.startsWith(`sv-${name}-`));
@@ -43,7 +43,7 @@
     const answer = await fetch(`/api/projects/${project}/label-stream-history`).catch(() => null);
     if (!answer?.ok) return;
     const history = await answer.json();
-    seen.done = new Set(history.map((one) => one.taskId)).size;
+    seen.done = new Set(history.filter((one) => one.annotationId).map((one) => one.taskId)).size;
     show();
   }
 
@@ -64,7 +64,6 @@
   }
 
   function voted(seconds, data) {
-    seen.next = null;
     if (!tooFast(seconds, data)) return hint("");
     const before = localStorage.getItem(WARNED + project);
     try { localStorage.setItem(WARNED + project, "1"); } catch { /* then it warns every time */ }
@@ -72,14 +71,17 @@
       : "That was too fast to have read both sides. This one is a warning: whoever goes on like this is left out.", "warns");
   }
 
-  // Label Studio stays on a corrected pair, where every further key would be lost on it.
+  // Label Studio stays on a corrected pair, where every further key would be lost on it. Its button leads over the pairs
+  // that were voted on to the first that was not, where the same button would postpone: it is looked up anew each time.
   async function corrected() {
     hint("Corrected. The next pair comes …");
-    const before = task()?.id;
-    const next = document.querySelector("[aria-label='Next task'], [data-testid='next-task'], .lsf-history-buttons__next");
-    for (let tries = 0; tries < 12 && next && !next.disabled; tries += 1) next.click();
-    if (!next || next.disabled) await window.Htx?.events?.invoke?.("nextTask")?.catch?.(() => {});
-    setTimeout(() => hint(task()?.id === before ? "Corrected. Open the link again for the next pair." : "Corrected."), 1500);
+    for (let tries = 0; tries < 40; tries += 1) {
+      const next = document.querySelector("button[aria-label='Next task']:not([disabled])");
+      if (next) next.click();
+      else if (document.querySelector("button[aria-label='Postpone task']")) break;
+      await new Promise((resolve) => setTimeout(resolve, 400));
+    }
+    hint("Corrected.");
   }
 
   const ask = window.fetch;

@@ -71,7 +71,10 @@ STYLE = """
 @media (max-width: 900px) {
   .sv-row { flex-wrap: wrap; gap: 8px; }
   .sv-photo { flex: 1 0 100% !important; }
-  .sv-photo .lsf-image, .sv-photo .konvajs-content, .sv-photo img { max-width: 180px !important; margin: 0 auto; }
+  .sv-photo .lsf-object { zoom: .5; }
+  .lsf-bottombar { max-width: 100vw; }
+  [data-testid=bottombar-undo-button], [data-testid=bottombar-redo-button], [data-testid=bottombar-reset-button],
+  [data-testid=bottombar-settings-button] { display: none !important; }
   .sv-side { padding: 8px 10px; }
   .sv-side p.text { font-size: 15px; line-height: 1.4; }
   .sv-side table.card { font-size: 13px; }
@@ -88,7 +91,7 @@ STYLE = """
 PICTURE_STYLE = """
 .sv-photo { flex-basis: 160px; }
 .sv-side { padding: 10px; }
-@media (max-width: 900px) { .sv-side { flex-basis: 100%; } }
+@media (max-width: 900px) { .sv-side { flex-basis: 100%; } .sv-photo .lsf-object { zoom: .8; } }
 """
 
 

@@ -1,0 +1,65 @@
+"""The script that the proxy puts into the label stream, beside a stand-in for Label Studio's own.
+
+Belongs here: what it says, and when. Not here: the page itself in a real Label Studio (test_blind_page.py).
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import labeling.review
+from labeling.review.label_page import Pace
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("discovery"), pytest.mark.timeout(120)]
+
+SCRIPT = Path(labeling.review.__file__).with_name("annotator_page.js")
+PACE = Pace(144, 1.5, 12.0)
+STAND_IN = f"""<body><div class="sv {PACE.style_class}"><div class="sv-verdict"><input type="radio"></div></div><script>
+window.Htx = {{ task: {{ id: 1, dataObj: {{ left: "<p>{"word " * 30}</p>", right: "<p>blue</p>" }} }} }};
+window.presses = [];
+window.fetch = async address => new Response(address.includes("history")
+  ? '[{{"taskId": 1, "annotationId": 5}}, {{"taskId": 2, "annotationId": 6}}, '
+    + '{{"taskId": 3, "annotationId": null}}]' : "{{}}");
+const button = document.createElement("button");
+button.ariaLabel = "Next task";
+button.onclick = () => {{ presses.push(button.ariaLabel); button.ariaLabel = "Postpone task"; }};
+</script></body>"""
+
+
+@pytest.fixture
+def page() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        opened = browser.new_page()
+        opened.route("**/*", lambda route: route.fulfill(body=STAND_IN, content_type="text/html"))
+        opened.goto("http://127.0.0.1/projects/7/data")
+        opened.add_script_tag(content=SCRIPT.read_text())
+        yield opened
+        browser.close()
+
+
+def vote(page: Any, seconds: float) -> str:
+    body = f'{{"lead_time": {seconds}}}'
+    page.evaluate("body => window.fetch('/api/tasks/1/annotations?x=1', { method: 'POST', body })", body)
+    return str(page.inner_text("#sv-hint"))
+
+
+def test_an_annotator_is_told_where_they_are_and_what_to_do(page: Any) -> None:
+    page.wait_for_function("document.querySelector('#sv-count')?.textContent === '2 of 144 done'")
+    page.keyboard.press("Enter")
+    assert page.inner_text("#sv-hint") == "Choose first: press 1, 2, 3 or 4."
+    assert vote(page, 2.7) == ""  # 31 words at 12 a second take 2.6
+    assert "This one is a warning" in vote(page, 2.5)
+    assert "again too fast" in vote(page, 0.4)
+    # After a correction it goes forward, and never postpones a pair that was not voted on.
+    page.evaluate("document.body.append(button), window.fetch('/api/annotations/5', { method: 'PATCH' })")
+    page.wait_for_function("document.querySelector('#sv-hint').textContent === 'Corrected.'")
+    assert page.evaluate("presses") == ["Next task"]
+    page.evaluate("document.body.append(Object.assign(document.createElement('h3'), "
+                  "{ textContent: 'No More Tasks Left in Queue' }))")  # fmt: skip
+    page.wait_for_selector("#sv-end")
+    assert page.inner_text("#sv-end").startswith("Thank you!")
