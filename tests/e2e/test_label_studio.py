@@ -21,12 +21,15 @@ import pytest
 from catalog.errors import SelvedgeError, ServiceUnavailable
 from infra.errors import ServiceFailure
 from infra.local.label_studio import account_file, ensure_account, ensure_label_studio
-from infra.local.services import port_taken
+from infra.local.services import ensure, port_taken
 from labeling.review.label_page import ballot_result, label_config, pair_task
 from labeling.review.label_studio import LabelStudio, ProjectGone
 from labeling.review.label_studio.accounts import AnnotatorExists
 from labeling.review.label_studio.connection import Refused
 from labeling.review.pairs.rendering import picture_uri
+from orchestration.runtime.doors import behind, proxies
+from orchestration.runtime.proxy.door import ensure_token
+from orchestration.runtime.settings import Settings
 from tests.e2e.label_studio_home import ENVIRONMENTS, ROOT, LabelStudioHome
 from tests.labeling.review import postgres_for_tests
 from tests.ports import free_port
@@ -348,6 +351,43 @@ def test_a_second_server_on_the_same_port_is_told(label_studio, tmp_path):
         ensure_label_studio(
             tmp_path / "ls", tmp_path / "logs", tmp_path / "secrets", label_studio.port, environments=ENVIRONMENTS
         )
+
+
+def test_through_the_proxy_an_annotator_reaches_nobody_elses_ballot(label_studio, project):
+    settings = Settings(home=label_studio.folder, label_studio_port=free_port())
+    ensure_token(settings.secrets)
+    door = next(one for one in proxies(settings, behind(settings)) if one.name == "label-studio-proxy")
+    running = ensure(door)
+    try:
+        owner = LabelStudio(settings.label_studio_uri, ensure_account(label_studio.secrets).token)
+        anna, ben = new_account(owner), new_account(owner)
+        for account, choice in ((anna, "left"), (ben, "right")):
+            assert len(vote(LabelStudio(owner.url, account.token), project, choice, 2)) == 2
+        ballots = {one.rater: one for one in owner.pull_annotations(project)}
+        theirs, own = ballots[ben.email], ballots[anna.email]
+        http = httpx.Client(base_url=owner.url, headers={"Authorization": f"Token {anna.token}"}, timeout=60)
+        kept = owner.pull_annotations(project)
+        forged = {"result": ballot_result("left"), "completed_by": ben.user_id}
+        for method, path, content in (
+            ("GET", f"/api/annotations/{theirs.annotation_id}", None),
+            ("PATCH", f"/api/annotations/{theirs.annotation_id}", {"result": ballot_result("left")}),
+            ("DELETE", f"/api/annotations/{own.annotation_id}", None),
+            ("POST", f"/api/tasks/{own.task_id}/annotations", forged),
+            ("GET", f"/api/projects/{project}/export?exportType=JSON", None),
+            ("DELETE", f"/api/projects/{project}", None),
+            ("GET", "/api/invite", None),
+            ("GET", "/user/signup/?token=any", None),
+        ):
+            assert http.request(method, path, json=content).status_code == 403, path
+        for path in (f"/api/tasks/{theirs.task_id}", f"/api/tasks?project={project}", f"/api/users?project={project}"):
+            seen = http.get(path)
+            assert seen.status_code == 200 and ben.email not in seen.text and '["right"]' not in seen.text
+        corrected = http.patch(f"/api/annotations/{own.annotation_id}", json={"result": ballot_result("tie")})
+        assert corrected.status_code == 200
+        after = {one.annotation_id: one.choices for one in owner.pull_annotations(project)}
+        assert after == {one.annotation_id: one.choices for one in kept} | {own.annotation_id: ("tie",)}
+    finally:
+        running.stop()
 
 
 def test_new_secrets_reach_the_administrator_and_old_ones_end(label_studio, admin, project):
