@@ -139,7 +139,7 @@ def read_catalogue(
     counts = _counts(parsed, records, rejected, tally)
     read = CatalogueRead(_products_table(records, drop), _quarantine_table(rejected, drop), counts)
     if not records:
-        seen = "" if files else f"; {images.what_is_there(catalogue)}"
+        seen = "" if files or not without else f"; {images.what_is_there(catalogue)}"
         raise NothingReadable(nothing_left(styles_name, counts, rejected) + seen + ".", read)
     return read
 

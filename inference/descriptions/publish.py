@@ -27,6 +27,7 @@ from inference.tables import DESCRIPTIONS
 FORMAT = 1
 RETRIES = 2
 SHOWN_WORDS = 5
+SHOWN_REASONS = 20
 GRAMMAR_PLANS = 8  # choices of sentence plans tried before a product is given up
 Progress = Callable[[int, int, str], None]
 COLUMNS = DESCRIPTIONS.names
@@ -74,8 +75,8 @@ class Described:
                 "add it to catalog/attributes.yaml."
             )
         if self.left_out:
-            reason = next(iter(self.left_out.values()))
-            sentences.append(f"{len(self.left_out)} products have no description (first: {reason}).")
+            sentences.append(f"{len(self.left_out)} products have no description.")
+            sentences += [f"{reason}." for reason in list(self.left_out.values())[:SHOWN_REASONS]]
         return sentences
 
 

@@ -43,7 +43,12 @@ def infer(
     family = _by_family().get(what.value)
     with locked_folder(out.expanduser()):
         values = _described(catalog, out) if family is None else _inferred(family, catalog, out, model)
-    emit("infer", as_json, {"what": what.value, **values, "seconds": time.monotonic() - began})
+    left_out = values.pop("left_out", None)
+    emit(
+        "infer",
+        as_json,
+        {"what": what.value, **values, "left_out": left_out, "seconds": time.monotonic() - began},
+    )
 
 
 def _by_family() -> dict[str, Family]:
@@ -88,4 +93,5 @@ def _described(catalog: Path, out: Path) -> dict[str, Any]:
         "kept": texts.reused,
         "abstained": None,
         "model": ", ".join(sorted(set(attributes["model_uri"].to_pylist()))),
+        "left_out": len(texts.left_out),
     }

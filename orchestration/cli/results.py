@@ -101,6 +101,7 @@ _SHARED: dict[str, dict[str, str]] = {
         "kept": "rows whose inputs had not changed",
         "abstained": "attribute rows below the confidence threshold; null for descriptions",
         "model": "address of the model that answered",
+        "left_out": "products without a description, with the reasons on stderr; null for attributes",
         "seconds": _DURATION,
     },
     "trace": {

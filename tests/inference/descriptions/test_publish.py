@@ -186,7 +186,7 @@ def test_a_value_nobody_can_say_faithfully_leaves_out_that_product_alone():
         run(products=PRODUCTS[:1], attributes=odd)
     made = run(attributes=pd.concat([odd, ATTRIBUTES[ATTRIBUTES.product_id != 1]]))
     assert list(made.frame.product_id) == list(PRODUCTS.product_id[1:]) and made.counts()["left_out"] == 1
-    assert made.doubts() == [f"1 products have no description (first: {made.left_out[1]})."]
+    assert made.doubts() == ["1 products have no description.", f"{made.left_out[1]}."]
     assert "product 1 cannot be described faithfully" in made.left_out[1] and "Machine" in made.left_out[1]
 
 

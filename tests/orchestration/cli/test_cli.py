@@ -16,6 +16,7 @@ from orchestration.cli.main import application, run
 from orchestration.cli.terminal import LineReporter
 from orchestration.families import find_family
 from orchestration.runtime.folders import new_folder
+from tests.catalog.shops import shop
 from training.reporting import TimeLeft
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -105,6 +106,16 @@ def test_draw_read_and_look_print_one_object_each(tmp_path):
             "width": 384,
             "height": 128,
         }
+
+
+def test_what_was_guessed_is_told_on_stderr_and_in_the_result(tmp_path):
+    built = shop(3)
+    built.lines = [line.rpartition(b",")[0] + ",Рубашка".encode("cp1251") for line in built.lines]
+    built.lines[2] = built.lines[2].replace(b",Men,", b",Kids,")
+    read = selvedge("catalog", "read", str(built.write(tmp_path / "shop")), "--out", str(tmp_path / "read"), "--json")
+    values = json.loads(read.stdout)
+    assert (values["not_utf8"], values["unmapped"], values["qa_pairs"]) == (3, {"Gender": {"Kids": 1}}, 0)
+    assert len(values["warnings"]) == 2 and all(sentence in read.stderr for sentence in values["warnings"])
 
 
 def test_planted_faults_are_found_under_their_own_reasons(tmp_path):

@@ -152,3 +152,15 @@ def test_the_record_of_a_drop_is_plain_json(graph: InProcess, deliveries: Path) 
     add_drop(graph.instance, settings_of(graph), "first", str(deliveries / "first"))
     record = json.loads((settings_of(graph).tables() / "drops" / "first.json").read_text())
     assert record == {"drop": "first", "source": str(deliveries / "first")}
+
+
+def test_a_drop_of_which_nothing_is_left_leaves_its_quarantine(
+    graph: InProcess, deliveries: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "spoilt"
+    (folder / "images").mkdir(parents=True)
+    (folder / "styles.csv").write_bytes((deliveries / "first" / "styles.csv").read_bytes())
+    add_drop(graph.instance, settings_of(graph), "spoilt", str(folder))
+    with pytest.raises(SelvedgeError, match=r"none of its 30 rows became a product .*images/ is empty"):
+        graph.run(READ, "spoilt")
+    assert (rows(graph, "catalog/quarantine", "spoilt"), rows(graph, "catalog/products", "spoilt")) == (30, 0)
