@@ -90,7 +90,7 @@ def discover(
         terminal.emit({**page, "seconds": time.monotonic() - began})
         terminal.say("The page is open; Ctrl-C closes it.")
         # Where no home stands behind the products, nobody has recorded how their texts came about.
-        trace = getattr(terminal, "trace", None) if catalog is None else None
+        trace = terminal.trace if catalog is None else None
         _serve(Discovery(loaded, index, _shelf(catalog, inferred, terminal), trace), listener, terminal)
 
 
