@@ -54,7 +54,7 @@ class Range:
 
     def _bounds(self) -> str:
         if math.isfinite(self.low) and math.isfinite(self.high):
-            return f"lie between {self.low:g} and {self.high:g}"
+            return f"lie between {self.low:g} and {self.high:g}{', both excluded' if self.open else ''}"
         if math.isfinite(self.low):
             return f"be above {self.low:g}" if self.open else f"not be below {self.low:g}"
         return f"be below {self.high:g}" if self.open else f"not be above {self.high:g}"

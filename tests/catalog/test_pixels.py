@@ -43,6 +43,13 @@ def copied(content: bytes) -> Image.Image:
     return Image.open(io.BytesIO(standard_copy(content, Limits()).content))
 
 
+def with_a_dark_corner(image: Image.Image) -> Image.Image:
+    """The bottom right corner in black: a picture of one colour is no photograph."""
+    width, height = image.size
+    image.paste((0, 0, 0), (width * 3 // 4, height * 3 // 4, width, height))
+    return image
+
+
 def shown(content: bytes) -> list[int]:
     copy = copied(content)
     assert (copy.mode, copy.format) == ("RGB", "JPEG")
@@ -54,7 +61,7 @@ def stored_with_profile(form: str, profile: bytes) -> bytes:
     way = ImageCms.buildTransform(
         ImageCms.createProfile("sRGB"), ImageCms.ImageCmsProfile(io.BytesIO(profile)), "RGB", "RGB"
     )
-    stored = ImageCms.applyTransform(Image.new("RGB", SIZE, RED), way)
+    stored = ImageCms.applyTransform(with_a_dark_corner(Image.new("RGB", SIZE, RED)), way)
     if form == "PNG with alpha":
         stored.putalpha(255)
     if form == "palette":
@@ -75,7 +82,7 @@ def test_a_large_picture_keeps_its_colours_too() -> None:
     way = ImageCms.buildTransform(
         ImageCms.createProfile("sRGB"), ImageCms.ImageCmsProfile(io.BytesIO(ADOBE_WIDE)), "RGB", "RGB"
     )
-    stored = ImageCms.applyTransform(Image.new("RGB", (900, 700), RED), way)
+    stored = ImageCms.applyTransform(with_a_dark_corner(Image.new("RGB", (900, 700), RED)), way)
     assert shown(encoded(stored, icc_profile=ADOBE_WIDE)) == pytest.approx(RED, abs=4)
 
 
@@ -109,7 +116,7 @@ def flat(level: float, kind: type) -> np.ndarray:
 
 def in_mode(mode: str) -> bytes:
     """GREY in a file of the mode."""
-    grey = Image.new("RGB", SIZE, GREY)
+    grey = with_a_dark_corner(Image.new("RGB", SIZE, GREY))
     clear = Image.new("RGBA", SIZE, (0, 200, 0, 0))
     clear.paste((*GREY, 255), (4, 4, 20, 28))
     files = {

@@ -195,6 +195,9 @@ def test_status_works_with_nothing_running(tmp_path):
     values = json.loads(shown.stdout)
     assert shown.returncode == 0 and values["families"] is None and values["tables"] == {}
     assert {service["name"]: service["state"] for service in values["services"]} == {
+        "mlflow-proxy": "stopped",
+        "label-studio-proxy": "stopped",
+        "dagster-proxy": "stopped",
         "mlflow": "stopped",
         "label-studio": "stopped",
         "dagster-webserver": "stopped",

@@ -60,7 +60,10 @@ def test_odd_arguments_are_answered_with_one_sentence(folder, command, capsys):
         (MemoryError(), "too little free memory"),
         (ImportError("libtorch.so: failed to map segment from shared object", name="torch"), "memory to load torch"),
         (OSError(errno.EMFILE, "Too many open files"), "Too many open files"),
-        (OSError(errno.ENOTDIR, "Not a directory", "a/b"), "a/b: Not a directory; name another path"),
+        (
+            OSError(errno.ENOTDIR, "Not a directory", "a/b"),
+            "a/b: Not a directory; nothing was left half-written. A file stands where a folder is needed",
+        ),
     ],
 )
 def test_what_the_machine_refuses_is_one_sentence(error, sentence, monkeypatch, capsys):

@@ -150,13 +150,14 @@ def test_it_is_called_by_hand(
     monkeypatch.setenv("SELVEDGE_HOME", str(tmp_path / "home"))
     studio, shop = PaperStudio(), tmp_path / "shop"
     monkeypatch.setattr(server, "connect", lambda settings: studio)
-    shop.mkdir()
+    draw_catalogue(tmp_path / "delivery", 60, 5, size=48, workers=1)
     (tmp_path / "toy.yaml").write_text("catalog: shop\nmean: 0.6\n")
 
     def printed(*arguments: str) -> dict[str, Any]:
         assert run([*arguments, "--json"]) == 0
         return dict(json.loads(capsys.readouterr().out))
 
+    printed("catalog", "read", str(tmp_path / "delivery"), "--out", str(shop))
     trained = printed("train", "toy", "--config", str(tmp_path / "toy.yaml"), "--out", str(tmp_path / "run"))
     assert list(trained) == list(results.declared()["train"]) and trained["number"] == 0.6
     model = ("--model", str(tmp_path / "run"), "--catalog", str(shop))

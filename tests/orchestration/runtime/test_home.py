@@ -26,12 +26,16 @@ def test_a_second_command_is_told_who_holds_the_home(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "names", "started"),
     [
-        ({}, "mlflow label-studio dagster-webserver dagster-daemon", 4),
-        ({"label_studio": OFF}, "mlflow dagster-webserver dagster-daemon", 3),
+        (
+            {},
+            "mlflow-proxy label-studio-proxy dagster-proxy mlflow label-studio dagster-webserver dagster-daemon",
+            7,
+        ),
+        ({"label_studio": OFF}, "mlflow-proxy dagster-proxy mlflow dagster-webserver dagster-daemon", 5),
         (
             {"label_studio": "https://ls.example", "tracking_uri": "http://ml.example"},
-            "mlflow label-studio dagster-webserver dagster-daemon",
-            2,
+            "dagster-proxy mlflow label-studio dagster-webserver dagster-daemon",
+            3,
         ),
     ],
 )

@@ -105,9 +105,16 @@ def test_the_base_that_ships_is_found_by_name_and_another_name_is_refused(monkey
         base_folder("restgan-tiny")
 
 
-@pytest.mark.parametrize("wrong", [(0.5, 0.5), (0.5, 0.6, 0.1), (1.0, 0.0, 0.0)])
-def test_shares_that_are_none_are_refused(wrong):
-    with pytest.raises(SelvedgeError, match="three positive shares that sum to 1"):
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ((0.5, 0.5), "three positive shares that sum to 1"),
+        ((0.5, 0.6, 0.1), "three positive shares that sum to 1"),
+        ((1.0, 0.0, 0.0), "shares is 1.0; it must lie between 0 and 1, both excluded"),
+    ],
+)
+def test_shares_that_are_none_are_refused(wrong, sentence):
+    with pytest.raises(SelvedgeError, match=sentence):
         RestganCandidateSettings(shares=wrong)
 
 
