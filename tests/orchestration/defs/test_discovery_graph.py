@@ -17,6 +17,8 @@ from orchestration.families.restgan.publication import discovery_index
 from orchestration.graph import checks
 from orchestration.graph.sensors import report_champion
 from orchestration.jobs.in_process import InProcess, keys
+from orchestration.registry.champion import CHAMPION
+from orchestration.registry.ledger import open_ledger
 from orchestration.runtime.settings import Settings
 from tests.inference.discovery.shop import random_judge, save_model
 from tests.orchestration.paper_registry import PaperRegistry
@@ -43,9 +45,17 @@ class PaperModels:
         return self.paper
 
     def promote(self, instance: dg.DagsterInstance, judge_seed: int) -> None:
-        """One more version becomes champion, and Dagster is told."""
+        """One more version becomes champion, by the ledger and by the alias, and Dagster is told."""
         number = len(self.paper.versions(RESTGAN.name)) + 1
         version = self.paper.add(RESTGAN.name, f"candidate-{number}")
+        before = str(number - 1) if number > 1 else None
+        moves = open_ledger(self.paper.settings).promotions
+        record = moves.intend(
+            family=RESTGAN.name, kind="promotion", candidate=version.candidate, version=str(number),
+            old_champion=before, previous_champion=before, who="test", reasons=("preferred.",), evidence={},
+        )  # fmt: skip
+        self.paper.client.set_registered_model_alias(RESTGAN.name, CHAMPION, str(number))
+        moves.complete(record.record_id)
         folder = self.paper.artefact_path(version)
         folder.parent.mkdir(exist_ok=True)
         save_model(folder, seed=number, judge_seed=judge_seed)
@@ -128,4 +138,14 @@ def test_a_drop_without_bottoms_is_an_empty_partition(graph, models, deliveries)
 def test_without_a_champion_it_says_so(graph, models, deliveries):
     deliver(graph, models, deliveries, "bottoms")
     with pytest.raises(Exception, match="restgan has no champion yet"):
+        graph.run(keys(INDEX), "bottoms")
+
+
+def test_a_champion_that_only_dagster_and_the_alias_name_indexes_nothing(graph, models, deliveries):
+    deliver(graph, models, deliveries, "bottoms")
+    models.promote(graph.instance, judge_seed=1)
+    version = models.paper.add(RESTGAN.name, "by-hand")
+    models.paper.client.set_registered_model_alias(RESTGAN.name, CHAMPION, str(version.version))
+    report_champion(graph.instance, RESTGAN.champion, version)
+    with pytest.raises(SelvedgeError, match="alias champion of restgan is on version 2"):
         graph.run(keys(INDEX), "bottoms")
