@@ -75,6 +75,6 @@ def _opened(uri: str) -> Image.Image | None:
     """The picture as it would be catalogued; None for a file that is none, which a look at a raw catalogue survives."""
     try:
         copy = standard_copy(UPath(uri).read_bytes(), Limits())
+        return Image.open(io.BytesIO(copy.content)).convert("RGB")  # a small file is kept as it is, cut or not
     except (OSError, Rejection):
         return None
-    return Image.open(io.BytesIO(copy.content)).convert("RGB")

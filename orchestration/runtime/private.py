@@ -7,6 +7,7 @@ not read either.
 """
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,8 +31,15 @@ def owner_only() -> Iterator[None]:
 
 def open_to_others(home: Path) -> list[Path]:
     """Private files of a home that another user of the machine may read or write."""
-    files = [path for pattern in PRIVATE for path in sorted(home.glob(pattern)) if path.is_file()]
-    return [path for path in files if path.stat().st_mode & OWNER_ONLY]
+    return [path for pattern in PRIVATE for path in sorted(home.glob(pattern)) if _is_open(path)]
+
+
+def _is_open(path: Path) -> bool:
+    try:
+        status = path.stat()
+    except FileNotFoundError:  # a database that is being closed takes its journal along
+        return False
+    return stat.S_ISREG(status.st_mode) and bool(status.st_mode & OWNER_ONLY)
 
 
 def close_to_others(home: Path) -> None:

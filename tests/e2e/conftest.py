@@ -40,6 +40,7 @@ def home(label_studio: LabelStudioHome, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("SELVEDGE_LABEL_STUDIO_PORT", str(label_studio.port))
     monkeypatch.setenv("SELVEDGE_LABEL_STUDIO_ENVIRONMENTS", str(ENVIRONMENTS))
     monkeypatch.setenv("SELVEDGE_LEDGER", f"sqlite:///{tmp_path / 'ledger.db'}")
+    (label_studio.folder / "ledger.head").unlink(missing_ok=True)  # of the ledger of another test
     return load_settings()
 
 

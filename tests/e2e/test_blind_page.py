@@ -76,7 +76,8 @@ def browser() -> Iterator[Any]:
 @pytest.fixture
 def annotator(home):
     """E-mail and password of a new account, as its file holds them."""
-    _, place = add_annotator(home, f"anna-{secrets.token_hex(4)}@shop.example")
+    made, place = add_annotator(home, f"anna-{secrets.token_hex(4)}@shop.example")
+    open_ledger(home).record.list_annotator(made.email, made.user_id, "added")
     account = json.loads(place.read_text())
     return account["email"], account["password"]
 

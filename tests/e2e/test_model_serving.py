@@ -24,7 +24,7 @@ from orchestration.registry.registry import Registry
 from orchestration.registry.tracking import Lineage, tracked_run
 from orchestration.runtime.instance import open_instance
 from tests.orchestration.drawn_round import opened, voted
-from tests.orchestration.registering import evidence_of
+from tests.orchestration.registering import evidence_of, recorded_champion
 from tests.orchestration.trained_model import selvedge, train_small_model
 from tests.ports import free_port
 
@@ -101,8 +101,13 @@ def test_infer_uses_the_champion_and_stamps_its_version(mlflow_server, registere
     settings = {"SELVEDGE_HOME": str(mlflow_server.home), "SELVEDGE_MLFLOW_PORT": str(mlflow_server.mlflow_port)}
     without = selvedge(*where, **settings)
     assert without.returncode == 1 and "has no champion yet; promote a candidate" in without.stderr
-    Registry(mlflow_server).client.set_registered_model_alias(FAMILY, CHAMPION, str(registered.version))
+    settings["SELVEDGE_LEDGER"] = f"sqlite:///{tmp_path / 'ledger.db'}"  # the home's own has promoted nothing yet
+    head = mlflow_server.home / "ledger.head"
+    remembered = head.read_bytes() if head.exists() else None
+    head.unlink(missing_ok=True)
+    recorded_champion(mlflow_server.model_copy(update={"ledger": settings["SELVEDGE_LEDGER"]}), registered)
     ended = selvedge(*where, **settings)
+    head.unlink() if remembered is None else head.write_bytes(remembered)
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout)["model"] == registered.uri
     assert set(pd.read_parquet(tmp_path / "attributes.parquet")["model_uri"]) == {registered.uri}

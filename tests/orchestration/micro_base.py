@@ -47,6 +47,7 @@ def save_micro_settings(file: Path, base: Path, steps: int = 12, **lora: object)
     """Training settings that take a second or two, as YAML."""
     settings = {
         "base": str(base),
+        "risk": 0.99,  # noise is never sure: with less it would answer nothing, and a round has nothing to show
         "lora": {"steps": steps, "batch_size": 8, "views": 1, "validate_every": 6, "checkpoint_every": 4}
         | {"warmup_steps": 2, "precision": "fp32", **lora},
     }

@@ -6,8 +6,11 @@ from pathlib import Path
 
 from evaluation.evidence import Evidence, GateRule, Score
 from orchestration.families.blip2_attributes.served import signature
+from orchestration.registry.champion import CHAMPION
+from orchestration.registry.ledger import open_ledger
 from orchestration.registry.registry import ModelVersionInfo, Registry, Served
 from orchestration.registry.tracking import Lineage, tracked_run
+from orchestration.runtime.settings import Settings
 
 SERVED = Served(Path(__file__).with_name("entry_for_tests.py"), signature, ("mlflow", "pandas"))
 
@@ -35,6 +38,17 @@ class FamilyForTests:
 
     def evidence(self, candidate: str, champion: int | None, better_by: float = 0.1) -> Evidence:
         return evidence_of(self.name, candidate, champion, better_by)
+
+
+def recorded_champion(settings: Settings, version: ModelVersionInfo) -> None:
+    """A version becomes the first champion of its family, by the ledger and by the alias."""
+    moves = open_ledger(settings).promotions
+    record = moves.intend(
+        family=version.family, kind="promotion", candidate=version.candidate, version=str(version.version),
+        old_champion=None, previous_champion=None, who="test", reasons=("preferred.",), evidence={},
+    )  # fmt: skip
+    Registry(settings).client.set_registered_model_alias(version.family, CHAMPION, str(version.version))
+    moves.complete(record.record_id)
 
 
 def evidence_of(family: str, candidate: str, champion: int | None, better_by: float = 0.1) -> Evidence:

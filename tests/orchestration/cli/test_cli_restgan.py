@@ -143,7 +143,10 @@ def one_colour(catalog, folder):
     products = read_frame(folder / "products.parquet")
     products["base_colour"] = "Black"
     products["product_display_name"] = "Black " + products["article_type"]
-    write_table(products, folder / "products.parquet", "products")
+    written = write_table(products, folder / "products.parquet", "products")
+    summary = json.loads((folder / "catalogue.json").read_text())
+    summary["tables"]["products"]["sha256"] = written.sha256
+    (folder / "catalogue.json").write_text(json.dumps(summary))
     return folder
 
 

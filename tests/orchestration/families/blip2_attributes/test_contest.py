@@ -8,10 +8,9 @@ from orchestration.assets.published import Tables
 from orchestration.families.blip2_attributes.contest import contest
 from orchestration.families.blip2_attributes.declaration import BLIP2_ATTRIBUTES
 from orchestration.families.registered import by_hand, registered
-from orchestration.registry.champion import CHAMPION
 from orchestration.registry.registry import Registry
 from orchestration.registry.tracking import Lineage, tracked_run
-from tests.orchestration.registering import SERVED, FamilyForTests
+from tests.orchestration.registering import SERVED, FamilyForTests, recorded_champion
 from tests.orchestration.trained_model import train_small_model
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("mlflow")]
@@ -42,7 +41,7 @@ def test_the_champion_is_the_opponent_and_the_base_where_there_is_none(family, m
     alone = contest(registered(settings, family.name, NAMES[0]))
     assert (alone.candidate_version, alone.opponent) == ("1", "base") and alone.opponent_version.startswith("base-")
     assert alone.load_candidate().digest and not alone.load_opponent().digest
-    family.registry.client.set_registered_model_alias(family.name, CHAMPION, str(first.version))
+    recorded_champion(settings, first)
     beside = contest(registered(settings, family.name, NAMES[1]))
     assert (beside.candidate_version, beside.opponent, beside.opponent_version) == (
         str(second.version),
