@@ -10,6 +10,7 @@ from pathlib import Path
 import dagster as dg
 import pandas as pd
 import pytest
+from pydantic import SecretStr
 
 from catalog.tables import publish_bytes
 from evaluation.gate import Evidence
@@ -105,7 +106,7 @@ def test_infer_uses_the_champion_and_stamps_its_version(mlflow_server, registere
     head = mlflow_server.home / "ledger.head"
     remembered = head.read_bytes() if head.exists() else None
     head.unlink(missing_ok=True)
-    recorded_champion(mlflow_server.model_copy(update={"ledger": settings["SELVEDGE_LEDGER"]}), registered)
+    recorded_champion(mlflow_server.model_copy(update={"ledger": SecretStr(settings["SELVEDGE_LEDGER"])}), registered)
     ended = selvedge(*where, **settings)
     head.unlink() if remembered is None else head.write_bytes(remembered)
     assert ended.returncode == 0, ended.stderr
