@@ -148,5 +148,5 @@ def _with_pictures_here(images: pa.Table, folder: UPath) -> pa.Table:
         return images
     standing = [here.joinpath(*uri.split("/")[-2:]) for uri in uris]
     moved = [str(copy) if copy.is_file() else uri for copy, uri in zip(standing, uris, strict=True)]
-    place = images.schema.get_field_index("uri")
-    return images.set_column(place, images.schema.field(place), pa.array(moved, pa.string()))
+    column = images.schema.get_field_index("uri")
+    return images.set_column(column, images.schema.field(column), pa.array(moved, pa.string()))

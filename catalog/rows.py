@@ -140,7 +140,9 @@ def _fitted(fields: list[str], layout: Layout) -> tuple[list[str], bool]:
 
 def _in_order(fields: list[str], layout: Layout) -> list[str]:
     values = [value.strip() for value in fields]
-    return values if layout.plain and len(values) == layout.width else [values[place] for place in layout.positions]
+    return (
+        values if layout.plain and len(values) == layout.width else [values[position] for position in layout.positions]
+    )
 
 
 def clean_values(
@@ -155,8 +157,8 @@ def clean_values(
     """
     cleaned: list[str | int | None] = []
     for column, value in zip(COLUMNS[1:], row.values, strict=True):
-        if (known := category(column, value)) is not None:
-            cleaned.append(known)
+        if (category_name := category(column, value)) is not None:
+            cleaned.append(category_name)
             continue
         text = clean_text(value, MISSING_NAMES if column == COLUMNS[-1] else MISSING_CATEGORIES)
         if text is None:
@@ -188,7 +190,7 @@ def parse_images(content: bytes, file_name: str = "images.csv") -> set[str]:
             fields.pop()
         if len(fields) < layout.width:
             continue
-        name, link = (fields[place].strip().strip('"') for place in layout.positions)
+        name, link = (fields[position].strip().strip('"') for position in layout.positions)
         # An address may hold the separator; "nothing" does not.
         if is_missing(link) and link and len(fields) == layout.width:
             without.add(name)

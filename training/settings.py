@@ -135,10 +135,10 @@ def hold_to_ranges(settings: Any, prefix: str = "") -> None:
     """
     for name, rule in declared_ranges(type(settings)).items():
         value = getattr(settings, name)
-        for one in value if isinstance(value, tuple) else () if value is None else (value,):
-            wrong = rule.refusal(one)
+        for device in value if isinstance(value, tuple) else () if value is None else (value,):
+            wrong = rule.refusal(device)
             if wrong:
-                shown = repr(one) if isinstance(one, str) else str(one)
+                shown = repr(device) if isinstance(device, str) else str(device)
                 raise SelvedgeError(f"setting {prefix}{name} is {shown:.60}; {wrong}.")
 
 
@@ -178,13 +178,13 @@ def as_yaml(settings: Any, indent: str = "") -> str:
 
 def declared_ranges(kind: type[Any]) -> dict[str, Any]:
     """The declared range of each field that has one."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name, hint in typing.get_type_hints(kind, include_extras=True).items():
         for part in (hint, *typing.get_args(hint)):
             marks = [mark for mark in getattr(part, "__metadata__", ()) if isinstance(mark, Range | Device | OneOf)]
             if marks:
-                found[name] = marks[0]
-    return found
+                values[name] = marks[0]
+    return values
 
 
 def _kind_words(hint: Any) -> str:

@@ -104,10 +104,10 @@ def asked_filters(model: DiscoveryModel, read: EncodedQuery, values: "dict[str, 
     for column, attribute in MADE_FOR.items():
         if not read.mentioned[-1, attribute]:
             continue
-        place = int(read.mentioned[:, attribute].argmax())
-        word = read.texts[place]
+        position = int(read.mentioned[:, attribute].argmax())
+        word = read.texts[position]
         kept = [value for value in values[column] if _satisfies(column, value, word, read, model)]
-        filters.append(Filter(column, word, place, tuple(kept)))
+        filters.append(Filter(column, word, position, tuple(kept)))
     return filters
 
 
@@ -138,8 +138,8 @@ def _is_garment(word: str, nouns: frozenset[str]) -> bool:
 
 def _spellings(model: DiscoveryModel, nouns: frozenset[str]) -> list[str]:
     """Words that would be understood, most telling first: difflib takes the first of two that are equally near."""
-    known = [word for word in model.generator.vocabulary.words if not word.startswith("<")]
-    near = [word for word, drawn in {**READ_AS, **SINGULAR}.items() if drawn in known]
+    vocabulary = [word for word in model.generator.vocabulary.words if not word.startswith("<")]
+    near = [word for word, drawn in {**READ_AS, **SINGULAR}.items() if drawn in vocabulary]
     colours = list(model.generator.colours.words)
-    words = [*known, *colours, *TYPE_WORDS, *GENDER_SPELLINGS, *near, *sorted(nouns)]
+    words = [*vocabulary, *colours, *TYPE_WORDS, *GENDER_SPELLINGS, *near, *sorted(nouns)]
     return [word for word in dict.fromkeys(words) if len(word) >= SHORTEST - 1]

@@ -90,20 +90,25 @@ class Discovery:
             read, refusal = self.model.read(query), ""
         except SelvedgeError as error:
             read, refusal = None, str(error)
-        told: dict[str, Any] = {"query": query, "seed": seed, "about": self.about()}
-        told["reading"] = read_for_page(self.model, self.shelf, query, read)
-        told["catalogue"] = self._on_the_shelf(query)
-        told["filters"], told["words"] = [], []
+        answer: dict[str, Any] = {"query": query, "seed": seed, "about": self.about()}
+        answer["reading"] = read_for_page(self.model, self.shelf, query, read)
+        answer["catalogue"] = self._on_the_shelf(query)
+        answer["filters"], answer["words"] = [], []
         if read is not None:
             filters = asked_filters(self.model, read, {column: self.index.values(column) for column in MADE_FOR})
-            told["filters"] = [
-                {"column": one.column, "says": one.says, "holds": bool(one.values), "lifted": one.column in lifted}
-                for one in filters
+            answer["filters"] = [
+                {
+                    "column": filter_.column,
+                    "says": filter_.says,
+                    "holds": bool(filter_.values),
+                    "lifted": filter_.column in lifted,
+                }
+                for filter_ in filters
             ]
-            told["words"] = self._drawn(
-                query, seed, [one for one in filters if one.values and one.column not in lifted]
+            answer["words"] = self._drawn(
+                query, seed, [filter_ for filter_ in filters if filter_.values and filter_.column not in lifted]
             )
-        return told, refusal
+        return answer, refusal
 
     def product(self, drop: str, product_id: int) -> dict[str, Any]:
         """Everything that is shown of a product.
@@ -111,17 +116,17 @@ class Discovery:
         Raises:
             HTTPException: neither the index nor the shelf holds it.
         """
-        found = self._found(drop, product_id)
-        told = {**_product(found), "drop": drop, "traced": self.trace is not None}
+        product = self._found(drop, product_id)
+        answer = {**_product(product), "drop": drop, "traced": self.trace is not None}
         published = self.shelf.published(drop, product_id) if self.shelf else None
-        return told | (asdict(published) if published else {"description": "", "attributes": []})
+        return answer | (asdict(published) if published else {"description": "", "attributes": []})
 
     def picture(self, drop: str, product_id: int) -> bytes:
         """Raises: HTTPException: no such product. SelvedgeError: its picture is missing or changed."""
-        found = self._found(drop, product_id)
-        if not found.uri:
+        product = self._found(drop, product_id)
+        if not product.uri:
             raise HTTPException(404, "this product has no picture.")
-        return read_bounded(found.uri, found.sha256)
+        return read_bounded(product.uri, product.sha256)
 
     def newest_drop(self, product_id: int) -> str:
         """The last drop by name that has a product; "" where none has."""
@@ -139,8 +144,10 @@ class Discovery:
     def _drawn(self, query: str, seed: int, filters: list[Filter]) -> list[dict[str, Any]]:
         steps = self.model.after_each_word(query, seed)
         return [
-            _described(step, self.index, {one.column: one.values for one in filters if one.place <= place})
-            for place, step in enumerate(steps)
+            _described(
+                step, self.index, {filter_.column: filter_.values for filter_ in filters if filter_.place <= position}
+            )
+            for position, step in enumerate(steps)
         ]
 
     def _on_the_shelf(self, query: str) -> dict[str, Any]:
@@ -150,7 +157,7 @@ class Discovery:
             listed, total = self.shelf.search(*asked_of_shelf(query), k=LISTED_SHOWN)
         except SelvedgeError as error:  # the pictures are shown all the same
             return {"total": 0, "products": [], "error": str(error)}
-        return {"total": total, "products": [_product(one) for one in listed], "error": ""}
+        return {"total": total, "products": [_product(product) for product in listed], "error": ""}
 
 
 def create_app(discovery: Discovery) -> FastAPI:
@@ -168,8 +175,8 @@ def create_app(discovery: Discovery) -> FastAPI:
     @app.get("/api/refine")
     def refine(q: str = "", seed: Annotated[int, Query(ge=0, le=LARGEST_SEED)] = 0, lifted: str = "") -> Response:
         with drawing:
-            told, refusal = discovery.refine(q, seed, lifted.split(","))
-        return JSONResponse({**told, "error": refusal}, 422) if refusal else JSONResponse(told)
+            answer, refusal = discovery.refine(q, seed, lifted.split(","))
+        return JSONResponse({**answer, "error": refusal}, 422) if refusal else JSONResponse(answer)
 
     @app.get("/api/product/{drop}/{product_id}")
     def product(drop: str, product_id: int) -> dict[str, Any]:
@@ -217,10 +224,10 @@ def _described(step: Step, index: ProductIndex, filters: dict[str, tuple[str, ..
     return {"text": step.text, "known": step.recognised, "picture": png_uri(step.picture), "products": products}
 
 
-def _product(one: Found | Listed) -> dict[str, Any]:
-    likeness = {"likeness": round(1 - one.distance, 4)} if isinstance(one, Found) else {}
-    picture = f"/products/{one.drop}/{one.product_id}.jpg" if one.uri else ""
-    return {"drop": one.drop, "product_id": one.product_id, **one.facts, **likeness, "picture": picture}
+def _product(product: Found | Listed) -> dict[str, Any]:
+    likeness = {"likeness": round(1 - product.distance, 4)} if isinstance(product, Found) else {}
+    picture = f"/products/{product.drop}/{product.product_id}.jpg" if product.uri else ""
+    return {"drop": product.drop, "product_id": product.product_id, **product.facts, **likeness, "picture": picture}
 
 
 def _file(path: Path, kind: str) -> Callable[[], Response]:

@@ -106,13 +106,13 @@ class Shelf:
         Raises:
             SelvedgeError: a table is damaged.
         """
-        found: dict[int, Listed] = {}
+        matches: dict[int, Listed] = {}
         for drop in reversed(self._drops()):  # a product of several drops stands as in the newest
             having = [drop.words.get(word, frozenset()) for word in words]
             ids = frozenset.intersection(*having) if having else frozenset()
             ids -= frozenset().union(*(drop.words.get(word, frozenset()) for word in without))
-            found |= {number: drop.listed[number] for number in sorted(ids) if number not in found}
-        return list(found.values())[:k], len(found)
+            matches |= {number: drop.listed[number] for number in sorted(ids) if number not in matches}
+        return list(matches.values())[:k], len(matches)
 
     def nouns(self) -> frozenset[str]:
         """Stems of what the catalogue's products are called that no picture is drawn of: "dress", "shirt"."""
@@ -143,11 +143,13 @@ class Shelf:
         with self._lock:
             if time.monotonic() - self._looked >= FRESH_SECONDS:
                 files = self.files()
-                for one in files:
-                    stamp = tuple(_stamp(file) for file in (one.products, one.images, one.attributes, one.descriptions))
-                    if one.drop not in self._kept or self._kept[one.drop].stamp != stamp:
-                        self._kept[one.drop] = _Kept(stamp, _read(one))
-                self._kept = {one.drop: self._kept[one.drop] for one in files}
+                for entry in files:
+                    stamp = tuple(
+                        _stamp(file) for file in (entry.products, entry.images, entry.attributes, entry.descriptions)
+                    )
+                    if entry.drop not in self._kept or self._kept[entry.drop].stamp != stamp:
+                        self._kept[entry.drop] = _Kept(stamp, _read(entry))
+                self._kept = {file.drop: self._kept[file.drop] for file in files}
                 self._looked = time.monotonic()
             return [kept.drop for kept in self._kept.values()]
 
@@ -198,10 +200,10 @@ def _read(files: DropFiles) -> _Drop:
         number = int(row["product_id"])
         facts = {name: _text(row[column]) for name, column in FACTS.items()}
         listed[number] = Listed(files.drop, number, facts, *picture.get(number, ("", "")))
-        told = [_text(row[column]) for column in SAID]
-        told += [str(value) for _, value in _pairs(row["attributes"])]
-        told += [one.value for one in published.get(number, Published()).attributes]
-        for word in {stem for text in told for stem in stems(text)}:
+        texts_said = [_text(row[column]) for column in SAID]
+        texts_said += [str(value) for _, value in _pairs(row["attributes"])]
+        texts_said += [attribute.value for attribute in published.get(number, Published()).attributes]
+        for word in {stem for text in texts_said for stem in stems(text)}:
             words.setdefault(word, set()).add(number)
     types = {_text(name) for name in products["article_type"].unique()}
     nouns = {stems(name)[-1] for name in types if BOTTOMS.get(name, (None, ""))[0] is None and stems(name)}
@@ -218,10 +220,12 @@ def _read_published(files: DropFiles) -> dict[int, Published]:
         table = read_table(files.attributes).to_pandas()
         columns = (table[name] for name in ("product_id", "attribute", "value", "confidence", "abstained"))
         for number, name, value, confidence, abstained in zip(*columns, strict=True):
-            one = Attribute(str(name), "" if abstained else _text(value), float(confidence))
-            attributes.setdefault(int(number), []).append(one)
+            attribute = Attribute(str(name), "" if abstained else _text(value), float(confidence))
+            attributes.setdefault(int(number), []).append(attribute)
     return {
-        number: Published(texts.get(number, ""), tuple(sorted(attributes.get(number, ()), key=lambda one: one.name)))
+        number: Published(
+            texts.get(number, ""), tuple(sorted(attributes.get(number, ()), key=lambda attribute: attribute.name))
+        )
         for number in texts.keys() | attributes.keys()
     }
 

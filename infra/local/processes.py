@@ -109,8 +109,12 @@ def _listeners(port: int) -> Sequence[int]:
         connections = psutil.net_connections("tcp")
     except psutil.AccessDenied:  # macOS tells root only
         return ()
-    listening = [one for one in connections if one.status == psutil.CONN_LISTEN and tuple(one.laddr)[1:] == (port,)]
-    return [one.pid for one in listening if one.pid is not None]
+    listening = [
+        connection
+        for connection in connections
+        if connection.status == psutil.CONN_LISTEN and tuple(connection.laddr)[1:] == (port,)
+    ]
+    return [connection.pid for connection in listening if connection.pid is not None]
 
 
 def _mark_of(process: psutil.Process) -> tuple[str, str]:

@@ -111,8 +111,8 @@ def _accept(settings: "Settings") -> None:
     from orchestration.registry.ledger import head_file, open_ledger
 
     memory, record = head_file(settings), open_ledger(settings).record
-    found: list[Any] = record.problems()
-    if found:
-        raise SelvedgeError(f"rows of the ledger cannot be accepted as they are: {found[0]}")
+    problems: list[Any] = record.problems()
+    if problems:
+        raise SelvedgeError(f"rows of the ledger cannot be accepted as they are: {problems[0]}")
     memory.accept(record.head())
     record.accept(f"taken as it was by {getpass.getuser()}")

@@ -85,10 +85,10 @@ def reported_champion(instance: dg.DagsterInstance, models: Models, family: str)
     version = registry.version(family, int(champion["version"]))
     agreed = registry.champion(family)  # refuses an alias that was moved by hand, which Dagster was told of too
     if agreed is None or agreed.version != version.version:
-        told = "no version" if agreed is None else f"version {agreed.version}"
+        recorded = "no version" if agreed is None else f"version {agreed.version}"
         raise SelvedgeError(
-            f"Dagster was told that version {version.version} is champion of {family}, and by the ledger it is {told}; "
-            "the champion's watcher reports the newest within a minute: run this again."
+            f"Dagster was told that version {version.version} is champion of {family}, and by the ledger it is "
+            f"{recorded}; the champion's watcher reports the newest within a minute: run this again."
         )
     return version, registry.artefact_path(version)
 
@@ -102,9 +102,9 @@ def candidate_settings(kind: type[T], settings: "Settings", family: str) -> T:
     from training.settings import load_settings, refuse_absent_devices
 
     file = settings.family_settings.get(family)
-    chosen = load_settings(kind, file) if file else kind()
-    refuse_absent_devices(chosen)
-    return chosen
+    loaded = load_settings(kind, file) if file else kind()
+    refuse_absent_devices(loaded)
+    return loaded
 
 
 def require_materialised(instance: dg.DagsterInstance, name: str, job: str) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def register_run(
         ServiceUnavailable: MLflow does not answer.
     """
     run = read_run(folder)
-    family = next((one for one in families if one.name == run.family), None)
+    family = next((declared for declared in families if declared.name == run.family), None)
     if family is None or family.adopt is None:
         raise SelvedgeError(
             f"{folder} is a run of {run.family}, which cannot be registered by hand; train it in the graph."

@@ -86,8 +86,8 @@ class HeadFile:
         except SelvedgeError as error:
             return [str(error)]
         if sentence is None and remembered is not None and not self.alone:
-            links = [known for known in remembered if known is not None]
-            if links and all(ledger.record.link_sha256(known.number) != known.sha256 for known in links):
+            links = [head for head in remembered if head is not None]
+            if links and all(ledger.record.link_sha256(head.number) != head.sha256 for head in links):
                 sentence = self._changed()
         return [] if sentence is None else [sentence]
 
@@ -105,15 +105,15 @@ class HeadFile:
         """Why a ledger with this head is not the one that is remembered."""
         remembered = self.remembered()
         if remembered is None:
-            known = head is None or not self.alone
-            return None if known else (
+            accepted = head is None or not self.alone
+            return None if accepted else (
                 f"{self.path}, this home's memory of its ledger, is gone; restore it from a backup, {ACCEPT}."
             )  # fmt: skip
         if remembered[0] is None and remembered[1] is not None and head is None:
             return None  # killed while it was made
         if head is None:
             return self.lost()
-        if head.ledger not in {known.ledger for known in remembered if known is not None}:
+        if head.ledger not in {memory.ledger for memory in remembered if memory is not None}:
             return (
                 f"the ledger {self.ledger} is another one than this home had; restore its own from a backup, {ACCEPT}."
             )

@@ -106,10 +106,10 @@ def registry_problems(registry: Registry, family: str) -> list[str]:
     record = open_ledger(registry.settings).record
     for info in registry.versions(family):
         for name, text in info.tags.items():
-            known = _head_of(text) if name.startswith(RECORD_TAG) else None
-            if known is not None and record.link_sha256(known[0]) != known[1]:
+            head = _head_of(text) if name.startswith(RECORD_TAG) else None
+            if head is not None and record.link_sha256(head[0]) != head[1]:
                 return [
-                    f"the ledger does not hold entry {known[0]}, which version {info.version} of {family} was promoted "
+                    f"the ledger does not hold entry {head[0]}, which version {info.version} of {family} was promoted "
                     "on; restore it from a backup."
                 ]
     return []

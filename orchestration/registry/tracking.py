@@ -108,9 +108,9 @@ class TrackedRun:
         """
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
-        place = json.dumps({"uri": source})
+        source_json = json.dumps({"uri": source})
         # MLflow keeps 36 characters of a digest; the whole is a tag of the run.
-        described = Dataset(name=name, digest=sha256[:DIGEST_CHARACTERS], source_type="local", source=place)
+        described = Dataset(name=name, digest=sha256[:DIGEST_CHARACTERS], source_type="local", source=source_json)
         entry = DatasetInput(described, [InputTag("mlflow.data.context", context)])
         with mlflow_errors_as_sentences(self.uri):
             self.client.log_inputs(self.run_id, datasets=[entry])

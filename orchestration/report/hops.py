@@ -114,8 +114,8 @@ class Sources:
 
     def run_page(self, recorded: str) -> str:
         """The page of an MLflow run at the address where MLflow is now; a home may have moved since the record."""
-        _, mark, place = recorded.partition("/#/")
-        return f"{self.home.settings.mlflow_uri}{mark}{place}" if mark else recorded
+        _, mark, address = recorded.partition("/#/")
+        return f"{self.home.settings.mlflow_uri}{mark}{address}" if mark else recorded
 
     @cached_property
     def registry(self) -> "tuple[Registry | None, str]":

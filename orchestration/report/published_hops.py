@@ -26,7 +26,7 @@ def sentence_hops(sources: Sources, drop: str, product_id: int) -> tuple[dict[st
     checks = json.loads(row["checks"])
     facts = ", ".join(f"{name} {value}" for name, value in checks.get("facts", {}).items())
     overruled = ", ".join(f"{name} {value}" for name, value in checks.get("conflicts", {}).items())
-    told = "every fact is said, nothing else is claimed" if not checks.get("unsupported") else "claims more"
+    claim = "every fact is said, nothing else is claimed" if not checks.get("unsupported") else "claims more"
     return row, [
         Hop("sentence", str(row["text"]), table.link, table.state, table.note),
         Hop(
@@ -34,7 +34,7 @@ def sentence_hops(sources: Sources, drop: str, product_id: int) -> tuple[dict[st
             facts,
             table.link,
             table.state,
-            f"{told}; written by {row['writer']} ({row['prompt_version']})"
+            f"{claim}; written by {row['writer']} ({row['prompt_version']})"
             + (f"; answers overruled by a trusted column: {overruled}" if overruled else ""),
         ),
     ]
@@ -107,16 +107,18 @@ def _line(sources: Sources, drop: str, product_id: int, line: int) -> Hop:
     """The delivered row: its line of styles.csv, if it still begins with the product's id."""
     about = materialised(sources.home.instance, "catalog/products", drop) or {}
     file = UPath(str(about.get("source", ""))) / "styles.csv"
-    place = f"{file}:{line}"
+    address = f"{file}:{line}"
     try:
         lines = file.read_bytes().split(b"\n")
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
-        return Hop("delivery", f"line {line} of {drop}", place, MISSING, f"the delivery is not there any more ({why})")
+        return Hop(
+            "delivery", f"line {line} of {drop}", address, MISSING, f"the delivery is not there any more ({why})"
+        )
     text = _text(lines, line)
     if not _begins_with(text, product_id):
-        return Hop("delivery", text, place, BROKEN, "another row stands on this line now: the delivery was changed")
-    return Hop("delivery", text, place, CHECKED, f"line {line} read again")
+        return Hop("delivery", text, address, BROKEN, "another row stands on this line now: the delivery was changed")
+    return Hop("delivery", text, address, CHECKED, f"line {line} read again")
 
 
 def _text(lines: Sequence[bytes], line: int) -> str:

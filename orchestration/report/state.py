@@ -156,7 +156,7 @@ def _made_good(
 
 
 def _bytes_below(folder: str) -> int:
-    return sum(_bytes(os.path.join(place, file)) for place, _, files in os.walk(folder) for file in files)  # noqa: PTH118
+    return sum(_bytes(os.path.join(parent, file)) for parent, _, files in os.walk(folder) for file in files)  # noqa: PTH118
 
 
 def _bytes(path: str) -> int:

@@ -113,7 +113,7 @@ def parts(settings: Settings) -> list[Part]:
         services.append(Part("label-studio", settings.label_studio_uri, declared, start))
     elif settings.label_studio != OFF:
         services.append(Part("label-studio", settings.label_studio_uri))
-    for service in (answering_its_proxy(settings, one) for one in _dagster(inner)):
+    for service in (answering_its_proxy(settings, declared) for declared in _dagster(inner)):
         url = settings.dagster_uri if service.port else None
         services.append(Part(service.name, url, partial(_itself, service), partial(ensure, service)))
     return services

@@ -115,7 +115,7 @@ def read_sentence(text: str, heads: Collection[str], fillers: Collection[str]) -
     marks: list[Why | None] = [None] * len(tokens)
     _mark_numbers(tokens, marks)
     _mark_negation(tokens, marks, frozenset(heads), frozenset(fillers) | FILLERS)
-    kept = (text[one.start : one.end] for one, mark in zip(tokens, marks, strict=True) if mark is None)
+    kept = (text[token.start : token.end] for token, mark in zip(tokens, marks, strict=True) if mark is None)
     wanted = " ".join(word for word in kept if any(letter.isalnum() for letter in word))
     return Sentence(wanted, tuple(_phrases(text, tokens, marks)))
 
@@ -180,8 +180,8 @@ def _mark_negation(
         if at and tokens[at].word in EXCEPT_AFTER and tokens[at - 1].word in EXCEPT_AFTER[tokens[at].word]:
             begin = at - 1
         end = _reach(tokens, at, heads, fillers, whole_clause=cue == "clause")
-        for place in range(begin, end):
-            marks[place] = marks[place] or "negation"
+        for position in range(begin, end):
+            marks[position] = marks[position] or "negation"
         at = max(end, at + 1)
 
 
@@ -210,11 +210,11 @@ def _cue(tokens: list[_Token], at: int) -> Literal["", "phrase", "clause", "behi
 def _reach(tokens: list[_Token], at: int, heads: frozenset[str], fillers: frozenset[str], whole_clause: bool) -> int:
     """The place behind the last word of a denial that begins at `at`."""
     said = listed = False
-    place = at + 1
-    while place < len(tokens):
-        token = tokens[place]
+    end = at + 1
+    while end < len(tokens):
+        token = tokens[end]
         if token.kind == "stop":
-            if token.word not in (",", "|") or not _list_goes_on(tokens, place):
+            if token.word not in (",", "|") or not _list_goes_on(tokens, end):
                 break
             listed = True
         elif said and token.word in TURNS:
@@ -225,8 +225,8 @@ def _reach(tokens: list[_Token], at: int, heads: frozenset[str], fillers: frozen
             break
         elif token.word not in fillers:
             said, listed = True, False
-        place += 1
-    return place
+        end += 1
+    return end
 
 
 def _list_goes_on(tokens: list[_Token], comma: int) -> bool:

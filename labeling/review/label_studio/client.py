@@ -287,8 +287,8 @@ class LabelStudio:
     def account_of(self, email: str) -> int | None:
         """The number of the account with this e-mail; None where there is none."""
         email = email.strip().lower()
-        known = self._connection.ask(emails, repeatable=True)
-        return next((number for number, address in known.items() if address.lower() == email), None)
+        accounts = self._connection.ask(emails, repeatable=True)
+        return next((number for number, address in accounts.items() if address.lower() == email), None)
 
     @property
     def user_id(self) -> int:

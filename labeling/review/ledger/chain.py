@@ -114,17 +114,21 @@ def problems(connection: Connection) -> list[str]:
     from labeling.review.ledger.migrations.versions import ledger_0001, ledger_0002  # brings alembic, which is slow
 
     gone = missing_triggers(connection, {**ledger_0001.KEYS, **ledger_0002.KEYS})
-    found = [f"the ledger may have been changed: its trigger {gone[0]} is gone or altered; {RESTORE}."] if gone else []
+    problems = (
+        [f"the ledger may have been changed: its trigger {gone[0]} is gone or altered; {RESTORE}."] if gone else []
+    )
     links = connection.execute(select(LINKS).order_by(LINKS.c.number)).all()
     broken = _first_break(links)
     if broken is not None:
-        found.append(f"the ledger was changed: entry {broken} of its chain does not follow from the last; {RESTORE}.")
+        problems.append(
+            f"the ledger was changed: entry {broken} of its chain does not follow from the last; {RESTORE}."
+        )
     linked: dict[str, dict[str, str]] = {table.name: {} for table in CHAINED}
     for link in links:
         linked.setdefault(link.table_name, {})[link.row_key] = link.content_sha256
     for table in CHAINED:
-        found += _differences(connection, table, linked[table.name])
-    return found
+        problems += _differences(connection, table, linked[table.name])
+    return problems
 
 
 def _first_break(links: Sequence[Any]) -> int | None:

@@ -141,7 +141,9 @@ class PromotionLedger:
         """The record of the last promotion or rollback, whatever a hand did since; None before the first."""
         with self._database.reading() as connection:
             moves = [
-                one for one in _records(connection, family) if one.kind != "by_hand" and one.outcome == "completed"
+                record
+                for record in _records(connection, family)
+                if record.kind != "by_hand" and record.outcome == "completed"
             ]
         return max(moves, key=lambda record: record.number, default=None)
 

@@ -74,9 +74,9 @@ class LedgerRecord:
         """Everybody whose ballots count, in the order of listing."""
         with self._database.reading() as connection:
             rows = connection.execute(select(ANNOTATORS).order_by(ANNOTATORS.c.number))
-            place = chain.positions(connection, ANNOTATORS)
+            positions = chain.positions(connection, ANNOTATORS)
             return [
-                Annotator(row.email, row.account, row.origin, row.at, place.get(chain.row_key(row.number), 0))
+                Annotator(row.email, row.account, row.origin, row.at, positions.get(chain.row_key(row.number), 0))
                 for row in rows
             ]
 

@@ -105,7 +105,8 @@ def plan_slots(plan: RoundPlan, products: pd.DataFrame, plantable: Collection[in
     if gold > len(fit):
         raise SelvedgeError(
             f"round {plan.round_id} needs {gold} gold pairs, but an error can be planted in {len(fit)} test products "
-            "only; lower the plan's items or gold share."
+            "only (none where a version says nothing); lower the plan's items or gold share, or compare a candidate "
+            "that leaves less out."
         )
     golden = draw_items(fit, gold, plan.seed, "gold")
     left = products[~products["product_id"].isin(golden)]

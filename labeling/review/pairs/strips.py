@@ -201,11 +201,11 @@ def word_card(words: Sequence[str]) -> bytes:
 def one_steps(words: Sequence[str]) -> list[tuple[str, int]]:
     """What is said at each step, and the place of its last word: "polka dot" is one."""
     steps: list[tuple[str, int]] = []
-    for place, word in enumerate(words):
-        if place and ONE_STEP.get(words[place - 1]) == word:
-            steps[-1] = (f"{words[place - 1]} {word}", place)
+    for position, word in enumerate(words):
+        if position and ONE_STEP.get(words[position - 1]) == word:
+            steps[-1] = (f"{words[position - 1]} {word}", position)
         else:
-            steps.append((word, place))
+            steps.append((word, position))
     return steps
 
 

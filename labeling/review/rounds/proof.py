@@ -91,9 +91,9 @@ def _wrong_ballots(
     closing = ledger.record.closing_position(round_id)
     for ballot, (_, annotation) in zip(everything, pulled, strict=True):
         name = f"ballot {annotation.annotation_id} of {annotation.rater or 'nobody'}"
-        place = order.get(row_key(round_id, annotation.annotation_id, ballot.revision), 0)
-        late = closing is None or place > closing
-        fault = find_fault(annotation, pairs, late) or listed.fault(annotation.rater, before=place)
+        position = order.get(row_key(round_id, annotation.annotation_id, ballot.revision), 0)
+        late = closing is None or position > closing
+        fault = find_fault(annotation, pairs, late) or listed.fault(annotation.rater, before=position)
         if ballot.simulated != is_simulated(annotation.rater):
             return f"{name} is not marked as its annotator's are"
         # By the account's number a ballot may be a stranger's as well; the number is known at the pull alone.

@@ -143,9 +143,9 @@ def _namesake_objections(settings: Settings, folder: Path) -> tuple[str, ...]:
 def _tables_below(folder: Path) -> list[Path]:
     """Tables by any spelling of the name, not deeper than archives put them."""
     tables = []
-    for place, folders, files in os.walk(folder):
-        tables += [Path(place) / file for file in files if file.lower() == TABLE]
-        if len(Path(place).relative_to(folder).parts) >= NESTED_DEPTH:
+    for parent, folders, files in os.walk(folder):
+        tables += [Path(parent) / file for file in files if file.lower() == TABLE]
+        if len(Path(parent).relative_to(folder).parts) >= NESTED_DEPTH:
             folders.clear()
     return sorted(tables)
 

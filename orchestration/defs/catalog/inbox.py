@@ -74,7 +74,7 @@ def inbox(context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settin
             add_drop(context.instance, settings, arrival.name, str(settings.inbox / arrival.name))
             requests.append(_request(context.instance, arrival))
         seen[arrival.name] = Seen(arrival.fingerprint, since, sentences, asked)
-    cursor = json.dumps({name: asdict(one) for name, one in seen.items()})
+    cursor = json.dumps({name: asdict(entry) for name, entry in seen.items()})
     if requests:
         return dg.SensorResult(run_requests=requests, cursor=cursor)
     count = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
@@ -104,6 +104,6 @@ def _log_new(context: dg.SensorEvaluationContext, arrival: Arrival, before: tupl
 def _parse(cursor: str | None) -> dict[str, Seen]:
     """What the last tick wrote down; an older Selvedge wrote nothing."""
     return {
-        name: Seen(one["fingerprint"], one["since"], tuple(one["sentences"]), one["asked"])
-        for name, one in json.loads(cursor or "{}").items()
+        name: Seen(entry["fingerprint"], entry["since"], tuple(entry["sentences"]), entry["asked"])
+        for name, entry in json.loads(cursor or "{}").items()
     }

@@ -108,7 +108,7 @@ def theirs(content: Any, person: Person) -> Any:
     Lists of ballots, drafts and users keep what is the person's; a task keeps what the label stream shows.
     """
     if isinstance(content, list):
-        return [theirs(one, person) for one in content if not _is_anothers(one, person)]
+        return [theirs(entry, person) for entry in content if not _is_anothers(entry, person)]
     if not isinstance(content, dict):
         return content
     if "data" in content and "id" in content:
@@ -178,13 +178,13 @@ def asks_about_others(parameters: Mapping[str, str], body: bytes, is_json: bool)
 
 def _sorts(content: Any) -> bool:
     if isinstance(content, list):
-        return any(_sorts(one) for one in content)
+        return any(_sorts(entry) for entry in content)
     if not isinstance(content, dict):
         return False
     filters = content.get("filters")
-    chosen = bool(filters.get("items", True) if isinstance(filters, dict) else filters)
+    filtering = bool(filters.get("items", True) if isinstance(filters, dict) else filters)
     sorted_by = any(content.get(name) for name in SORTING - {"filters"})
-    return chosen or sorted_by or any(_sorts(one) for one in content.values())
+    return filtering or sorted_by or any(_sorts(entry) for entry in content.values())
 
 
 def filtered(body: bytes, person: Person) -> bytes:

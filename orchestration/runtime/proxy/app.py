@@ -170,7 +170,9 @@ class Proxy:
         if way is Way.STREAM:
             await self._forward.http(request, receive, send, body, _stream_page)
         elif way in (Way.FILTERED, Way.UNSORTED, Way.OWN):
-            await self._forward.http(request, receive, send, body, lambda status, found: _theirs(status, found, person))
+            await self._forward.http(
+                request, receive, send, body, lambda status, content: _theirs(status, content, person)
+            )
         else:
             await self._forward.http(request, receive, send, body)
 
@@ -190,8 +192,8 @@ class Proxy:
         task = re.match(r"/api/tasks/(\d+)", request.path)
         number = int(task[1]) if task else None
         if way is not Way.BALLOT:
-            place = re.sub(r"^/api/tasks/\d+(/annotations/\d+)/drafts/?$", r"/api\1", request.path)
-            asked = await self._forward.ask(request, place)
+            address = re.sub(r"^/api/tasks/\d+(/annotations/\d+)/drafts/?$", r"/api\1", request.path)
+            asked = await self._forward.ask(request, address)
             kept = asked.json() if asked.status_code == 200 else None
             if not annotators.is_theirs(kept, person):
                 return "this ballot is not yours."

@@ -8,6 +8,7 @@ import hmac
 import json
 import os
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -82,9 +83,8 @@ def ensure_token(secrets_folder: Path) -> str:
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(secrets.token_urlsafe(32) + "\n")
     try:
-        path.hardlink_to(part)  # unlike a rename it does not replace what another command has just stored
-    except FileExistsError:
-        pass
+        with suppress(FileExistsError):  # unlike a rename a link does not replace what another command has just stored
+            path.hardlink_to(part)
     finally:
         part.unlink()
     return path.read_text(encoding="ascii").strip()

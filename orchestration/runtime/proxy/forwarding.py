@@ -199,7 +199,7 @@ class Forwarding:
         try:
             service = await connect(
                 str(self._url(request, "ws")),
-                subprotocols=[Subprotocol(one) for one in subprotocols] or None,
+                subprotocols=[Subprotocol(name) for name in subprotocols] or None,
                 additional_headers=headers,
                 user_agent_header=None,
                 compression=None,

@@ -114,14 +114,14 @@ def as_json(status: int, content: Any) -> Answer:
 def without_hops(headers: Iterable[tuple[bytes, bytes]], *more: bytes) -> list[tuple[bytes, bytes]]:
     """Headers that may travel on: neither hop-by-hop ones, nor those that `Connection` names, nor `more`."""
     headers = [(name.lower(), value) for name, value in headers]
-    named = {one.strip().lower() for name, value in headers if name == b"connection" for one in value.split(b",")}
+    named = {part.strip().lower() for name, value in headers if name == b"connection" for part in value.split(b",")}
     dropped = HOP_BY_HOP | named | set(more)
     return [(name, value) for name, value in headers if name not in dropped]
 
 
 def without_cookie(value: bytes, name: str) -> bytes:
     """A Cookie header without one cookie."""
-    kept = [one.strip() for one in value.split(b";") if one.strip().partition(b"=")[0] != name.encode()]
+    kept = [part.strip() for part in value.split(b";") if part.strip().partition(b"=")[0] != name.encode()]
     return b"; ".join(kept)
 
 

@@ -62,8 +62,8 @@ def rounds(status: int, projects: Sequence[Mapping[str, Any]], sentence: str = "
     """
     said = f"<p>{escape(sentence)}</p>" if sentence else ""
     links = "".join(
-        f'<li><a href="/projects/{int(one["id"])}/data?labeling=1">{escape(str(one.get("title") or "Round"))}</a></li>'
-        for one in projects
+        f'<li><a href="/projects/{int(number)}/data?labeling=1">{escape(str(title or "Round"))}</a></li>'
+        for number, title in ((project["id"], project.get("title")) for project in projects)
     )
     listed = f"<ul>{links}</ul>" if links else "<p>There is no open round now.</p>"
     return page(status, "Your rounds", f'{said}{listed}<p><a href="/logout">Sign out</a></p>')
@@ -73,8 +73,8 @@ def injected_file(name: str) -> Path | None:
     """A file for the label stream; None where the package has none of this name."""
     spec = importlib.util.find_spec("labeling.review")
     folders = list(spec.submodule_search_locations or ()) if spec else []
-    found = [Path(folder) / name for folder in folders if name in INJECTED and (Path(folder) / name).is_file()]
-    return found[0] if found else None
+    files = [Path(folder) / name for folder in folders if name in INJECTED and (Path(folder) / name).is_file()]
+    return files[0] if files else None
 
 
 def with_annotator_page(html: bytes) -> bytes:
