@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("wheel")  # what is slow to make is made once
+
 ROOT = Path(__file__).resolve().parents[1]
 CARRIED = ("catalog", "evaluation", "training", "labeling", "inference", "orchestration", "infra", "models")
 READ_BY_THE_BUILD = ("pyproject.toml", "README.md", "LICENSE")

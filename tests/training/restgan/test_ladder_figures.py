@@ -34,6 +34,8 @@ from training.restgan.settings import VARIANTS
 from .synthetic import synthetic_bottoms
 from .test_judge import with_parts
 
+pytestmark = pytest.mark.xdist_group("ladder")  # what is slow to make is made once
+
 PROMPTS = [f"prompt {place % 17}" for place in range(40)]
 
 
