@@ -98,17 +98,20 @@ class Shelf:
     _lock: Lock = field(default_factory=Lock)
 
     def search(self, words: Sequence[str], without: Collection[str] = (), k: int = 12) -> tuple[list[Listed], int]:
-        """The first k products that have all of some words, and how many there are.
+        """The first k products that have all of the words, and how many there are.
 
         Args:
-            words, without: as `stems` gives them; products with a word of `without` are left out.
+            words, without: as `stems` gives them; products with a word of `without` are left out. A word that stands in
+                no product at all, as one misspelt, is left out too, where another one does.
 
         Raises:
             SelvedgeError: a table is damaged.
         """
         matches: dict[int, Listed] = {}
-        for drop in reversed(self._drops()):  # a product of several drops stands as in the newest
-            having = [drop.words.get(word, frozenset()) for word in words]
+        drops = self._drops()
+        in_use = [word for word in words if any(word in drop.words for drop in drops)]
+        for drop in reversed(drops):  # a product of several drops stands as in the newest
+            having = [drop.words.get(word, frozenset()) for word in in_use]
             ids = frozenset.intersection(*having) if having else frozenset()
             ids -= frozenset().union(*(drop.words.get(word, frozenset()) for word in without))
             matches |= {number: drop.listed[number] for number in sorted(ids) if number not in matches}

@@ -212,6 +212,15 @@ def test_a_garment_that_is_not_drawn_is_told_and_found_by_its_name(whole):
     assert 77 not in [one["product_id"] for one in told["catalogue"]["products"]]
 
 
+def test_a_misspelt_word_hides_no_product_of_the_others(whole):
+    def listed(query):
+        return whole[0].get("/api/refine", params={"q": query}).json()["catalogue"]
+
+    assert [product["product_id"] for product in listed("red dress trakc")["products"]] == [77]
+    assert listed("red dress trakc") == listed("red dress")
+    assert listed("trakc")["total"] == 0
+
+
 def test_typing_errors_are_suggested_and_what_is_left_out_is_told(whole):
     reading = whole[0].get("/api/refine", params={"q": "womne blakc pants under $50, not striped"}).json()["reading"]
     assert reading["unknown"] == [
