@@ -1,12 +1,13 @@
 """The doors of a home: which services stand behind a proxy, on which ports they listen there, who gets the token.
 
 Belongs here: ports and declarations of the proxies of `up`. Not here: what a proxy lets pass
-(orchestration/runtime/proxy/), starting services (services.py).
+(infra/proxy/), starting services (services.py).
 
 People are given the ports of the settings, where the proxies listen. Each service listens on a port that the system
 had free when `up` began; its pid file says which. Started without `up` (the demo does) it has its own port and no door.
 """
 
+import importlib.util
 import os
 import socket
 import sys
@@ -16,11 +17,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from infra.local.services import Service, recorded_process
-from orchestration.runtime.proxy.door import SECRETS_VARIABLE, ensure_token, inner_host, stored_token
-from orchestration.runtime.proxy.pages import HEALTH
+from infra.proxy.door import SECRETS_VARIABLE, ensure_token, inner_host, stored_token
+from infra.proxy.pages import HEALTH
 from orchestration.runtime.settings import LOCAL, Settings
 
-PACKAGE = "orchestration.runtime.proxy"
+PACKAGE = "infra.proxy"
+WEBSERVER = "orchestration.runtime.dagster_webserver"
 TOKEN_VARIABLE = "MLFLOW_TRACKING_TOKEN"  # MLflow's client sends it as `Authorization: Bearer`
 
 
@@ -52,7 +54,7 @@ def answering_its_proxy(settings: Settings, service: Service) -> Service:
     """Dagster's web server, so that it answers nobody but its proxy."""
     if service.name == "dagster-webserver":
         at = service.command.index("dagster_webserver")
-        command = (*service.command[:at], f"{PACKAGE}.dagster_webserver", *service.command[at + 1 :])
+        command = (*service.command[:at], WEBSERVER, *service.command[at + 1 :])
         return replace(
             service, command=command, environment={**service.environment, SECRETS_VARIABLE: str(settings.secrets)}
         )
@@ -75,11 +77,21 @@ def let_in(settings: Settings) -> None:
         os.environ[TOKEN_VARIABLE] = token
 
 
+def stream_folder() -> Path:
+    """Where script and style of the label stream lie; found without importing the room."""
+    spec = importlib.util.find_spec("labeling.review")
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError("labeling.review is not installed; install Selvedge again.")
+    return Path(spec.origin).parent
+
+
 def _proxy(settings: Settings, name: str, port: int, inner: int) -> Iterator[Service]:
     if port == inner:
         return
     hosts = (settings.label_studio_hosts or "") if name == "label-studio" else ""
     named = tuple(part for host in hosts.split(",") if host for part in ("--host", host))
+    if name == "label-studio":
+        named += ("--stream", str(stream_folder()))
     module = ("-m", PACKAGE, name, str(port), str(inner), str(settings.secrets))
     yield Service(
         name=f"{name}-proxy",

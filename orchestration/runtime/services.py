@@ -17,8 +17,8 @@ from infra.local.label_studio import ensure_label_studio, label_studio_service
 from infra.local.mlflow_server import ensure_mlflow, mlflow_service
 from infra.local.services import Running, Service, ensure, state
 from infra.local.up import Group
+from infra.proxy.door import ensure_token
 from orchestration.runtime.doors import answering_its_proxy, behind, mlflow_hosts, proxies
-from orchestration.runtime.proxy.door import ensure_token
 from orchestration.runtime.settings import LOCAL, OFF, Settings
 
 Progress = Callable[[str], None]

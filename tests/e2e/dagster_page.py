@@ -11,7 +11,7 @@ import dagster as dg
 
 from orchestration.assets.published import materialised
 from orchestration.runtime.instance import open_instance
-from orchestration.runtime.proxy.door import ensure_token
+from infra.proxy.door import ensure_token
 from orchestration.runtime.settings import Settings
 
 PATIENCE_SECONDS = 480

@@ -28,7 +28,7 @@ from labeling.review.label_studio.accounts import AnnotatorExists
 from labeling.review.label_studio.connection import Refused
 from labeling.review.pairs.rendering import picture_uri
 from orchestration.runtime.doors import behind, proxies
-from orchestration.runtime.proxy.door import ensure_token
+from infra.proxy.door import ensure_token
 from orchestration.runtime.settings import Settings
 from tests.e2e.label_studio_home import ENVIRONMENTS, ROOT, LabelStudioHome
 from tests.labeling.review import postgres_for_tests

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from orchestration.runtime.proxy.app import Proxy
-from orchestration.runtime.proxy.door import Door, ensure_token
-from orchestration.runtime.proxy.forwarding import client
+from infra.proxy.app import Proxy
+from infra.proxy.door import Door, ensure_token
+from infra.proxy.forwarding import client
 
 PORT, INNER = 3000, 41999
 ADMINISTRATOR = {"email": "selvedge@localhost.local", "token": "a" * 40}
@@ -120,8 +121,13 @@ class Entrance:
         self.token = ensure_token(folder)
         (folder / "label-studio.json").write_text(json.dumps(ADMINISTRATOR))
         self.door = Door(service, PORT, INNER, folder, hosts)
-        upstream = label_studio() if service == "label-studio" else plain()
-        self.proxy = Proxy(self.door, client(httpx.ASGITransport(upstream)))
+        self._http = client(httpx.ASGITransport(label_studio() if service == "label-studio" else plain()))
+        self.proxy = Proxy(self.door, self._http)
+
+    def show_stream(self, folder: Path | None) -> None:
+        """Have the label stream's page carry what lies in this folder."""
+        self.door = replace(self.door, stream_folder=folder)
+        self.proxy = Proxy(self.door, self._http)
 
     def ask(self, method: str, path: str, headers: dict[str, str] | None = None, **content: Any) -> httpx.Response:
         async def asked() -> httpx.Response:

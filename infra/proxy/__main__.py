@@ -1,4 +1,4 @@
-"""`python -m orchestration.runtime.proxy SERVICE PORT INNER SECRETS [--host NAME]…`: one proxy as a process.
+"""`python -m infra.proxy SERVICE PORT INNER SECRETS [--host NAME]… [--stream FOLDER]`: one proxy as a process.
 
 Belongs here: arguments and the server's limits. The secrets stay in their files: arguments stand in the process list.
 """
@@ -10,9 +10,9 @@ from typing import Any
 
 import uvicorn
 
-from orchestration.runtime.proxy.app import Proxy
-from orchestration.runtime.proxy.door import TITLES, Door
-from orchestration.runtime.proxy.forwarding import LARGEST_FRAME_BYTES
+from infra.proxy.app import Proxy
+from infra.proxy.door import TITLES, Door
+from infra.proxy.forwarding import LARGEST_FRAME_BYTES
 
 LARGEST_HEADERS_BYTES = 64 * 1024
 
@@ -25,10 +25,18 @@ def main() -> None:
     parser.add_argument("inner", type=int)
     parser.add_argument("secrets", type=Path)
     parser.add_argument("--host", action="append", default=[])
-    given = parser.parse_args()
+    parser.add_argument("--stream", type=Path)
+    arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
-    door = Door(given.service, given.port, given.inner, given.secrets, tuple(given.host))
-    uvicorn.run(Proxy(door), **options(given.port))
+    door = Door(
+        arguments.service,
+        arguments.port,
+        arguments.inner,
+        arguments.secrets,
+        tuple(arguments.host),
+        arguments.stream,
+    )
+    uvicorn.run(Proxy(door), **options(arguments.port))
 
 
 def options(port: int) -> dict[str, Any]:

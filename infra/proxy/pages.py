@@ -1,16 +1,15 @@
 """The proxy's own pages: refusals with the way back, an annotator's list of rounds, and what is put into the stream.
 
-Belongs here: HTML. Not here: who sees which (app.py). The look is catalog/page.css; script and style of the label
-stream are labeling/review/annotator_page.js and .css.
+Belongs here: HTML. Not here: who sees which (app.py), script and style of the label stream: the proxy is told in which
+folder they lie.
 """
 
-import importlib.util
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from orchestration.runtime.proxy.messages import Answer, Request, as_json
+from infra.proxy.messages import Answer, Request, as_json
 
 OWN_FOLDER = "/selvedge/"  # of the public address; nothing below it is asked of the service
 HEALTH = f"{OWN_FOLDER}health"
@@ -69,23 +68,21 @@ def rounds(status: int, projects: Sequence[Mapping[str, Any]], sentence: str = "
     return page(status, "Your rounds", f'{said}{listed}<p><a href="/logout">Sign out</a></p>')
 
 
-def injected_file(name: str) -> Path | None:
-    """A file for the label stream; None where the package has none of this name."""
-    spec = importlib.util.find_spec("labeling.review")
-    folders = list(spec.submodule_search_locations or ()) if spec else []
-    files = [Path(folder) / name for folder in folders if name in INJECTED and (Path(folder) / name).is_file()]
-    return files[0] if files else None
+def injected_file(folder: Path | None, name: str) -> Path | None:
+    """A file for the label stream; None where the folder has none of this name."""
+    path = folder / name if folder is not None and name in INJECTED else None
+    return path if path is not None and path.is_file() else None
 
 
-def with_annotator_page(html: bytes) -> bytes:
+def with_annotator_page(html: bytes, folder: Path | None) -> bytes:
     """The label stream's page with our style and script.
 
     They are files of the same server, which every content policy of Label Studio's allows: none is loosened.
     """
     tags = b""
-    if injected_file("annotator_page.css"):
+    if injected_file(folder, "annotator_page.css"):
         tags += b'<link rel="stylesheet" href="/selvedge/annotator_page.css">'
-    if injected_file("annotator_page.js"):
+    if injected_file(folder, "annotator_page.js"):
         tags += b'<script defer src="/selvedge/annotator_page.js"></script>'
     at = html.lower().find(b"</head>")
     return html if at < 0 else html[:at] + tags + html[at:]

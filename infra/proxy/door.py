@@ -28,6 +28,7 @@ class Door:
         port: where people come in. inner: where the service listens; both on 127.0.0.1.
         secrets_folder: holds the home's token and Label Studio's account.
         hosts: further names, with port where it is not 80 or 443, under which people come in.
+        stream_folder: holds script and style of the label stream.
     """
 
     service: ServiceName
@@ -35,6 +36,7 @@ class Door:
     inner: int
     secrets_folder: Path
     hosts: tuple[str, ...] = ()
+    stream_folder: Path | None = None
 
     @property
     def title(self) -> str:

@@ -1,4 +1,4 @@
-"""`python -m orchestration.runtime.proxy.dagster_webserver …`: Dagster's web server, which answers its proxy alone.
+"""`python -m orchestration.runtime.dagster_webserver …`: Dagster's web server, which answers its proxy alone.
 
 Belongs here: the check in front of Dagster's own application. Not here: the proxy (app.py).
 
@@ -13,8 +13,8 @@ from typing import Any
 
 import uvicorn
 
-from orchestration.runtime.proxy.door import INNER_HEADER, SECRETS_VARIABLE, inner_secret, same, stored_token
-from orchestration.runtime.proxy.messages import Answer, Receive, Scope, Send
+from infra.proxy.door import INNER_HEADER, SECRETS_VARIABLE, inner_secret, same, stored_token
+from infra.proxy.messages import Answer, Receive, Scope, Send
 
 HEALTH = "/server_info"
 

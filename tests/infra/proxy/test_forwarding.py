@@ -17,9 +17,9 @@ from starlette.websockets import WebSocket
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from orchestration.runtime.proxy.__main__ import LARGEST_HEADERS_BYTES, options
-from orchestration.runtime.proxy.app import Proxy
-from orchestration.runtime.proxy.door import Door, cookie_name, cookie_value, ensure_token
+from infra.proxy.__main__ import LARGEST_HEADERS_BYTES, options
+from infra.proxy.app import Proxy
+from infra.proxy.door import Door, cookie_name, cookie_value, ensure_token
 from tests.ports import free_port
 
 RELEASE = threading.Event()

@@ -10,11 +10,11 @@ from urllib.parse import urlencode
 
 import httpx
 
-from orchestration.runtime.proxy import admission, annotators, pages
-from orchestration.runtime.proxy.annotators import Person, Way
-from orchestration.runtime.proxy.door import Door, same
-from orchestration.runtime.proxy.forwarding import Forwarding, client
-from orchestration.runtime.proxy.messages import (
+from infra.proxy import admission, annotators, pages
+from infra.proxy.annotators import Person, Way
+from infra.proxy.door import Door, same
+from infra.proxy.forwarding import Forwarding, client
+from infra.proxy.messages import (
     Answer,
     Receive,
     Request,
@@ -112,7 +112,7 @@ class Proxy:
             await self._forward.http(request, receive, send)
             return
         if (name := request.path.removeprefix(pages.OWN_FOLDER)) in pages.INJECTED and request.path != name:
-            await _file(name).send(send)
+            await _file(self.door, name).send(send)
             return
         if admission.has_token(self.door, request) or admission.is_administrator(self.door, request):
             await self._as_owner(request, receive, send)
@@ -138,7 +138,7 @@ class Proxy:
     async def _as_owner(self, request: Request, receive: Receive, send: Send) -> None:
         """Everything; the stream looks as it does to annotators."""
         way = annotators.way_of(request.method, request.path, request.parameters)
-        rewrite = _stream_page if way is Way.STREAM else None
+        rewrite = self._stream_page if way is Way.STREAM else None
         await self._forward.http(request, receive, send, rewrite=rewrite)
 
     async def _unknown(self, request: Request, way: Way, receive: Receive, send: Send) -> None:
@@ -168,7 +168,7 @@ class Proxy:
                 await self._say(request, pages.refused(request, "Not yours", sentence), receive, send)
                 return
         if way is Way.STREAM:
-            await self._forward.http(request, receive, send, body, _stream_page)
+            await self._forward.http(request, receive, send, body, self._stream_page)
         elif way in (Way.FILTERED, Way.UNSORTED, Way.OWN):
             await self._forward.http(
                 request, receive, send, body, lambda status, content: _theirs(status, content, person)
@@ -186,6 +186,9 @@ class Proxy:
         projects: list[Any] = listed.json().get("results", []) if listed.status_code == 200 else []
         status = 200 if way is Way.ROUNDS else 403
         await self._say(request, pages.rounds(status, projects, sentence[:1].upper() + sentence[1:]), receive, send)
+
+    def _stream_page(self, status: int, html: bytes) -> bytes:
+        return pages.with_annotator_page(html, self.door.stream_folder) if status == 200 else html
 
     async def _objection(self, request: Request, way: Way, person: Person, body: bytes) -> str:
         """Why a request about one ballot or draft is refused; empty when it may go on."""
@@ -224,17 +227,13 @@ def _is_sign_up(door: Door, request: Request) -> bool:
     return door.service == "label-studio" and SIGN_UP.fullmatch(request.path) is not None
 
 
-def _stream_page(status: int, html: bytes) -> bytes:
-    return pages.with_annotator_page(html) if status == 200 else html
-
-
 def _theirs(status: int, body: bytes, person: Person) -> bytes:
     """Refusals of Label Studio's tell nothing about others, and are no JSON at times."""
     return annotators.filtered(body, person) if 200 <= status < 300 and body else body
 
 
-def _file(name: str) -> Answer:
-    path = pages.injected_file(name)
+def _file(door: Door, name: str) -> Answer:
+    path = pages.injected_file(door.stream_folder, name)
     return Answer(200, path.read_bytes(), pages.INJECTED[name]) if path else Answer(404, b"There is no such file.\n")
 
 

@@ -6,9 +6,9 @@ import stat
 import httpx
 import pytest
 
-from orchestration.runtime.proxy.dagster_webserver import BehindTheProxy
-from orchestration.runtime.proxy.door import cookie_name, cookie_value, ensure_token, inner_host, inner_secret
-from tests.orchestration.runtime.proxy.behind_a_door import INNER, PORT, Entrance, plain
+from infra.proxy.door import cookie_name, cookie_value, ensure_token, inner_host, inner_secret
+from orchestration.runtime.dagster_webserver import BehindTheProxy
+from tests.infra.proxy.behind_a_door import INNER, PORT, Entrance, plain
 
 PAGE = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate"}
 JSON = {"query": "{ version }"}

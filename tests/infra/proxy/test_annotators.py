@@ -4,9 +4,8 @@ import json
 
 import pytest
 
-from orchestration.runtime.proxy import pages
-from orchestration.runtime.proxy.annotators import Person, Way, theirs, way_of
-from tests.orchestration.runtime.proxy.behind_a_door import ADMINISTRATOR, ANNA, PORT, Entrance
+from infra.proxy.annotators import Person, Way, theirs, way_of
+from tests.infra.proxy.behind_a_door import ADMINISTRATOR, ANNA, PORT, Entrance
 
 PAGE = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate"}
 
@@ -169,7 +168,7 @@ def test_a_ballot_is_json(door):
 
 
 def test_a_ballot_too_large_to_read_is_refused(door, monkeypatch):
-    monkeypatch.setattr("orchestration.runtime.proxy.messages.LARGEST_BUFFERED_BYTES", 10)
+    monkeypatch.setattr("infra.proxy.messages.LARGEST_BUFFERED_BYTES", 10)
     assert door.as_annotator("of-anna", "POST", "/api/tasks/7/annotations", json=VOTE).status_code == 413
 
 
@@ -180,17 +179,17 @@ def test_the_list_of_rounds_stands_in_for_projects(door):
         assert door.as_annotator("of-nobody", "GET", path, headers=PAGE).headers["location"] == "/user/login/"
 
 
-def test_the_stream_carries_our_page_with_its_policy_kept(door, tmp_path, monkeypatch):
+def test_the_stream_carries_our_page_with_its_policy_kept(door, tmp_path):
     (tmp_path / "annotator_page.js").write_text("1")
     (tmp_path / "annotator_page.css").write_text("a {}")
-    monkeypatch.setattr(pages, "injected_file", lambda name: tmp_path / name)
+    door.show_stream(tmp_path)
     for who in ("of-anna", "of-admin"):
         page = door.as_annotator(who, "GET", "/projects/4/data?labeling=1", headers=PAGE)
         assert 'src="/selvedge/annotator_page.js"></script></head>' in page.text
         assert page.headers["content-security-policy"] == "script-src 'self'" and "etag" not in page.headers
     script = door.ask("GET", "/selvedge/annotator_page.js")
     assert script.headers["content-type"].startswith("text/javascript") and script.text == "1"
-    monkeypatch.setattr(pages, "injected_file", lambda name: None)
+    door.show_stream(None)
     assert "/selvedge/" not in door.as_annotator("of-anna", "GET", "/projects/4/data?labeling=1", headers=PAGE).text
     assert door.ask("GET", "/selvedge/annotator_page.js").status_code == 404
     assert door.ask("GET", "/selvedge/../secrets").status_code in (401, 403)

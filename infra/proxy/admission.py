@@ -7,8 +7,8 @@ A browser sends any page's requests to 127.0.0.1. It cannot forge Host, Origin a
 site as `localhost:3000`, hence same-origin is demanded.
 """
 
-from orchestration.runtime.proxy.door import Door, cookie_name, cookie_value, same
-from orchestration.runtime.proxy.messages import Request, host_of
+from infra.proxy.door import Door, cookie_name, cookie_value, same
+from infra.proxy.messages import Request, host_of
 
 OPEN_THE_LINK = "open the link that `selvedge up` prints"
 BY_PROGRAM = "`Authorization: Bearer TOKEN`, which MLflow's client makes of MLFLOW_TRACKING_TOKEN"

@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from orchestration.runtime.proxy.admission import OWNER_HEADER, bearer
-from orchestration.runtime.proxy.door import INNER_HEADER, Door, cookie_name, inner_secret, same
-from orchestration.runtime.proxy.messages import (
+from infra.proxy.admission import OWNER_HEADER, bearer
+from infra.proxy.door import INNER_HEADER, Door, cookie_name, inner_secret, same
+from infra.proxy.messages import (
     LARGEST_BUFFERED_BYTES,
     Answer,
     Headers,
