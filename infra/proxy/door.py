@@ -6,12 +6,11 @@ Belongs here: the token's file, the cookie that stands for it. Not here: who is 
 import hashlib
 import hmac
 import json
-import os
-import secrets
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from infra.secret_file import ensure_secret, stored_secret
 
 ServiceName = Literal["dagster", "mlflow", "label-studio"]
 TITLES: dict[str, str] = {"dagster": "Dagster", "mlflow": "MLflow", "label-studio": "Label Studio"}
@@ -66,30 +65,12 @@ class Door:
 
 def stored_token(secrets_folder: Path) -> str:
     """The home's token; empty when it has none."""
-    try:
-        return (secrets_folder / TOKEN_FILE).read_text(encoding="ascii").strip()
-    except (OSError, ValueError):
-        return ""
+    return stored_secret(secrets_folder / TOKEN_FILE)
 
 
 def ensure_token(secrets_folder: Path) -> str:
     """The home's token, made when there is none; deleting its file, which only its owner reads, makes a new one."""
-    path = secrets_folder / TOKEN_FILE
-    secrets_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if path.exists():
-        path.chmod(0o600)
-        if stored := path.read_text(encoding="ascii", errors="replace").strip():
-            return stored
-        path.unlink()
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(secrets.token_urlsafe(32) + "\n")
-    try:
-        with suppress(FileExistsError):  # unlike a rename a link does not replace what another command has just stored
-            path.hardlink_to(part)
-    finally:
-        part.unlink()
-    return path.read_text(encoding="ascii").strip()
+    return ensure_secret(secrets_folder / TOKEN_FILE)
 
 
 def cookie_name(token: str) -> str:

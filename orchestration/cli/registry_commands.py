@@ -46,7 +46,7 @@ def promote(
     settings = load_settings()
     with _home(settings, named) as (instance, registry):
         tables = Tables(root=str(settings.tables()))
-        evidence = whole_evidence(named, instance, tables, open_ledger(settings), candidate)
+        evidence = whole_evidence(named, instance, tables, open_ledger(settings), candidate, settings)
         outcome = move(registry, named.rule(settings), evidence)
     values = {
         "family": family,

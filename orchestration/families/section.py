@@ -27,7 +27,7 @@ class Promotion:
     Attributes:
         version: in the registry; empty where it was not promoted. against: whom the evidence sets it beside.
         simulated: scripted annotators voted.
-        remark: of a promotion without a measurable gain, what it rests on; empty for any other.
+        remark: what a promotion without a measurable gain rests on, and what could not be checked; mostly empty.
     """
 
     candidate: str

@@ -141,7 +141,7 @@ def verdict_asset(family: Family, review: Review, partitions: dg.DynamicPartitio
         if standing.verdict is None:
             context.log.info(f"not decided yet: {' '.join(standing.judgement.reasons)}")
             return []
-        evidence = whole_evidence(family, context.instance, tables, ledger, candidate)
+        evidence = whole_evidence(family, context.instance, tables, ledger, candidate, settings)
         champion = models.champion(family.name)
         decision = decide(family.rule(settings), evidence, None if champion is None else str(champion.version))
         models.note_decision(family.name, candidate, decision)

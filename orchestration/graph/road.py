@@ -30,7 +30,7 @@ from orchestration.assets.reporters import log_and
 from orchestration.assets.resources import Models, Reviews
 from orchestration.families.contract import Family, asset_key
 from orchestration.families.runner import CandidateJob, score_candidate, train_candidate
-from orchestration.graph.evidence import evidence_place, scores_evidence, whole_evidence
+from orchestration.graph.evidence import evidence_place, scores_evidence, sign_evidence, whole_evidence
 from orchestration.graph.review import round_asset, verdict_asset, watches_rounds
 from orchestration.graph.sensors import champion_watcher, opens_candidates, report_champion
 from orchestration.runtime.settings import Settings
@@ -154,7 +154,9 @@ def _scores(family: Family, partitions: dg.DynamicPartitionsDefinition) -> dg.As
             "against": evidence.champion_version or "no champion",
             **shown,
         }
-        return tables.publish(context, family.scores.path[-1], scored.evaluation.scores, metadata, schema="scores")
+        published = tables.publish(context, family.scores.path[-1], scored.evaluation.scores, metadata, schema="scores")
+        sign_evidence(family, tables, settings, evidence, published.data_version.value)
+        return published
 
     return scores
 
@@ -174,7 +176,7 @@ def _gate(family: Family, partitions: dg.DynamicPartitionsDefinition) -> dg.Asse
         from evaluation.gate import METRICS, decide
 
         rule = replace(family.rule(settings), required=(METRICS,))  # of the verdict the next gate judges
-        evidence = scores_evidence(family, context.instance, tables, context.partition_key)
+        evidence = scores_evidence(family, context.instance, tables, context.partition_key, settings)
         champion = models.champion(family.name)
         decision = decide(rule, evidence, None if champion is None else str(champion.version))
         if not decision.promote:
@@ -219,7 +221,7 @@ def _promotion(family: Family, partitions: dg.DynamicPartitionsDefinition) -> dg
         from evaluation.verdict_gate import rests_on_simulation
 
         candidate = valid_candidate(family.name, context.partition_key)
-        evidence = whole_evidence(family, context.instance, tables, reviews.ledger(), candidate)
+        evidence = whole_evidence(family, context.instance, tables, reviews.ledger(), candidate, settings)
         champion = models.promote(evidence, family.rule(settings))
         report_champion(context.instance, family.champion, champion)
         return dg.MaterializeResult(

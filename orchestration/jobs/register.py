@@ -91,7 +91,7 @@ def register_run(
         if materialised(instance, scores, candidate) is None:
             definitions = build_defs(settings, families, {"progress": progress, "models": store})
             InProcess(definitions, instance, say).run([family.scores], candidate)
-        evidence = scores_evidence(family, instance, tables, candidate)
+        evidence = scores_evidence(family, instance, tables, candidate, settings)
     from evaluation.gate import METRICS, decide
 
     rule = replace(family.rule(settings), required=(METRICS,))

@@ -13,11 +13,16 @@ from orchestration.assets.partitions import candidate_partitions
 from orchestration.assets.published import materialised
 from orchestration.families.contract import Family
 from orchestration.families.section import Promotion, RoundSummary, SectionSource
-from orchestration.graph.evidence import evidence_place, newest_round, whole_evidence
+from orchestration.graph.evidence import evidence_place, newest_round, unsigned, whole_evidence
 from orchestration.report.home import Home
 
 if TYPE_CHECKING:
     from evaluation.evidence import Evidence, GateRule
+
+BEFORE_SIGNATURES = (
+    "Its evidence was written before evidence was signed: only its recorded hash could be checked, and it promotes "
+    "nothing until it is scored again."
+)
 
 
 def newest_candidate(home: Home, family: Family) -> str | None:
@@ -60,9 +65,12 @@ def promotion(home: Home, family: Family, candidate: str) -> Promotion:
 
     scores = materialised(home.instance, "/".join(family.scores.path), candidate) or {}
     promoted = materialised(home.instance, "/".join(family.promotion.path), candidate)
-    evidence = whole_evidence(family, home.instance, home.tables, open_ledger(home.settings), candidate)
+    ledger = open_ledger(home.settings)
+    evidence = whole_evidence(family, home.instance, home.tables, ledger, candidate, home.settings, to_read=True)
     against = scores.get("against", "no champion")
     rule, simulated = family.rule(home.settings), rests_on_simulation(evidence)
+    remarks = [without_gain(rule, evidence, simulated)] if promoted else []
+    remarks += [BEFORE_SIGNATURES] if unsigned(family, home.tables, candidate) else []
     return Promotion(
         candidate=candidate,
         version=str(promoted["version"]) if promoted else "",
@@ -70,7 +78,7 @@ def promotion(home: Home, family: Family, candidate: str) -> Promotion:
         reasons=list(decide(rule, evidence, evidence.champion_version).reasons),
         against="the base (there was no champion)" if against == "no champion" else f"champion version {against}",
         simulated=simulated,
-        remark=without_gain(rule, evidence, simulated) if promoted else "",
+        remark=" ".join(remark for remark in remarks if remark),
     )
 
 

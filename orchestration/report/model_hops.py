@@ -16,7 +16,7 @@ from orchestration.assets.candidates import Opening, read_opening
 from orchestration.assets.partitions import FINGERPRINT_DIGITS, candidate_partitions
 from orchestration.assets.published import materialised
 from orchestration.families.contract import Family
-from orchestration.graph.evidence import newest_round, scores_evidence
+from orchestration.graph.evidence import newest_round, scores_evidence, unsigned
 from orchestration.report.hops import BROKEN, CHECKED, MISSING, RECORDED, SHORT, Hop, Sources
 
 if TYPE_CHECKING:
@@ -167,14 +167,15 @@ def _evidence(sources: Sources, family: Family, candidate: str) -> Hop:
     name = "/".join(family.scores.path)
     link = sources.asset_page(name, candidate)
     try:
-        evidence = scores_evidence(family, sources.home.instance, sources.home.tables, candidate)
+        home = sources.home
+        evidence = scores_evidence(family, home.instance, home.tables, candidate, home.settings, to_read=True)
     except SelvedgeError as error:
         state = MISSING if materialised(sources.home.instance, name, candidate) is None else BROKEN
         return Hop("scores", link=link, state=state, note=str(error))
     against = f"champion version {evidence.champion_version}" if evidence.champion_version else "the base"
-    return Hop(
-        "scores", f"evidence {evidence.sha256[:SHORT]} against {against}", link, CHECKED, "evidence hashed again"
-    )
+    note = "evidence hashed again"
+    note += "; it has no signature, as an older Selvedge left it" if unsigned(family, home.tables, candidate) else ""
+    return Hop("scores", f"evidence {evidence.sha256[:SHORT]} against {against}", link, CHECKED, note)
 
 
 def _votes(sources: Sources, family: Family, candidate: str, ledger: "Ledger") -> Hop:

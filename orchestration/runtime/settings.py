@@ -27,7 +27,9 @@ LOCAL, OFF = "local", "off"  # of `label_studio`; anything else is an address
 # Read where it is used, by training, which may run on a machine that has no settings object.
 READ_BY_TRAINING = {"MODELS": "folder of base weights; the project's own models/ by default"}
 READ_BY_TESTS = frozenset({"PHOTOGRAPHS"})  # and by benchmarks
-WITH_PASSWORDS = ("mlflow_database", "label_studio_database", "ledger", "label_studio_token")  # never repeated
+# never repeated
+WITH_PASSWORDS = ("mlflow_database", "label_studio_database", "ledger", "label_studio_token", "evidence_key")
+SHORTEST_KEY = 32  # characters
 FAMILY_SETTINGS = "family_settings"  # read as one variable a family
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -63,6 +65,10 @@ class Settings(BaseSettings):
     label_studio_token_file: Path | None = Field(None, description="a file that holds that token, instead")
     ledger: SecretStr | None = Field(
         None, description="SQLAlchemy URI of the ledger of reviews; SQLite in home by default"
+    )
+    evidence_key: SecretStr | None = Field(
+        None,
+        description="key that signs evidence, one for all machines that share storage; a file in home by default",
     )
 
     review_items: Annotated[int, Field(ge=1)] = Field(
@@ -126,6 +132,15 @@ class Settings(BaseSettings):
             if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?", name):
                 raise ValueError("it is host names as browsers show them, with a port where they show one, and commas")
         return ",".join(names) or None
+
+    @field_validator("evidence_key")
+    @classmethod
+    def _hard_to_guess(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and len(key.get_secret_value()) < SHORTEST_KEY:
+            raise ValueError(
+                f"it has fewer than {SHORTEST_KEY} characters; `openssl rand -hex 32` makes one that nobody guesses"
+            )
+        return key
 
     @field_validator("storage", "mlflow_artifacts")
     @classmethod
@@ -264,7 +279,9 @@ def read_settings(family_fields: Mapping[str, str], **overrides: Any) -> Setting
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else "settings"
-        value = "what it is set to" if name in WITH_PASSWORDS else repr(first.get("input"))
+        value = repr(first.get("input"))
+        if name in WITH_PASSWORDS or re.search(r"//[^/]*@", value):
+            value = "what it is set to"
         raise SelvedgeError(f"setting {_variable(name)} cannot be {value}: {_lower_first(first['msg'])}.") from error
 
 

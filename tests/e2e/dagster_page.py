@@ -9,9 +9,9 @@ from typing import Any
 
 import dagster as dg
 
+from infra.proxy.door import ensure_token
 from orchestration.assets.published import materialised
 from orchestration.runtime.instance import open_instance
-from infra.proxy.door import ensure_token
 from orchestration.runtime.settings import Settings
 
 PATIENCE_SECONDS = 480

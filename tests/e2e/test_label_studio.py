@@ -22,13 +22,13 @@ from catalog.errors import SelvedgeError, ServiceUnavailable
 from infra.errors import ServiceFailure
 from infra.local.label_studio import account_file, ensure_account, ensure_label_studio
 from infra.local.services import ensure, port_taken
+from infra.proxy.door import ensure_token
 from labeling.review.label_page import ballot_result, label_config, pair_task
 from labeling.review.label_studio import LabelStudio, ProjectGone
 from labeling.review.label_studio.accounts import AnnotatorExists
 from labeling.review.label_studio.connection import Refused
 from labeling.review.pairs.rendering import picture_uri
 from orchestration.runtime.doors import behind, proxies
-from infra.proxy.door import ensure_token
 from orchestration.runtime.settings import Settings
 from tests.e2e.label_studio_home import ENVIRONMENTS, ROOT, LabelStudioHome
 from tests.labeling.review import postgres_for_tests

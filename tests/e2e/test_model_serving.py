@@ -19,7 +19,7 @@ from labeling.review.rounds.judging import close_round
 from orchestration.assets.published import Tables, materialised
 from orchestration.families.blip2_attributes.declaration import BLIP2_ATTRIBUTES
 from orchestration.families.blip2_attributes.served import SERVED
-from orchestration.graph.evidence import evidence_place
+from orchestration.graph.evidence import evidence_place, sign_evidence
 from orchestration.registry.champion import CHAMPION
 from orchestration.registry.registry import Registry
 from orchestration.registry.tracking import Lineage, tracked_run
@@ -115,11 +115,13 @@ def test_infer_uses_the_champion_and_stamps_its_version(mlflow_server, registere
 
 
 def publish_evidence(settings, evidence: Evidence) -> None:
-    """What the scores asset leaves: the file beside the scores, and its hash in Dagster."""
+    """What the scores asset leaves: the file beside the scores, signed, and its hash in Dagster."""
     with open_instance(settings) as instance:
         place = evidence_place(BLIP2_ATTRIBUTES, Tables(root=str(settings.tables())), evidence.candidate)
         publish_bytes(evidence.to_json().encode(), place)
-        told = {"evidence_sha256": evidence.sha256}
+        scores_sha256 = "5" * 64
+        sign_evidence(BLIP2_ATTRIBUTES, Tables(root=str(settings.tables())), settings, evidence, scores_sha256)
+        told = {"evidence_sha256": evidence.sha256, "sha256": scores_sha256}
         event = dg.AssetMaterialization(BLIP2_ATTRIBUTES.scores, partition=evidence.candidate, metadata=told)
         instance.report_runless_asset_event(event)
 

@@ -6,17 +6,21 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from pydantic import SecretStr
 
 from catalog.errors import SelvedgeError
+from evaluation.evidence import Evidence
 from orchestration.assets.conditions import follows_new
 from orchestration.assets.partitions import DROPS, EVERY, SAME
-from orchestration.assets.published import Tables, newest
+from orchestration.assets.published import Tables, materialised, newest
 from orchestration.assets.resources import Reviews
 from orchestration.families.contract import Family, asset_key
+from orchestration.graph.evidence import evidence_place, scores_evidence
 from orchestration.graph.road import family_definitions
 from orchestration.jobs.in_process import InProcess
 from orchestration.registry.promotion import history, promote, rollback
 from orchestration.registry.registry import ModelVersionInfo
+from orchestration.runtime.settings import Settings
 from tests.orchestration.paper_models import PaperModels
 from tests.orchestration.paper_registry import PaperRegistry
 from tests.orchestration.registering import evidence_of
@@ -164,6 +168,66 @@ def test_a_promotion_without_evidence_is_refused(road: Road) -> None:
     bare = road.open(0.9)
     with pytest.raises(SelvedgeError, match="has no evidence"):
         road.graph.run([road.family.promotion], bare)
+
+
+def overwritten(road: Road, candidate: str, mean: float, **told: str) -> None:
+    """What somebody does who reaches the tables and Dagster's event log: better figures, and a record to match."""
+    forged = evidence_of("toy", candidate, 1, better_by=mean)
+    evidence_place(road.family, road.tables, candidate).write_text(forged.to_json())
+    recorded = materialised(road.graph.instance, "/".join(road.family.scores.path), candidate) or {}
+    metadata = {"sha256": recorded["sha256"], "evidence_sha256": forged.sha256, **told}
+    event = dg.AssetMaterialization(road.family.scores, partition=candidate, metadata=metadata)
+    road.graph.instance.report_runless_asset_event(event)
+
+
+def test_evidence_overwritten_together_with_its_record_is_refused(road: Road) -> None:
+    road.graph.settle()
+    winner, loser = road.registry.version("toy", 1).candidate, road.open(0.45)
+    road.graph.settle()
+    for told in ({}, {"sha256": "0" * 64}):
+        overwritten(road, loser, 0.4, **told)
+        with pytest.raises(SelvedgeError, match=r"not what was signed with this home's key; score it again"):
+            road.graph.run([road.family.promotion], loser)
+        with pytest.raises(SelvedgeError, match="not what was signed"):
+            evidence_now(road, loser, to_read=True)
+    of_another = evidence_place(road.family, road.tables, winner).with_name("evidence.signature").read_text()
+    evidence_place(road.family, road.tables, loser).with_name("evidence.signature").write_text(of_another)
+    with pytest.raises(SelvedgeError, match="not what was signed"):
+        evidence_now(road, loser)
+    assert road.champions() == [1]
+
+
+def test_evidence_of_an_older_home_is_read_and_promotes_once_it_is_scored_again(road: Road) -> None:
+    road.graph.settle()
+    late = road.open(0.6)
+    road.graph.run([road.family.candidate, road.family.scores], late)
+    evidence_place(road.family, road.tables, late).with_name("evidence.signature").unlink()
+    assert evidence_now(road, late, to_read=True).candidate == late
+    with pytest.raises(SelvedgeError, match=r"has no signature: .*score it again \(materialise evaluation/toy_scores"):
+        road.graph.run([road.family.promotion], late)
+    road.graph.run([road.family.scores], late)
+    road.graph.run([road.family.promotion], late)
+    assert road.champions() == [1, 2]
+
+
+def test_machines_that_share_tables_share_the_key(road: Road, tmp_path: Path) -> None:
+    winner = road.open(0.6)
+    road.graph.run([road.family.candidate, road.family.scores], winner)
+    settings = road.registry.settings
+    key = settings.secrets / "evidence-key"
+    assert key.stat().st_mode & 0o777 == 0o600
+    shared = SecretStr(key.read_text().strip())
+    elsewhere = settings.model_copy(update={"home": tmp_path / "elsewhere"})
+    with pytest.raises(SelvedgeError, match="give all the same SELVEDGE_EVIDENCE_KEY"):
+        evidence_now(road, winner, elsewhere)
+    told = elsewhere.model_copy(update={"evidence_key": shared})
+    assert evidence_now(road, winner, told).candidate == winner
+    assert shared.get_secret_value() not in repr(told)
+
+
+def evidence_now(road: Road, candidate: str, settings: Settings | None = None, to_read: bool = False) -> Evidence:
+    here = settings or road.registry.settings
+    return scores_evidence(road.family, road.graph.instance, road.tables, candidate, here, to_read)
 
 
 def test_a_candidate_that_somebody_typed_is_refused(road: Road) -> None:

@@ -91,6 +91,21 @@ def test_an_address_of_the_wrong_form_is_one_sentence(monkeypatch, name, values,
         assert "pass@" not in sentence
 
 
+def test_a_secret_is_repeated_by_no_refusal(monkeypatch):
+    monkeypatch.setenv("SELVEDGE_EVIDENCE_KEY", "short-secret")
+    with pytest.raises(SelvedgeError, match="cannot be what it is set to: it has fewer than 32") as refusal:
+        load_settings()
+    assert "short-secret" not in str(refusal.value)
+    monkeypatch.delenv("SELVEDGE_EVIDENCE_KEY")
+    for name in ("TRACKING_URI", "LABEL_STUDIO", "STORAGE", "MLFLOW_ARTIFACTS"):
+        monkeypatch.setenv(f"SELVEDGE_{name}", "ftp://anna:pa55word@shop.example")
+        with pytest.raises(SelvedgeError) as refusal:
+            load_settings()
+        assert f"SELVEDGE_{name} cannot be what it is set to" in str(refusal.value)
+        assert "pa55word" not in str(refusal.value)
+        monkeypatch.delenv(f"SELVEDGE_{name}")
+
+
 def test_folders_are_absolute_and_buckets_as_they_are_written(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     settings = load_settings(storage="state", mlflow_artifacts="s3://shop/mlflow/")
