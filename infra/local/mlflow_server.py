@@ -3,6 +3,9 @@
 Belongs here: how MLflow is started. Not here: what is logged and what a champion is
 (orchestration/registry/).
 
+The database's address may hold a password: MLflow gets it in its environment, which only its owner reads, never as an
+argument, and no file holds it.
+
 Two facts shape this file, both seen with MLflow 3.17: six processes that opened a fresh SQLite file together all failed
 and left it unusable, so the database is made whole before anything may open it; and a server starts seven helper
 processes of 235 MB unless job execution is switched off.
@@ -17,6 +20,7 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+from infra.database_address import without_password
 from infra.errors import ServiceFailure
 from infra.local.lock import exclusive
 from infra.local.mlflow_artifacts import address_of, serve_older_files
@@ -29,6 +33,9 @@ QUIET = {
     "DO_NOT_TRACK": "true",
 }
 SQLITE = "sqlite:///"
+DATABASE_VARIABLE = "MLFLOW_BACKEND_STORE_URI"  # read by `mlflow server` in place of --backend-store-uri
+# `mlflow db upgrade` takes the address as an argument only: its function is called with what the environment holds.
+UPGRADE = f"import os; from mlflow.db import upgrade; upgrade.callback(os.environ['{DATABASE_VARIABLE}'])"
 
 
 def mlflow_service(
@@ -41,13 +48,13 @@ def mlflow_service(
     """
     command = (
         *(sys.executable, "-m", "mlflow", "server"),
-        *("--backend-store-uri", database_uri),
         *("--default-artifact-root", address_of(artifact_root)),
         "--serve-artifacts",
         *("--artifacts-destination", artifact_root),
         *("--host", "127.0.0.1", "--port", str(port)),
         *("--workers", "1"),
     )
+    environment = {**QUIET, DATABASE_VARIABLE: database_uri}
     return Service(
         name="mlflow",
         command=command,
@@ -56,7 +63,7 @@ def mlflow_service(
         port=port,
         health_url=f"http://127.0.0.1:{port}/health",
         port_setting="SELVEDGE_MLFLOW_PORT",
-        environment=QUIET if hosts is None else {**QUIET, "MLFLOW_SERVER_ALLOWED_HOSTS": hosts},
+        environment=environment if hosts is None else {**environment, "MLFLOW_SERVER_ALLOWED_HOSTS": hosts},
     )
 
 
@@ -88,21 +95,24 @@ def migrate(home: Path, database_uri: str, progress: Progress = lambda line: Non
     A SQLite file is migrated beside its place and moved there whole, so that a kill leaves the old one or the new one.
 
     Raises:
-        ServiceFailure: `mlflow db upgrade` failed; its last line is in the sentence.
+        ServiceFailure: MLflow's upgrade failed; its last line is in the sentence.
     """
     version = importlib.metadata.version("mlflow")
+    prepared = f"{version} {without_password(database_uri)}"
     stamp = home / "database-version"
     with exclusive(home / "database.lock", MIGRATION_TIMEOUT_SECONDS, "preparing MLflow's database"):
         file = Path(database_uri.removeprefix(SQLITE)) if database_uri.startswith(SQLITE) else None
-        done = stamp.exists() and stamp.read_text() == f"{version} {database_uri}"
-        if done and (file is None or file.exists()):
+        stamped = stamp.read_text() if stamp.exists() else ""
+        if stamped in (prepared, f"{version} {database_uri}") and (file is None or file.exists()):
+            if stamped != prepared:  # as an older Selvedge wrote it, with the password
+                stamp.write_text(prepared)
             return
         progress("mlflow: preparing its database")
         if file is None:
             _upgrade(database_uri)
         else:
             _upgrade_beside(file)
-        stamp.write_text(f"{version} {database_uri}")
+        stamp.write_text(prepared)
 
 
 def _upgrade_beside(file: Path) -> None:
@@ -126,8 +136,10 @@ def _copy_database(source: Path, copy: Path) -> None:
 
 
 def _upgrade(database_uri: str) -> None:
-    command = (sys.executable, "-m", "mlflow", "db", "upgrade", database_uri)
-    result = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **QUIET}, check=False)
+    command = (sys.executable, "-c", UPGRADE)
+    environment = {**os.environ, **QUIET, DATABASE_VARIABLE: database_uri}
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if result.returncode != 0:
         lines = [line for line in (result.stderr + result.stdout).splitlines() if line.strip()] or ["no message"]
-        raise ServiceFailure(f"MLflow's database could not be prepared: {lines[-1].strip()[:300]}")
+        said = lines[-1].strip().replace(database_uri, without_password(database_uri))
+        raise ServiceFailure(f"MLflow's database could not be prepared: {said[:300]}")

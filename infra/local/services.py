@@ -52,7 +52,7 @@ class Service:
     port: int | None = None
     health_url: str | None = None
     port_setting: str = ""
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)  # may hold secrets
     start_timeout_seconds: float = 120.0
     settle_seconds: float = 1.0
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
+from infra.database_address import without_password
 from infra.local.lock import exclusive
 from labeling.review.ledger.records import BEFORE
 from orchestration.registry.head import HeadFile
@@ -100,7 +101,7 @@ def _refuse_lost(settings: Settings, memory: HeadFile) -> None:
 
 def _shown(uri: str) -> str:
     """The address without its password."""
-    return re.sub(r"//([^/@:]*):[^/@]*@", r"//\1:***@", uri).removeprefix("sqlite:///")
+    return without_password(uri).removeprefix("sqlite:///")
 
 
 @lru_cache(maxsize=8)
@@ -176,7 +177,7 @@ def _advisory(engine: "Engine", family: str) -> Iterator[None]:
     try:
         connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
     except OperationalError as error:
-        where = engine.url.render_as_string(hide_password=True)
+        where = without_password(engine.url.render_as_string(hide_password=False))
         raise ServiceUnavailable(f"the ledger at {where} does not answer ({error.orig}); start it again.") from error
     try:
         try:

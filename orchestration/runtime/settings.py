@@ -120,6 +120,8 @@ class Settings(BaseSettings):
         if value not in (LOCAL, OFF) and not value.startswith(("http://", "https://")):
             raise ValueError("it is local, off, or an address that begins with http:// or https://")
         parts = urlsplit(value)
+        if "@" in parts.netloc:
+            raise ValueError("it is an address without user and password; `selvedge review login` stores a token")
         page = parts.path.find("/projects")  # an address that was copied while a project was open
         path = parts.path[:page] if page >= 0 else parts.path
         return urlunsplit((parts.scheme, parts.netloc, path, "", "")).rstrip("/") if parts.scheme else value

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from infra.database_address import without_password
 from infra.errors import ServiceFailure
 from infra.local import mlflow_server
 from infra.local.mlflow_artifacts import address_of, folder_of, serve_older_files
@@ -90,6 +91,32 @@ def test_a_failed_migration_leaves_the_old_database_and_says_why(tmp_path, monke
     assert not list(tmp_path.glob(".*.part")) and not (tmp_path / "database-version").exists()
 
 
+def test_a_password_stands_in_no_argument_and_in_no_file(tmp_path, monkeypatch):
+    uri = "postgresql+psycopg://shop:pa55/w%40rd@db.example/mlflow?sslmode=require&sslpassword=pa55too"
+    started = []
+
+    def run(command, **options):
+        started.append((command, options["env"]["MLFLOW_BACKEND_STORE_URI"]))
+        return subprocess.CompletedProcess(command, len(started) - 1, "", f"Traceback\nOSError: no {uri}\n")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    migrate(tmp_path, uri)
+    stamp = tmp_path / "database-version"
+    assert stamp.read_text().endswith(" postgresql+psycopg://shop:***@db.example/mlflow?sslmode=require")
+    monkeypatch.setattr(mlflow_server.importlib.metadata, "version", lambda name: "99.0")
+    with pytest.raises(ServiceFailure, match=r"no postgresql\+psycopg://shop:\*\*\*@db") as failure:
+        migrate(tmp_path, uri)
+    server = mlflow_service(tmp_path, tmp_path / "logs", 5050, uri, str(tmp_path / "artifacts"))
+    assert server.environment["MLFLOW_BACKEND_STORE_URI"] == uri and [told for _, told in started] == [uri, uri]
+    stamp.write_text(f"99.0 {uri}")  # of an older Selvedge: good, and rewritten
+    migrate(tmp_path, uri)
+    assert len(started) == 2
+    files = [path.read_text() for path in tmp_path.rglob("*") if path.is_file()]
+    seen = " ".join([repr(server), str(failure.value), *files, *(word for command, _ in started for word in command)])
+    assert "pa55" not in seen
+    assert "SQLAlchemy cannot read" in without_password("postgresql://shop:pa55@pa55@db.example/mlflow")
+
+
 def test_a_file_that_is_no_database_is_one_sentence(tmp_path):
     (tmp_path / "mlflow.db").write_bytes(b"not a database at all, but long enough to be looked at" * 100)
     with pytest.raises(ServiceFailure, match=r"MLflow's database .*mlflow\.db could not be prepared \(file is not"):
@@ -155,6 +182,7 @@ def test_the_server_is_two_processes_and_listens_on_loopback_only(tmp_path):
     running = ensure_mlflow(*where)
     try:
         root = psutil.Process(running.process.pid)
+        assert not any("mlflow.db" in word for one in (root, *root.children()) for word in one.cmdline())
         assert len(root.children(recursive=True)) == 1
         listening = [
             connection.laddr

@@ -122,7 +122,7 @@ class Database:
         try:
             yield
         except (DatabaseError, sqlite3.Error) as error:
-            where = self.engine.url.render_as_string(hide_password=True)
+            where = self.engine.url.set(query={}).render_as_string(hide_password=True)  # secrets may stand in both
             sentence = _sentence(where, error)
             if sentence is None:
                 raise

@@ -104,6 +104,9 @@ def test_a_secret_is_repeated_by_no_refusal(monkeypatch):
         assert f"SELVEDGE_{name} cannot be what it is set to" in str(refusal.value)
         assert "pa55word" not in str(refusal.value)
         monkeypatch.delenv(f"SELVEDGE_{name}")
+    monkeypatch.setenv("SELVEDGE_LABEL_STUDIO", "https://anna:pa55word@labels.shop.example")
+    with pytest.raises(SelvedgeError, match="what it is set to: it is an address without user and password"):
+        load_settings()
 
 
 def test_folders_are_absolute_and_buckets_as_they_are_written(monkeypatch, tmp_path):
