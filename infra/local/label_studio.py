@@ -109,21 +109,29 @@ def _read_account(path: Path) -> Account:
 
 
 def label_studio_service(
-    home: Path, logs: Path, secrets_folder: Path, port: int, python: Path, database_uri: str | None = None
+    home: Path,
+    logs: Path,
+    secrets_folder: Path,
+    port: int,
+    python: Path,
+    database_uri: str | None = None,
+    token_file: Path | None = None,
 ) -> Service:
     """The declaration: one process on the loopback address, its data under `home`.
 
     Args:
         python: of the environment that holds Label Studio.
         database_uri: postgresql://user:password@host:port/name, or sqlite:////path; by default SQLite under `home`.
+        token_file: of the home whose proxy alone is answered; None: whoever signs in is.
 
     Raises:
         ServiceFailure: the database URI is neither.
     """
     server = Path(__file__).with_name("label_studio_server.py")
+    command = (str(python), "-I", str(server), str(account_file(secrets_folder)), str(port))
     return Service(
         name=NAME,
-        command=(str(python), "-I", str(server), str(account_file(secrets_folder)), str(port)),
+        command=(*command, str(token_file)) if token_file else command,
         folder=home,
         log=logs / "label-studio.log",
         port=port,
@@ -182,11 +190,13 @@ def ensure_label_studio(
     database_uri: str | None = None,
     environments: Path | None = None,
     progress: Progress = lambda line: None,
+    token_file: Path | None = None,
 ) -> Running:
     """A healthy Label Studio; the one that is already ours, or a new one. Installs it first where it is missing.
 
     Args:
         environments: a folder of environments that several homes share; `home` by default.
+        token_file: as `label_studio_service`.
 
     Raises:
         ServiceFailure: it could not be installed, the port is taken, or it did not start.
@@ -197,4 +207,4 @@ def ensure_label_studio(
     python = ensure_environment(
         environments or home / "environments", NAME, REQUIREMENTS, logs / "label-studio-install.log", progress
     )
-    return ensure(label_studio_service(home, logs, secrets_folder, port, python, database_uri), progress)
+    return ensure(label_studio_service(home, logs, secrets_folder, port, python, database_uri, token_file), progress)

@@ -3,19 +3,25 @@
 Belongs here: database, administrator, serving. Not here: making the environment (environments.py) and starting this
 (label_studio.py). It is a script, never imported: nothing of Selvedge can be imported where it runs.
 
-    python -I label_studio_server.py ACCOUNT_FILE PORT
+    python -I label_studio_server.py ACCOUNT_FILE PORT [TOKEN_FILE]
+
+With the file of the home's token it answers the home's proxy alone: an account that only the proxy knows how to hold
+back would otherwise reach everything at this port, which any program of the machine can find.
 
 Why not the `label-studio` command: it takes another port when its own is taken, wants the password on the command line
 or in the environment, leaves a stored token as it is when the account exists, and serves with Django's development
 server.
 """
 
+import hashlib
+import hmac
 import importlib.util
 import json
 import os
 import signal
 import sqlite3
 import sys
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -24,6 +30,7 @@ THREADS = 8
 SQLITE_WAIT_SECONDS = 20
 # The empty database of the installed version, beside its packages: homes that share an environment are spared the
 # migrations, a minute each. It is kept before the administrator is made and holds no secret.
+HEALTH = ("/health", "/health/")
 PREPARED_DATABASE = Path(sys.prefix) / "prepared.sqlite3"
 
 
@@ -52,7 +59,37 @@ def main(arguments: list[str]) -> None:
     # In order: a ballot that is being written is written before the process ends.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     print(f"serving on 127.0.0.1:{port}", flush=True)
-    serve(application, host="127.0.0.1", port=port, threads=THREADS, ident=None, channel_timeout=60)
+    served = BehindTheProxy(application, Path(arguments[2])) if len(arguments) > 2 else application
+    serve(served, host="127.0.0.1", port=port, threads=THREADS, ident=None, channel_timeout=60)
+
+
+class BehindTheProxy:
+    """A WSGI application that answers its proxy alone; anybody may ask whether it lives.
+
+    Args:
+        token_file: holds the home's token, of which the proxy computes what it says (infra/proxy/door.py).
+    """
+
+    def __init__(self, application: Callable[..., Iterable[bytes]], token_file: Path) -> None:
+        self._application, self._token_file = application, token_file
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        alive = environ["REQUEST_METHOD"] == "GET" and environ.get("PATH_INFO") in HEALTH
+        if alive or hmac.compare_digest(environ.get("HTTP_SELVEDGE_INNER", "").encode(), self._secret().encode()):
+            return self._application(environ, start_response)
+        sentence = b"Label Studio is reached by the link that `selvedge up` prints.\n"
+        headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(sentence)))]
+        start_response("403 Forbidden", headers)
+        return [sentence]
+
+    def _secret(self) -> str:
+        try:
+            token = self._token_file.read_text(encoding="ascii").strip()
+        except (OSError, ValueError):
+            token = ""
+        # Without a token nobody is the proxy: a secret of this moment equals nothing.
+        key = token.encode() or os.urandom(32)
+        return hmac.new(key, b"the service behind the proxy", hashlib.sha256).hexdigest()
 
 
 def tune_sqlite() -> None:

@@ -60,7 +60,7 @@ def passed_on(door: Door, request: Request) -> list[tuple[bytes, bytes]]:
     if bearer(request) and same(bearer(request), token):
         dropped.append(b"authorization")
     headers = [(b"host", door.told_host.encode())]
-    if door.service == "dagster":
+    if door.service != "mlflow":  # of which the Host is the secret
         headers.append((INNER_HEADER, inner_secret(token).encode()))
     for name, value in without_hops(request.headers, *dropped):
         kept = without_cookie(value, cookie_name(token)) if name == b"cookie" and token else value
@@ -120,7 +120,7 @@ class Forwarding:
         headers = [
             (name, value)
             for name, value in passed_on(self._door, request)
-            if name in (b"cookie", b"authorization", b"host")
+            if name in (b"cookie", b"authorization", b"host", INNER_HEADER)
         ]
         url = httpx.URL(scheme="http", host="127.0.0.1", port=self._door.inner, raw_path=path.encode())
         return await self._http.get(url, headers=[*headers, (b"accept", b"application/json")], timeout=60)

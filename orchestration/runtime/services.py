@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from catalog.errors import ServiceUnavailable
 from infra.errors import ServiceFailure
@@ -17,7 +18,7 @@ from infra.local.label_studio import ensure_label_studio, label_studio_service
 from infra.local.mlflow_server import ensure_mlflow, mlflow_service
 from infra.local.services import Running, Service, ensure, state
 from infra.local.up import Group
-from infra.proxy.door import ensure_token
+from infra.proxy.door import TOKEN_FILE, ensure_token
 from orchestration.runtime.doors import answering_its_proxy, behind, mlflow_hosts, proxies
 from orchestration.runtime.settings import LOCAL, OFF, Settings
 
@@ -109,7 +110,9 @@ def parts(settings: Settings) -> list[Part]:
         declared, start = partial(_mlflow_service, inner), partial(_mlflow, inner, hosts=mlflow_hosts(settings))
         services.append(Part("mlflow", settings.mlflow_uri, declared, start))
     if settings.label_studio == LOCAL:
-        declared, start = partial(_label_studio_service, inner), partial(_label_studio, inner)
+        token_file = None if inner.label_studio_port == settings.label_studio_port else settings.secrets / TOKEN_FILE
+        declared = partial(_label_studio_service, inner)
+        start = partial(_label_studio, inner, token_file=token_file)
         services.append(Part("label-studio", settings.label_studio_uri, declared, start))
     elif settings.label_studio != OFF:
         services.append(Part("label-studio", settings.label_studio_uri))
@@ -183,7 +186,7 @@ def _label_studio_service(settings: Settings) -> Service:
     )
 
 
-def _label_studio(settings: Settings, progress: Progress) -> Running:
+def _label_studio(settings: Settings, progress: Progress, token_file: Path | None = None) -> Running:
     try:
         return ensure_label_studio(
             settings.label_studio_home,
@@ -193,6 +196,7 @@ def _label_studio(settings: Settings, progress: Progress) -> Running:
             settings.label_studio_database,
             settings.label_studio_environments,
             progress,
+            token_file,
         )
     except NotInstalled as reason:
         raise ServiceFailure(f"{str(reason).rstrip('.')}; SELVEDGE_LABEL_STUDIO=off leaves it out.") from reason

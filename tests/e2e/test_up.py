@@ -120,6 +120,8 @@ def test_every_link_answers_a_killed_server_comes_back_and_interrupting_stops_al
             with opened(service["url"]) as page:
                 assert page.status == 200 and "token=" not in page.url
     strangers_are_refused(*(service["url"].partition("/?token=") for service in values["services"][:3:2]))
+    inner = json.loads((home / "label-studio" / "label-studio.pid").read_text())["port"]
+    assert httpx.get(f"http://127.0.0.1:{inner}/user/login/").status_code == 403  # the proxy alone is answered
     assert (home / "dagster" / "dagster.yaml").exists()
     holder = f"another process is running `selvedge up` on {home} (process {process.pid}, since"
     assert holder in refused_second(home)

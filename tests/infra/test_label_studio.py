@@ -1,5 +1,6 @@
 """What Label Studio is started with: an account only its owner reads, a database, and nothing of the caller's shell."""
 
+import importlib.util
 import json
 import re
 import stat
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from infra.errors import ServiceFailure
+from infra.local import label_studio
 from infra.local.label_studio import (
     REQUIREMENTS,
     account_file,
@@ -16,6 +18,9 @@ from infra.local.label_studio import (
     ensure_account,
     label_studio_service,
 )
+from infra.proxy.door import ensure_token, inner_secret
+
+SERVER = Path(label_studio.__file__).with_name("label_studio_server.py")
 
 
 def test_an_account_is_made_once_and_only_its_owner_reads_it(tmp_path):
@@ -89,6 +94,31 @@ def test_what_the_callers_shell_holds_decides_nothing(tmp_path):
     assert environment["LABEL_STUDIO_COLLECT_ANALYTICS"] == "false"
     visible = json.dumps([service.command, dict(environment)])
     assert account.password not in visible and account.token not in visible and account.secret_key not in visible
+
+
+def test_behind_its_proxy_it_answers_nobody_else(tmp_path):
+    """The server's process has an environment of its own: what the proxy says is computed there by its own lines."""
+    specification = importlib.util.spec_from_file_location("server", SERVER)
+    server = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(server)
+    secret, token_file = inner_secret(ensure_token(tmp_path)), tmp_path / "token"
+    guarded = server.BehindTheProxy(lambda environ, start: start("200 OK", []) or [b"in"], token_file)
+
+    def asked(method, path, given):
+        began = []
+        environ = {"REQUEST_METHOD": method, "PATH_INFO": path, **({"HTTP_SELVEDGE_INNER": given} if given else {})}
+        body = b"".join(guarded(environ, lambda status, headers: began.append(status)))
+        assert (body == b"in") == (began == ["200 OK"])
+        return began[0]
+
+    assert asked("POST", "/user/signup/", secret) == asked("GET", "/health", "") == "200 OK"
+    for given in ("", "guessed", token_file.read_text().strip(), inner_secret("")):
+        for method, path in (("GET", "/user/login/"), ("POST", "/user/signup/"), ("POST", "/health")):
+            assert asked(method, path, given) == "403 Forbidden"
+    token_file.unlink()
+    assert asked("GET", "/api/users", secret) == asked("GET", "/api/users", inner_secret("")) == "403 Forbidden"
+    service = label_studio_service(tmp_path, tmp_path, tmp_path, 8080, Path("/venv/python"), None, token_file)
+    assert service.command[-1] == str(token_file)
 
 
 def test_every_package_is_pinned():

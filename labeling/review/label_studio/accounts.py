@@ -4,11 +4,12 @@ Belongs here: making an account and signing in to one. Not here: where credentia
 them (client.py).
 
 An account made through the users API has no password, and none can be given to it through any API (1.23.2 community).
-What works everywhere is what an invited person does: open the invitation link, which only the administrator's token
-reveals, and send its form. The SDK has no forms, and a signed-in session must not carry a token: each gets an HTTP
-client of its own.
+What works everywhere is what an invited person does: open the invitation link and send its form. Label Studio shows the
+link to every account, so it is made invalid as soon as it was used. The SDK has no forms, and a signed-in session must
+not carry a token: each gets an HTTP client of its own.
 """
 
+import logging
 import re
 import secrets
 from collections.abc import Mapping
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
     from label_studio_sdk.base_client import LabelStudioBase
     from label_studio_sdk.core.request_options import RequestOptions
 
+_LOG = logging.getLogger("selvedge.label_studio")
 PASSWORD_LENGTH = 8
+INVITATIONS = 3  # links that are tried when other commands make accounts at the same time
+RESET_INVITATION = "/api/invite/reset-token"  # the SDK has no method for it
 OWNER_HEADER = "Selvedge-Owner"
 LOOPBACK = ("127.0.0.1", "localhost")
 HOTKEYS = {"annotation:annotation:submit": {"key": "enter", "active": True}}  # by default Ctrl and Enter
@@ -58,16 +62,20 @@ def sign_up(connection: Connection, email: str, password: str | None) -> Credent
     if len(password) < PASSWORD_LENGTH:
         raise SelvedgeError(f"the password of {email} has fewer than {PASSWORD_LENGTH} characters; give a longer one.")
     _refuse_taken(connection, email)
-    invitation = {"token": connection.ask(_invitation, repeatable=True)}
     with _browser(connection) as browser:
         form = {"email": email, "password": password}
         if urlsplit(connection.url).hostname in LOOPBACK:
             browser.headers[OWNER_HEADER] = connection.token  # the home's proxy lets nobody else at this form
-        status, page = _post_form(connection, browser, "/user/signup/", form, invitation)
+        for _ in range(INVITATIONS):
+            invitation = {"token": connection.ask(_invitation, repeatable=True)}
+            status, page = _post_form(connection, browser, "/user/signup/", form, invitation)
+            if status != 403:  # another command has made an account, and the link invalid, meanwhile
+                break
         browser.headers.pop(OWNER_HEADER, None)
         if status != 302:
             _refuse_taken(connection, email)  # somebody was faster
             raise SelvedgeError(f"{connection.name} made no account for {email}: {_form_error(page)}.")
+        _end_invitation(connection)
         return _credentials(connection, browser, email, password)
 
 
@@ -104,6 +112,18 @@ def whoami(sdk: "LabelStudioBase", options: "RequestOptions") -> tuple[int, str]
 
 def _invitation(sdk: "LabelStudioBase", options: "RequestOptions") -> str:
     return str(sdk.organizations.invites.get_invite_link(request_options=options).token)
+
+
+def _end_invitation(connection: Connection) -> None:
+    """Make the invitation link invalid for whoever has read it."""
+    try:
+        connection.post(RESET_INVITATION, dict)
+    except Refused as refusal:  # another edition than the community's; the account is made all the same
+        _LOG.warning(
+            "selvedge: %s keeps its invitation link (%s): whoever read it may make accounts, whose ballots are void.",
+            connection.name,
+            str(refusal).rstrip("."),
+        )
 
 
 def _browser(connection: Connection) -> httpx.Client:

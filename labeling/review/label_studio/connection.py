@@ -11,6 +11,7 @@ a page that answers 404 for the end of the list, so that a project deleted durin
 Only calls that may be repeated are: after a time-out nobody knows whether the server has done what it was asked.
 """
 
+import base64
 import json
 import logging
 import ssl
@@ -76,6 +77,11 @@ class Connection:
         token = token.strip()
         if not token or not token.isascii() or any(character.isspace() for character in token):
             raise SelvedgeError(f"Label Studio's token is empty or not a token; {LOGIN}.")
+        if _kind_of(token) == "access":
+            raise SelvedgeError(
+                "this is one of Label Studio's access tokens, which end after five minutes; take the personal access "
+                f"token of the account's page (Account & Settings), with which Selvedge buys them; {LOGIN}."
+            )
         self.url = url.strip().rstrip("/")
         self.token = token
         self.name = f"Label Studio at {parts.netloc.rpartition('@')[2]}"
@@ -93,6 +99,10 @@ class Connection:
     def get(self, path: str, read: Callable[[Any], Answer]) -> Answer:
         """What `read` makes of the JSON at a path that the SDK has no method for; errors as `ask`'s."""
         return self.ask(lambda sdk, options: read(self._http.get(self.url + path).json()), repeatable=True)
+
+    def post(self, path: str, read: Callable[[Any], Answer]) -> Answer:
+        """As `get`, of a change that may be made twice."""
+        return self.ask(lambda sdk, options: read(self._http.post(self.url + path, json={}).json()), repeatable=True)
 
     def ask(
         self,
@@ -236,6 +246,18 @@ class _Busy(Exception):
     def __init__(self, refusal: SelvedgeError, wait_seconds: float) -> None:
         super().__init__(str(refusal))
         self.refusal, self.wait_seconds = refusal, wait_seconds
+
+
+def _kind_of(token: str) -> str:
+    """What a JSON web token says it is for, `access` or `refresh`; empty for a token of another form."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return ""
+    try:
+        payload = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except ValueError:  # not base64, not UTF-8, not JSON
+        return ""
+    return str(payload.get("token_type", "")) if isinstance(payload, Mapping) else ""
 
 
 def _plain(host: str) -> dict[str, Any]:

@@ -43,6 +43,42 @@ def test_a_server_with_small_pages_is_read_to_the_end(server):
     assert methods(server) == ["GET"] * 3 * 2  # before and after; there is nothing to send
 
 
+def signing_up(server, reset_status=201):
+    """What Label Studio says while an account is made; the first link was ended by another command meanwhile."""
+    links = iter(("old", "new"))
+
+    def answer(number):
+        method, path, _ = server.asked[-1]
+        place = path.partition("?")[0]
+        if place == "/user/signup/" and method == "POST":
+            return (302, {"Location": "/projects/"}, "") if path.endswith("token=new") else (403, {}, "no")
+        said = {
+            "/api/users/": "[]",
+            "/api/invite": json.dumps({"token": next(links, "none")}) if place == "/api/invite" else "",
+            "/api/current-user/token": '{"token": "t"}',
+            "/api/current-user/whoami": '{"id": 5, "email": "ann@shop.example"}',
+        }
+        if place == "/api/invite/reset-token":
+            return reset_status, {}, '{"token": "third", "detail": "not here"}'
+        return 200, {}, said.get(place, "{}")
+
+    server.answer = answer
+
+
+@pytest.mark.parametrize(("status", "told"), [(201, 0), (404, 1)])
+def test_an_invitation_ends_once_an_account_was_made_with_it(server, caplog, status, told):
+    signing_up(server, status)
+    made = LabelStudio(server.url, TOKEN).create_annotator("Ann@shop.example", "long-enough-77")
+    assert (made.user_id, made.email) == (5, "ann@shop.example")
+    asked = [(method, path) for method, path, _ in server.asked if method == "POST"]
+    assert asked == [
+        ("POST", "/user/signup/?token=old"),
+        ("POST", "/user/signup/?token=new"),
+        ("POST", "/api/invite/reset-token"),
+    ]
+    assert len([one for one in caplog.messages if "keeps its invitation link" in one]) == told
+
+
 def test_an_import_that_never_works_is_reported_and_not_tried_for_ever(server, monkeypatch):
     monkeypatch.setattr(tasks, "IMPORT_PAUSES_SECONDS", (0.0, 0.0, None))
     empty = (200, {}, '{"tasks": [], "total": 0}')

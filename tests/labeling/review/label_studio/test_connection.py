@@ -4,6 +4,7 @@ Slow, restarting, with another clock, or not Label Studio at all. Everything els
 (tests/e2e/test_label_studio.py).
 """
 
+import base64
 import json
 import logging
 import ssl
@@ -167,6 +168,21 @@ def test_a_personal_token_is_never_sent_as_it_is(server):
     assert [connection.ask(read, repeatable=True) for _ in range(2)] == ["May", "May"]
     access = ("GET", "/api/projects/7/", "Bearer short.lived.token")
     assert server.asked == [("POST", "/api/token/refresh/", ""), access, access]
+
+
+def test_an_access_token_pasted_for_a_personal_one_is_named(server):
+    def token_for(use):
+        payload = base64.urlsafe_b64encode(json.dumps({"token_type": use, "user_id": 7}).encode()).decode().rstrip("=")
+        return f"eyJhbGciOiJIUzI1NiJ9.{payload}.c2lnbmF0dXJl"
+
+    with pytest.raises(
+        SelvedgeError, match="access tokens, which end after five minutes; take the personal"
+    ) as refusal:
+        Connection(server.url, f" {token_for('access')}\n")
+    assert token_for("access") not in str(refusal.value) and "`selvedge review login`" in str(refusal.value)
+    Connection(server.url, token_for("refresh"))
+    Connection(server.url, "head.WzFd.sign")  # a payload that is a list says nothing
+    assert server.asked == []
 
 
 def test_an_access_token_that_has_expired_is_bought_again_once(server):
