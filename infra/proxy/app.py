@@ -109,7 +109,7 @@ class Proxy:
 
     async def _http(self, request: Request, receive: Receive, send: Send) -> None:
         if self.door.service != "label-studio":
-            await self._forward.http(request, receive, send)
+            await self._as_token_holder(request, receive, send)
             return
         if (name := request.path.removeprefix(pages.OWN_FOLDER)) in pages.INJECTED and request.path != name:
             await _file(self.door, name).send(send)
@@ -134,6 +134,14 @@ class Proxy:
             await self._as_owner(request, receive, send)
         else:
             await self._as_annotator(request, way, person, receive, send)
+
+    async def _as_token_holder(self, request: Request, receive: Receive, send: Send) -> None:
+        """Everything of Dagster and MLflow; MLflow's page opens as one of this house."""
+        if self.door.service == "mlflow" and request.path == pages.OWN_FOLDER + pages.MLFLOW_SCRIPT:
+            await pages.mlflow_script().send(send)
+            return
+        opens = self.door.service == "mlflow" and request.method == "GET" and request.path == "/"
+        await self._forward.http(request, receive, send, rewrite=_mlflow_page if opens else None)
 
     async def _as_owner(self, request: Request, receive: Receive, send: Send) -> None:
         """Everything; the stream looks as it does to annotators."""
@@ -225,6 +233,10 @@ class _Started:
 
 def _is_sign_up(door: Door, request: Request) -> bool:
     return door.service == "label-studio" and SIGN_UP.fullmatch(request.path) is not None
+
+
+def _mlflow_page(status: int, html: bytes) -> bytes:
+    return pages.with_mlflow_script(html) if status == 200 else html
 
 
 def _theirs(status: int, body: bytes, person: Person) -> bytes:

@@ -12,6 +12,7 @@ from typing import Any
 from infra.proxy.messages import Answer, Request, as_json
 
 OWN_FOLDER = "/selvedge/"  # of the public address; nothing below it is asked of the service
+MLFLOW_SCRIPT = "mlflow_page.js"  # beside this module
 HEALTH = f"{OWN_FOLDER}health"
 INJECTED = {"annotator_page.css": "text/css; charset=utf-8", "annotator_page.js": "text/javascript; charset=utf-8"}
 CONTENT_POLICY = b"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
@@ -74,6 +75,17 @@ def injected_file(folder: Path | None, name: str) -> Path | None:
     return path if path is not None and path.is_file() else None
 
 
+def mlflow_script() -> Answer:
+    """What MLflow's page finds in the browser at a first visit."""
+    content = Path(__file__).with_name(MLFLOW_SCRIPT).read_bytes()
+    return Answer(200, content, "text/javascript; charset=utf-8")
+
+
+def with_mlflow_script(html: bytes) -> bytes:
+    """MLflow's page with our script, which runs before MLflow's own: that one is deferred."""
+    return _in_head(html, f'<script src="{OWN_FOLDER}{MLFLOW_SCRIPT}"></script>'.encode())
+
+
 def with_annotator_page(html: bytes, folder: Path | None) -> bytes:
     """The label stream's page with our style and script.
 
@@ -84,5 +96,9 @@ def with_annotator_page(html: bytes, folder: Path | None) -> bytes:
         tags += b'<link rel="stylesheet" href="/selvedge/annotator_page.css">'
     if injected_file(folder, "annotator_page.js"):
         tags += b'<script defer src="/selvedge/annotator_page.js"></script>'
+    return _in_head(html, tags)
+
+
+def _in_head(html: bytes, tags: bytes) -> bytes:
     at = html.lower().find(b"</head>")
     return html if at < 0 else html[:at] + tags + html[at:]

@@ -1,10 +1,16 @@
 """Who is let in to Dagster and MLflow, and how a request looks that is."""
 
 import asyncio
+import importlib.util
+import re
 import stat
+from pathlib import Path
 
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
 
 from infra.proxy.door import cookie_name, cookie_value, ensure_token, inner_host, inner_secret
 from orchestration.runtime.dagster_webserver import BehindTheProxy
@@ -219,6 +225,25 @@ def test_behind_its_proxy_dagster_answers_nobody_else(dagster):
 def test_mlflow_is_told_a_host_that_no_browser_can_name(mlflow):
     told = mlflow.as_owner("GET", "/").json()["headers"]["host"]
     assert told == inner_host(mlflow.token) and mlflow.token not in told
+
+
+def test_mlflow_s_page_opens_as_one_of_the_house(mlflow):
+    page = b'<html><head><script defer="defer" src="main.js"></script></head><body></body></html>'
+    served = Starlette(routes=[Route("/{rest:path}", lambda _: Response(page, headers={"ETag": "1"}))])
+    mlflow.proxy._forward._http = httpx.AsyncClient(transport=httpx.ASGITransport(served))
+    opened = mlflow.as_owner("GET", "/")
+    assert b'<script src="/selvedge/mlflow_page.js"></script></head>' in opened.content and "etag" not in opened.headers
+    assert mlflow.as_owner("GET", "/graphql").content == page
+    script = mlflow.as_owner("GET", "/selvedge/mlflow_page.js")
+    assert script.headers["content-type"].startswith("text/javascript")
+    assert mlflow.ask("GET", "/selvedge/mlflow_page.js").status_code == 403
+    # What is set must be what this MLflow reads: a key of another version would do nothing, without a word.
+    keys = set(re.findall(r'"(mlflow\.[A-Za-z.]+)_v1"', script.text))
+    built = Path(importlib.util.find_spec("mlflow").origin).parent / "server" / "js" / "build" / "static" / "js"
+    for file in built.glob("*.js"):
+        content = file.read_text(encoding="utf-8")
+        keys -= {key for key in keys if f'"{key}"' in content}
+    assert keys == set() and script.text.count("_v1") == 3
 
 
 def test_health_needs_no_token(dagster, mlflow):
