@@ -29,6 +29,9 @@ QUIET = {
     "DO_NOT_TRACK": "true",
 }
 SQLITE = "sqlite:///"
+# Empty databases that `mlflow db upgrade` made, beside the packages of this virtual environment, one for each version
+# of MLflow: homes that share the environment are spared its fifty migrations. Made before anything is logged.
+PREPARED_DATABASES = Path(sys.prefix) if sys.prefix != sys.base_prefix else None
 
 
 def mlflow_service(
@@ -126,8 +129,27 @@ def _copy_database(source: Path, copy: Path) -> None:
 
 
 def _upgrade(database_uri: str) -> None:
+    file = Path(database_uri.removeprefix(SQLITE)) if database_uri.startswith(SQLITE) else None
+    prepared = _prepared_database() if file is not None and not file.exists() else None
+    if file is not None and prepared is not None and prepared.exists():
+        _copy_database(prepared, file)
+        return
     command = (sys.executable, "-m", "mlflow", "db", "upgrade", database_uri)
     result = subprocess.run(command, capture_output=True, text=True, env={**os.environ, **QUIET}, check=False)
     if result.returncode != 0:
         lines = [line for line in (result.stderr + result.stdout).splitlines() if line.strip()] or ["no message"]
         raise ServiceFailure(f"MLflow's database could not be prepared: {lines[-1].strip()[:300]}")
+    if file is not None and prepared is not None:
+        part = prepared.with_name(f".{prepared.name}.{secrets.token_hex(4)}.part")
+        try:
+            _copy_database(file, part)
+            part.replace(prepared)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _prepared_database() -> Path | None:
+    """The place of the empty database of the installed MLflow; None where nothing can be kept."""
+    if PREPARED_DATABASES is None or not os.access(PREPARED_DATABASES, os.W_OK):
+        return None
+    return PREPARED_DATABASES / f"mlflow-{importlib.metadata.version('mlflow')}.sqlite3"
