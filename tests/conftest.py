@@ -13,6 +13,9 @@ from tests.ports import free_port
 # Two workers on two cores: libraries that compute on every core would wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Groups that take minutes, the longest first: whatever starts last decides when everything is done.
+LONG_GROUPS = ("demo", "label-studio", "tutorials", "review-road", "restgan-demo", "mlflow", "discovery")
+
 # An example may take long on a busy machine or while lines are counted; a test that hangs is ended by its timeout.
 hypothesis.settings.register_profile("selvedge", deadline=None)
 hypothesis.settings.load_profile("selvedge")
@@ -20,6 +23,35 @@ hypothesis.settings.load_profile("selvedge")
 # A job that a shell runs in the background ignores Ctrl-C, and so would every command that a test interrupts.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Groups go to the workers in the order of `pytest_collection_modifyitems`, not those of most tests first."""
+    config.option.loadscopereorder = False
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share a fixture of their module go to one worker, which makes it once; what is long begins first."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None and _shares_a_fixture(item):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+    items.sort(key=_turn)
+
+
+def _shares_a_fixture(item: pytest.Item) -> bool:
+    """Whether a fixture that this test uses is made once for a module, pytest's and plugins' own aside."""
+    fixtures = getattr(item, "_fixtureinfo").name2fixturedefs.values()  # noqa: B009 (a function's, not every item's)
+    return any(fixture.scope == "module" for definitions in fixtures for fixture in definitions)
+
+
+def _turn(item: pytest.Item) -> int:
+    """Its place: the long groups, then what is slow, then the rest, which evens out what the workers have to do."""
+    group = item.get_closest_marker("xdist_group")
+    if group is not None and group.args[0] in LONG_GROUPS:
+        return LONG_GROUPS.index(group.args[0])
+    slow = any(item.get_closest_marker(name) for name in ("slow", "e2e"))
+    return len(LONG_GROUPS) + (not slow)
 
 
 @pytest.fixture(scope="session")

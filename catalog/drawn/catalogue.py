@@ -23,7 +23,7 @@ from catalog.drawn import VERSION, parts, vocabulary
 from catalog.drawn.faults import Fault, Plan, Row, plan_faults
 from catalog.drawn.garments import draw_garment
 from catalog.drawn.labels import labels_of, product_json
-from catalog.drawn.spec import STYLES, GarmentSpec, sample_spec
+from catalog.drawn.spec import STYLES, GarmentSpec, article_type_of, sample_spec
 from catalog.drawn.world import RESERVED_SEEDS
 from catalog.errors import SelvedgeError
 from catalog.files import jpeg_bytes, png_bytes, publish_bytes, publish_text
@@ -94,7 +94,7 @@ def draw_catalogue(
     """
     _check(products, seed, style, label_noise, size, first_id, articles)
     folder = Path(out)
-    ids = _ids(products, seed, style, first_id, articles)
+    ids = _ids(products, seed, first_id, articles)
     plan = plan_faults(ids, seed) if faults else Plan()
     for name in ("images", "styles", "truth/masks"):
         _make_folder(folder / name)
@@ -133,14 +133,10 @@ def draw_catalogue(
     return DrawnCatalogue(folder, products, len(lines), seed, style, VERSION, planted, handled)
 
 
-def _ids(products: int, seed: int, style: str, first_id: int, articles: Collection[str]) -> Sequence[int]:
+def _ids(products: int, seed: int, first_id: int, articles: Collection[str]) -> Sequence[int]:
     if not articles:
         return range(first_id, first_id + products)
-    fit = (
-        product_id
-        for product_id in itertools.count(first_id)
-        if sample_spec(seed, product_id, style).article_type in articles
-    )
+    fit = (product_id for product_id in itertools.count(first_id) if article_type_of(seed, product_id) in articles)
     return tuple(itertools.islice(fit, products))
 
 

@@ -7,6 +7,7 @@ Navies vary as navies do: a colour is drawn within `spread` of its centre, and n
 name than to its own, so that the name stays the truth.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,6 +51,10 @@ COLOURS: dict[str, Colour] = {
     "Brown": Colour((33, 17, 24), (4.0, 2.6, 3.4), 1.0),
     "Tan": Colour((60, 17, 35), (3.0, 2.4, 3.0), 0.5),
 }
+# Spreads differ by name; a floor keeps the neutral names from having a vanishing neighbourhood.
+_CENTRES = tuple(
+    (name, colour.lab, tuple(max(spread, 2.0) for spread in colour.spread)) for name, colour in COLOURS.items()
+)
 
 
 def lab_to_rgb(lab: Lab | np.ndarray) -> Rgb:
@@ -76,7 +81,13 @@ def lab_to_rgb(lab: Lab | np.ndarray) -> Rgb:
 
 def nearest_name(lab: Lab | np.ndarray) -> str:
     """The colour name whose centre is nearest, each direction measured in that name's own spread."""
-    return min(COLOURS, key=lambda name: _distance(lab, COLOURS[name]))
+    lightness, a, b = (float(value) for value in lab)
+    best, least = "", math.inf
+    for name, (l0, a0, b0), (l_spread, a_spread, b_spread) in _CENTRES:
+        distance = ((lightness - l0) / l_spread) ** 2 + ((a - a0) / a_spread) ** 2 + ((b - b0) / b_spread) ** 2
+        if distance < least:
+            best, least = name, distance
+    return best
 
 
 def draw_colour(name: str, rng: np.random.Generator) -> Lab:
@@ -106,8 +117,3 @@ def draw_contrast(base: Lab, rng: np.random.Generator) -> Lab:
         if float(np.linalg.norm(np.subtract(lab, base))) > 34 and abs(lab[0] - base[0]) > 22:
             return lab
     return (95.0, 0.0, 2.0) if base[0] < 55 else (15.0, 0.0, -4.0)
-
-
-def _distance(lab: Lab | np.ndarray, colour: Colour) -> float:
-    # Spreads differ by name; a floor keeps the neutral names from having a vanishing neighbourhood.
-    return float(sum(((x - c) / max(s, 2.0)) ** 2 for x, c, s in zip(lab, colour.lab, colour.spread, strict=True)))

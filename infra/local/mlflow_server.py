@@ -36,6 +36,9 @@ SQLITE = "sqlite:///"
 DATABASE_VARIABLE = "MLFLOW_BACKEND_STORE_URI"  # read by `mlflow server` in place of --backend-store-uri
 # `mlflow db upgrade` takes the address as an argument only: its function is called with what the environment holds.
 UPGRADE = f"import os; from mlflow.db import upgrade; upgrade.callback(os.environ['{DATABASE_VARIABLE}'])"
+# Empty databases that `mlflow db upgrade` made, beside the packages of this virtual environment, one for each version
+# of MLflow: homes that share the environment are spared its fifty migrations. Made before anything is logged.
+PREPARED_DATABASES = Path(sys.prefix) if sys.prefix != sys.base_prefix else None
 
 
 def mlflow_service(
@@ -136,6 +139,24 @@ def _copy_database(source: Path, copy: Path) -> None:
 
 
 def _upgrade(database_uri: str) -> None:
+    file = Path(database_uri.removeprefix(SQLITE)) if database_uri.startswith(SQLITE) else None
+    prepared = _prepared_database() if file is not None and not file.exists() else None
+    if file is None or prepared is None:
+        _run_upgrade(database_uri)
+        return
+    if not prepared.exists():
+        _run_upgrade(database_uri)
+        part = prepared.with_name(f".{prepared.name}.{secrets.token_hex(4)}.part")
+        try:
+            _copy_database(file, part)
+            part.replace(prepared)
+        finally:
+            part.unlink(missing_ok=True)
+        return
+    _copy_database(prepared, file)
+
+
+def _run_upgrade(database_uri: str) -> None:
     command = (sys.executable, "-c", UPGRADE)
     environment = {**os.environ, **QUIET, DATABASE_VARIABLE: database_uri}
     result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
@@ -143,3 +164,10 @@ def _upgrade(database_uri: str) -> None:
         lines = [line for line in (result.stderr + result.stdout).splitlines() if line.strip()] or ["no message"]
         said = lines[-1].strip().replace(database_uri, without_password(database_uri))
         raise ServiceFailure(f"MLflow's database could not be prepared: {said[:300]}")
+
+
+def _prepared_database() -> Path | None:
+    """The place of the empty database of the installed MLflow; None where nothing can be kept."""
+    if PREPARED_DATABASES is None or not os.access(PREPARED_DATABASES, os.W_OK):
+        return None
+    return PREPARED_DATABASES / f"mlflow-{importlib.metadata.version('mlflow')}.sqlite3"

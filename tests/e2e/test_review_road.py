@@ -34,6 +34,7 @@ from tests.ports import free_port
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.slow,
+    pytest.mark.xdist_group("review-road"),
     pytest.mark.timeout(1500),
 ]
 

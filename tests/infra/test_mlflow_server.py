@@ -20,9 +20,10 @@ ROOT = Path(__file__).resolve().parents[2]
 RACER = """
 import sys
 from pathlib import Path
-from infra.local.mlflow_server import migrate
+from infra.local import mlflow_server
 home = Path(sys.argv[1])
-migrate(home, f"sqlite:///{home}/mlflow.db")
+mlflow_server.PREPARED_DATABASES = home  # nothing is there yet
+mlflow_server.migrate(home, f"sqlite:///{home}/mlflow.db")
 from mlflow import MlflowClient
 print(len(MlflowClient(f"sqlite:///{home}/mlflow.db").search_experiments()))
 """
@@ -38,6 +39,39 @@ def test_six_processes_on_a_fresh_database_all_work(tmp_path):
     ended = [(*racer.communicate(timeout=300), racer.returncode) for racer in racers]
     assert [(out, code) for out, _, code in ended] == [("1\n", 0)] * 6, ended
     assert not list(tmp_path.glob(".*.part*"))
+    (prepared,) = tmp_path.glob("mlflow-*.sqlite3")
+    with closing(sqlite3.connect(prepared)) as database:
+        assert database.execute("select count(*) from experiments").fetchone() == (0,)
+        assert database.execute("select count(*) from alembic_version").fetchone() == (1,)
+
+
+def test_homes_of_one_environment_share_the_empty_database_of_their_mlflow(tmp_path, monkeypatch):
+    commands = []
+
+    def upgrade(command, **_):
+        commands.append(command)
+        with closing(sqlite3.connect(command[-1].removeprefix("sqlite:///"))) as database, database:
+            database.execute(f"create table if not exists experiments{len(commands)} (name text)")
+        return subprocess.CompletedProcess(command, 0)
+
+    def tables(home):
+        with closing(sqlite3.connect(home / "mlflow.db")) as database:
+            return [name for (name,) in database.execute("select name from sqlite_master order by name")]
+
+    monkeypatch.setattr(mlflow_server.subprocess, "run", upgrade)
+    monkeypatch.setattr(mlflow_server, "PREPARED_DATABASES", tmp_path)
+    homes = [tmp_path / name for name in ("first", "second", "newer")]
+    for home in homes[:2]:
+        home.mkdir()
+        migrate(home, f"sqlite:///{home}/mlflow.db")
+        assert tables(home) == ["experiments1"] and len(commands) == 1
+    monkeypatch.setattr(mlflow_server.importlib.metadata, "version", lambda name: "99.0")
+    migrate(homes[0], f"sqlite:///{homes[0]}/mlflow.db")  # not empty: its own rows are migrated
+    assert tables(homes[0]) == ["experiments1", "experiments2"]
+    homes[2].mkdir()
+    migrate(homes[2], f"sqlite:///{homes[2]}/mlflow.db")
+    assert tables(homes[2]) == ["experiments3"] and len(list(tmp_path.glob("mlflow-*.sqlite3"))) == 2
+    assert not list(tmp_path.rglob(".*.part"))
 
 
 @pytest.fixture
