@@ -6,6 +6,7 @@ written, and by whom (places.py), tables (tables.py), what a picture or a file h
 Worker processes import this module, so it stays free of pandas and pyarrow.
 """
 
+import base64
 import hashlib
 import io
 import json
@@ -158,11 +159,21 @@ def _encoded(picture: Image.Image | np.ndarray, form: str, options: dict[str, An
     return sink.getvalue()
 
 
+def data_uri(content: bytes, kind: str) -> str:
+    """An encoded picture as an address that needs no network.
+
+    Args:
+        kind: its media type, like `image/png`.
+    """
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
 def json_sha256(content: Any, *, sort_keys: bool = True, **options: Any) -> str:
     """Hex sha256 of plain data's JSON text: `json.dumps` with sorted keys, its default separators, ASCII only.
 
     Args:
         content: what `json.dumps` takes. Hashes are kept in files and databases, so a caller never changes its form.
+            For the same reason those that go on from the JSON's text over arrays or files stay where they are made.
         sort_keys: whether the order of a mapping's keys is left out of the hash.
         options: further options of `json.dumps`, such as `allow_nan=False`, `separators` and `ensure_ascii=False`.
     """
