@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from catalog.places import part_of, remove_parts
+
 ServiceName = Literal["dagster", "mlflow", "label-studio"]
 TITLES: dict[str, str] = {"dagster": "Dagster", "mlflow": "MLflow", "label-studio": "Label Studio"}
 TOKEN_FILE = "token"
@@ -79,7 +81,8 @@ def ensure_token(secrets_folder: Path) -> str:
         if stored := path.read_text(encoding="ascii", errors="replace").strip():
             return stored
         path.unlink()
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    remove_parts(secrets_folder, TOKEN_FILE)
+    part = part_of(path)
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(secrets.token_urlsafe(32) + "\n")
     try:
