@@ -6,6 +6,7 @@ written, and by whom (places.py), tables (tables.py), what a picture or a file h
 Worker processes import this module, so it stays free of pandas and pyarrow.
 """
 
+import base64
 import hashlib
 import io
 import json
@@ -25,9 +26,10 @@ from catalog.places import LOCAL_PROTOCOLS, not_written, part_of, parts_of_the_d
 if TYPE_CHECKING:
     from upath import UPath
 OLD = ".old"  # of a folder that is being replaced
+NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 
-def publish_bytes(content: bytes, uri: "str | Path | UPath", *, sync: bool = True) -> None:
+def publish_bytes(content: bytes, uri: "str | Path | UPath", *, sync: bool = True, private: bool = False) -> None:
     """Write a file whole or not at all: a reader sees the old file or the new one.
 
     On disk a temporary sibling takes the file's name at the end; on an object store it is one completed upload.
@@ -35,6 +37,7 @@ def publish_bytes(content: bytes, uri: "str | Path | UPath", *, sync: bool = Tru
     Args:
         sync: force the file to disk before it takes its name, so that it survives a power cut. Off where a rerun
             checks every file: 44,000 syncs take minutes.
+        private: on disk, only its owner may read it, or enter a folder that is made for it. A store has its own policy.
 
     Raises:
         SelvedgeError: the disk is full or not writable, or the store refuses the write.
@@ -44,24 +47,24 @@ def publish_bytes(content: bytes, uri: "str | Path | UPath", *, sync: bool = Tru
 
     path = UPath(uri)
     if path.protocol in LOCAL_PROTOCOLS:
-        _publish_on_disk(content, Path(path.path), sync)
+        _publish_on_disk(content, Path(path.path), sync, private)
     else:
         _publish_on_store(content, path)
 
 
-def publish_text(text: str, uri: "str | Path | UPath") -> None:
+def publish_text(text: str, uri: "str | Path | UPath", *, private: bool = False) -> None:
     """`publish_bytes` of a text, as UTF-8."""
-    publish_bytes(text.encode(), uri)
+    publish_bytes(text.encode(), uri, private=private)
 
 
-def _publish_on_disk(content: bytes, path: Path, sync: bool) -> None:
+def _publish_on_disk(content: bytes, path: Path, sync: bool, private: bool) -> None:
     part = part_of(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if private else 0o777)
         if sync:  # a folder of 44,000 copies is cleared once for all (catalog/images.py)
             remove_parts(path.parent, path.name)
         try:
-            with part.open("wb") as file:
+            with os.fdopen(os.open(part, NEW_FILE, 0o600 if private else 0o666), "wb") as file:
                 file.write(content)
                 file.flush()
                 if sync:
@@ -158,11 +161,21 @@ def _encoded(picture: Image.Image | np.ndarray, form: str, options: dict[str, An
     return sink.getvalue()
 
 
+def data_uri(content: bytes, kind: str) -> str:
+    """An encoded picture as an address that needs no network.
+
+    Args:
+        kind: its media type, like `image/png`.
+    """
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
 def json_sha256(content: Any, *, sort_keys: bool = True, **options: Any) -> str:
     """Hex sha256 of plain data's JSON text: `json.dumps` with sorted keys, its default separators, ASCII only.
 
     Args:
         content: what `json.dumps` takes. Hashes are kept in files and databases, so a caller never changes its form.
+            For the same reason those that go on from the JSON's text over arrays or files stay where they are made.
         sort_keys: whether the order of a mapping's keys is left out of the hash.
         options: further options of `json.dumps`, such as `allow_nan=False`, `separators` and `ensure_ascii=False`.
     """

@@ -3,7 +3,6 @@
 Belongs here: what the report of the catalogue and the report of a round share. Not here: either page's contents.
 """
 
-import base64
 import io
 import re
 from dataclasses import dataclass
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PIL import Image
+
+from catalog.files import data_uri, jpeg_bytes
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -31,9 +32,7 @@ def small(content: bytes, side: int, label: str) -> Picture:
     """A picture file, made small, as a JPEG."""
     picture = Image.open(io.BytesIO(content)).convert("RGB")
     picture.thumbnail((side, side), Image.Resampling.LANCZOS)
-    encoded = io.BytesIO()
-    picture.save(encoded, "JPEG", quality=84)
-    return Picture(encoded.getvalue(), "image/jpeg", label)
+    return Picture(jpeg_bytes(picture, 84), "image/jpeg", label)
 
 
 def page_environment(*folders: Path) -> "Environment":
@@ -48,14 +47,9 @@ def page_environment(*folders: Path) -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["data_uri"] = data_uri
+    environment.filters["data_uri"] = lambda picture: data_uri(picture.content, picture.kind)
     environment.filters["sentence"] = sentence
     return environment
-
-
-def data_uri(picture: Picture) -> str:
-    """The picture as an address that needs no network."""
-    return f"data:{picture.kind};base64,{base64.b64encode(picture.content).decode()}"
 
 
 def powers(text: str) -> str:

@@ -8,8 +8,6 @@ often the model is retrained. A row is taken from the last table as long as pict
 question are the same.
 """
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
@@ -17,6 +15,7 @@ from typing import Any, TypeVar, cast
 import pandas as pd
 
 from catalog.errors import SelvedgeError
+from catalog.files import json_sha256
 from inference.tables import ATTRIBUTES
 from training.blip2.artefact import AttributeModel, Question
 from training.blip2.features import FeatureStore, compute_features
@@ -151,7 +150,7 @@ def _questions(
             "drop": str(product["drop"]),
             "product_id": product_id,
             "attribute": question.attribute,
-            "input_hash": hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest(),
+            "input_hash": json_sha256(content),
         }
         yield _Asked(sha256, question, row)
 

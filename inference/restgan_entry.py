@@ -24,11 +24,10 @@ import pandas as pd
 import torch
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel
-from PIL import Image
 
 from catalog.errors import SelvedgeError
+from catalog.files import png_bytes
 from inference.refused_request import RefusedRequest
-from training.restgan.grids import encoded_png
 from training.restgan.sampling import RestganModel, load_artefact
 from training.restgan.words import UNKNOWN, EncodedQuery
 
@@ -112,7 +111,7 @@ def unknown_words(read: EncodedQuery) -> list[str]:
 
 def encode_picture(picture: np.ndarray) -> str:
     """Base64 text of a PNG file of a (side, side, 3) uint8 picture."""
-    return base64.b64encode(encoded_png(Image.fromarray(picture))).decode()
+    return base64.b64encode(png_bytes(picture, optimize=True)).decode()
 
 
 def _whole_number(seed: Any, index: int) -> int:

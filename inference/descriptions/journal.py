@@ -9,7 +9,7 @@ texts.
 import json
 from pathlib import Path
 
-from catalog.errors import SelvedgeError
+from catalog.places import not_written
 
 
 class Journal:
@@ -41,7 +41,7 @@ class Journal:
             with self._file.open("a", encoding="utf-8") as lines:
                 lines.write("\n" * self._cut_off() + json.dumps({"key": key, "text": text}, ensure_ascii=False) + "\n")
         except OSError as error:
-            raise SelvedgeError(f"{self._file} could not be written ({error.strerror}); free some space.") from error
+            raise not_written(self._file, error) from error
 
     def _cut_off(self) -> bool:
         if not self._file.exists() or self._file.stat().st_size == 0:

@@ -4,7 +4,6 @@ Belongs here: the loop over products, the input hash, the last assertion before 
 Not here: writing (grammar.py, bedrock.py, local_llm.py), checking (faithfulness.py), where the table lies.
 """
 
-import hashlib
 import json
 import re
 from collections import Counter
@@ -15,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from catalog.errors import SelvedgeError
+from catalog.files import json_sha256
 from catalog.schema import AttributeSchema
 from inference.descriptions.facts import ProductFacts, facts_of, rows_by_product, rows_of, sayable
 from inference.descriptions.faithfulness import Findings, brand_pattern, check_text
@@ -248,7 +248,7 @@ def _input_hash(facts: ProductFacts, answers: list[dict[str, Any]], stamps: list
     """
     asked = sorted(f"{row['attribute']}={row['input_hash']}" for row in answers)
     content = [FORMAT, facts.product_id, facts.canonical(), asked, stamps]
-    return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()
+    return json_sha256(content, sort_keys=False, ensure_ascii=False)
 
 
 def _model_version(answers: list[dict[str, Any]]) -> str:

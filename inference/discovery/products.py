@@ -7,8 +7,6 @@ A vector depends on the picture and the judge alone, so a product keeps its vect
 judge becomes champion.
 """
 
-import hashlib
-import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from catalog.errors import SelvedgeError
+from catalog.files import json_sha256
 from catalog.garments import BOTTOMS, choose_bottoms, cut_garments
 from training.reporting import Reporter
 from training.restgan.judge import AttributeJudge
@@ -113,7 +112,7 @@ def _rows(bottoms: pd.DataFrame, hashes: list[str], vectors: np.ndarray, model_u
 def _input_hash(row: dict[str, object], judge: AttributeJudge) -> str:
     # A drawn picture's mask lies beside the delivered file.
     content = [FORMAT, judge.digest, row["sha256"], row["image_uri"], row["article_type"]]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+    return json_sha256(content, sort_keys=False)
 
 
 def _vectors(rows: pa.Table | None) -> dict[str, np.ndarray]:

@@ -7,9 +7,7 @@ Nothing here writes. The page loads nothing from elsewhere and may run no script
 a product that the index or the shelf holds, by its key and never by a path.
 """
 
-import base64
 import hashlib
-import io
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,12 +17,12 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from PIL import Image
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from upath import UPath
 
 from catalog.errors import SelvedgeError
+from catalog.files import data_uri, png_bytes
 from inference.discovery.index import Found, ProductIndex
 from inference.discovery.model import DiscoveryModel, Step
 from inference.discovery.reading import MADE_FOR, Filter, asked_filters, asked_of_shelf, read_for_page
@@ -197,9 +195,7 @@ def create_app(discovery: Discovery) -> FastAPI:
 
 def png_uri(picture: Any) -> str:
     """A (side, side, 3) uint8 picture as a data URI."""
-    stored = io.BytesIO()
-    Image.fromarray(picture).save(stored, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(stored.getvalue()).decode()}"
+    return data_uri(png_bytes(picture), "image/png")
 
 
 def read_bounded(uri: str, sha256: str) -> bytes:

@@ -9,7 +9,6 @@ here relies on webhooks.
 """
 
 import json
-import os
 import secrets
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -17,6 +16,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from infra.errors import ServiceFailure
 from infra.local.environments import ensure_environment
+from infra.local.files import whole_file
 from infra.local.lock import exclusive
 from infra.local.services import Progress, Running, Service, ensure
 
@@ -87,10 +87,9 @@ def ensure_account(secrets_folder: Path) -> Account:
             path.chmod(0o600)
             return _read_account(path)
         account = Account(ADMINISTRATOR, secrets.token_urlsafe(24), secrets.token_hex(20), secrets.token_urlsafe(48))
-        part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump(asdict(account), file)
-        part.replace(path)
+        with whole_file(path) as part:
+            part.touch(0o600, exist_ok=False)
+            part.write_text(json.dumps(asdict(account)))
         return account
 
 

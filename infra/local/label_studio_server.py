@@ -125,7 +125,7 @@ def migrate() -> None:
 
 
 def copy_database(source: Path, copy: Path) -> None:
-    """SQLite's own copy, moved to its place when it is whole."""
+    """SQLite's own copy, moved to its place when it is whole; homes that share an environment may do so at once."""
     part = copy.with_name(f".{copy.name}.{os.getpid()}.part")
     try:
         with closing(sqlite3.connect(source)) as reader, closing(sqlite3.connect(part)) as writer:

@@ -13,7 +13,6 @@ processes of 235 MB unless job execution is switched off.
 
 import importlib.metadata
 import os
-import secrets
 import sqlite3
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from pathlib import Path
 
 from infra.database_address import without_password
 from infra.errors import ServiceFailure
+from infra.local.files import whole_file
 from infra.local.lock import exclusive
 from infra.local.mlflow_artifacts import address_of, serve_older_files
 from infra.local.services import Progress, Running, Service, ensure
@@ -120,16 +120,13 @@ def migrate(home: Path, database_uri: str, progress: Progress = lambda line: Non
 
 def _upgrade_beside(file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f".{file.name}.{secrets.token_hex(4)}.part")
     try:
-        if file.exists():
-            _copy_database(file, part)
-        _upgrade(f"{SQLITE}{part}")
-        part.replace(file)
+        with whole_file(file) as part:
+            if file.exists():
+                _copy_database(file, part)
+            _upgrade(f"{SQLITE}{part}")
     except (OSError, sqlite3.Error) as error:
         raise ServiceFailure(f"MLflow's database {file} could not be prepared ({error}).") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _copy_database(source: Path, copy: Path) -> None:

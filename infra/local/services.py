@@ -25,6 +25,7 @@ from pathlib import Path
 import psutil
 
 from infra.errors import ServiceFailure
+from infra.local.files import whole_file
 from infra.local.lock import exclusive
 from infra.local.processes import MARK, Process, end_service, holder_of, port_taken
 from infra.local.service_logs import ending, rotate
@@ -203,9 +204,8 @@ def _start(service: Service) -> Running:
             start_new_session=True,  # Ctrl-C reaches the command, which then stops its services in order
         )
     process = Process(child.pid, psutil.Process(child.pid).create_time(), service.port, mark)
-    temporary = service.pid_file.with_suffix(f".{secrets.token_hex(4)}.part")
-    temporary.write_text(json.dumps(process.__dict__))
-    temporary.replace(service.pid_file)
+    with whole_file(service.pid_file) as part:
+        part.write_text(json.dumps(process.__dict__))
     return Running(service, process, child, log_begin)
 
 

@@ -6,7 +6,6 @@ The record is written before the partition exists and never again. A candidate t
 new drops have arrived, is therefore trained from what it was opened with.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from catalog.errors import SelvedgeError
+from catalog.files import json_sha256
 from orchestration.assets.partitions import candidate_key, candidate_partitions
 
 if TYPE_CHECKING:
@@ -44,8 +44,7 @@ class Opening:
     @property
     def fingerprint(self) -> str:
         """Hexadecimal; equal for equal settings on equal data."""
-        content = json.dumps([self.family, self.settings, self.dataset_sha256], sort_keys=True)
-        return hashlib.sha256(content.encode()).hexdigest()
+        return json_sha256([self.family, self.settings, self.dataset_sha256])
 
 
 def name_candidate(instance: dg.DagsterInstance, opening: Opening) -> str:

@@ -4,13 +4,14 @@ Belongs here: contact sheets, plots and tables as Markdown that carries its pict
 plots.
 """
 
-import base64
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 from PIL import Image
+
+from catalog.files import data_uri, jpeg_bytes
 
 THUMBNAIL = 96  # pixels
 COLUMNS = 6
@@ -35,14 +36,12 @@ def contact_sheet(uris: Sequence[str]) -> dg.MarkdownMetadataValue:
 
 def shown(picture: Image.Image, label: str) -> dg.MarkdownMetadataValue:
     """A picture inside Markdown, as a JPEG."""
-    encoded = io.BytesIO()
-    picture.convert("RGB").save(encoded, "JPEG", quality=82)
-    return image(encoded.getvalue(), label, "image/jpeg")
+    return image(jpeg_bytes(picture.convert("RGB"), 82), label, "image/jpeg")
 
 
 def image(content: bytes, label: str, kind: str = "image/png") -> dg.MarkdownMetadataValue:
     """An encoded picture as a data URI: Dagster's page has no other way to show one without a web server."""
-    return dg.MetadataValue.md(f"![{label}](data:{kind};base64,{base64.b64encode(content).decode()})")
+    return dg.MetadataValue.md(f"![{label}]({data_uri(content, kind)})")
 
 
 def counts(values: Mapping[Any, int], what: str) -> dg.MarkdownMetadataValue:

@@ -4,13 +4,13 @@ Belongs here: one MLflow run a step, the registration, the metadata of both asse
 `train` and `score`), the assets themselves (orchestration/graph/road.py).
 """
 
-import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from catalog.errors import SelvedgeError
+from catalog.files import png_bytes
 from orchestration.assets.candidates import Opening
 from orchestration.assets.metadata import image, table
 from orchestration.assets.resources import Models
@@ -125,8 +125,6 @@ class _LastPicture:
     def metrics(self, step: int, values: Any) -> None: ...
 
     def picture(self, step: int, name: str, image: "Image") -> None:
-        encoded = io.BytesIO()
-        image.save(encoded, "PNG", optimize=True)
-        self.content = encoded.getvalue()
+        self.content = png_bytes(image, optimize=True)
 
     def progress(self, done: int, total: int, what: str) -> None: ...

@@ -9,8 +9,6 @@ such a one the remembered head must still be a link.
 """
 
 import json
-import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -18,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from catalog.errors import SelvedgeError
+from catalog.files import publish_text
 from infra.local.lock import exclusive
 from labeling.review.ledger.records import Head
 from orchestration.runtime.services import in_our_words
@@ -134,9 +133,5 @@ class HeadFile:
 
     def _write(self, head: Head | None, following: Head | None) -> None:
         content = {"head": head and asdict(head), "next": following and asdict(following)}
-        part = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.part")
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(json.dumps(content, indent=1) + "\n")
-            file.flush()
-            os.fsync(file.fileno())  # else a power cut could leave less than the database has
-        part.replace(self.path)
+        # On disk before the database is, else a power cut could leave less than that has.
+        publish_text(json.dumps(content, indent=1) + "\n", self.path, private=True)

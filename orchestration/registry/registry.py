@@ -13,7 +13,6 @@ import hashlib
 import importlib.metadata
 import io
 import os
-import secrets
 import shutil
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from catalog.errors import SelvedgeError
+from catalog.places import part_of, remove_parts
 from infra.local.mlflow_artifacts import folder_of
 from orchestration.registry.champion import CHAMPION, agreed_version
 from orchestration.registry.tracking import TrackedRun, client_of, git_sha, mlflow_errors_as_sentences
@@ -241,8 +241,9 @@ class Registry:
             return target
         import mlflow
 
-        part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+        part = part_of(target)  # what is fetched lies in it under a name of the server's
         part.mkdir(parents=True)
+        remove_parts(target.parent, target.name)
         try:
             fetched = mlflow.artifacts.download_artifacts(
                 artifact_uri=location, dst_path=str(part), tracking_uri=self.uri

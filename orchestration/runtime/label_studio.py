@@ -8,7 +8,6 @@ Tokens and passwords go into files that only their owner reads, and nowhere else
 
 import hashlib
 import json
-import os
 import re
 import secrets
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
+from catalog.files import publish_text
 from orchestration.runtime.settings import LOCAL, Settings
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def store_token(settings: Settings, token: str) -> str:
             "only a team's Label Studio wants a token; set SELVEDGE_LABEL_STUDIO to its address, and run again."
         )
     owner = LabelStudio(uri, token, PATIENCE_SECONDS).ping()
-    _write_secret(_token_file(settings), token.strip())
+    publish_text(token.strip() + "\n", _token_file(settings), private=True)
     return owner.email
 
 
@@ -192,13 +192,5 @@ def _password(settings: Settings, email: str) -> tuple[Path, str]:
         return path, stored
     password = secrets.token_urlsafe(12)
     content = {"server": settings.label_studio_uri, "email": email.strip().lower(), "password": password}
-    _write_secret(path, json.dumps(content, indent=1))
+    publish_text(json.dumps(content, indent=1) + "\n", path, private=True)
     return path, password
-
-
-def _write_secret(path: Path, content: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(content + "\n")
-    part.replace(path)

@@ -1,8 +1,10 @@
 """Files are published whole, folders too; the bytes of a picture and the hash of data follow from their options."""
 
+import base64
 import hashlib
 import io
 import json
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from PIL import Image
 from upath import UPath
 
 from catalog.errors import SelvedgeError
-from catalog.files import jpeg_bytes, json_sha256, png_bytes, publish_bytes, publish_text, whole_folder
+from catalog.files import data_uri, jpeg_bytes, json_sha256, png_bytes, publish_bytes, publish_text, whole_folder
 
 PIXELS = np.random.default_rng(3).integers(0, 256, (12, 9, 3), dtype=np.uint8)
 
@@ -22,6 +24,15 @@ def test_a_file_takes_the_place_of_the_old_one(tmp_path: Path, sync: bool) -> No
     for content in (b"first", b"second"):
         publish_bytes(content, file, sync=sync)
         assert file.read_bytes() == content
+        assert list(file.parent.iterdir()) == [file]
+
+
+def test_a_private_file_and_its_new_folder_are_its_owners_alone(tmp_path: Path) -> None:
+    file = tmp_path / "secrets" / "token"
+    for content in ("first\n", "second\n"):
+        publish_text(content, file, private=True)
+        assert file.read_text() == content
+        assert [stat.S_IMODE(path.stat().st_mode) for path in (file, file.parent)] == [0o600, 0o700]
         assert list(file.parent.iterdir()) == [file]
 
 
@@ -62,6 +73,11 @@ def test_a_picture_and_its_array_are_one_file() -> None:
     assert png_bytes(PIXELS) == png_bytes(image)
     assert jpeg_bytes(PIXELS, 90) == jpeg_bytes(image, 90)
     assert (np.asarray(Image.open(io.BytesIO(png_bytes(PIXELS, optimize=True)))) == PIXELS).all()
+
+
+def test_a_picture_travels_as_an_address() -> None:
+    kind, _, content = data_uri(png_bytes(PIXELS), "image/png").partition(",")
+    assert kind == "data:image/png;base64" and base64.b64decode(content) == png_bytes(PIXELS)
 
 
 def test_an_encoder_gives_what_pillow_writes_with_the_same_options() -> None:

@@ -129,7 +129,7 @@ def test_drawing_imports_only_what_its_serving_environment_holds(artefact):
     script = f"""
 import sys
 from pathlib import Path
-from training.restgan.grids import encoded_png
+from catalog.files import png_bytes
 from training.restgan.sampling import load_artefact
 load_artefact(Path({str(artefact)!r})).draw(["blue"])
 print(*{{name.partition(".")[0] for name in sys.modules}})

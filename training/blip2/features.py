@@ -29,7 +29,7 @@ from transformers import Blip2ForConditionalGeneration
 
 from catalog.catalogued_pictures import read_picture
 from catalog.errors import SelvedgeError
-from catalog.files import publish_bytes, publish_text
+from catalog.files import json_sha256, publish_bytes, publish_text
 from catalog.places import remove_parts
 from training.blip2 import augmentation
 from training.blip2.augmentation import view_square
@@ -89,7 +89,7 @@ class FeatureStore:
             "dtype": str(base.model.language_projection.weight.dtype),
             "augmentation": augmentation.FORMAT,
         }
-        name = hashlib.sha256(json.dumps(self.key, sort_keys=True).encode()).hexdigest()[:20]
+        name = json_sha256(self.key)[:20]
         self.folder = Path(root) / name
         self._rows: dict[tuple[int, str], tuple[int, int]] = {}
         self._shards: list[_Shard] = []

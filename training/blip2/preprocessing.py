@@ -4,8 +4,6 @@ Belongs here: decoding, resizing, normalising, and the digest that keys cached f
 Not here: the standardised copies of a catalogue (catalog/images.py), augmentation (augmentation.py).
 """
 
-import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -15,6 +13,7 @@ import torch
 from PIL import Image, ImageOps
 
 from catalog.errors import SelvedgeError
+from catalog.files import json_sha256
 
 FORMAT = 1
 RESIZE_RULES = ("stretch", "pad")
@@ -70,7 +69,7 @@ class Preprocessing:
 
     def digest(self) -> str:
         """Hex sha256; equal digests mean equal pixels for equal files."""
-        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
+        return json_sha256(self.to_dict())
 
     def square(self, picture: Picture) -> np.ndarray:
         """One picture as (size, size, 3) uint8 RGB, upright, transparency on white."""

@@ -6,7 +6,6 @@ Belongs here: what is saved and what must agree. Not here: the file format, whic
 Random numbers follow from seed and step (batches.py, loop.py), so the step is their state; torch's own is saved too.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from catalog.errors import SelvedgeError
-from catalog.files import put_back
+from catalog.files import json_sha256, put_back
 from training.checkpoint import read_checkpoint, write_checkpoint
 from training.restgan.dataset import Bottoms
 from training.restgan.settings import RestganSettings
@@ -38,7 +37,7 @@ class Identity:
     def run(self) -> str:
         """Hex sha256 over all of it."""
         parts = [FORMAT, self.vocabulary, self.colours, self.data, dict(self.settings)]
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+        return json_sha256(parts)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON."""

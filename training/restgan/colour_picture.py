@@ -3,12 +3,12 @@
 Belongs here: drawing it. Not here: making the table (colours.py).
 """
 
-import io
 from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from catalog.files import png_bytes
 from catalog.lab import difference, lab_to_rgb
 from training.restgan.colours import ColourTable
 
@@ -46,9 +46,7 @@ def picture_of_table(table: ColourTable, names: Sequence[str], colours: np.ndarr
         _garments(pen, own, left, top)
     foot = "   ".join(f"{name} {value:.2f}" for name, value in table.figures.items())
     pen.text((_EDGE, height - 32), f"CIEDE2000: {foot}", FAINT, _font(12))
-    sink = io.BytesIO()
-    sheet.save(sink, "PNG")
-    return sink.getvalue()
+    return png_bytes(sheet)
 
 
 def _headings(pen: ImageDraw.ImageDraw, left: int, clusters: int, threshold: float) -> None:

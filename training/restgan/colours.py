@@ -11,8 +11,6 @@ CIEDE2000, linkage is complete: no two words of a cluster are farther apart than
 would chain navy through charcoal to black.
 """
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +20,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
 from catalog.errors import SelvedgeError
+from catalog.files import json_sha256
 from catalog.lab import difference
 
 FORMAT = 1
@@ -256,4 +255,4 @@ def _by_products(words: Sequence[str], cluster_of: Sequence[int], by_name: Mappi
 
 
 def _sha256(body: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return json_sha256(body, separators=(",", ":"))

@@ -4,7 +4,6 @@ Belongs here: choosing the queries that every grid of a run shows, and laying pi
 pictures (sampling.py), sending them anywhere (reporters).
 """
 
-import io
 import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -87,13 +86,6 @@ def word_rows(pictures: Sequence[np.ndarray], words: Sequence[Sequence[str]], ti
             shown = Image.fromarray(picture).resize((shown_side,) * 2, Image.Resampling.LANCZOS)
             sheet.paste(shown, (left, top + LINE))
     return sheet
-
-
-def encoded_png(sheet: Image.Image) -> bytes:
-    """A sheet as a PNG file."""
-    sink = io.BytesIO()
-    sheet.save(sink, "PNG", optimize=True)
-    return sink.getvalue()
 
 
 def shown_titles(bottoms: "Bottoms") -> Image.Image:

@@ -10,7 +10,6 @@ is none of a generator's: pictures are moved by whole pixels over white, so it n
 holds a blurred one for strange, and colour and light are left alone, because colour is what it is asked for.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -26,6 +25,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from catalog.errors import SelvedgeError
+from catalog.files import json_sha256
 from catalog.tables import publish_bytes
 from training.attribute_network import AttributeClassifier
 from training.weights import digest_of
@@ -193,5 +193,4 @@ def resized(pictures: NDArray[np.uint8], size: int) -> Tensor:
 
 
 def _digest(header: Mapping[str, str], tensors: Mapping[str, Tensor]) -> str:
-    content = json.dumps([dict(sorted(header.items())), digest_of(tensors)])
-    return hashlib.sha256(content.encode()).hexdigest()
+    return json_sha256([dict(sorted(header.items())), digest_of(tensors)], sort_keys=False)

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from catalog.files import png_bytes
+
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
@@ -118,7 +120,7 @@ def refinement_strip(held_out: "Bottoms", models: "Mapping[str, RestganModel]", 
     """PNG: held-out words, one query a row, one more word a column; the same words and noise for every model."""
     from PIL import Image
 
-    from training.restgan.grids import BACKDROP, chosen_rows, encoded_png, word_rows
+    from training.restgan.grids import BACKDROP, chosen_rows, word_rows
 
     shown = held_out.take(chosen_rows(held_out, count))
     queries = [" ".join(str(query).split()[:LONGEST]) for query in shown.rows["query"]]
@@ -131,7 +133,7 @@ def refinement_strip(held_out: "Bottoms", models: "Mapping[str, RestganModel]", 
     for sheet in sheets:
         whole.paste(sheet, (left, 0))
         left += sheet.width
-    return encoded_png(whole)
+    return png_bytes(whole, optimize=True)
 
 
 def _predictions(

@@ -7,8 +7,6 @@ what a line denies (sentences.py).
 A place is one word, or one colour name of two words ("navy blue"): a colour is one thing to say.
 """
 
-import hashlib
-import json
 import re
 import unicodedata
 from collections import Counter
@@ -19,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from catalog.errors import SelvedgeError
+from catalog.files import json_sha256
 from training.restgan.colours import SEVERAL, SPELLINGS, ColourTable, canonical
 from training.restgan.sentences import SAY_NOTHING, LeftOut, Sentence, read_sentence
 
@@ -170,7 +169,7 @@ class Vocabulary:
     @property
     def digest(self) -> str:
         """sha256 of the words in order: a checkpoint of another vocabulary is refused by it."""
-        return hashlib.sha256(json.dumps([FORMAT, *self.words]).encode()).hexdigest()
+        return json_sha256([FORMAT, *self.words])
 
     @staticmethod
     def from_json(saved: Mapping[str, Any]) -> "Vocabulary":

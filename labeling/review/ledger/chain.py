@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import JSON, Boolean, Connection, Float, LargeBinary, Table, func, insert, select
 from sqlalchemy.types import TypeEngine
 
+from catalog.files import json_sha256
 from labeling.review.ledger.records import BEFORE, LATE, Head
 from labeling.review.ledger.tables import (
     ANNOTATORS,
@@ -202,7 +203,7 @@ def _key(table: Table, row: Mapping[Any, Any]) -> str:
 
 def _content_sha256(table: Table, row: Mapping[Any, Any]) -> str:
     content = [(column.name, _plain(column.type, row.get(column.name))) for column in table.columns]
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return json_sha256(content)
 
 
 def _plain(kind: TypeEngine[Any], value: Any) -> Any:

@@ -10,6 +10,7 @@ Whoever keeps the chain's head outside the database is told before a transaction
 kill in between leaves them with both heads, of which the database has one.
 """
 
+import errno
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
+from catalog.places import remedy_of
 from labeling.review.ledger import chain
 from labeling.review.ledger.records import Head
 
@@ -29,6 +31,12 @@ WAIT_SECONDS = 30
 SWITCH_SECONDS = 0.02  # between two tries to switch a new file
 ADVISORY_LOCK = 0x5E1F_ED6E  # any number that no other program uses on this database
 _READS = "ledger_reads"
+# What the operating system said where SQLite passes on its own word for it.
+REFUSALS = {
+    sqlite3.SQLITE_FULL: errno.ENOSPC,
+    sqlite3.SQLITE_READONLY: errno.EACCES,
+    sqlite3.SQLITE_PERM: errno.EACCES,
+}
 
 
 class HeadKeeper(Protocol):
@@ -137,6 +145,9 @@ def _sentence(where: str, error: DatabaseError | sqlite3.Error) -> SelvedgeError
         return ServiceUnavailable(
             f"the ledger at {where} is locked by another process ({why}); wait until it ends, or stop it; run again."
         )
+    code = REFUSALS.get(getattr(cause, "sqlite_errorcode", 0) & 0xFF)
+    if code is not None:
+        return SelvedgeError(f"the ledger at {where} could not be used ({why}). {remedy_of(OSError(code, why))}")
     if type(cause) is sqlite3.DatabaseError or "disk I/O error" in why:
         return SelvedgeError(f"the ledger at {where} is damaged ({why}); restore it from a backup.")
     if isinstance(error, OperationalError | sqlite3.OperationalError):

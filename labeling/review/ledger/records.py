@@ -4,14 +4,13 @@ Belongs here: dataclasses and the hash of an annotation's content. Not here: sto
 (ballots.py).
 """
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
 from catalog.errors import SelvedgeError
+from catalog.files import json_sha256
 from labeling.review.pairs.blinding import Side, Version
 from labeling.review.pairs.items import SlotKind
 from labeling.review.pairs.plan import RoundPlan
@@ -107,7 +106,7 @@ class PulledAnnotation:
 
     @property
     def content_sha256(self) -> str:
-        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
+        return json_sha256(self.to_dict())
 
 
 @dataclass(frozen=True)

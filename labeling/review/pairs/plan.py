@@ -7,7 +7,6 @@ A plan that may be changed after ballots were seen can be made to say anything, 
 round opens, and a round whose plan is another one is void.
 """
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 from catalog.errors import SelvedgeError
+from catalog.files import json_sha256
 from evaluation.preference_plan import PreferencePlan
 
 FORMAT = 1
@@ -84,12 +84,13 @@ class RoundPlan:
     @property
     def sha256(self) -> str:
         """Hash of everything the plan says."""
-        return _sha256(self.to_dict())
+        return json_sha256(self.to_dict(), allow_nan=False)
 
     def to_json(self) -> str:
         """The plan as text, with its hash."""
         content = self.to_dict()
-        return json.dumps({"format": FORMAT, "plan": content, "sha256": _sha256(content)}, indent=1, allow_nan=False)
+        sha256 = json_sha256(content, allow_nan=False)
+        return json.dumps({"format": FORMAT, "plan": content, "sha256": sha256}, indent=1, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> "RoundPlan":
@@ -105,7 +106,7 @@ class RoundPlan:
             raise SelvedgeError(f"this is no plan of a round ({error}); open the round again.") from error
         if version != FORMAT:
             raise SelvedgeError(f"the plan has format {version}; this version reads format {FORMAT}.")
-        if written != _sha256(content):
+        if written != json_sha256(content, allow_nan=False):
             raise SelvedgeError(
                 f"the plan of round {content.get('round_id')} was changed after it was written; the round is void."
             )
@@ -136,7 +137,3 @@ def _flat(content: Mapping[str, Any]) -> dict[str, Any]:
         inner = _flat(value) if isinstance(value, Mapping) else None
         flat |= {name: value} if inner is None else {f"{name}.{key}": entry for key, entry in inner.items()}
     return flat
-
-
-def _sha256(content: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode()).hexdigest()

@@ -6,7 +6,6 @@ A version can be recognised by what nobody reads: curly quotes, a trailing blank
 encoder or size. All of that is levelled. Words, and how they are spelled, are the result itself and stay.
 """
 
-import base64
 import html
 import io
 import re
@@ -15,6 +14,7 @@ import unicodedata
 from PIL import Image
 
 from catalog.errors import SelvedgeError
+from catalog.files import data_uri, jpeg_bytes
 from catalog.pictures import Limits, standard_copy
 from catalog.quarantine import Rejection
 
@@ -71,6 +71,4 @@ def picture_uri(content: bytes, what: str) -> str:
 
 def drawn_uri(picture: Image.Image) -> str:
     """An RGB picture that was laid out here, in its own pixels, encoded like any other that is shown."""
-    sink = io.BytesIO()
-    picture.save(sink, "JPEG", quality=PICTURE_QUALITY, subsampling=0)
-    return "data:image/jpeg;base64," + base64.b64encode(sink.getvalue()).decode()
+    return data_uri(jpeg_bytes(picture, PICTURE_QUALITY, subsampling=0), "image/jpeg")

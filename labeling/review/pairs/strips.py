@@ -21,6 +21,7 @@ from skimage.color import rgb2lab
 
 import labeling.tables  # noqa: F401  declares the table `strips`
 from catalog.errors import SelvedgeError
+from catalog.files import png_bytes
 from catalog.garments import foreground, median_colour
 from catalog.lab import difference, lab_to_rgb
 from catalog.schema import AttributeSchema
@@ -141,9 +142,7 @@ class PictureStrips:
 
 def pack_frames(frames: np.ndarray) -> bytes:
     """(L, S, S, 3) uint8 as one PNG, side by side."""
-    sink = io.BytesIO()
-    Image.fromarray(np.concatenate(list(frames), axis=1)).save(sink, "PNG")
-    return sink.getvalue()
+    return png_bytes(np.concatenate(list(frames), axis=1))
 
 
 def unpack_frames(packed: bytes, count: int) -> np.ndarray:
@@ -193,9 +192,7 @@ def word_card(words: Sequence[str]) -> bytes:
     font = min((font for _, font in lines), key=lambda font: font.size)
     for row, (text, _) in enumerate(lines):
         pen.text((CARD_MARGIN, top + line * (row + 0.5)), text, fill=INK, font=font, anchor="lm")
-    sink = io.BytesIO()
-    card.save(sink, "PNG")
-    return sink.getvalue()
+    return png_bytes(card)
 
 
 def one_steps(words: Sequence[str]) -> list[tuple[str, int]]:

@@ -8,13 +8,12 @@ page once (label_page.py): they cannot differ between tasks. Everything in a tas
 everything that is not for them stays out.
 """
 
-import hashlib
-import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, TypeVar
 
 from catalog.errors import SelvedgeError
+from catalog.files import json_sha256
 from labeling.review.label_page import pair_task
 from labeling.review.ledger.ledger import Ledger
 from labeling.review.ledger.records import Pair
@@ -46,7 +45,7 @@ def make_pair(material: Material[Result], key: bytes, round_id: str, slot: Slot)
     name = task_key(key, round_id, slot.item, slot.kind)
     payload = pair_task(name, picture, *html)
     page = [sorted(payload.items()), material.kind.question, material.kind.guidelines, material.kind.reasons]
-    sha256 = hashlib.sha256(json.dumps(page).encode()).hexdigest()
+    sha256 = json_sha256(page, sort_keys=False)
     words = sum(len(_TAG.sub(" ", side).split()) for side in html)
     return Pair(name, slot.item, slot.kind, left, sound, words, sha256), payload
 

@@ -4,13 +4,12 @@ Belongs here: the two jobs on either kind of data, and what is shown of them. No
 tracking and registering (orchestration/families/runner.py).
 """
 
-import hashlib
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from catalog.errors import SelvedgeError
+from catalog.files import json_sha256
 from orchestration.families.contract import Contenders, ScoredCandidate, TrainedCandidate, TrainingRequest
 from orchestration.families.data import catalogue_tables
 from orchestration.families.restgan import NAME
@@ -163,8 +162,8 @@ def _prepared_in(workspace: Path, settings: "RestganCandidateSettings") -> Path:
     """Where the data set and the judge of these settings are kept; other settings have another folder."""
     from training.restgan.candidate import made_with
 
-    content = json.dumps([_base_digest(settings), made_with(settings), asdict(settings.judge)])
-    return workspace / PREPARED_FOLDER / hashlib.sha256(content.encode()).hexdigest()[:12]
+    content = [_base_digest(settings), made_with(settings), asdict(settings.judge)]
+    return workspace / PREPARED_FOLDER / json_sha256(content, sort_keys=False)[:12]
 
 
 def _base_digest(settings: "RestganCandidateSettings") -> str:

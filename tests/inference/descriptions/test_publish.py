@@ -1,6 +1,9 @@
 """Publishing: faithful or not at all, nothing recomputed without a cause, every row stamped."""
 
+import errno
 import json
+import os
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -240,6 +243,22 @@ def test_paid_drafts_survive_a_kill(tmp_path):
     journal = Journal(tmp_path / "drafts.jsonl")
     journal.discard()
     assert not (tmp_path / "drafts.jsonl").exists() and journal.find(f"{made.frame.input_hash[5]}/0") is None
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [(errno.ENOSPC, "Free some space"), (errno.EACCES, "writable for"), (errno.EROFS, "only be read")],
+)
+def test_a_draft_that_cannot_be_kept_is_told_with_its_remedy(tmp_path, monkeypatch, number, remedy):
+    journal = Journal(tmp_path / "drafts.jsonl")
+
+    def refuse(*arguments, **options):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(SelvedgeError, match=remedy) as refusal:
+        journal.keep("key", "text")
+    assert ("space" in remedy) == ("some space" in str(refusal.value))
 
 
 def test_the_summary_counts_what_the_rows_say():

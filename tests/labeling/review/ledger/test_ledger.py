@@ -2,11 +2,12 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy import Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
@@ -42,6 +43,23 @@ def test_the_migrations_make_the_tables_of_this_version(engine: Engine) -> None:
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": "ledger_version", "compare_type": True})
         assert compare_metadata(context, METADATA) == []
+
+
+@pytest.mark.parametrize(
+    ("pragma", "remedy"),
+    [
+        ("max_page_count = 1", "is full.*Free some space"),
+        ("query_only = 1", "readonly.*Make it writable for this user"),
+    ],
+)
+def test_a_disk_that_refuses_is_told_with_its_remedy(tmp_path: Path, pragma: str, remedy: str) -> None:
+    """A full disk, and a file without the right to write."""
+    engine = create_engine(f"sqlite:///{tmp_path}/ledger.db")
+    ledger = Ledger(engine)
+    event.listen(engine, "checkout", lambda connection, *_: connection.execute(f"PRAGMA {pragma}"))
+    with pytest.raises(SelvedgeError, match=f"could not be used .*{remedy}") as refusal:
+        ledger.open_round(plan(), KEY, [pair(number) for number in range(500)], NOON)
+    assert "start it again" not in str(refusal.value)
 
 
 def test_many_starts_at_once_migrate_once(engine: Engine) -> None:
