@@ -1,4 +1,4 @@
-"""Where recorded files stand now: tables name pictures by whole paths, and a home or a catalogue directory may be moved.
+"""Where recorded files stand now: tables name pictures by whole paths, and a home or a catalogue may be moved.
 
 Belongs here: finding what a table or a record names below the folder that it is read from. Not here: reading it.
 

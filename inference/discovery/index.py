@@ -185,8 +185,9 @@ class ProductIndex:
     def _found(self, row: Mapping[str, Any]) -> Found:
         facts = {name: row[name] for name in FACTS}
         # The pictures lie beside the indices, in a home or catalogue directory that may have been moved.
-        stamp = (*standing([row["uri"]], self.root.parent), row["sha256"], row["model_uri"])
-        return Found(row["drop"], int(row["product_id"]), facts, *stamp, float(row.get("_distance", 0.0)))
+        uri = standing([row["uri"]], self.root.parent)[0]
+        stamp = (uri, row["sha256"], row["model_uri"], float(row.get("_distance", 0.0)))
+        return Found(row["drop"], int(row["product_id"]), facts, *stamp)
 
     @cached_property
     def _stamps(self) -> IndexStamps:
