@@ -10,10 +10,10 @@ from collections.abc import Mapping
 import pyarrow as pa
 from upath import UPath
 
+from catalog.standing import PLACES
 from catalog.tables import content_sha256, read_table
 
 DATASET_TABLES = ("products", "images", "splits", "qa_pairs")
-PLACES = ("uri", "image_uri")  # where files lie differs from home to home; what they hold does not
 
 
 def dataset_sha256(tables: Mapping[str, pa.Table]) -> str:
@@ -32,5 +32,6 @@ def hashed_dataset(folder: str) -> str:
 
 
 def _without_places(table: pa.Table) -> pa.Table:
+    """Where files lie differs from home to home; what they hold does not."""
     plain = table.replace_schema_metadata(None)
     return plain.drop_columns([name for name in PLACES if name in plain.column_names])

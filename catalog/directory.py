@@ -21,6 +21,7 @@ from upath import UPath
 from catalog.errors import SelvedgeError
 from catalog.files import whole_folder
 from catalog.places import LOCAL_PROTOCOLS, locked_folder, not_written
+from catalog.standing import with_files_here
 from catalog.tables import Reference, read_table
 
 SUMMARY_FILE = "catalogue.json"
@@ -134,19 +135,5 @@ def read_tables(folder: UPath, names: Iterable[str], summary: dict[str, Any]) ->
                 f"by `selvedge catalog read SRC --out {folder}`."
             ) from error
     if PICTURES in tables:
-        tables[PICTURES] = _with_pictures_here(tables[PICTURES], folder)
+        tables[PICTURES] = with_files_here(tables[PICTURES], folder)
     return tables
-
-
-def _with_pictures_here(images: pa.Table, folder: UPath) -> pa.Table:
-    """Addresses of the pictures that stand in this directory, for one that was renamed or copied since."""
-    if folder.protocol not in LOCAL_PROTOCOLS:
-        return images
-    here = Path(folder.path).absolute() / PICTURES
-    uris = images["uri"].to_pylist()
-    if all(uri.startswith(f"{here}/") for uri in uris):
-        return images
-    standing = [here.joinpath(*uri.split("/")[-2:]) for uri in uris]
-    moved = [str(copy) if copy.is_file() else uri for copy, uri in zip(standing, uris, strict=True)]
-    column = images.schema.get_field_index("uri")
-    return images.set_column(column, images.schema.field(column), pa.array(moved, pa.string()))

@@ -1,6 +1,6 @@
 """The errors that a person reads: one sentence with the place and the remedy.
 
-Belongs here: the two classes every folder raises. Not here: programming errors, which stay ordinary exceptions.
+Belongs here: the classes every folder raises. Not here: programming errors, which stay ordinary exceptions.
 """
 
 
@@ -9,6 +9,10 @@ class SelvedgeError(Exception):
 
     Permanent: running again without a change gives the same sentence, so it is never retried.
     """
+
+
+class Interrupted(SelvedgeError):
+    """Somebody asked long work to stop (Ctrl-C, SIGTERM), and it did in order; how to go on. No fault of anything."""
 
 
 class ServiceUnavailable(SelvedgeError):

@@ -14,7 +14,8 @@ from catalog.directory import read_summary, read_tables
 from catalog.errors import SelvedgeError
 from catalog.qa import make_qa_pairs
 from catalog.schema import COARSE, AttributeSchema, load_schema
-from catalog.tables import frame_of, read_frame
+from catalog.standing import with_files_here
+from catalog.tables import frame_of, read_table
 
 TABLES = ("products", "images", "splits", "qa_pairs")
 
@@ -99,13 +100,22 @@ def read_catalogue_folder(folder: Path, question_set: str | None = None) -> Cata
     return gather_tables(products, images, splits, pairs, question_set=question_set)
 
 
-def read_frozen_tables(folder: str | Path | UPath, question_set: str) -> CatalogueTables:
+def read_frozen_tables(
+    folder: str | Path | UPath, question_set: str, home: str | Path | UPath | None = None
+) -> CatalogueTables:
     """The tables of a data set that was frozen, each held to its stamp.
+
+    Args:
+        home: the folder that holds data set and pictures, which may have been moved since.
 
     Raises:
         SelvedgeError: a table is missing or damaged.
     """
-    products, images, splits, pairs = (read_frame(UPath(folder) / f"{name}.parquet", name) for name in TABLES)
+    root = UPath(folder)
+    tables = (read_table(root / f"{name}.parquet", name) for name in TABLES)
+    if home is not None:
+        tables = (with_files_here(table, home) for table in tables)
+    products, images, splits, pairs = map(frame_of, tables)
     return gather_tables(products, images, splits, pairs, question_set=question_set)
 
 

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from catalog.errors import SelvedgeError
+from catalog.errors import Interrupted
 
 
-class TrainingStopped(SelvedgeError):
+class TrainingStopped(Interrupted):
     """Somebody asked to stop; a checkpoint was written and the same command goes on from it."""
 
 

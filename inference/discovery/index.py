@@ -28,6 +28,7 @@ from upath import UPath
 
 from catalog.errors import SelvedgeError
 from catalog.places import errno_in, remedy_of
+from catalog.standing import standing
 from catalog.tables import content_sha256
 from inference.discovery.index_stamps import IndexStamps
 from inference.discovery.products import FACTS, row_schema
@@ -134,7 +135,7 @@ class ProductIndex:
             rows = (asked.where(where, prefilter=True) if where else asked).limit(4 * k).to_list()
         # A product that was delivered in several drops is found once, where it is nearest.
         nearest: dict[int, Found] = {}
-        for hit in map(_found, sorted(rows, key=lambda row: (row["_distance"], row["product_id"]))):
+        for hit in map(self._found, sorted(rows, key=lambda row: (row["_distance"], row["product_id"]))):
             nearest.setdefault(hit.product_id, hit)
         return list(nearest.values())[:k]
 
@@ -143,7 +144,7 @@ class ProductIndex:
         where = f"{_equals('drop', drop)} AND product_id = {int(product_id)}"
         with self._reading():
             rows = self._checked().search().where(where).limit(1).to_list()
-        return _found(rows[0]) if rows else None
+        return self._found(rows[0]) if rows else None
 
     def __len__(self) -> int:
         with self._reading():
@@ -180,6 +181,13 @@ class ProductIndex:
             return list(self._database.list_tables(limit=10_000).tables)
         except (OSError, RuntimeError) as error:
             raise SelvedgeError(f"indices {self.root} cannot be read ({_first_line(error)}).") from error
+
+    def _found(self, row: Mapping[str, Any]) -> Found:
+        facts = {name: row[name] for name in FACTS}
+        # The pictures lie beside the indices, in a home or catalogue directory that may have been moved.
+        uri = standing([row["uri"]], self.root.parent)[0]
+        stamp = (uri, row["sha256"], row["model_uri"], float(row.get("_distance", 0.0)))
+        return Found(row["drop"], int(row["product_id"]), facts, *stamp)
 
     @cached_property
     def _stamps(self) -> IndexStamps:
@@ -265,12 +273,6 @@ class ProductIndex:
 def open_index(root: str | Path | UPath, model: Any) -> ProductIndex:
     """The index of a `DiscoveryModel`'s judge."""
     return ProductIndex(root, model.judge.digest, model.judge.network.head.in_features, model.uri)
-
-
-def _found(row: Mapping[str, Any]) -> Found:
-    facts = {name: row[name] for name in FACTS}
-    stamp = (row["uri"], row["sha256"], row["model_uri"], float(row.get("_distance", 0.0)))
-    return Found(row["drop"], int(row["product_id"]), facts, *stamp)
 
 
 def _one_of(column: str, values: str | Sequence[str]) -> str:

@@ -20,6 +20,7 @@ from upath import UPath
 
 from catalog.errors import SelvedgeError
 from catalog.garments import BOTTOMS
+from catalog.standing import with_files_here
 from catalog.tables import read_table
 from training.restgan.words import plain_words
 
@@ -33,9 +34,15 @@ _TSHIRT = re.compile(r"\bt[\s-]?shirt", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class DropFiles:
-    """Where the tables of a drop are. attributes, descriptions: what inference published of it; perhaps not there."""
+    """Where the tables of a drop are.
+
+    Attributes:
+        attributes, descriptions: what inference published of it; perhaps not there.
+        root: the home or catalogue directory, which may have been moved since the tables named its pictures.
+    """
 
     drop: str
+    root: UPath
     products: UPath
     images: UPath
     attributes: UPath
@@ -174,6 +181,7 @@ def home_files(tables: UPath) -> Callable[[], list[DropFiles]]:
         return [
             DropFiles(
                 path.stem,
+                tables.parent,
                 *(tables / stage / name / path.name for stage, name in
                   (("catalog", "products"), ("catalog", "images"), ("inference", "attributes"),
                    ("inference", "descriptions"))),
@@ -188,12 +196,14 @@ def folder_files(drop: str, catalog: UPath, inferred: UPath) -> Callable[[], lis
     """A catalogue directory, and the folder of `selvedge infer` about it."""
     named = [catalog / f"{name}.parquet" for name in ("products", "images")]
     named += [inferred / f"{name}.parquet" for name in ("attributes", "descriptions")]
-    return lambda: [DropFiles(drop, *named)]
+    return lambda: [DropFiles(drop, catalog, *named)]
 
 
 def _read(files: DropFiles) -> _Drop:
     products = read_table(files.products).to_pandas()
-    pictures = read_table(files.images).to_pandas() if files.images.exists() else pd.DataFrame()
+    pictures = pd.DataFrame()
+    if files.images.exists():
+        pictures = with_files_here(read_table(files.images), files.root).to_pandas()
     picture = dict(zip(pictures["product_id"], zip(pictures["uri"], pictures["sha256"], strict=True), strict=True)) \
         if len(pictures) else {}  # fmt: skip
     published = _read_published(files)

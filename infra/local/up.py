@@ -1,6 +1,6 @@
 """Everything that runs beside each other while somebody works: started in order, watched, stopped together.
 
-Belongs here: a group of services as one thing, and starting one again that ended. Not here: which services
+Belongs here: a group of services as one thing, and starting one again that ended or hangs. Not here: which services
 (mlflow_server.py, dagster_services.py) and how one is started (services.py).
 """
 
@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 
 from infra.errors import ServiceFailure
 from infra.local.service_logs import rotate
-from infra.local.services import Progress, Running
+from infra.local.services import STUCK_GRACE_SECONDS, Progress, Running, answers
 
 WATCH_SECONDS = 1.0
+PROBE_SECONDS = 10.0  # between two looks at whether a service answers
+UNANSWERED_PROBES = 6  # in a row: a busy machine answers late, and is not made idler by a restart
 RESTART_WAITS = (1.0, 5.0, 15.0)  # seconds before each of the restarts that a service gets
 RESTART_WINDOW_SECONDS = 300.0
 
@@ -25,6 +27,8 @@ class Kept:
     running: Running
     restarts: list[float] = field(default_factory=list)  # moments of the monotonic clock
     due: float | None = None  # when to start it again, once it has ended
+    probed: float = field(default_factory=time.monotonic)
+    unanswered: int = 0  # probes in a row
     given_up: bool = False
 
     @property
@@ -72,22 +76,39 @@ class Group:
 
 
 def _look_after(kept: Kept, tell: Progress) -> None:
-    """Notice that a service ended, or start it again when that is due."""
+    """Notice that a service ended or hangs, or start it again when that is due."""
     if kept.given_up:
         return
     if kept.due is None:
-        if kept.running.alive():
-            rotate(kept.running.service.log)
-        else:
+        if not kept.running.alive():
             _ended(kept, f"{kept.name} {kept.running.end()}", tell)
+        elif _hangs(kept):
+            # Now, not at the next start: one that answers again meanwhile would count as another command's.
+            kept.running.stop(STUCK_GRACE_SECONDS)
+            _ended(kept, f"{kept.name} {_silence(kept)}; {kept.running.log_ending()}", tell)
+        else:
+            rotate(kept.running.service.log)
     elif time.monotonic() >= kept.due:
         kept.due = None
         kept.restarts.append(time.monotonic())
         try:
             kept.running = kept.start()
+            kept.probed, kept.unanswered = time.monotonic(), 0
             tell(f"{kept.name} runs again.")
         except ServiceFailure as failure:
             _ended(kept, str(failure), tell)
+
+
+def _hangs(kept: Kept) -> bool:
+    """Whether a service that lives has not answered for several probes in a row. Looks when a probe is due."""
+    if time.monotonic() - kept.probed >= PROBE_SECONDS:
+        kept.unanswered = 0 if answers(kept.running.service) else kept.unanswered + 1
+        kept.probed = time.monotonic()
+    return kept.unanswered >= UNANSWERED_PROBES
+
+
+def _silence(kept: Kept) -> str:
+    return f"was ended: it ran, and {kept.running.service.health_url} did not answer {kept.unanswered} times in a row"
 
 
 def _ended(kept: Kept, sentence: str, tell: Progress) -> None:

@@ -77,7 +77,11 @@ def read_opening(tables: "Tables", family: str, candidate: str) -> Opening:
             "which opens one for the present data and settings."
         )
     content = json.loads(path.read_text())
-    return Opening(family, content["settings"], content["dataset_sha256"], content["dataset"])
+    # What lies in the home is named by its whole path, and the home may have been moved.
+    places = {
+        name: tables.standing(value) if isinstance(value, str) else value for name, value in content["dataset"].items()
+    }
+    return Opening(family, content["settings"], content["dataset_sha256"], places)
 
 
 def _record(tables: "Tables", family: str, candidate: str) -> "UPath":

@@ -92,7 +92,8 @@ def read_dataset(folder: str, question_set: str) -> Any:
             f"data set {root} does not hold the rows that it is named by; restore the folder, or delete it and "
             "materialise what prepares the training again."
         )
-    return read_frozen_tables(root, question_set)
+    # <home>/tables/training/datasets/<name>
+    return read_frozen_tables(root, question_set, root.parents[3] if len(root.parents) > 3 else None)
 
 
 def fits_name(digest: str, name: str) -> bool:

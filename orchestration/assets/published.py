@@ -48,6 +48,18 @@ class Tables(dg.ConfigurableResource):
         root = UPath(self.root) / f"{name}.parquet"
         return root if partition is None else UPath(self.root) / name / f"{valid_key(partition, 'partition')}.parquet"
 
+    def standing(self, address: str) -> str:
+        """A file or folder that a record of this home names, as it stands now: the home may have been moved."""
+        from catalog.standing import standing
+
+        return standing([address], self._home)[0]
+
+    @property
+    def _home(self) -> "UPath":
+        from upath import UPath
+
+        return UPath(self.root).parent
+
     def publish(
         self,
         context: dg.AssetExecutionContext,
@@ -89,10 +101,12 @@ class Tables(dg.ConfigurableResource):
         return replace(recorded, uri=str(self.path(name, partition)))  # where it is now: a home may be moved
 
     def read(self, instance: dg.DagsterInstance, name: str, partition: str | None = None) -> "pa.Table":
-        """The rows behind the newest reference, held to its hash."""
+        """The rows behind the newest reference, held to its hash; files of a home that was moved where they are now."""
+        from catalog.standing import with_files_here
         from catalog.tables import read_table
 
-        return read_table(self.reference(instance, name, partition)).replace_schema_metadata(None)
+        table = read_table(self.reference(instance, name, partition)).replace_schema_metadata(None)
+        return with_files_here(table, self._home)
 
     def read_all(self, instance: dg.DagsterInstance, name: str, partitions: Sequence[str]) -> "pa.Table":
         """Several partitions as one table, in the order given.
@@ -117,14 +131,14 @@ class Tables(dg.ConfigurableResource):
         Raises:
             SelvedgeError: it is damaged, or of another contract.
         """
+        from catalog.standing import with_files_here
         from catalog.tables import read_table
 
         path = self.path(name, partition)
-        return (
-            read_table(path, contract or name.rpartition("/")[2]).replace_schema_metadata(None)
-            if path.exists()
-            else None
-        )
+        if not path.exists():
+            return None
+        table = read_table(path, contract or name.rpartition("/")[2]).replace_schema_metadata(None)
+        return with_files_here(table, self._home)
 
 
 def materialised(instance: dg.DagsterInstance, name: str, partition: str | None = None) -> dict[str, Any] | None:

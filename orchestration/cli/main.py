@@ -19,7 +19,7 @@ from types import FrameType
 
 import typer
 
-from catalog.errors import SelvedgeError
+from catalog.errors import Interrupted, SelvedgeError
 from catalog.places import REMEDIES, remedy_of
 from orchestration.cli import (
     catalog_commands,
@@ -34,9 +34,8 @@ from orchestration.cli import (
     tailoring,
     trace_command,
 )
-from orchestration.cli.terminal import ServicesStopped, say
+from orchestration.cli.terminal import say
 from orchestration.runtime.private import owner_only
-from training.stopping import TrainingStopped
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 STOPPED = "selvedge: interrupted; nothing was left half-written, run the same command again to complete it."
@@ -108,7 +107,7 @@ def _tell(error: BaseException, arguments: Sequence[str]) -> int | None:
         return INTERRUPTED
     if isinstance(error, SelvedgeError):
         say(f"selvedge: {error}")
-        return INTERRUPTED if isinstance(error, TrainingStopped | ServicesStopped) else FAILED
+        return INTERRUPTED if isinstance(error, Interrupted) else FAILED
     if isinstance(error, typer.TyperException):
         message = error.format_message()
         asked_nothing = message.startswith("Usage:")  # typer answers that with the whole help

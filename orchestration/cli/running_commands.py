@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from catalog.errors import SelvedgeError
+from catalog.errors import Interrupted, SelvedgeError
 from orchestration import families
 from orchestration.cli.results import JsonFlag, emit
-from orchestration.cli.terminal import ServicesStopped, reporting, say
+from orchestration.cli.terminal import reporting, say
 
 if TYPE_CHECKING:
     from orchestration.runtime.settings import Settings
@@ -48,7 +48,7 @@ def up(as_json: JsonFlag = False) -> None:
                     group.watch(lambda line: say(f"selvedge: {line}"))
             except KeyboardInterrupt:
                 say("Stopping.")
-    raise ServicesStopped("every service is stopped; `selvedge up` starts them again.")
+    raise Interrupted("every service is stopped; `selvedge up` starts them again.")
 
 
 def _opening(settings: "Settings", link: dict[str, Any]) -> dict[str, Any]:

@@ -10,8 +10,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from catalog.errors import SelvedgeError
-
 if TYPE_CHECKING:
     from PIL.Image import Image
     from rich.progress import Progress as RichProgress
@@ -20,10 +18,6 @@ if TYPE_CHECKING:
     from training.reporting import TimeLeft
 
 PLAIN_LINE_SECONDS = 5.0
-
-
-class ServicesStopped(SelvedgeError):
-    """Somebody interrupted a command that runs services until then; it stopped them in order."""
 
 
 def say(line: str) -> None:

@@ -234,9 +234,8 @@ def read(graph: InProcess, settings: Settings, drop: DemoDrop) -> None:
     """Read a drop when its files or the reading code changed, and let the catalogue follow."""
     add_drop(graph.instance, settings, drop.drop, str(drop.source))
     before = materialised(graph.instance, "catalog/products", drop.drop) or {}
-    changed = before.get("source_fingerprint") != fingerprint(str(drop.source)) or before.get("source") != str(
-        drop.source
-    )
+    source = Tables(root=str(settings.tables())).standing(str(before.get("source", "")))
+    changed = before.get("source_fingerprint") != fingerprint(str(drop.source)) or source != str(drop.source)
     if changed or graph.stale("catalog/products", drop.drop) or graph.stale("catalog/quarantine", drop.drop):
         graph.run(READ, drop.drop)
     graph.settle()

@@ -92,7 +92,8 @@ class Catalogue:
 def read_catalogue(home: Home, seed: int) -> Catalogue:
     """What the home's drops hold. seed: of the choice of products that are shown."""
     products, quarantine = home.products, home.all_drops("catalog/quarantine")
-    source = str((materialised(home.instance, "catalog/products", home.drops[0]) or {}).get("source", ""))
+    read_from = str((materialised(home.instance, "catalog/products", home.drops[0]) or {}).get("source", ""))
+    source = home.tables.standing(read_from)
     asked = materialised(home.instance, "catalog/qa_pairs") or {}
     return Catalogue(
         source=source_name(source, home.settings.home),

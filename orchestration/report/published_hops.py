@@ -106,7 +106,7 @@ def _picture(product: Mapping[str, Any]) -> Hop:
 def _line(sources: Sources, drop: str, product_id: int, line: int) -> Hop:
     """The delivered row: its line of styles.csv, if it still begins with the product's id."""
     about = materialised(sources.home.instance, "catalog/products", drop) or {}
-    file = UPath(str(about.get("source", ""))) / "styles.csv"
+    file = UPath(sources.home.tables.standing(str(about.get("source", "")))) / "styles.csv"
     address = f"{file}:{line}"
     try:
         lines = file.read_bytes().split(b"\n")

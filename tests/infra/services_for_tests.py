@@ -22,6 +22,16 @@ def web_service(folder: Path, port: int, **changes: object) -> Service:
     return Service(**{**fields, **changes})  # type: ignore[arg-type]
 
 
+# Answers until the file is there; from then on it takes requests and says nothing.
+HANGING = (
+    "import http.server, pathlib, sys, time\n"
+    "class Handler(http.server.SimpleHTTPRequestHandler):\n"
+    "    def do_GET(self):\n"
+    "        time.sleep(600 if pathlib.Path(sys.argv[2]).exists() else 0)\n"
+    "        self.send_response(200), self.end_headers()\n"
+    "http.server.ThreadingHTTPServer(('127.0.0.1', int(sys.argv[1])), Handler).serve_forever()\n"
+)
+
 # Starts the server that listens and waits for it, as `mlflow server` does; one more child in a session of its own.
 PARENT = (
     "import subprocess, sys\n"

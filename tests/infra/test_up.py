@@ -4,17 +4,18 @@ import contextlib
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
 from infra.errors import ServiceFailure
-from infra.local import service_logs, up
+from infra.local import service_logs, services, up
 from infra.local.processes import port_taken
 from infra.local.service_logs import ending, rotate
-from infra.local.services import ensure, state
+from infra.local.services import answers, ensure, state
 from infra.local.up import Group
-from tests.infra.services_for_tests import parent_service, web_service
+from tests.infra.services_for_tests import HANGING, parent_service, web_service
 from tests.ports import free_port
 
 
@@ -109,6 +110,41 @@ def test_a_service_that_ends_again_and_again_is_given_up_with_its_last_error(tmp
         assert other.alive()
     assert [line.partition("(")[2][:6] for line in lines[:3]] == ["1 of 3", "2 of 3", "3 of 3"]
     assert "“ERROR disk I/O error”" in lines[-1] and "3 times in 5 minutes" in lines[-1]
+
+
+def test_one_that_runs_and_does_not_answer_is_started_again_by_the_same_rule(tmp_path, monkeypatch):
+    monkeypatch.setattr(up, "PROBE_SECONDS", 0.02)
+    monkeypatch.setattr(up, "UNANSWERED_PROBES", 3)
+    silent = tmp_path / "silent"
+
+    def start():
+        silent.unlink(missing_ok=True)
+        command = (sys.executable, "-c", HANGING, str(free_a), str(silent))
+        return ensure(web_service(tmp_path / "a", free_a, name="hung", command=command))
+
+    lines = []
+    with Group() as group:
+        hung = group.add(start)
+        other = group.add(lambda: ensure(web_service(tmp_path / "b", free_b, name="other")))
+        monkeypatch.setattr(services, "HEALTH_TIMEOUT_SECONDS", 0.2)
+        silent.touch()
+        with contextlib.suppress(Enough):
+            group.watch(interrupted_after("runs again", lines))
+        again = group.kept[0].running
+        assert again.started_here and answers(again.service) and not hung.alive()
+        assert group.kept[1].running is other and group.kept[1].unanswered == 0
+        assert len(group.kept[0].restarts) == 1 and group.kept[0].unanswered == 0
+    assert f"hung was ended: it ran, and http://127.0.0.1:{free_a}/ did not answer 3 times in a row; " in lines[0]
+    assert "(1 of 3)" in lines[0] and not port_taken(free_a)
+
+
+def test_an_answer_in_between_starts_the_count_again(monkeypatch):
+    replies = iter([False, False, True, False, False, False])
+    monkeypatch.setattr(up, "PROBE_SECONDS", 0.0)
+    monkeypatch.setattr(up, "UNANSWERED_PROBES", 3)
+    monkeypatch.setattr(up, "answers", lambda service: next(replies))
+    kept = up.Kept(start=lambda: None, running=SimpleNamespace(service=None))
+    assert [up._hangs(kept) for _ in range(6)] == [False, False, False, False, False, True]
 
 
 def test_restarts_of_long_ago_do_not_count(tmp_path):

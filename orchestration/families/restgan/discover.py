@@ -4,14 +4,15 @@ Belongs here: which model and which index, the address, results. Not here: drawi
 (inference/discovery/).
 """
 
+import contextlib
 import socket
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from catalog.errors import SelvedgeError
+from catalog.errors import Interrupted, SelvedgeError
 from catalog.places import check_output_file
 from orchestration.families.contract import Command, Terminal
 
@@ -91,7 +92,7 @@ def discover(
         terminal.say("The page is open; Ctrl-C closes it.")
         # Where no home stands behind the products, nobody has recorded how their texts came about.
         trace = terminal.trace if catalog is None else None
-        _serve(Discovery(loaded, index, _shelf(catalog, inferred, terminal), trace), listener, terminal)
+        _serve(Discovery(loaded, index, _shelf(catalog, inferred, terminal), trace), listener)
 
 
 def _index(model: "DiscoveryModel", catalog: Path | None, terminal: Terminal) -> "ProductIndex":
@@ -198,16 +199,21 @@ def _listening(port: int) -> socket.socket:
     return listener
 
 
-def _serve(discovery: "Discovery", listener: socket.socket, terminal: Terminal) -> None:
+def _serve(discovery: "Discovery", listener: socket.socket) -> NoReturn:
+    """The page until somebody interrupts.
+
+    Raises:
+        Interrupted: always.
+    """
     import uvicorn
 
     from inference.discovery.service import create_app
 
     config = uvicorn.Config(create_app(discovery), log_level="warning", access_log=False, server_header=False)
-    try:
+    # uvicorn takes the signal, answers what was asked and gives the signal on.
+    with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listener])
-    except KeyboardInterrupt:
-        terminal.say("Stopping.")
+    raise Interrupted("the page is closed; the same command opens it again.")
 
 
 DISCOVER = Command("discover", KEYS, discover)

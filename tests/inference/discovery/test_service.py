@@ -2,6 +2,7 @@
 
 import base64
 import io
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -198,6 +199,26 @@ def whole(shop, tmp_path):
 
     shelf = Shelf(folder_files("d1", UPath(tmp_path), UPath(tmp_path)))
     return TestClient(create_app(Discovery(model, index, shelf, trace)), base_url="http://127.0.0.1"), number
+
+
+def test_a_page_over_a_folder_that_was_moved_shows_its_pictures(shop, tmp_path):
+    model, _, products, images = shop
+    folder = tmp_path / "home"
+    (folder / "images").mkdir(parents=True)
+    copies = [str(folder / "images" / Path(uri).name) for uri in images["uri"]]
+    for old, new in zip(images["uri"], copies, strict=True):
+        shutil.copy(old, new)
+    images = images.assign(uri=copies)
+    for name, rows in (("products", products), ("images", images)):
+        missing = {column: None for column in schema_of(name).names if column not in rows}
+        write_table(rows.assign(**missing), folder / f"{name}.parquet", name)
+    rows = embed_products(products, images, model.judge, model_uri=model.uri, model_digest=model.digest).rows
+    open_index(folder / "discovery", model).update_drop("d1", rows)
+    moved, number = folder.rename(tmp_path / "moved"), int(products["product_id"].iloc[0])
+    index, shelf = open_index(moved / "discovery", model), Shelf(folder_files("d1", UPath(moved), UPath(moved)))
+    assert index.product("d1", number).uri == shelf.product("d1", number).uri == str(moved / "images" / f"{number}.png")
+    page = TestClient(create_app(Discovery(model, index, shelf)), base_url="http://127.0.0.1")
+    assert page.get(f"/products/d1/{number}.jpg").status_code == 200
 
 
 def test_a_garment_that_is_not_drawn_is_told_and_found_by_its_name(whole):

@@ -75,6 +75,17 @@ def test_a_catalogue_without_bottoms_is_refused(shop, tmp_path, capsys):
     assert not (tmp_path / "shirts" / "discovery").exists()
 
 
+@pytest.mark.parametrize("gives_the_signal_on", [True, False])
+def test_a_page_that_is_interrupted_ends_as_every_interrupted_command(shop, gives_the_signal_on, monkeypatch, capsys):
+    def serve(server, sockets):
+        if gives_the_signal_on:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("uvicorn.Server.run", serve)
+    assert run(["discover", "--model", shop[0], "--catalog", shop[1], "--port", "0"]) == 130
+    assert capsys.readouterr().err.endswith("selvedge: the page is closed; the same command opens it again.\n")
+
+
 def test_a_port_that_is_taken_is_said(shop, capsys):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -1,6 +1,7 @@
 """The catalogue stage executed on drawn deliveries: what follows by itself, what blocks, what is remembered."""
 
 import json
+import shutil
 from pathlib import Path
 
 import dagster as dg
@@ -8,6 +9,7 @@ import pytest
 
 from catalog.drawn import draw_catalogue
 from catalog.errors import SelvedgeError
+from orchestration.assets.dataset import freeze_dataset, read_dataset
 from orchestration.assets.partitions import DROPS
 from orchestration.assets.published import Tables, materialised, newest
 from orchestration.defs.catalog import drops, inbox, training_set
@@ -72,6 +74,21 @@ def test_a_drop_becomes_questions_by_itself_and_the_next_one_joins_it(graph: InP
     assert not graph.stale("catalog/qa_pairs")
     metadata = materialised(graph.instance, "catalog/products", "second") or {}
     assert "data:image/jpeg;base64," in metadata["pictures"]
+    a_copied_home_reads_its_own_pictures(graph, tables)
+
+
+def a_copied_home_reads_its_own_pictures(graph: InProcess, tables: Tables) -> None:
+    frozen, home = freeze_dataset(graph.instance, tables), settings_of(graph).home
+    copy = home / "copy"
+    shutil.copytree(home / "objects", copy / "objects")
+    shutil.copytree(home / "tables", copy / "tables")
+    here = Tables(root=str(copy / "tables"))
+    images = here.read(graph.instance, "catalog/images", "second").to_pandas()
+    folder = here.standing(str(frozen.folder))
+    assert folder.startswith(f"{copy}/")
+    taught = read_dataset(folder, frozen.question_set).images
+    for uris in (images["uri"], taught["uri"]):
+        assert all(uri.startswith(f"{copy}/objects/images/") for uri in uris)
 
 
 def test_a_drop_whose_source_nobody_said_is_refused(graph: InProcess) -> None:

@@ -26,6 +26,7 @@ class SmallHome:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.settings = Settings(home=folder / "home")
+        self.pictures = self.settings.home / "pictures"
         self.instance = dg.DagsterInstance.ephemeral()
         self.tables = Tables(root=str(self.settings.tables()))
 
@@ -48,10 +49,10 @@ class SmallHome:
         """Products, their pictures, a rejected row and the splits of one drop; gives the products."""
         products = products_table(count, drop)
         names = list(COLOURS)
-        (self.folder / "pictures").mkdir(exist_ok=True)
+        self.pictures.mkdir(parents=True, exist_ok=True)
         uris = []
         for product, colour in zip(products["product_id"], products["base_colour"], strict=True):
-            path = self.folder / "pictures" / f"{product}.png"
+            path = self.pictures / f"{product}.png"
             path.write_bytes(garment(COLOURS[colour]))
             uris.append(str(path))
         hashes = [hashlib.sha256(Path(uri).read_bytes()).hexdigest() for uri in uris]

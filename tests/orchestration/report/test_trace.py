@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -10,9 +11,12 @@ from catalog.errors import SelvedgeError, ServiceUnavailable
 from orchestration.assets.candidates import Opening, name_candidate, record_opening
 from orchestration.assets.dataset import freeze_dataset
 from orchestration.assets.partitions import candidate_partitions
+from orchestration.report.catalogue import read_catalogue
 from orchestration.report.home import Home
 from orchestration.report.hops import Sources
+from orchestration.report.products import read_published
 from orchestration.report.trace import Tracer
+from orchestration.runtime.settings import Settings
 from tests.orchestration.families.toy.declaration import digest
 from tests.orchestration.paper_registry import PaperRegistry
 from tests.orchestration.report.small_home import DROP, SmallHome
@@ -27,8 +31,8 @@ HOPS = ["sentence", "facts", "attributes", "model", "MLflow run", "candidate", "
 def home(tmp_path, monkeypatch):
     """A drop that was delivered, asked, answered by a registered toy and described."""
     made = SmallHome(tmp_path)
-    shop = tmp_path / "shop"
-    shop.mkdir()
+    shop = made.shop = made.settings.home / "drawn" / "shop"
+    shop.mkdir(parents=True)
     (shop / "styles.csv").write_text("id,gender\n" + "".join(f"{product},Women\n" for product in range(1, 13)))
     made.read_drop(source=str(shop))
     made.registry = PaperRegistry(made.settings)
@@ -96,16 +100,32 @@ def test_a_sentence_is_followed_through_every_hop(home):
     assert [set(row) for row in followed.rows()] == [{"hop", "value", "link", "state", "note"}] * len(HOPS)
 
 
+def test_a_home_that_was_moved_is_traced_and_shown_as_before(home, monkeypatch):
+    before, cards = states(traced(home)), read_published(Home(home.instance, home.settings), seed=1).cards
+    moved = Settings(home=home.settings.home.rename(home.folder / "moved"))
+    here = Home(home.instance, moved)
+    paper = moved.home / "paper.json"  # MLflow's records name its files without the home
+    paper.write_text(paper.read_text().replace(str(home.settings.home), str(moved.home)))
+    monkeypatch.setattr(Sources, "registry", (PaperRegistry(moved), ""))
+    assert {Path(uri).parent for uri in here.picture_uris.values()} == {moved.home / "pictures"}
+    assert read_published(here, seed=1).cards == cards
+    catalogue = read_catalogue(here, seed=1)
+    assert catalogue.source == "shop" and len(catalogue.strip) == 12
+    followed = Tracer(here, [toy_family()]).follow(PRODUCT, None)
+    assert states(followed) == before
+    assert not [hop.link for hop in followed.hops if hop.link.startswith(str(home.settings.home))]
+
+
 def other_weights(home):
     (home.registry.artefact_path(home.registry.version("toy", 1)) / "selvedge.json").write_text('{"mean": 0.7}')
 
 
 def other_row(home):
-    (home.folder / "shop" / "styles.csv").write_text("id,gender\n2,Men\n")
+    (home.shop / "styles.csv").write_text("id,gender\n2,Men\n")
 
 
 def other_picture(home):
-    (home.folder / "pictures" / "1.png").write_bytes(b"other")
+    (home.pictures / "1.png").write_bytes(b"other")
 
 
 def other_opening(home):
@@ -140,7 +160,7 @@ def test_what_was_changed_is_broken_at_its_own_hop(home, change, hop):
 
 
 def test_what_is_gone_is_missing_with_its_reason(home, monkeypatch):
-    (home.folder / "shop" / "styles.csv").unlink()
+    (home.shop / "styles.csv").unlink()
     monkeypatch.setattr(Sources, "registry", (None, str(ServiceUnavailable("MLflow does not answer."))))
     notes = {hop.hop: hop.note for hop in traced(home).hops}
     assert "not there any more (No such file" in notes["delivery"]
