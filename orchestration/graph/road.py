@@ -218,7 +218,7 @@ def _promotion(family: Family, partitions: dg.DynamicPartitionsDefinition) -> dg
         models: Models,
         reviews: Reviews,
     ) -> dg.MaterializeResult:
-        from evaluation.verdict_gate import rests_on_simulation
+        from evaluation.gate import rests_on_simulation
         from orchestration.registry.promotion import promote
 
         candidate = valid_candidate(family.name, context.partition_key)
