@@ -1,7 +1,7 @@
 """Evidence about a candidate, and the rule that says what a family's candidate has to show: what the gate goes by.
 
 Belongs here: both as data, their JSON and hash, evidence from a table of scores. Not here: the decision (gate.py), what
-a round of people says (verdict_gate.py).
+a round of people says (gate.py).
 """
 
 import json

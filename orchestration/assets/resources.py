@@ -1,10 +1,10 @@
 """Resources: the registry and the reviews, as an asset body is handed them.
 
 Belongs here: opening them when they are first asked. Not here: published tables (published.py), what they do
-(orchestration/registry/, labeling/review/rounds/).
+(orchestration/registry/, labeling/review/rounds/): an asset body asks the registry or the ledger itself.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,7 +13,6 @@ import dagster as dg
 from orchestration.runtime.settings import Settings
 
 if TYPE_CHECKING:
-    from evaluation.gate import Decision, Evidence, GateRule
     from labeling.review.label_studio import LabelStudio
     from labeling.review.label_studio.protocol import BallotSource
     from labeling.review.ledger.ledger import Ledger
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from labeling.review.rounds.opening import Opened
     from labeling.review.rounds.progress import Progress
     from orchestration.registry.interface import Run, VersionStore
-    from orchestration.registry.registry import ModelVersionInfo, Registry
+    from orchestration.registry.registry import Registry
     from orchestration.registry.tracking import Lineage, TrackedRun
 
 
@@ -30,11 +29,6 @@ class ModelStore(Protocol):
     """What asset bodies ask of `Models`; a stand-in of the tests offers the same."""
 
     def registry(self) -> "VersionStore": ...
-    def champion(self, family: str) -> "ModelVersionInfo | None": ...
-    def promote(self, evidence: "Evidence", rule: "GateRule") -> "ModelVersionInfo": ...
-    def note_decision(self, family: str, candidate: str, decision: "Decision") -> None: ...
-    def repair(self, family: str) -> Sequence[str]: ...
-    def moved_by(self, family: str) -> str: ...
     def tracked(
         self, context: dg.AssetExecutionContext, family: str, dataset_sha256: str = ""
     ) -> "AbstractContextManager[Run]": ...
@@ -68,39 +62,6 @@ class Models(dg.ConfigurableResource):
         from orchestration.registry.registry import Registry
 
         return Registry(self.settings)
-
-    def champion(self, family: str) -> "ModelVersionInfo | None":
-        """The version that the alias is on, as gates and the watcher look at it; inference asks the registry's."""
-        from orchestration.registry.champion import CHAMPION
-
-        return self.registry().aliased(family, CHAMPION)
-
-    def promote(self, evidence: "Evidence", rule: "GateRule") -> "ModelVersionInfo":
-        """Make the candidate of the evidence champion; asking again after success changes nothing.
-
-        Raises:
-            SelvedgeError: the candidate is not registered, or the gate refuses here and now.
-        """
-        from orchestration.registry.promotion import promote
-
-        return promote(self.registry(), rule, evidence, by="dagster").require_champion()
-
-    def note_decision(self, family: str, candidate: str, decision: "Decision") -> None:
-        """Keep a gate's reasons with the candidate's version; a refused one is no challenger any more."""
-        self.registry().note_decision(family, candidate, decision.promote, decision.reasons)
-
-    def repair(self, family: str) -> Sequence[str]:
-        """Complete what was cut short, record what was moved by hand; what had to be done, one sentence each."""
-        from orchestration.registry.repair import settle
-
-        return settle(self.registry(), [family])
-
-    def moved_by(self, family: str) -> str:
-        """How the champion came to be: promotion, rollback or by_hand; empty where no record says."""
-        from orchestration.registry.ledger import open_ledger
-
-        made = open_ledger(self.settings).promotions.champion(family)
-        return made.kind if made else ""
 
     def tracked(
         self, context: dg.AssetExecutionContext, family: str, dataset_sha256: str = ""

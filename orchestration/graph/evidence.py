@@ -128,7 +128,7 @@ def whole_evidence(
         SelvedgeError: as `scores_evidence`.
         ServiceUnavailable: the ledger does not answer.
     """
-    from evaluation.verdict_gate import VERDICT
+    from evaluation.gate import VERDICT
     from labeling.review.rounds.evidence import verdict_evidence
 
     evidence = scores_evidence(family, instance, tables, candidate, settings, to_read)

@@ -132,6 +132,7 @@ def verdict_asset(family: Family, review: Review, partitions: dg.DynamicPartitio
         from evaluation.gate import decide
         from labeling.review.rounds.judging import evidence_picture, judge_if_decided
         from labeling.review.rounds.report import write_round_report
+        from orchestration.registry.champion import CHAMPION
 
         candidate = valid_candidate(family.name, context.partition_key)
         round_record = _round_of(family, reviews, candidate)
@@ -142,9 +143,10 @@ def verdict_asset(family: Family, review: Review, partitions: dg.DynamicPartitio
             context.log.info(f"not decided yet: {' '.join(standing.judgement.reasons)}")
             return []
         evidence = whole_evidence(family, context.instance, tables, ledger, candidate, settings)
-        champion = models.champion(family.name)
-        decision = decide(family.rule(settings), evidence, None if champion is None else str(champion.version))
-        models.note_decision(family.name, candidate, decision)
+        registry = models.registry()
+        champion = registry.aliases(family.name).get(CHAMPION)
+        decision = decide(family.rule(settings), evidence, None if champion is None else str(champion))
+        registry.note_decision(family.name, candidate, decision.promote, decision.reasons)
         page = settings.round_report(round_id)
         report = str(write_round_report(settings.rounds(), ledger, round_id, page, review.kinds()))
         plot = evidence_picture(ledger, round_record)

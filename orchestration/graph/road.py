@@ -174,13 +174,15 @@ def _gate(family: Family, partitions: dg.DynamicPartitionsDefinition) -> dg.Asse
         context: dg.AssetCheckExecutionContext, settings: dg.ResourceParam[Settings], tables: Tables, models: Models
     ) -> dg.AssetCheckResult:
         from evaluation.gate import METRICS, decide
+        from orchestration.registry.champion import CHAMPION
 
         rule = replace(family.rule(settings), required=(METRICS,))  # of the verdict the next gate judges
         evidence = scores_evidence(family, context.instance, tables, context.partition_key, settings)
-        champion = models.champion(family.name)
-        decision = decide(rule, evidence, None if champion is None else str(champion.version))
+        registry = models.registry()
+        champion = registry.aliases(family.name).get(CHAMPION)
+        decision = decide(rule, evidence, None if champion is None else str(champion))
         if not decision.promote:
-            models.note_decision(family.name, evidence.candidate, decision)
+            registry.note_decision(family.name, evidence.candidate, decision.promote, decision.reasons)
         return dg.AssetCheckResult(
             passed=decision.promote,
             # An error would turn the run of every loser red.
@@ -218,11 +220,12 @@ def _promotion(family: Family, partitions: dg.DynamicPartitionsDefinition) -> dg
         models: Models,
         reviews: Reviews,
     ) -> dg.MaterializeResult:
-        from evaluation.verdict_gate import rests_on_simulation
+        from evaluation.gate import rests_on_simulation
+        from orchestration.registry.promotion import promote
 
         candidate = valid_candidate(family.name, context.partition_key)
         evidence = whole_evidence(family, context.instance, tables, reviews.ledger(), candidate, settings)
-        champion = models.promote(evidence, family.rule(settings))
+        champion = promote(models.registry(), family.rule(settings), evidence, by="dagster").require_champion()
         report_champion(context.instance, family.champion, champion)
         return dg.MaterializeResult(
             metadata={

@@ -66,16 +66,21 @@ def champion_watcher(family: str, champion: dg.AssetKey) -> dg.SensorDefinition:
         description=f"Reports the champion of {family} when MLflow's alias names another version than Dagster knows.",
     )
     def sensor(context: dg.SensorEvaluationContext, models: Models) -> dg.SkipReason:
+        from orchestration.registry.champion import CHAMPION
+        from orchestration.registry.ledger import open_ledger
+        from orchestration.registry.repair import settle
+
         try:
-            for sentence in models.repair(family):
+            registry = models.registry()
+            for sentence in settle(registry, [family]):
                 context.log.warning(sentence)
-            version = models.champion(family)
-            how = models.moved_by(family)
+            version = registry.aliased(family, CHAMPION)
+            record = open_ledger(registry.settings).promotions.champion(family)
         except SelvedgeError as error:  # MLflow is away, or a hand moved the alias: what was published stays as it is
             return dg.SkipReason(str(error))
         if version is None:
             return dg.SkipReason(f"{family} has no champion yet")
-        moved = report_champion(context.instance, champion, version, how)
+        moved = report_champion(context.instance, champion, version, record.kind if record else "")
         return dg.SkipReason(f"reported version {version.version}" if moved else f"still version {version.version}")
 
     return sensor

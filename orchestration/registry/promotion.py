@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
-from evaluation.gate import Evidence, GateRule, decide
-from evaluation.verdict_gate import VERDICT, rests_on_simulation
+from evaluation.gate import VERDICT, Evidence, GateRule, decide, rests_on_simulation
 from labeling.review.rounds.evidence import refuse_unproved
 from orchestration.registry.champion import CHAMPION
 from orchestration.registry.ledger import one_at_a_time, open_ledger, refuse_changed

@@ -59,8 +59,7 @@ def section_source(home: Home, family: Family) -> SectionSource:
 
 def promotion(home: Home, family: Family, candidate: str) -> Promotion:
     """What became of a candidate: the promotion's own record, or the gate's reasons against it."""
-    from evaluation.gate import decide
-    from evaluation.verdict_gate import rests_on_simulation
+    from evaluation.gate import decide, rests_on_simulation
     from orchestration.registry.ledger import open_ledger
 
     scores = materialised(home.instance, "/".join(family.scores.path), candidate) or {}

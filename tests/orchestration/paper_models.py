@@ -1,18 +1,12 @@
 """Models on paper: promotion, repair and ledger are the real ones, the registry is a file, tracking keeps nothing."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
 
-from evaluation.evidence import Evidence, GateRule
-from evaluation.gate import Decision
-from orchestration.registry.ledger import open_ledger
-from orchestration.registry.promotion import promote
-from orchestration.registry.registry import ModelVersionInfo
-from orchestration.registry.repair import settle
 from tests.orchestration.paper_registry import PaperRegistry
 from training.reporting import Silent
 
@@ -52,22 +46,6 @@ class PaperModels:
 
     def registry(self) -> PaperRegistry:
         return self.paper
-
-    def champion(self, family: str) -> ModelVersionInfo | None:
-        return self.paper.aliased(family, "champion")
-
-    def promote(self, evidence: Evidence, rule: GateRule) -> ModelVersionInfo:
-        return promote(self.paper, rule, evidence, by="dagster").require_champion()  # type: ignore[arg-type]
-
-    def note_decision(self, family: str, candidate: str, decision: Decision) -> None:
-        self.paper.note_decision(family, candidate, decision.promote, decision.reasons)
-
-    def repair(self, family: str) -> Sequence[str]:
-        return settle(self.paper, [family])  # type: ignore[arg-type]
-
-    def moved_by(self, family: str) -> str:
-        record = open_ledger(self.paper.settings).promotions.champion(family)
-        return record.kind if record else ""
 
     @contextmanager
     def tracked(self, context: dg.AssetExecutionContext, family: str, dataset_sha256: str = "") -> Iterator[PaperRun]:

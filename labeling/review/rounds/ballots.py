@@ -1,7 +1,8 @@
 """Ballots: from annotations as they were pulled to the votes that count.
 
-Belongs here: what makes a ballot void, which of a rater's ballots on a pair is the last, and the un-blinded table. Not
-here: storing (labeling/review/ledger/), excluding raters and deciding (evaluation/).
+Belongs here: what makes a ballot void, whether its annotator is on the list, which of a rater's ballots on a pair is
+the last, and the un-blinded table. Not here: storing, and keeping the list (labeling/review/ledger/), making accounts
+(label_studio/accounts.py), excluding raters and deciding (evaluation/).
 
 A void revision never counts, and never makes an earlier revision void. Otherwise an annotator could remove a
 colleague's ballot by editing it, and so choose which ballots count. When somebody else changes a ballot, or its author
@@ -9,6 +10,9 @@ changes it after the close, the author's last revision that was pulled in time s
 
 "After the close" means "first pulled after the close", which needs no two clocks to agree. Among a rater's ballots on
 one pair the last by the server's clock counts, whatever order they were pulled in.
+
+Whoever has an account of the community server can read the invitation to it, and make more accounts; so an account
+counts only from the moment at which it was listed, and a ballot that was pulled before stays void.
 """
 
 import hashlib
@@ -24,10 +28,10 @@ from evaluation.ballots import COLUMNS, GOLD, PLAIN, REPEAT, SIDES, check_ballot
 from labeling.review.ledger.ledger import Ledger
 from labeling.review.ledger.records import LATE, Ballot, Pair, PulledAnnotation
 from labeling.review.rounds.annotators import is_simulated
-from labeling.review.rounds.listed import AnnotatorList
 
 if TYPE_CHECKING:
     from labeling.review.label_studio.records import Annotation
+    from labeling.review.ledger.whole import Annotator
 
 CLOCK_TOLERANCE = timedelta(minutes=2)
 # The reasons, as they are stored.
@@ -36,6 +40,7 @@ FOREIGN = "was changed by {who}, who did not make it"
 NO_CHOICE = "holds no choice of left, right, tie or both bad"
 NO_TIME = "has no time of voting"
 NO_RATER = "is of an account that was deleted"
+STRANGER = "is of an account that `selvedge review annotator add` did not make"
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,38 @@ class SyncReport:
     void: tuple[str, ...]
     vanished: tuple[int, ...]
     warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AnnotatorList:
+    """Annotators by e-mail; each has one entry an account."""
+
+    entries: "Mapping[str, tuple[Annotator, ...]]"
+
+    @classmethod
+    def of(cls, ledger: Ledger) -> "AnnotatorList":
+        """The list as the ledger holds it."""
+        return cls.from_annotators(ledger.record.annotators())
+
+    @classmethod
+    def from_annotators(cls, annotators: "Iterable[Annotator]") -> "AnnotatorList":
+        entries: dict[str, tuple[Annotator, ...]] = {}
+        for annotator in annotators:
+            entries[annotator.email] = (*entries.get(annotator.email, ()), annotator)
+        return cls(entries)
+
+    def fault(self, rater: str, account: int | None = None, before: int | None = None) -> str | None:
+        """Why ballots of a rater do not count, if so.
+
+        Args:
+            account: the rater's number in Label Studio, where it is known. before: position in the ledger's chain that
+                the listing must precede.
+        """
+        for entry in self.entries.get(rater.lower(), ()):
+            same = account is None or entry.account is None or entry.account == account
+            if same and (before is None or entry.position < before):
+                return None
+        return STRANGER
 
 
 def sync(
@@ -108,7 +145,7 @@ def as_pulled(annotation: "Annotation") -> PulledAnnotation:
 
 
 def find_fault(annotation: PulledAnnotation, pairs: Mapping[str, Pair], closed: bool) -> str | None:
-    """Why a revision may never count, if so, whoever its rater is (listed.py)."""
+    """Why a revision may never count, if so, whoever its rater is."""
     if annotation.task_key not in pairs:
         return NOT_OURS
     if annotation.updated_by not in (None, annotation.rater):

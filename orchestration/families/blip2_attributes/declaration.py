@@ -83,8 +83,8 @@ def rule(settings: "Settings") -> "GateRule":
     """At most delta worse than the champion on any attribute, better on the mean; a first one must beat the base. And
     preferred by people, in a round held by the house's own plan: one opened by an easier plan promotes nothing."""
     from evaluation.evidence import METRICS, GateRule
+    from evaluation.gate import VERDICT
     from evaluation.preference_plan import PreferencePlan
-    from evaluation.verdict_gate import VERDICT
 
     return GateRule(
         NAME,

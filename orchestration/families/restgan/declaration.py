@@ -109,8 +109,8 @@ def rule(settings: "Settings") -> "GateRule":
     """
     from evaluation.evidence import METRICS, GateRule
     from evaluation.floors import MAJORITY
+    from evaluation.gate import VERDICT
     from evaluation.preference_plan import PreferencePlan
-    from evaluation.verdict_gate import VERDICT
 
     return GateRule(
         NAME,

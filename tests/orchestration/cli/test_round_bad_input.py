@@ -2,7 +2,7 @@
 
 Belongs here: the services, candidates and names a round may be given. Not here: a plan's own figures
 (tests/labeling/review/pairs/test_plan.py), options of the commands (test_review_commands.py), a gate that has no
-verdict (tests/evaluation/test_verdict_gate.py, tests/e2e/test_review_road.py).
+verdict (tests/evaluation/test_gate_on_a_verdict.py, tests/e2e/test_review_road.py).
 """
 
 import json

@@ -75,7 +75,7 @@ def road(tmp_path: Path) -> Road:
         automation_condition=follows_new(),
     )
     def toys(models: dg.ResourceParam[PaperModels]) -> dg.MaterializeResult:
-        champion = models.champion(family.name)
+        champion = models.registry().champion(family.name)
         assert champion is not None
         return dg.MaterializeResult(metadata={"version": champion.version})
 

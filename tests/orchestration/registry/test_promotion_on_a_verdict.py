@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 
 from catalog.errors import SelvedgeError
-from evaluation.gate import Evidence, GateRule
+from evaluation.gate import VERDICT, Evidence, GateRule, VerdictEvidence
 from evaluation.preference import judge_round
 from evaluation.preference_plan import PreferencePlan
-from evaluation.verdict_gate import VERDICT, VerdictEvidence
 from labeling.review.ledger.ledger import Ledger
 from labeling.review.ledger.records import Pair
 from labeling.review.pairs.blinding import left_version, sound_side, task_key
