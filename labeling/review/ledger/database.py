@@ -28,6 +28,7 @@ from labeling.review.ledger.records import Head
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 WAIT_SECONDS = 30
+SYNCHRONOUS = "FULL"  # a promotion's intent must survive a power cut
 SWITCH_SECONDS = 0.02  # between two tries to switch a new file
 ADVISORY_LOCK = 0x5E1F_ED6E  # any number that no other program uses on this database
 _READS = "ledger_reads"
@@ -159,7 +160,7 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver would begin transactions by its own rules
     connection.execute(f"PRAGMA busy_timeout = {WAIT_SECONDS * 1000}")
     _use_wal(connection)
-    connection.execute("PRAGMA synchronous = FULL")  # a promotion's intent must survive a power cut
+    connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
     connection.execute("PRAGMA foreign_keys = ON")
 
 
