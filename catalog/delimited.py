@@ -37,6 +37,7 @@ _UNICODE_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_UNMARKED = (("utf-32-le", 4, 0), ("utf-32-be", 4, 3), ("utf-16-le", 2, 0), ("utf-16-be", 2, 1))
 _SEP_LINE = re.compile(rb"\"?sep=([,;:|^~ \t])\"?\s*", re.IGNORECASE)
 _LINE_ENDS = re.compile(rb"\r\n|\r|\n")
 
@@ -88,7 +89,7 @@ def table_lines(content: bytes, file_name: str, wanted: Sequence[str]) -> Lines:
         separators = (marked.group(1).decode("latin-1"), *SEPARATORS)
         number = next((index for index in range(number + 1, len(lines)) if lines[index].strip()), number)
     layout = _layout(lines[number], separators, wanted, f"{file_name} line {number + 1}")
-    return Lines(layout, number + 2, lines[number + 1 :])
+    return Lines(layout, number + 2, _at_returns(lines[number + 1 :], layout))
 
 
 def decode_line(raw: bytes) -> tuple[str, bool]:
@@ -138,8 +139,10 @@ def _text_bytes(content: bytes, file_name: str) -> bytes:
             raise _no_table(file_name, kind)
     head = content.removeprefix(codecs.BOM_UTF8)[:24]  # within the header, whatever rows follow
     if b"\0" in head:
-        # Without a mark: every character of a plain header has one zero byte, on the same side.
-        for encoding, zeros in (("utf-16-le", head[1::2]), ("utf-16-be", head[0::2])):
+        # Without a mark: every character of a plain header has zero bytes, on the same side.
+        # Of UTF-32 every character has three, which would look like UTF-16 otherwise.
+        for encoding, width, letter in _UNMARKED:
+            zeros = [byte for index, byte in enumerate(head) if index % width != letter]
             if not any(zeros):
                 return content.decode(encoding, "replace").encode()
         raise _no_table(file_name, "a binary file")
@@ -158,6 +161,20 @@ def _split_lines(content: bytes) -> list[bytes]:
     lines = content.split(b"\n")
     first = next((line for line in lines if line.strip()), b"")
     return _LINE_ENDS.split(content) if b"\r" in first.strip() else lines
+
+
+def _at_returns(lines: list[bytes], layout: Layout) -> list[bytes]:
+    """The lines, those that are several rows with nothing but carriage returns between them as several.
+
+    Files joined from several programs have both line ends. A carriage return in a quoted name, as spreadsheets write
+    one, leaves pieces that are no rows.
+    """
+    separator, separate = layout.separator.encode(), []
+    for line in lines:
+        pieces = line.rstrip(b"\r").split(b"\r") if b"\r" in line[:-1] else [line]
+        rows = all(piece.count(separator) >= layout.width - 1 for piece in pieces if piece.strip())
+        separate += pieces if rows else [line]
+    return separate
 
 
 def _layout(line: bytes, separators: Sequence[str], wanted: Sequence[str], where: str) -> Layout:

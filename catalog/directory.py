@@ -29,6 +29,9 @@ SCHEMA_FILE = "attribute_schema.json"
 PICTURES = "images"
 TABLES = ("products", "quarantine", "images", "splits", "qa_pairs")
 NEXT = ".next"
+FILES = (*(f"{name}.parquet" for name in TABLES), "vqa_train.csv", "vqa_validation.csv", SCHEMA_FILE, SUMMARY_FILE)
+WRITTEN = frozenset({NEXT, PICTURES, *FILES})
+"""What a reading writes into a catalogue directory."""
 
 
 def file_of(folder: UPath, name: str) -> UPath:
@@ -63,15 +66,27 @@ def one_reading(folder: UPath) -> Iterator[None]:
     """The directory for one reading at a time; what a killed one left is completed or removed.
 
     Raises:
-        SelvedgeError: another reading writes into it, or it cannot be made.
+        SelvedgeError: another reading writes into it, it cannot be made, or something else stands where a reading
+            writes; nothing of that is touched.
     """
     if folder.protocol not in LOCAL_PROTOCOLS:
         yield
         return
     root = Path(folder.path)
     with locked_folder(root):
+        _refuse_others(root)
         _move_up(root)
         yield
+
+
+def _refuse_others(root: Path) -> None:
+    """Raises SelvedgeError: a folder stands in a file's place, or what is named `.next` is none of ours."""
+    folder = next((root / name for name in FILES if (root / name).is_dir()), None)
+    if folder is not None:
+        raise SelvedgeError(f"{folder} is a folder, and a catalogue directory has a file there; choose another --out.")
+    following = root / NEXT
+    if following.is_dir() and any(following.iterdir()) and not (following / SUMMARY_FILE).is_file():
+        raise SelvedgeError(f"{following} was not left by a reading; move it away, or choose another --out.")
 
 
 def _move_up(root: Path) -> None:
@@ -119,11 +134,12 @@ def read_tables(folder: UPath, names: Iterable[str], summary: dict[str, Any]) ->
     Raises:
         SelvedgeError: a table is missing, damaged, or not the one that was written with `catalogue.json`.
     """
-    written = summary.get("tables", {})
+    written = summary.get("tables")
     tables = {}
     for name in names:
         file = file_of(folder, f"{name}.parquet")
-        sha256 = written.get(name, {}).get("sha256") if isinstance(written, dict) else None
+        reference = written.get(name) if isinstance(written, dict) else None
+        sha256 = reference.get("sha256") if isinstance(reference, dict) else None
         if sha256 is None:  # by a version that kept no hashes here; the table's own stamp still holds
             tables[name] = read_table(file, name)
             continue

@@ -52,9 +52,10 @@ class Folder:
         missing = f"no file {self.name}/{stem}.{self.suffixes[0]}"
         link = next((name for name in self._there.dangling if name.rpartition(".")[0] == stem), None)
         if link is not None:
-            return f"{self.name}/{link} is a link that leads nowhere"
-        if stem in self._there.folders:
-            return f"{missing}; {self.name}/{stem} is a folder"
+            return f"{self.name}/{link} is a link that leads to no file"
+        folder = next((name for name in self._there.folders if stem in (name, name.rpartition(".")[0])), None)
+        if folder is not None:
+            return f"{missing}; {self.name}/{folder} is a folder"
         other = next((name for name in map(name_of, self._there.files) if name.rpartition(".")[0] == stem), None)
         return f"{self.name}/{other} is not of a kind that is read ({', '.join(self.suffixes)})" if other else missing
 

@@ -229,7 +229,7 @@ def _product_id(values: list[str], recovered: bool, first_line: dict[int, int]) 
         raise Rejection(Reason.PATH_LIKE_ID, f"product id {written!r:.80} looks like a path")
     product_id = product_id_of(written)
     if product_id is None:
-        raise Rejection(Reason.BAD_ID, f"product id {written!r:.80} is not a whole number")
+        raise Rejection(Reason.BAD_ID, f"product id {written!r:.80} is not a whole number of 1 to 18 digits")
     if recovered and re.fullmatch(r"[0-9]{3}", values[1]):
         cut = f"{written},{values[1]}"
         raise Rejection(Reason.BAD_ID, f"product id {cut!r:.80} has a thousands separator and no quotes around it")

@@ -27,6 +27,8 @@ from catalog.yaml_files import read_yaml
 FORMAT = 1
 SHIPPED = Path(__file__).with_name("attributes.yaml")
 ANY_NOUN = "product"
+_UNSEEN = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")  # soft hyphens, joiners and marks that come along with a copy
+_BETWEEN_WORDS = re.compile("[-_/\u2010-\u2015]+")
 DETAILS, COLUMNS, COARSE = "details", "columns", "coarse"
 DETAILS_SHARE = 0.2  # of products with articleAttributes, from which a catalogue is asked for details
 COLUMN_NAMES = frozenset(
@@ -254,7 +256,8 @@ def load_schema(path: str | Path | None = None) -> AttributeSchema:
 
 
 def _spelling(text: str) -> str:
-    return " ".join(re.sub(r"[-_/]+", " ", unicodedata.normalize("NFKC", text).casefold()).split())
+    visible = _UNSEEN.sub("", unicodedata.normalize("NFKC", text).casefold())
+    return " ".join(_BETWEEN_WORDS.sub(" ", visible).split())
 
 
 def _loose_spelling(spelling: str) -> str:

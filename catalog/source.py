@@ -123,7 +123,10 @@ class Source:
             return SelvedgeError(f"{path} cannot be read ({reason}); {remedy}.")
         if isinstance(error, PermissionError) or type(error).__name__ in ("NoCredentialsError", "ClientError"):
             return SelvedgeError(f"{path} cannot be read ({reason}); check the credentials and the bucket's policy.")
-        return ServiceUnavailable(f"{path} did not answer ({reason}); check the network and AWS_ENDPOINT_URL.")
+        remedy = (
+            "check the network and AWS_ENDPOINT_URL" if self.root.protocol == "s3" else "give a folder or s3:// URI"
+        )
+        return ServiceUnavailable(f"{path} did not answer ({reason}); {remedy}.")
 
 
 def fetch(file_system: Any, files: Sequence[File], limit: int) -> Iterator[bytes | int | None]:

@@ -26,7 +26,7 @@ MISSING_CATEGORIES = MISSING_NAMES | {
 MISSING_ATTRIBUTES = MISSING_CATEGORIES - {"none"}
 
 _BRACKETED = re.compile(r"[<(\[{](.*)[>)\]}]")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _WHOLE_NUMBER = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 _OTHER_FORM = re.compile(r"0*([0-9]{1,18})(?:[.,]0{0,2})?", re.ASCII)  # 501.0 of pandas, 00501, 501,00
 _THOUSANDS = re.compile(r"[1-9][0-9]{0,2}(?:[, \u00a0\u2009\u202f'’][0-9]{3})+(?:\.0{0,2})?")

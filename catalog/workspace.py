@@ -19,6 +19,7 @@ from catalog.directory import (
     SCHEMA_FILE,
     SUMMARY_FILE,
     TABLES,
+    WRITTEN,
     exchanged,
     one_reading,
     read_json,
@@ -158,7 +159,8 @@ def _untaught(pairs: QaPairs, read: CatalogueRead) -> list[str]:
 
 
 def _refuse_the_source(source: UPath, out: UPath) -> None:
-    """Raises SelvedgeError: the output folder is what is read, lies in it, or is another catalogue as delivered."""
+    """Raises SelvedgeError: the output folder is what is read, lies in it, would write over it, or is another catalogue
+    as delivered."""
     if not is_local(out):
         return
     to = Path(out.path).expanduser().resolve()
@@ -166,6 +168,10 @@ def _refuse_the_source(source: UPath, out: UPath) -> None:
         of = Path(source.path).expanduser().resolve()
         if to == of or of in to.parents:
             raise SelvedgeError(f"--out {out} is in the catalogue that is read, {source}; give a folder outside it.")
+        if to in of.parents and of.relative_to(to).parts[0] in WRITTEN:
+            raise SelvedgeError(
+                f"--out {out} would write over the catalogue that is read, {source}; give a new folder."
+            )
     if (to / "styles.csv").exists():
         raise SelvedgeError(f"--out {out} is a catalogue as delivered (it holds styles.csv); give another folder.")
 

@@ -121,7 +121,10 @@ def settings_from(kind: type[Settings], values: Mapping[str, Any], where: str) -
         if dataclasses.is_dataclass(hints[name]) and nested is not dataclasses.MISSING and isinstance(value, Mapping):
             value = dataclasses.asdict(nested()) | dict(value)
         given[name] = _fit(hints[name], value, f"{where}: setting '{name}'")
-    return kind(**given)
+    try:
+        return kind(**given)
+    except SelvedgeError as error:  # out of a range: told with the setting's whole name, so only the file is wanted
+        raise SelvedgeError(f"{where.partition(': setting ')[0]}: {error}") from error
 
 
 def hold_to_ranges(settings: Any, prefix: str = "") -> None:
@@ -217,7 +220,7 @@ def _fit(hint: Any, value: Any, where: str) -> Any:
         return value
     if origin is tuple:
         if not isinstance(value, list | tuple) or not value:
-            raise SelvedgeError(f"{where} is {_shown(value)}; give a list.")
+            raise SelvedgeError(f"{where} is {_shown(value)}; give a list of at least one value.")
         return tuple(_fit(arguments[0], item, where) for item in value)
     return _plain(hint, value, where)
 

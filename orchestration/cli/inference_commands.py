@@ -41,6 +41,7 @@ def infer(
     """Predict attributes with a model, or write descriptions from predicted attributes."""
     began = time.monotonic()
     family = _by_family().get(what.value)
+    _refuse_a_catalogue(out)
     with locked_folder(out.expanduser()):
         values = _described(catalog, out) if family is None else _inferred(family, catalog, out, model)
     left_out = values.pop("left_out", None)
@@ -49,6 +50,14 @@ def infer(
         as_json,
         {"what": what.value, **values, "left_out": left_out, "seconds": time.monotonic() - began},
     )
+
+
+def _refuse_a_catalogue(out: Path) -> None:
+    """Raises SelvedgeError: the folder is a catalogue directory, whose vocabulary a model's would take the place of."""
+    from catalog.directory import SUMMARY_FILE
+
+    if (out.expanduser() / SUMMARY_FILE).exists():
+        raise SelvedgeError(f"--out {out} is a catalogue directory; give a folder of its own to what is inferred.")
 
 
 def _by_family() -> dict[str, Family]:

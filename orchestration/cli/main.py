@@ -42,6 +42,7 @@ STOPPED = "selvedge: interrupted; nothing was left half-written, run the same co
 NO_SUCH_PLACE = {errno.ELOOP, errno.EINVAL}  # a path that cannot be
 NO_HOME = "Could not determine home directory"  # of ~somebody
 SYMLINK_LOOP = "Symlink loop from "  # what pathlib says of one, as a RuntimeError too, before Python 3.13
+EMPTY = re.compile(r"(--[\w-]+=)?\s*")
 ONE_SLASH = re.compile(r"(s3|gs|gcs|az|abfs|http|https|file|postgresql|sqlite):/(?!/)")
 
 
@@ -148,10 +149,14 @@ def _refuse_impossible(arguments: Sequence[str]) -> None:
     """What no path, name or address can be is refused once, for all commands.
 
     Raises:
-        SelvedgeError: an argument holds a NUL or bytes that are no UTF-8, or an address has lost a slash.
+        SelvedgeError: an argument is empty (as an unset variable of the shell leaves it), holds a NUL or bytes that are
+            no UTF-8, or an address has lost a slash.
     """
-    for argument in arguments:
+    for place, argument in enumerate(arguments):
         shown = ascii(argument)[:80]
+        if EMPTY.fullmatch(argument):
+            before = arguments[place - 1] if place and arguments[place - 1].startswith("--") else argument
+            raise SelvedgeError(f"argument {before.rstrip('=') or place + 1} is empty; leave it out, or give a value.")
         if "\0" in argument:
             raise SelvedgeError(f"argument {shown} holds a NUL character, which no name does; leave it out.")
         if any(0xD800 <= ord(letter) <= 0xDFFF for letter in argument):

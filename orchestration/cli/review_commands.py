@@ -121,6 +121,8 @@ def status(
 
     ledger = open_ledger(load_settings())
     names = [name] if name else [round_.plan.round_id for round_ in ledger.rounds()]
+    if not names:
+        say("there is no round yet; open one with `selvedge review open`.")
     standings = [standing(ledger, round_id) for round_id in names]
     values: dict[str, Any] = dict.fromkeys(("ballots", "share", "e_value", "needed", "reasons", "forecast", "pulled"))
     if name:

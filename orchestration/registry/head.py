@@ -96,7 +96,8 @@ class HeadFile:
         head = remembered[0] or remembered[1]
         size = f" with {head.number} entries" if head else ""
         return (
-            f"the ledger {self.ledger} is missing or empty, but this home had one{size}; restore it from a backup, or "
+            f"the ledger {self.ledger} is missing or empty, but this home had one{size}; restore it from a backup, set "
+            "SELVEDGE_LEDGER if it lies elsewhere, or "
             f"delete {self.path} to begin a new one without its rounds and promotions."
         )
 

@@ -131,3 +131,32 @@ def test_a_directory_of_an_older_version_opens(made: Path) -> None:
     (made / directory.SUMMARY_FILE).write_text("[]")
     with pytest.raises(SelvedgeError, match="holds no mapping"):
         open_catalogue(made)
+    summary["tables"] = {"products": 3, "images": {"sha256": None}}
+    (made / directory.SUMMARY_FILE).write_text(json.dumps(summary))
+    assert open_catalogue(made).products.num_rows == 20
+
+
+@pytest.mark.parametrize("name", ["images", ".next", "products.parquet"])
+def test_a_source_is_not_written_over_by_its_own_catalogue(places: Path, tmp_path: Path, name: str) -> None:
+    shutil.copytree(places / "shop", tmp_path / "out" / name)
+    before = contents(tmp_path)
+    with pytest.raises(SelvedgeError, match="would write over the catalogue that is read"):
+        read_into(tmp_path / "out" / name, "d1", tmp_path / "out", workers=1)
+    assert contents(tmp_path) == before
+    (tmp_path / "out" / name).rename(tmp_path / "out" / "delivered")
+    assert read_into(tmp_path / "out" / "delivered", "d1", tmp_path / "out", workers=1)["reading"]["products"] == 20
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"), [("products.parquet", "is a folder"), (".next", "not left by a reading")]
+)
+def test_a_folder_where_a_reading_writes_is_told_before_anything_is_moved(
+    places: Path, made: Path, name: str, sentence: str
+) -> None:
+    shutil.rmtree(made / name) if (made / name).is_dir() else (made / name).unlink(missing_ok=True)
+    (made / name).mkdir()
+    (made / name / "mine.txt").write_text("mine")
+    before = contents(made)
+    with pytest.raises(SelvedgeError, match=sentence):
+        read_into(places / "more", "d2", made, workers=1)
+    assert contents(made) == before

@@ -94,6 +94,7 @@ def test_hostile_markup_takes_linear_time() -> None:
         ("NA Sports", "NA Sports"),
         ("Fenwick \ud83d", "Fenwick \ufffd"),
         ("A\u0000B", "A\ufffdB"),
+        ("A\u009b31mB", "A\ufffd31mB"),
     ],
 )
 def test_a_text_is_never_made_of_an_object_or_of_half_a_character(delivered: object, text: str | None) -> None:

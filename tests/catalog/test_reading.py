@@ -214,9 +214,12 @@ def test_one_bad_link_or_locked_file_goes_to_quarantine_alone(tmp_path: Path) ->
     read = read_catalogue(folder, "d1", workers=1)
     assert read.products.column("product_id").to_pylist() == [4, 6]
     details = read.quarantine.column("detail").to_pylist()
-    assert details[:2] == ["images/1.jpg is a link that leads nowhere", "images/2.jpg is a link that leads nowhere"]
+    assert details[:2] == [
+        "images/1.jpg is a link that leads to no file",
+        "images/2.jpg is a link that leads to no file",
+    ]
     assert details[2].startswith("images/3.heic is not of a kind that is read (jpg, ")
-    assert details[3].startswith("no file images/5.jpg")
+    assert details[3] == "no file images/5.jpg; images/5.jpg is a folder"
 
 
 @pytest.mark.parametrize("suffix", ["gif", "bmp", "tif", "TIFF", "jfif", "avif", "webp", "png", "jpeg"])

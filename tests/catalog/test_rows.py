@@ -73,6 +73,9 @@ def test_ids_that_are_no_ids(written: str, reason: Reason) -> None:
     parsed = parse(line)
     assert [rejection.reason for rejection in parsed.rejected] == [reason]
     assert parsed.rejected[0].raw == line.encode()
+    assert "looks like a path" in parsed.rejected[0].detail or "is not a whole number of 1 to 18 digits" in (
+        parsed.rejected[0].detail
+    )
     assert not parsed.rows
 
 
@@ -172,6 +175,11 @@ def saved(separator: str = ",", end: str = "\n") -> str:
     [
         saved("\t", "\r\n").encode("utf-16"),
         saved().encode("utf-16-be"),
+        saved().encode("utf-32"),
+        saved("\t").encode("utf-32-le"),
+        saved().encode("utf-32-be"),
+        saved().replace("\n", "\r").replace("\r", "\n", 1).encode(),
+        saved().replace("\n", "\r\n").replace("\r\n2", "\r2").encode(),
         b"\xff\xfe" + saved(";").encode("utf-16-le"),
         saved(";").encode(),
         saved("|").encode(),
@@ -232,6 +240,12 @@ def test_ids_in_another_form_are_read_where_they_are_certain(written: str, produ
     parsed = parse(ROW.replace("1,", f"{written},", 1) + "Name")
     assert ([row.product_id for row in parsed.rows], parsed.other_ids) == ([product_id], 1)
     assert parsed.examples["other_ids"] == (2, written.strip('"'), str(product_id))
+
+
+def test_a_carriage_return_within_a_name_makes_no_row_of_its_rest() -> None:
+    parsed = parse(ROW + '"Oak\rRow, Shirt"', ROW.replace("1,", "2,", 1) + "Fen\rTee\r")
+    assert [clean_values(row, {})[-1] for row in parsed.rows] == ["Oak Row, Shirt", "Fen Tee"]
+    assert parsed.lines == 2 and not parsed.rejected
 
 
 def test_ids_that_would_be_read_wrongly_are_rejected_with_what_was_meant() -> None:

@@ -164,6 +164,9 @@ def test_no_two_values_are_one_when_spaces_and_plurals_do_not_matter() -> None:
         "salwar & dupatta",
         "Kurti",
         "sports shoe",
+        "Shirts\u200b",
+        "\ufeffT\u2011Shirt",
+        "Flip \u2013\u00a0Flops",
     ]
     meant = [
         "Tshirts",
@@ -174,6 +177,9 @@ def test_no_two_values_are_one_when_spaces_and_plurals_do_not_matter() -> None:
         "Salwar and Dupatta",
         "Kurtis",
         "Sports Shoes",
+        "Shirts",
+        "Tshirts",
+        "Flip Flops",
     ]
     assert [types.category_of(text) for text in written] == meant
     assert types.category_of("Dress Shirts") is None and schema.attributes["Gender"].category_of("Women's") == "Women"

@@ -140,6 +140,11 @@ EVALUATE = ("evaluate", "restgan", "--model", "{tmp}/full", "--catalog", "{tmp}"
         (["catalog", "read", "/no/such/place", "--out", "{tmp}/out"], "there is no catalogue at /no/such/place"),
         (["catalog", "read", "{tmp}/full", "--out", "{tmp}/out"], "styles.csv does not exist"),
         (["catalog", "read", "{tmp}", "--out", "{tmp}/out"], "is in the catalogue that is read"),
+        (["catalog", "read", "{tmp}/full", "--out", ""], "argument --out is empty; leave it out, or give a value"),
+        (["catalog", "read", "", "--out", "{tmp}/out"], "argument 3 is empty"),
+        (["demo", "--catalog="], "argument --catalog is empty"),
+        (["infer", "attributes", "--catalog", "{tmp}", "--out", "{tmp}/read"], "is a catalogue directory; give a fol"),
+        (["infer", "descriptions", "--catalog", "{tmp}", "--out", "{tmp}/read"], "is a catalogue directory; give a"),
         (["catalog", "read", "{tmp}/full", "--out", "{tmp}/file"], "A file stands where a folder is needed"),
         (["catalog", "draw", "{tmp}/file"], "A file stands where a folder is needed"),
         (["catalog", "draw", "{tmp}/file/x"], "A file stands where a folder is needed"),
@@ -167,6 +172,8 @@ def test_an_error_is_one_sentence_and_nothing_is_written(tmp_path, arguments, se
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "something").write_text("mine")
     (tmp_path / "file").write_text("a file")
+    (tmp_path / "read").mkdir()
+    (tmp_path / "read" / "catalogue.json").write_text("{}")
     (tmp_path / "settings.yaml").write_text("catalog: full")
     before = {path for path in tmp_path.rglob("*") if "home" not in path.parts}
     assert run([part.format(tmp=tmp_path) for part in arguments]) == 1
