@@ -143,12 +143,8 @@ def _upgrade(database_uri: str) -> None:
         return
     if not prepared.exists():
         _run_upgrade(database_uri)
-        part = prepared.with_name(f".{prepared.name}.{secrets.token_hex(4)}.part")
-        try:
+        with whole_file(prepared) as part:
             _copy_database(file, part)
-            part.replace(prepared)
-        finally:
-            part.unlink(missing_ok=True)
         return
     _copy_database(prepared, file)
 

@@ -155,7 +155,8 @@ def _scores(family: Family, partitions: dg.DynamicPartitionsDefinition) -> dg.As
             **shown,
         }
         published = tables.publish(context, family.scores.path[-1], scored.evaluation.scores, metadata, schema="scores")
-        sign_evidence(family, tables, settings, evidence, published.data_version.value)
+        sha256 = published.data_version.value  # type: ignore[union-attr]  # `publish` gives it always
+        sign_evidence(family, tables, settings, evidence, sha256)
         return published
 
     return scores
