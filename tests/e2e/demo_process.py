@@ -1,7 +1,5 @@
 """The demo with micro settings as a process of its own, which ends itself at a chosen moment.
 
-    python -m tests.e2e.demo_process FOLDER PORT [MOMENT [SIGNAL]]
-
 Moments: `ingest` (the quarantine table is written, the products are not), `training` (a few steps after a checkpoint,
 while the pool's slot is held), `inference` (the attributes are written, and Dagster has not been told).
 """
@@ -9,7 +7,6 @@ while the pool's slot is held), `inference` (the attributes are written, and Dag
 import json
 import os
 import signal
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -47,12 +44,9 @@ class Reporter:
             self._end()
 
 
-def main() -> None:
-    """Run the demo; its outcome is one line of JSON on stdout."""
-    folder, port, *chosen = sys.argv[1:]
-    moment = chosen[0] if chosen else ""
-    number = signal.Signals[chosen[1]] if len(chosen) > 1 else signal.SIGKILL
-    end = lambda: os.kill(os.getpid(), number)  # noqa: E731
+def main(folder: str, port: str, moment: str = "", name: str = "SIGKILL") -> None:
+    """Run the demo, perhaps up to a moment and the signal of that name; its outcome is one line of JSON on stdout."""
+    end = lambda: os.kill(os.getpid(), signal.Signals[name])  # noqa: E731
     if moment == "ingest":
         tables.publish_bytes = _ending(tables.publish_bytes, "catalog/products/drawn-1", end, before=True)
     if moment == "inference":
@@ -79,7 +73,3 @@ def _ending(publish: Callable[..., None], place: str, end: Callable[[], None], b
             end()
 
     return published
-
-
-if __name__ == "__main__":
-    main()

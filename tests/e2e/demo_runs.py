@@ -1,17 +1,19 @@
 """Demos with micro settings, each in a process of its own (tests/e2e/demo_process.py), and what they published."""
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 from catalog.tables import content_sha256, read_table
 from orchestration.runtime.instance import open_instance
 from orchestration.runtime.settings import Settings
+from tests.e2e.forked import Forks
 from tests.ports import free_port
 
-ROOT = Path(__file__).resolve().parents[2]
+DEMOS = Forks(
+    "tests.e2e.demo_process",
+    *("great_expectations", "matplotlib.pyplot", "mlflow", "torch", "transformers", "training.blip2.candidate"),
+)
 
 
 def undisturbed_demo(folder: Path) -> dict[str, str]:
@@ -33,9 +35,7 @@ def undisturbed_demo(folder: Path) -> dict[str, str]:
 
 
 def run(folder: Path, *moment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tests.e2e.demo_process", str(folder), str(port_of(folder)), *moment]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=1200)
+    return DEMOS.run(str(folder), str(port_of(folder)), *moment, output=folder / "demo")
 
 
 def settings(folder: Path) -> Settings:

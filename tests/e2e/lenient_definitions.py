@@ -6,8 +6,8 @@ import dagster as dg
 
 from evaluation.gate import GateRule
 from orchestration.families.blip2_attributes.declaration import BLIP2_ATTRIBUTES
-from orchestration.graph.build import build_defs
 from orchestration.runtime.settings import Settings
+from tests.e2e.brisk import brisk_defs
 
 
 def lenient(settings: Settings) -> GateRule:
@@ -17,4 +17,4 @@ def lenient(settings: Settings) -> GateRule:
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    return build_defs(families=[replace(BLIP2_ATTRIBUTES, rule=lenient)])
+    return brisk_defs(families=[replace(BLIP2_ATTRIBUTES, rule=lenient)])

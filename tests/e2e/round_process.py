@@ -1,9 +1,7 @@
 """One step of a round's life as a process of its own, which ends itself with SIGKILL at a chosen moment.
 
-    python -m tests.e2e.round_process HOME PORT STEP [MOMENT]
-
-Belongs here: the steps, and the moments at which they can end. Not here: what must be true afterwards
-(test_round_killed.py).
+Belongs here: the steps, and the moments at which they can end. Not here: starting it (forked.py), what must be true
+afterwards (test_round_killed.py).
 
 Steps: `open`, `sync` and `close` are the commands of these names, `close` with the report behind it; `judge` is what
 the graph does when votes arrive. Only the two models are made up: what they say of the products is drawn.
@@ -75,15 +73,14 @@ STATEMENTS = {
 REQUESTS = {"project asked for": "/api/projects/", "batch sent": "/import"}
 
 
-def main() -> None:
+def main(home: str, port: str, step: str, moment: str = "") -> None:
     """Take the step; its result is one line of JSON on stdout."""
-    home, port, step, *moment = sys.argv[1:]
     os.environ |= {"SELVEDGE_HOME": home, "SELVEDGE_LABEL_STUDIO_PORT": port}
     tasks.BATCH_TASKS, tasks.PAGE_TASKS = BATCH, PAGE
     AnswerContest.compare = lambda *_: compared(Path(home) / "pictures", products=PRODUCTS)
     review_commands.registered_contest = lambda *_: contest()
     if moment:
-        arm(moment[0])
+        arm(moment)
     sys.exit(STEPS[step]())
 
 
@@ -175,7 +172,3 @@ def _ending_when_sent(send: Callable[..., Any], ending: str) -> Callable[..., An
         raise AssertionError("the server answered within a millisecond")
 
     return sent
-
-
-if __name__ == "__main__":
-    main()

@@ -8,13 +8,10 @@ of that round: its ledger must become equal to the undisturbed one's in every ro
 """
 
 import json
-import os
 import secrets
 import shutil
 import signal
 import sqlite3
-import subprocess
-import sys
 from collections import Counter
 from contextlib import closing
 from functools import partial
@@ -37,7 +34,8 @@ from orchestration.families.blip2_attributes.contest import AnswerContest
 from orchestration.registry.ledger import open_ledger
 from orchestration.runtime.label_studio import account_of
 from orchestration.runtime.settings import Settings
-from tests.e2e.label_studio_home import ROOT, LabelStudioHome
+from tests.e2e.forked import Forks
+from tests.e2e.label_studio_home import LabelStudioHome
 from tests.e2e.round_process import (
     BATCH,
     CANDIDATE,
@@ -73,6 +71,11 @@ OPENING = [
     "batch sent",
     "uploaded",
 ]
+STEPS = Forks(
+    "tests.e2e.round_process",
+    *("alembic.command", "evaluation.review_plots", "httpcore", "jinja2", "matplotlib.pyplot", "pyarrow.dataset"),
+    *("label_studio_sdk.tokens.client", "label_studio_sdk.users.client"),
+)
 UNREGISTERED = {"making the ledger", "compared", "registering"}
 PULLING = ["fetching", "fetched", "storing the pull", "storing its ballots", "stored"]
 CLOSING = ["decided", "closing", "closed", "excluding", "excluded", "judging", "judged", "reporting"]
@@ -82,17 +85,8 @@ WRITTEN_AT = {"at", "opened_at"}
 
 def run(home: Path, port: int, step: str, moment: str = "") -> dict[str, Any]:
     """Take a step, or be killed at a moment of it; its last line of JSON."""
-    command = [
-        sys.executable,
-        "-m",
-        "tests.e2e.round_process",
-        str(home),
-        str(port),
-        step,
-        *([moment] if moment else []),
-    ]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    arguments = [str(home), str(port), step, *([moment] if moment else [])]
+    done = STEPS.run(*arguments, output=home.parent / home.name)
     assert done.returncode == (-signal.SIGKILL if moment else 0), done.stderr[-3000:]
     return {} if moment else dict(json.loads(done.stdout.splitlines()[-1]))
 

@@ -27,7 +27,7 @@ def terminals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminals]:
     folder = tmp_path_factory.mktemp("days")
     shutil.copytree(ROOT / "examples", folder / "examples")
     programs = tmp_path_factory.mktemp("bin")
-    for name, arguments in (("selvedge", "-m orchestration.cli "), ("python", "")):
+    for name, arguments in (("selvedge", "-m tests.e2e.brisk_cli "), ("python", "")):
         program = programs / name
         program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {arguments}"$@"\n')
         program.chmod(0o755)

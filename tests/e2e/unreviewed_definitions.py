@@ -2,10 +2,10 @@
 
 import dagster as dg
 
-from orchestration.graph.build import build_defs
+from tests.e2e.brisk import brisk_defs
 from tests.e2e.demo_process import LENIENT
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    return build_defs(families=[LENIENT])
+    return brisk_defs(families=[LENIENT])
