@@ -23,7 +23,7 @@ from transformers import DynamicCache, EncoderDecoderCache
 
 from benchmarks.flops import Work, saving
 from catalog.errors import SelvedgeError
-from training.blip2.answers import AnswerTrie, Asked, decode_answers
+from training.blip2.answers import AnswerTrie, PictureQuestion, decode_answers
 from training.blip2.base import Base, build_model, load_base
 from training.blip2.features import image_features, images_at_once
 from training.blip2.profiles import Profile, find_profile
@@ -63,7 +63,7 @@ class Case:
 
     base: Base
     pictures: list[np.ndarray]
-    asked: list[Asked]
+    asked: list[PictureQuestion]
 
 
 def random_base(profile: Profile, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Base:
@@ -104,7 +104,7 @@ def make_case(base: Base, pictures: int) -> Case:
         name: AnswerTrie([f"{name}: {value}" for value in values], base.tokenizer, base.start_token)
         for name, values in VOCABULARIES.items()
     }
-    asked = [Asked(row, question_of(name), trie) for row in range(pictures) for name, trie in tries.items()]
+    asked = [PictureQuestion(row, question_of(name), trie) for row in range(pictures) for name, trie in tries.items()]
     return Case(base, drawn, asked)
 
 
@@ -142,7 +142,7 @@ def batched_uncached(case: Case, batch: int) -> list[str]:
         some = case.asked[start : start + batch]
         pixels = base.preprocessing.normalised(squares[[asked.image for asked in some]]).to(_dtype(base))
         features = _features(base, pixels)
-        rows = [Asked(row, asked.question, asked.trie) for row, asked in enumerate(some)]
+        rows = [PictureQuestion(row, asked.question, asked.trie) for row, asked in enumerate(some)]
         answers += _texts(base, features, rows)
     return answers
 
@@ -162,7 +162,7 @@ def _features(base: Base, pixels: Tensor) -> Tensor:
     return torch.cat([image_features(base.model, part) for part in pixels.split(images_at_once(base.device))])
 
 
-def _texts(base: Base, features: Tensor, asked: Sequence[Asked]) -> list[str]:
+def _texts(base: Base, features: Tensor, asked: Sequence[PictureQuestion]) -> list[str]:
     scores = decode_answers(base, features, asked)
     return [one.trie.answers[score.answer_index] for one, score in zip(asked, scores, strict=True)]
 

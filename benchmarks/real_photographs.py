@@ -37,7 +37,7 @@ from training.blip2.scoring import LabelledCatalogue, score_artefact
 from training.blip2.settings import Blip2CandidateSettings, ContinuationSettings, LoraSettings
 from training.catalogue import CatalogueTables, gather_tables
 from training.reporting import Silent
-from training.settings import load_settings
+from training.settings import settings_of_file
 
 PHOTOGRAPHS = Path(os.environ.get("SELVEDGE_PHOTOGRAPHS", Path(__file__).resolve().parents[2] / "shared" / "data"))
 FAMILY = "blip2-attributes"
@@ -215,7 +215,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    settings = load_settings(Blip2CandidateSettings, arguments.config) if arguments.config else SHORT
+    settings = settings_of_file(Blip2CandidateSettings, arguments.config) if arguments.config else SHORT
     settings = replace(settings, continue_on_coarse=True, question_set=COLUMNS)
     try:
         figures, scores = measure(arguments.photographs, arguments.out, arguments.folds, settings)

@@ -36,7 +36,7 @@ from evaluation.generation_intervals import (
 )
 from evaluation.hierarchical import CrossedResamples, Resampled
 from evaluation.neighbours import memorisation, modes_covered
-from evaluation.refinement import Sequences, answers_of, refinement
+from evaluation.refinement import PictureSequences, answers_of, refinement
 from evaluation.word_changes import no_effect, undo
 from training.restgan.dataset import ATTRIBUTES, Bottoms
 from training.restgan.judge import AttributeJudge
@@ -237,8 +237,10 @@ class _Same:
         n, longest = some.words.shape
         answers = np.roll(self.word_answers, turn and n // 2, axis=0)[:, None].repeat(longest, axis=1)
         nothing = np.zeros((n, longest, 1))
-        one = Sequences(ATTRIBUTES, self.queries.names, some.lengths, self.queries.wanted, self.queries.mentioned,
-                        answers, answers, nothing, nothing)  # fmt: skip
+        one = PictureSequences(
+            ATTRIBUTES, self.queries.names, some.lengths, self.queries.wanted, self.queries.mentioned,
+            answers, answers, nothing, nothing,
+        )  # fmt: skip
         return found | self._said([one] * self.seeds)
 
     def _asked(self, tables: Mapping[str, NDArray[Any]], lab: NDArray[Any]) -> Figures:
@@ -251,11 +253,11 @@ class _Same:
             "colour": median_estimate(away, [self.names[row] for row in asked], self.draws),
         }
 
-    def _said(self, sequences: Sequence[Sequences]) -> Figures:
+    def _said(self, sequences: Sequence[PictureSequences]) -> Figures:
         names = {"all": None, **{name: name for name in ATTRIBUTES}}
         return {f"words/{name}": word_accuracy(sequences, self.word_draws, one) for name, one in names.items()}
 
-    def _refined(self, sequences: Sequence[Sequences]) -> Figures:
+    def _refined(self, sequences: Sequence[PictureSequences]) -> Figures:
         whole = refinement(sequences, self.own, self.word_draws)
         names = ("gain", "gain_share", "retention", "relative_retention", "drift", "summary", "colour_drift")
         return {name: cast(Resampled, getattr(whole, name)) for name in names}
@@ -270,8 +272,10 @@ class _Same:
         }  # fmt: skip
 
 
-def word_accuracy(trainings: Sequence[Sequences], draws: CrossedResamples, attribute: str | None = None) -> Resampled:
-    """Share of mentioned attributes found, over all words: `Refinement.accuracy`, of one attribute or of all."""
+def word_accuracy(
+    trainings: Sequence[PictureSequences], draws: CrossedResamples, attribute: str | None = None
+) -> Resampled:
+    """Share of mentioned attributes found, over all words: `RefinementFigures.accuracy`, of one attribute or of all."""
     first = trainings[0]
     present = np.arange(first.mentioned.shape[1]) < np.asarray(first.lengths)[:, None]
     wanted = np.array([attribute in (None, name) for name in first.attributes])

@@ -33,7 +33,7 @@ from training.restgan import pretraining
 from training.restgan.dataset import Bottoms, read_bottoms
 from training.restgan.judge import AttributeJudge, load_judge
 from training.restgan.loop import train_restgan
-from training.restgan.pretraining import SETTINGS, Lines, bottoms_and_judge, draw_bottoms
+from training.restgan.pretraining import SETTINGS, ProgressLines, bottoms_and_judge, draw_bottoms
 from training.restgan.samples import Queries, choose_queries, draw_samples
 from training.restgan.sampling import RestganModel, load_artefact
 from training.restgan.settings import VARIANTS, RestganSettings
@@ -129,7 +129,7 @@ def finish(run: Run, out: Path) -> str:
     bottoms, judge, queries = ground(run.data, run.side, out, device)
     costs = json.loads((folder / COSTS).read_text()) if (folder / COSTS).exists() else []
     for images in run.scale.legs[len(costs) :]:
-        result = train_restgan(bottoms, replace(run.settings, images=images), folder, Lines(run.name))
+        result = train_restgan(bottoms, replace(run.settings, images=images), folder, ProgressLines(run.name))
         spent = result.cpu_seconds if device == "cpu" else result.seconds
         kid = _distance(load_artefact(result.artefact, device=device), judge, queries)
         costs.append({"images": images, "seconds": round(spent - sum(leg["seconds"] for leg in costs), 1), "kid": kid})

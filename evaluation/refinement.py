@@ -29,7 +29,7 @@ COLOUR = "colour"
 
 
 @dataclass(frozen=True)
-class Sequences:
+class PictureSequences:
     """Pictures of one training, one after each word of every prompt, as the independent classifier sees them.
 
     n prompts, L words at most, A attributes, d features; steps past a prompt's length are not read.
@@ -103,7 +103,7 @@ class Sequences:
 
 
 @dataclass(frozen=True)
-class Refinement:
+class RefinementFigures:
     """Figures of one model, over its trainings.
 
     accuracy: mentioned attributes that the classifier finds, over all words: word-by-word accuracy.
@@ -141,11 +141,11 @@ def answers_of(probabilities: Mapping[str, ArrayLike], attributes: Sequence[str]
 
 
 def refinement(
-    trainings: Sequence[Sequences],
+    trainings: Sequence[PictureSequences],
     own_accuracy: Mapping[str, float],
     draws: CrossedResamples,
     centre: ArrayLike | None = None,
-) -> Refinement:
+) -> RefinementFigures:
     """All figures of one model.
 
     Args:
@@ -162,12 +162,12 @@ def refinement(
     first = _same_prompts(trainings)
     own = _own_accuracy(own_accuracy, first.attributes)
 
-    def ratio(parts: Callable[[Sequences], tuple[Floats, Floats]], columns: slice = slice(None)) -> Resampled:
+    def ratio(parts: Callable[[PictureSequences], tuple[Floats, Floats]], columns: slice = slice(None)) -> Resampled:
         sums = [parts(training) for training in trainings]
         top, bottom = (np.stack([pair[side][..., columns].sum(axis=-1) for pair in sums]) for side in (0, 1))
         return draws.ratio(top, bottom, first.prompts)
 
-    def by_attribute(parts: Callable[[Sequences], tuple[Floats, Floats]]) -> dict[str, Resampled]:
+    def by_attribute(parts: Callable[[PictureSequences], tuple[Floats, Floats]]) -> dict[str, Resampled]:
         return {name: ratio(parts, slice(column, column + 1)) for column, name in enumerate(first.attributes)}
 
     gain, fresh_gain = ratio(_gain), ratio(_fresh_gain)
@@ -175,7 +175,7 @@ def refinement(
     coloured = COLOUR in first.attributes and all(
         training.colour_steps is not None and training.fresh_colour_steps is not None for training in trainings
     )
-    return Refinement(
+    return RefinementFigures(
         accuracy=ratio(_accuracy),
         gain=gain,
         gain_of=by_attribute(_gain),
@@ -205,35 +205,35 @@ def cosine_distance(left: ArrayLike, right: ArrayLike, centre: ArrayLike | None 
     return np.where(same, 0.0, np.clip(1.0 - cosine, 0.0, 2.0))
 
 
-def _accuracy(training: Sequences) -> tuple[Floats, Floats]:
+def _accuracy(training: PictureSequences) -> tuple[Floats, Floats]:
     """Sums over steps, (n, A), as of all functions below."""
     present = np.arange(training.mentioned.shape[1]) < np.asarray(training.lengths)[:, None]
     asked = training.mentioned & present[..., None]
     return _sums(training.hits & asked, asked)
 
 
-def _gain(training: Sequences) -> tuple[Floats, Floats]:
+def _gain(training: PictureSequences) -> tuple[Floats, Floats]:
     change = training.hits[:, 1:].astype(np.float64) - training.hits[:, :-1]
     return _sums(change * training.newly, training.newly)
 
 
-def _fresh_gain(training: Sequences) -> tuple[Floats, Floats]:
+def _fresh_gain(training: PictureSequences) -> tuple[Floats, Floats]:
     fresh = training.fresh_answers[:, 1:] == training.wanted[:, None]
     return _sums((fresh.astype(np.float64) - training.hits[:, :-1]) * training.newly, training.newly)
 
 
-def _retention(training: Sequences) -> tuple[Floats, Floats]:
+def _retention(training: PictureSequences) -> tuple[Floats, Floats]:
     had = training.before & training.hits[:, :-1]
     return _sums(had & training.hits[:, 1:], had)
 
 
-def _drift(training: Sequences, centre: ArrayLike | None) -> tuple[Floats, Floats]:
+def _drift(training: PictureSequences, centre: ArrayLike | None) -> tuple[Floats, Floats]:
     same = cosine_distance(training.features[:, :-1], training.features[:, 1:], centre)
     fresh = cosine_distance(training.features[:, :-1], training.fresh_features[:, 1:], centre)
     return _sums((same * training.steps)[..., None], (fresh * training.steps)[..., None])
 
 
-def _colour_steps(training: Sequences, fresh: bool) -> tuple[Floats, Floats]:
+def _colour_steps(training: PictureSequences, fresh: bool) -> tuple[Floats, Floats]:
     """ΔE2000 where the word is not the one to mention colour, over steps or over the ΔE2000 with new noise."""
     assert training.colour_steps is not None and training.fresh_colour_steps is not None
     quiet = training.steps & ~training.newly[..., training.attributes.index(COLOUR)]
@@ -251,7 +251,7 @@ def _sums(top: ArrayLike, bottom: ArrayLike) -> tuple[Floats, Floats]:
     return np.asarray(top, dtype=np.float64).sum(axis=1), np.asarray(bottom, dtype=np.float64).sum(axis=1)
 
 
-def _same_prompts(trainings: Sequence[Sequences]) -> Sequences:
+def _same_prompts(trainings: Sequence[PictureSequences]) -> PictureSequences:
     if not trainings:
         raise SelvedgeError("refinement needs the pictures of at least one training; sample some first.")
     first = trainings[0]

@@ -88,8 +88,7 @@ def score_subjects(
     Args:
         predictions: subject -> rows of product_id, group_id, attribute, truth, value (None: no answer), confidence
             (in [0, 1]; NaN throughout where the subject has none), abstained, in_vocabulary and the slice columns.
-            A value counts when it equals the truth after `answers.normalise`; synonyms are resolved before
-            (`answers.resolve_answers`).
+            A value counts when it equals the truth after `answers.normalise`; synonyms are resolved before.
 
     Returns:
         The table `scores`. Metrics: accuracy, macro_f1, macro_f1_min20 (classes with at least 20 rows), ece, aurc,

@@ -1,12 +1,11 @@
 """The network of the attribute classifier: pictures in, logits of every value of every attribute out.
 
-Belongs here: the layers, how pictures are loaded and varied for it, its probabilities, its file. Not here: the training
+Belongs here: the layers, how pictures are loaded and varied for it, its probabilities. Not here: the training
 loop (attribute_classifier.py).
 
 All attributes share one output layer, cut into slices; a module for each attribute would forbid the name `type`.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,16 +13,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional
 from upath import UPath
 
 from catalog.errors import SelvedgeError
-from catalog.tables import publish_bytes
 from training.devices import autocast, choose_precision
-
-FORMAT = 1
 
 
 class _Residual(nn.Module):
@@ -208,11 +203,3 @@ def probabilities(
             both = [model.per_attribute(view)[name].softmax(dim=1) for view in views]
             chunks.append(((both[0] + both[1]) / 2).cpu())
     return {name: torch.cat(chunks) for name, chunks in parts.items()}
-
-
-def save_classifier(model: AttributeClassifier, path: str | Path | UPath) -> None:
-    """Write the weights and all that is needed to use them into one safetensors file."""
-    shape = {"size": model.size, "width": model.width, "architecture": model.architecture}
-    words = {"vocabularies": json.dumps(model.vocabularies), "given": json.dumps(model.given)}
-    header = {"format": str(FORMAT), "shape": json.dumps(shape), **words}
-    publish_bytes(save({k: v.contiguous().cpu() for k, v in model.state_dict().items()}, header), path)

@@ -92,7 +92,7 @@ SEED = Range(0)
 THREADS = Range(1, 1024)
 
 
-def load_settings(kind: type[Settings], file: Path) -> Settings:
+def settings_of_file(kind: type[Settings], file: Path) -> Settings:
     """Settings of a YAML file.
 
     Raises:

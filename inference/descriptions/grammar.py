@@ -17,7 +17,7 @@ from typing import Any
 
 from inference.descriptions.facts import ARTICLE_TYPE, GENDER, ProductFacts
 from inference.descriptions.matching import tokenise
-from inference.descriptions.wording import Article, Wording, data_digest, read_data, value_key
+from inference.descriptions.wording import ArticleWords, Wording, data_digest, read_data, value_key
 from inference.descriptions.writer import Draft
 
 WHOSE = {"Men": "men's", "Women": "women's", "Boys": "boys'", "Girls": "girls'", "Unisex": "unisex"}
@@ -52,7 +52,7 @@ class _Plan:
     """
 
     facts: ProductFacts
-    article: Article
+    article: ArticleWords
     lead: list[str]
     before_noun: list[str]
     cloth: str
@@ -163,7 +163,7 @@ class GrammarWriter:
         match = self._wording.readings.at(tokenise(f"{adjective} {noun}"), 0)
         return match is not None and match.last >= len(tokenise(adjective))
 
-    def _take_closure(self, left: dict[str, str], article: Article, rng: random.Random) -> tuple[str, str] | None:
+    def _take_closure(self, left: dict[str, str], article: ArticleWords, rng: random.Random) -> tuple[str, str] | None:
         acts = self._acts.get(value_key(left.get("closure", "")), {})
         forms = acts.get(article.family, acts.get("other"))
         if not forms:
@@ -249,7 +249,7 @@ class GrammarWriter:
         return _filled(rng.choice(fitting), {}, plan.article.plural) if fitting and wanted else ""
 
 
-def is_licensed(line: Mapping[str, Any], facts: ProductFacts, article: Article) -> bool:
+def is_licensed(line: Mapping[str, Any], facts: ProductFacts, article: ArticleWords) -> bool:
     """Whether a style phrase may stand under a product: by family, type, gender and the values it needs."""
     return (
         article.family in line.get("families", [article.family])

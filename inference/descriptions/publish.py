@@ -34,7 +34,7 @@ COLUMNS = DESCRIPTIONS.names
 
 
 @dataclass
-class Described:
+class DescribedTable:
     """A whole table `descriptions` and how it came about.
 
     Attributes:
@@ -89,7 +89,7 @@ def describe(
     *,
     journal: Journal | None = None,
     progress: Progress | None = None,
-) -> Described:
+) -> DescribedTable:
     """Describe every product.
 
     Args:
@@ -114,7 +114,7 @@ def describe(
     kept = _kept_rows(previous)
     answers = rows_by_product(attributes)
     rows: list[dict[str, Any]] = []
-    described = Described(pd.DataFrame())
+    described = DescribedTable(pd.DataFrame())
     for product in rows_of(products):
         own = answers.get(int(product["product_id"]), [])
         facts = facts_of(product, own, wording.keys, wording.shelves)
@@ -156,7 +156,7 @@ class _Desk:
         self.stamp = [*identity, GrammarWriter.name, GrammarWriter(wording).prompt_version, wording.version]
 
     def text(
-        self, facts: ProductFacts, model_version: str, input_hash: str, described: Described
+        self, facts: ProductFacts, model_version: str, input_hash: str, described: DescribedTable
     ) -> dict[str, Any] | None:
         """The first draft that passes the check, with its stamps; None if none does, the reason in `described`."""
         refused: list[str] = []
@@ -199,7 +199,7 @@ class _Desk:
         model_version: str,
         input_hash: str,
         refused: list[str],
-        described: Described,
+        described: DescribedTable,
         *,
         paid: bool,
     ) -> Iterator[tuple[Writer, Draft]]:
@@ -214,7 +214,7 @@ class _Desk:
         for plan in range(GRAMMAR_PLANS):
             yield grammar, grammar.write(facts, refused[before:][:plan] if not paid else refused[:plan])
 
-    def _asked(self, facts: ProductFacts, feedback: list[str], key: str, described: Described) -> Draft | None:
+    def _asked(self, facts: ProductFacts, feedback: list[str], key: str, described: DescribedTable) -> Draft | None:
         """A draft of the chosen writer, from the journal if it was paid for before; None when it can give none."""
         if self._writer is None:
             return None

@@ -59,7 +59,7 @@ class Saying:
 
 
 @dataclass(frozen=True)
-class Article:
+class ArticleWords:
     """An article type in a sentence."""
 
     noun: str
@@ -140,11 +140,11 @@ class Wording:
         phrase = entry.get("phrase", "") or self._default_phrase(attribute, value, adjective)
         return Saying(adjective, phrase, entry.get("predicate", ""), (verbs[0], verbs[-1]))
 
-    def article(self, article_type: str, master_category: str = "") -> Article:
+    def article(self, article_type: str, master_category: str = "") -> ArticleWords:
         """How an article type is called; an unknown one by rule, none at all by its master category."""
         if not article_type:
             noun = {"Footwear": "pair", "Accessories": "accessory"}.get(master_category, "piece")
-            return Article(noun, False, "other", True, {})
+            return ArticleWords(noun, False, "other", True, {})
         types = self._articles["types"]
         entry = types.get(article_type, {})
         families = self._articles["families"]
@@ -152,7 +152,7 @@ class Wording:
         words = article_type.lower().split()
         noun = entry.get("noun") or self._nouns.get(article_type) or " ".join([*words[:-1], stem(words[-1])])
         common = bool(entry.get("common", article_type not in types))
-        return Article(noun, bool(entry.get("plural")), family, common, entry.get("implies", {}))
+        return ArticleWords(noun, bool(entry.get("plural")), family, common, entry.get("implies", {}))
 
     def _entry(self, attribute: str, value: str) -> dict[str, Any]:
         return self._entries.get(attribute, {}).get(value_key(value), {})
@@ -333,7 +333,7 @@ def _book(groups: Mapping[str, Iterable[str]]) -> PhraseBook[str]:
 __all__ = [
     "ARTICLE_TYPE",
     "GENDER",
-    "Article",
+    "ArticleWords",
     "Reading",
     "Saying",
     "Wording",

@@ -27,7 +27,7 @@ from inference.discovery.index import Found, ProductIndex
 from inference.discovery.model import DiscoveryModel, Step
 from inference.discovery.reading import MADE_FOR, Filter, asked_filters, asked_of_shelf, read_for_page
 from inference.discovery.shelf import Listed, Shelf
-from inference.discovery.trace import Trace, trace_of
+from inference.discovery.trace import TraceFinder, trace_of
 from training.restgan.words import refuse_query
 
 PRODUCTS_SHOWN = 12
@@ -65,7 +65,7 @@ class Discovery:
     model: DiscoveryModel
     index: ProductIndex
     shelf: Shelf | None = None
-    trace: Trace | None = None
+    trace: TraceFinder | None = None
 
     def about(self) -> dict[str, Any]:
         """The model, and how many products there are now: the page asks again and says when a drop came."""

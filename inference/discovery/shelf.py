@@ -61,7 +61,7 @@ class Listed:
 
 
 @dataclass(frozen=True)
-class Attribute:
+class PublishedAttribute:
     """What was published of one product. value: "" where the model abstained. confidence: 0 to 1, of its likeliest."""
 
     name: str
@@ -70,17 +70,17 @@ class Attribute:
 
 
 @dataclass(frozen=True)
-class Published:
+class ShelvedProduct:
     """What stands about a product. description: "" where none is published; attributes: by name."""
 
     description: str = ""
-    attributes: tuple[Attribute, ...] = ()
+    attributes: tuple[PublishedAttribute, ...] = ()
 
 
 @dataclass(frozen=True)
 class _Drop:
     listed: Mapping[int, Listed]
-    published: Mapping[int, Published]
+    published: Mapping[int, ShelvedProduct]
     words: Mapping[str, frozenset[int]]  # which products have a word
     nouns: frozenset[str]
 
@@ -140,11 +140,11 @@ class Shelf:
         having = [name for name, kept in self._kept.items() if product_id in kept.drop.listed]
         return having[-1] if having else ""
 
-    def published(self, drop: str, product_id: int) -> Published:
+    def published(self, drop: str, product_id: int) -> ShelvedProduct:
         """What inference published of a product; empty where it did not yet."""
         self._drops()
         kept = self._kept.get(drop)
-        return kept.drop.published.get(product_id, Published()) if kept else Published()
+        return kept.drop.published.get(product_id, ShelvedProduct()) if kept else ShelvedProduct()
 
     def __len__(self) -> int:
         return len({number for drop in self._drops() for number in drop.listed})
@@ -215,7 +215,7 @@ def _read(files: DropFiles) -> _Drop:
         listed[number] = Listed(files.drop, number, facts, *picture.get(number, ("", "")))
         texts_said = [_text(row[column]) for column in SAID]
         texts_said += [str(value) for _, value in _pairs(row["attributes"])]
-        texts_said += [attribute.value for attribute in published.get(number, Published()).attributes]
+        texts_said += [attribute.value for attribute in published.get(number, ShelvedProduct()).attributes]
         for word in {stem for text in texts_said for stem in stems(text)}:
             words.setdefault(word, set()).add(number)
     types = {_text(name) for name in products["article_type"].unique()}
@@ -223,9 +223,9 @@ def _read(files: DropFiles) -> _Drop:
     return _Drop(listed, published, {word: frozenset(ids) for word, ids in words.items()}, frozenset(nouns))
 
 
-def _read_published(files: DropFiles) -> dict[int, Published]:
+def _read_published(files: DropFiles) -> dict[int, ShelvedProduct]:
     texts: dict[int, str] = {}
-    attributes: dict[int, list[Attribute]] = {}
+    attributes: dict[int, list[PublishedAttribute]] = {}
     if files.descriptions.exists():
         table = read_table(files.descriptions).to_pandas()
         texts = {int(number): _text(text) for number, text in zip(table["product_id"], table["text"], strict=True)}
@@ -233,10 +233,10 @@ def _read_published(files: DropFiles) -> dict[int, Published]:
         table = read_table(files.attributes).to_pandas()
         columns = (table[name] for name in ("product_id", "attribute", "value", "confidence", "abstained"))
         for number, name, value, confidence, abstained in zip(*columns, strict=True):
-            attribute = Attribute(str(name), "" if abstained else _text(value), float(confidence))
+            attribute = PublishedAttribute(str(name), "" if abstained else _text(value), float(confidence))
             attributes.setdefault(int(number), []).append(attribute)
     return {
-        number: Published(
+        number: ShelvedProduct(
             texts.get(number, ""), tuple(sorted(attributes.get(number, ()), key=lambda attribute: attribute.name))
         )
         for number in texts.keys() | attributes.keys()

@@ -12,7 +12,7 @@ from catalog.errors import SelvedgeError
 HOP = ("hop", "value", "link", "state", "note")
 
 
-class Trace(Protocol):
+class TraceFinder(Protocol):
     """Finds the chain of a product, the sentence first and the delivered row last."""
 
     def __call__(self, product: int, drop: str) -> Mapping[str, Any]:
@@ -24,7 +24,7 @@ class Trace(Protocol):
         ...
 
 
-def trace_of(trace: Trace | None, product_id: int, drop: str) -> dict[str, Any]:
+def trace_of(trace: TraceFinder | None, product_id: int, drop: str) -> dict[str, Any]:
     """A chain as JSON values.
 
     Raises:

@@ -32,13 +32,12 @@ def check_training_files(settings: environment.Settings) -> None:
     """
     if not settings.family_settings:
         return
-    from training.settings import load_settings as load_training_settings
-    from training.settings import refuse_absent_devices
+    from training.settings import refuse_absent_devices, settings_of_file
 
     for family in families.FAMILIES:
         file = settings.family_settings.get(family.name)
         if file is not None:
-            refuse_absent_devices(load_training_settings(family.settings(), file))
+            refuse_absent_devices(settings_of_file(family.settings(), file))
 
 
 def manual() -> str:

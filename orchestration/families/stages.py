@@ -99,10 +99,10 @@ def candidate_settings(kind: type[T], settings: "Settings", family: str) -> T:
     Raises:
         SelvedgeError: the file cannot be read, or a setting in it is unknown or does not fit, here or anywhere.
     """
-    from training.settings import load_settings, refuse_absent_devices
+    from training.settings import refuse_absent_devices, settings_of_file
 
     file = settings.family_settings.get(family)
-    loaded = load_settings(kind, file) if file else kind()
+    loaded = settings_of_file(kind, file) if file else kind()
     refuse_absent_devices(loaded)
     return loaded
 

@@ -115,10 +115,6 @@ class TrackedRun:
         with mlflow_errors_as_sentences(self.uri):
             self.client.log_inputs(self.run_id, datasets=[entry])
 
-    def dictionary(self, name: str, content: Mapping[str, Any]) -> None:
-        with mlflow_errors_as_sentences(self.uri):
-            self.client.log_dict(self.run_id, dict(content), name)
-
     def reporter(self) -> "MlflowReporter":
         return MlflowReporter(self)
 

@@ -13,7 +13,7 @@ from catalog.pages import Picture
 from orchestration.assets.published import materialised
 from orchestration.report import pictures
 from orchestration.report.home import Home
-from orchestration.report.pictures import Colour
+from orchestration.report.pictures import ColourSwatch
 
 STRIP_PRODUCTS = 24
 SAMPLES_PER_REASON = 1
@@ -60,7 +60,7 @@ class Splits:
 
 
 @dataclass(frozen=True)
-class Catalogue:
+class CatalogueSummary:
     """What came in.
 
     Attributes:
@@ -74,7 +74,7 @@ class Catalogue:
     drawn: bool
     products: pd.DataFrame
     strip: list[Picture]
-    colours: list[Colour]
+    colours: list[ColourSwatch]
     quarantine: dict[str, int]
     samples: list[QuarantineSample]
     recovered: int
@@ -89,13 +89,13 @@ class Catalogue:
         return len(self.products) + sum(self.quarantine.values())
 
 
-def read_catalogue(home: Home, seed: int) -> Catalogue:
+def summarise_catalogue(home: Home, seed: int) -> CatalogueSummary:
     """What the home's drops hold. seed: of the choice of products that are shown."""
     products, quarantine = home.products, home.all_drops("catalog/quarantine")
     read_from = str((materialised(home.instance, "catalog/products", home.drops[0]) or {}).get("source", ""))
     source = home.tables.standing(read_from)
     asked = materialised(home.instance, "catalog/qa_pairs") or {}
-    return Catalogue(
+    return CatalogueSummary(
         source=source_name(source, home.settings.home),
         drop=drop_names(home.drops),
         drawn=_is_drawn(source),
@@ -106,7 +106,7 @@ def read_catalogue(home: Home, seed: int) -> Catalogue:
         samples=quarantine_samples(quarantine),
         recovered=sum(_recovered(home, drop) for drop in home.drops),
         missing=missing_values(products),
-        splits=split_summary(home.splits, products),
+        splits=checked_splits(home.splits, products),
         qa_pairs=len(home.qa_pairs),
         unmapped=unmapped_values(asked.get("summary", {})),
     )
@@ -148,7 +148,7 @@ def missing_values(products: pd.DataFrame) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
 
 
-def split_summary(splits: pd.DataFrame, products: pd.DataFrame) -> Splits:
+def checked_splits(splits: pd.DataFrame, products: pd.DataFrame) -> Splits:
     """Groups and splits, checked once more for leaks.
 
     Args:

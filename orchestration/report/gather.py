@@ -11,12 +11,12 @@ import dagster as dg
 
 from orchestration.families.contract import Family
 from orchestration.families.section import Section
-from orchestration.report.catalogue import Catalogue, read_catalogue
+from orchestration.report.catalogue import CatalogueSummary, summarise_catalogue
 from orchestration.report.commands import next_commands
 from orchestration.report.family import newest_candidate, section_source
 from orchestration.report.home import Home
 from orchestration.report.lineage import LineageStep, lineage
-from orchestration.report.products import Published, read_published
+from orchestration.report.products import PublishedProducts, read_published
 from orchestration.report.trace import Trace, Tracer
 from orchestration.runtime.settings import Settings
 
@@ -33,9 +33,9 @@ class ReportData:
         seconds: wall seconds by step of the run that is reported. peak_memory: GiB of its largest process.
     """
 
-    catalogue: Catalogue
+    catalogue: CatalogueSummary
     sections: Sequence[Section]
-    published: Published
+    published: PublishedProducts
     lineage: Sequence[LineageStep]
     chains: Sequence[Trace]
     commands: Sequence[tuple[str, str]]
@@ -61,7 +61,7 @@ def gather(
     trained = [family.name for family in families if newest_candidate(home, family) is not None]
     published, tracer = read_published(home, CHOICE_SEED), Tracer(home, families)
     return ReportData(
-        catalogue=read_catalogue(home, CHOICE_SEED),
+        catalogue=summarise_catalogue(home, CHOICE_SEED),
         sections=[section for section in made if section is not None],
         published=published,
         lineage=lineage(home, families),

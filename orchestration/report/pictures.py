@@ -21,7 +21,7 @@ NEAR_WHITE = 238  # of 255: backdrop, not cloth
 
 
 @dataclass(frozen=True)
-class Colour:
+class ColourSwatch:
     """One colour name of the catalogue with how many products carry it and what it looks like."""
 
     name: str
@@ -55,7 +55,7 @@ def strip(products: pd.DataFrame, uris: Mapping[int, str], most: int, seed: int)
     ]
 
 
-def colours(products: pd.DataFrame, uris: Mapping[int, str], seed: int, most: int = 24) -> list[Colour]:
+def colours(products: pd.DataFrame, uris: Mapping[int, str], seed: int, most: int = 24) -> list[ColourSwatch]:
     """Each colour name with the colour its products show: the median of what is not backdrop in the middle."""
     pictured = products[products["product_id"].isin(uris)]
     swatches = []
@@ -65,7 +65,7 @@ def colours(products: pd.DataFrame, uris: Mapping[int, str], seed: int, most: in
         middles = np.concatenate([_middle(uris[int(product)]) for product in sample])
         cloth = middles[(middles < NEAR_WHITE).any(axis=1)]
         red, green, blue = np.median(cloth if len(cloth) else middles, axis=0).astype(int)
-        swatches.append(Colour(str(name), int(count), f"#{red:02x}{green:02x}{blue:02x}"))
+        swatches.append(ColourSwatch(str(name), int(count), f"#{red:02x}{green:02x}{blue:02x}"))
     return swatches
 
 

@@ -17,7 +17,7 @@ SHOWN_PRODUCTS = 12
 
 
 @dataclass(frozen=True)
-class Answer:
+class AttributeAnswer:
     """What a model answered, and what the catalogue itself says, where it says anything."""
 
     attribute: str
@@ -35,13 +35,13 @@ class ProductCard:
     name: str
     split: str
     photo: Picture
-    answers: list[Answer]
+    answers: list[AttributeAnswer]
     description: str
     writer: str
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedProducts:
     """What the champion's work came to.
 
     Attributes:
@@ -53,17 +53,17 @@ class Published:
     abstained: float
 
 
-def read_published(home: Home, seed: int) -> Published:
+def read_published(home: Home, seed: int) -> PublishedProducts:
     """What was published of the home's drops. seed: of the choice of products that are shown."""
     attributes, descriptions = home.all_drops("inference/attributes"), home.all_drops("inference/descriptions")
     abstained = float(attributes["abstained"].mean()) if len(attributes) else 0.0
     if descriptions.empty:
-        return Published([], 0, abstained)
+        return PublishedProducts([], 0, abstained)
     splits = home.splits
     split_of = dict(zip(splits["product_id"], splits["split"], strict=True)) if len(splits) else {}
     texts = descriptions.drop_duplicates("product_id", keep="last").set_index("product_id")
     answers = published_answers(attributes, home.qa_pairs)
-    shown = spread(home.products[home.products["product_id"].isin(texts.index)], split_of, seed)
+    shown = varied_products(home.products[home.products["product_id"].isin(texts.index)], split_of, seed)
     cards = []
     for row in shown.itertuples(index=False):
         product, name = int(row.product_id), str(row.product_display_name)
@@ -79,18 +79,18 @@ def read_published(home: Home, seed: int) -> Published:
                 writer=f"the {text['writer']} writer",
             )
         )
-    return Published(cards, len(descriptions), abstained)
+    return PublishedProducts(cards, len(descriptions), abstained)
 
 
-def published_answers(attributes: pd.DataFrame, qa_pairs: pd.DataFrame) -> dict[int, list[Answer]]:
+def published_answers(attributes: pd.DataFrame, qa_pairs: pd.DataFrame) -> dict[int, list[AttributeAnswer]]:
     """The answers of table `attributes` by product, each beside the catalogue's own value from table `qa_pairs`."""
     catalogue = {
         (int(pair["product_id"]), str(pair["attribute"])): str(pair["value"]) for pair in qa_pairs.to_dict("records")
     }
-    answers: dict[int, list[Answer]] = {}
+    answers: dict[int, list[AttributeAnswer]] = {}
     for row in attributes.to_dict("records"):
         product, attribute = int(row["product_id"]), str(row["attribute"])
-        answer = Answer(
+        answer = AttributeAnswer(
             attribute,
             str(row["value"]),
             float(row["confidence"]),
@@ -101,7 +101,9 @@ def published_answers(attributes: pd.DataFrame, qa_pairs: pd.DataFrame) -> dict[
     return answers
 
 
-def spread(products: pd.DataFrame, split_of: Mapping[int, str], seed: int, most: int = SHOWN_PRODUCTS) -> pd.DataFrame:
+def varied_products(
+    products: pd.DataFrame, split_of: Mapping[int, str], seed: int, most: int = SHOWN_PRODUCTS
+) -> pd.DataFrame:
     """Products to show: the article types take turns, test products first, the same for the same seed."""
     shuffled = products.iloc[np.random.default_rng(seed).permutation(len(products))]
     seen = shuffled["product_id"].map(lambda product: split_of.get(int(product)) != "test")

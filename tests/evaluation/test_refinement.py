@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from catalog.errors import SelvedgeError
 from evaluation.hierarchical import CrossedResamples, difference
-from evaluation.refinement import Sequences, answers_of, cosine_distance, refinement
+from evaluation.refinement import PictureSequences, answers_of, cosine_distance, refinement
 
 ATTRIBUTES = ("type", "colour", "gender")
 N, WORDS, D = 40, 4, 32
@@ -18,7 +18,7 @@ PROMPTS = [f"p{number}" for number in range(N)]
 DRAWS = CrossedResamples(PROMPTS, 2, resamples=200)
 
 
-def perfect(seed: int = 0) -> Sequences:
+def perfect(seed: int = 0) -> PictureSequences:
     """Gender, colour, type, and for even prompts a word that says nothing; classes 1 are asked for, 0 is shown unasked.
 
     Pictures are their noise, moved a little by every attribute.
@@ -30,7 +30,7 @@ def perfect(seed: int = 0) -> Sequences:
     answers = mentioned.astype(np.int64)
     directions = rng.standard_normal((3, D))
     noise, fresh = rng.standard_normal((N, 1, D)), rng.standard_normal((N, WORDS, D))
-    return Sequences(
+    return PictureSequences(
         attributes=ATTRIBUTES,
         prompts=PROMPTS,
         lengths=np.where(np.arange(N) % 2 == 0, 4, 3),
@@ -43,7 +43,7 @@ def perfect(seed: int = 0) -> Sequences:
     )
 
 
-def figures(first: Sequences, second: Sequences | None = None, own: dict[str, float] = OWN):
+def figures(first: PictureSequences, second: PictureSequences | None = None, own: dict[str, float] = OWN):
     return refinement([first, second or first], own, DRAWS)
 
 

@@ -1,16 +1,13 @@
 """The classifier learns what pictures show, forgives missing labels, and resumes to the very same weights."""
 
-import json
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 from PIL import Image
-from safetensors import safe_open
 
 from catalog.errors import SelvedgeError
 from training import attribute_classifier
@@ -27,7 +24,6 @@ from training.attribute_network import (
     augment,
     load_pictures,
     probabilities,
-    save_classifier,
 )
 from training.muon import orthogonal
 from training.reporting import Silent
@@ -159,25 +155,6 @@ def test_a_time_limit_cuts_the_steps_and_still_ends_the_schedule(monkeypatch):
     settings = replace(QUICK, epochs=500, seconds=2.0)
     result = train_attribute_classifier(PICTURES, LABELS, TRAIN, VALIDATION, settings)
     assert attribute_classifier.TIMED_STEPS < result.steps <= 2 * attribute_classifier.TIMED_STEPS
-
-
-def read_classifier(path: Path) -> AttributeClassifier:
-    """The network that `save_classifier` wrote."""
-    with safe_open(path, "pt") as file:
-        header, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    words = json.loads(header["vocabularies"]), json.loads(header["given"])
-    model = AttributeClassifier(*words, **json.loads(header["shape"]))
-    model.load_state_dict(tensors)
-    return model
-
-
-def test_the_saved_file_holds_all_that_an_answer_needs(tmp_path, trained):
-    save_classifier(trained.model, tmp_path / "classifier.safetensors")
-    again = read_classifier(tmp_path / "classifier.safetensors")
-    codes = torch.zeros((10, 0), dtype=torch.int64)
-    before = probabilities(trained.model, PICTURES[:10], codes, precision=torch.float32)
-    after = probabilities(again, PICTURES[:10], codes, precision=torch.float32)
-    assert all(torch.equal(before[name], after[name]) for name in before)
 
 
 def test_augmentation_varies_place_and_light_and_is_repeatable():

@@ -15,9 +15,9 @@ from training.settings import (
     as_yaml,
     declared_ranges,
     hold_to_ranges,
-    load_settings,
     refuse_absent_devices,
     settings_from,
+    settings_of_file,
 )
 
 
@@ -26,12 +26,12 @@ def test_yaml_becomes_settings(tmp_path: Path):
     file.write_text(
         "base: tiny\nrisk: 0.2\nlora:\n  steps: 7\n  learning_rate: 2e-3\n  targets: [q, v, wo]\n  threads: null\n"
     )
-    read = load_settings(Blip2CandidateSettings, file)
+    read = settings_of_file(Blip2CandidateSettings, file)
     assert read == Blip2CandidateSettings(
         base="tiny", risk=0.2, lora=LoraSettings(steps=7, learning_rate=2e-3, targets=("q", "v", "wo"))
     )
     file.write_text("")
-    assert load_settings(Blip2CandidateSettings, file) == Blip2CandidateSettings()
+    assert settings_of_file(Blip2CandidateSettings, file) == Blip2CandidateSettings()
 
 
 def test_what_a_nested_mapping_leaves_out_keeps_the_default_of_the_whole():
@@ -131,7 +131,7 @@ def test_every_number_of_every_family_declares_what_it_may_be(kind):
 def test_written_settings_are_read_as_the_same(kind, tmp_path):
     file = tmp_path / "written.yaml"
     file.write_text(as_yaml(kind.settings()()))
-    assert load_settings(kind.settings(), file) == kind.settings()()
+    assert settings_of_file(kind.settings(), file) == kind.settings()()
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_whatever_is_odd_about_a_file_is_one_sentence(tmp_path, content, sentenc
     file = tmp_path / "odd.yaml"
     file.write_bytes(content)
     with pytest.raises(SelvedgeError, match=sentence) as raised:
-        load_settings(Blip2CandidateSettings, file)
+        settings_of_file(Blip2CandidateSettings, file)
     assert "odd.yaml" in str(raised.value) and "\n" not in str(raised.value)
 
 
@@ -177,7 +177,7 @@ def test_odd_settings_are_settings_or_a_sentence(tmp_path, whole, lora):
     file = tmp_path / "odd.yaml"
     file.write_text(yaml.safe_dump({**whole, "lora": lora}), encoding="utf-8")
     try:
-        read = load_settings(Blip2CandidateSettings, file)
+        read = settings_of_file(Blip2CandidateSettings, file)
     except SelvedgeError as error:
         assert "\n" not in str(error) and len(str(error)) < 800
     else:
@@ -190,7 +190,7 @@ def test_odd_bytes_are_settings_or_a_sentence(tmp_path, content):
     file = tmp_path / "odd.yaml"
     file.write_bytes(content)
     try:
-        read = load_settings(Blip2CandidateSettings, file)
+        read = settings_of_file(Blip2CandidateSettings, file)
     except SelvedgeError as error:
         assert str(file) in str(error) and "\n" not in str(error)
     else:
@@ -199,8 +199,8 @@ def test_odd_bytes_are_settings_or_a_sentence(tmp_path, content):
 
 def test_unreadable_files_are_named(tmp_path: Path):
     with pytest.raises(SelvedgeError, match=r"absent\.yaml cannot be read"):
-        load_settings(Blip2CandidateSettings, tmp_path / "absent.yaml")
+        settings_of_file(Blip2CandidateSettings, tmp_path / "absent.yaml")
     file = tmp_path / "list.yaml"
     file.write_text("- 1\n")
     with pytest.raises(SelvedgeError, match="is not a mapping"):
-        load_settings(Blip2CandidateSettings, file)
+        settings_of_file(Blip2CandidateSettings, file)

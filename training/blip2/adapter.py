@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from catalog.errors import SelvedgeError
-from training.blip2.answers import Asked, Decoding, answer_all
+from training.blip2.answers import Decoding, PictureQuestion, answer_all
 from training.blip2.base import Base
 from training.blip2.settings import LoraSettings
 
@@ -94,7 +94,12 @@ def save_adapter(adapted: PeftModel, folder: Path) -> None:
 
 
 def merge_and_check(
-    base: Base, adapted: PeftModel, features: Tensor, asked: Sequence[Asked], decoding: Decoding, tolerance: float
+    base: Base,
+    adapted: PeftModel,
+    features: Tensor,
+    asked: Sequence[PictureQuestion],
+    decoding: Decoding,
+    tolerance: float,
 ) -> MergeCheck:
     """Merge the adapter into the base's weights, in place, and hold the result to what the adapter answered.
 

@@ -73,16 +73,16 @@ class AnswerTrie:
         return list(self.children[node]) or [self.end_token]
 
     @cached_property
-    def forks(self) -> "Layout":
+    def forks(self) -> "TreeTensors":
         """What `trie` decoding computes: forks and their ancestors."""
         return self._layout({node for node, children in enumerate(self.children) if len(children) > 1})
 
     @cached_property
-    def inner(self) -> "Layout":
+    def inner(self) -> "TreeTensors":
         """What `scored` computes: every node that has a next token."""
         return self._layout({node for node, children in enumerate(self.children) if children})
 
-    def _layout(self, read: set[int]) -> "Layout":
+    def _layout(self, read: set[int]) -> "TreeTensors":
         kept: set[int] = set()
         for node in read:
             while node not in kept:
@@ -111,7 +111,7 @@ class AnswerTrie:
                 node = self.children[node][token]
                 if node in edge_of:
                     on_path[edge_of[node], answer] = 1
-        return Layout(
+        return TreeTensors(
             inputs=torch.tensor([self._tokens[node] for node in nodes])[None],
             depth=torch.tensor(depth),
             ancestors=torch.from_numpy(ancestors),
@@ -123,7 +123,7 @@ class AnswerTrie:
 
 
 @dataclass(frozen=True)
-class Layout:
+class TreeTensors:
     """The part of a tree that is computed, as tensors.
 
     Attributes:
@@ -141,14 +141,14 @@ class Layout:
     on_path: Tensor
     lengths: Tensor
 
-    def to(self, device: torch.device) -> "Layout":
+    def to(self, device: torch.device) -> "TreeTensors":
         if self.inputs.device == device:
             return self
-        return Layout(**{name: value.to(device) for name, value in vars(self).items()})
+        return TreeTensors(**{name: value.to(device) for name, value in vars(self).items()})
 
 
 @dataclass(frozen=True)
-class Asked:
+class PictureQuestion:
     """One question about one picture.
 
     Attributes:
@@ -175,13 +175,13 @@ class Scores:
     log_probabilities: np.ndarray
 
 
-def decode_answers(base: Base, features: Tensor, asked: Sequence[Asked]) -> list[Scores]:
+def decode_answers(base: Base, features: Tensor, asked: Sequence[PictureQuestion]) -> list[Scores]:
     """Constrained greedy decoding of every question. See `answer_all`."""
     return answer_all(base, features, asked, "trie")
 
 
 @torch.no_grad()
-def answer_all(base: Base, features: Tensor, asked: Sequence[Asked], decoding: Decoding) -> list[Scores]:
+def answer_all(base: Base, features: Tensor, asked: Sequence[PictureQuestion], decoding: Decoding) -> list[Scores]:
     """Answer any number of questions about any number of pictures.
 
     Args:
@@ -256,7 +256,7 @@ def _score_tree(base: Base, trie: AnswerTrie, read: EncodedQuestions, rows: int,
     return [Scores(pick, row) for pick, row in zip(picks, table, strict=True)]
 
 
-def _follow_forks(hidden: Tensor, output_weight: Tensor, layout: Layout) -> tuple[Tensor, Tensor]:
+def _follow_forks(hidden: Tensor, output_weight: Tensor, layout: TreeTensors) -> tuple[Tensor, Tensor]:
     """Greedy choice and log-probability of every answer, probability shared among the tokens allowed at each fork."""
     # Only the logits of allowed tokens are ever computed: a handful of rows of the output layer.
     states = hidden[:, layout.edge_from].float()
@@ -274,7 +274,7 @@ def _follow_forks(hidden: Tensor, output_weight: Tensor, layout: Layout) -> tupl
     return picked, log_probabilities
 
 
-def _whole_answers(logits: Tensor, layout: Layout) -> Tensor:
+def _whole_answers(logits: Tensor, layout: TreeTensors) -> Tensor:
     """(m, answers) log-probability per token of every answer; logits are (m, nodes, vocabulary) float32."""
     edge = logits[:, layout.edge_from, layout.edge_token] - logits.logsumexp(dim=-1)[:, layout.edge_from]
     return (edge @ layout.on_path) / layout.lengths

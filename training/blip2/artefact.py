@@ -25,7 +25,7 @@ from catalog.errors import SelvedgeError
 from catalog.schema import AttributeSchema
 from training.artefact_file import read_artefact_file
 from training.blip2.adapter import attach_saved
-from training.blip2.answers import AnswerTrie, Asked, Decoding, answer_all
+from training.blip2.answers import AnswerTrie, Decoding, PictureQuestion, answer_all
 from training.blip2.base import Base, load_base
 from training.blip2.calibration import Calibration
 from training.blip2.features import Precision, image_features, images_at_once
@@ -129,7 +129,7 @@ class AttributeModel:
             )
         features = inputs if isinstance(inputs, Tensor) else self.features(inputs)
         asked = [
-            Asked(
+            PictureQuestion(
                 question.product_index,
                 self.schema.question(question.attribute, question.article_type if self._given else None),
                 self._tries[question.attribute],

@@ -19,7 +19,7 @@ import torch
 from catalog.schema import COLUMNS, AttributeSchema
 from evaluation.classification import macro_f1
 from training.blip2.adapter import MergeCheck, attach_saved, merge_and_check
-from training.blip2.answers import AnswerTrie, Asked, Decoding, Scores, answer_all
+from training.blip2.answers import AnswerTrie, Decoding, PictureQuestion, Scores, answer_all
 from training.blip2.artefact import save_artefact
 from training.blip2.base import Base, load_base
 from training.blip2.calibration import Calibration, fit_calibration
@@ -177,7 +177,7 @@ class PairQuestions:
     """Q&A pairs as questions with known truths; `asked[i].image` is a row of `images`."""
 
     images: list[str]
-    asked: list[Asked]
+    asked: list[PictureQuestion]
     attributes: list[str]
     truths: list[int]
 
@@ -207,7 +207,7 @@ def ask_pairs(base: Base, schema: AttributeSchema, pairs: pd.DataFrame) -> PairQ
     rows = list(zip(pairs["image_sha256"], pairs["question"], pairs["attribute"], pairs["value"], strict=True))
     return PairQuestions(
         images=images,
-        asked=[Asked(row_of[sha256], question, tries[attribute]) for sha256, question, attribute, _ in rows],
+        asked=[PictureQuestion(row_of[sha256], question, tries[attribute]) for sha256, question, attribute, _ in rows],
         attributes=[attribute for _, _, attribute, _ in rows],
         truths=[schema.attributes[attribute].vocabulary.index(value) for _, _, attribute, value in rows],
     )

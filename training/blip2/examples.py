@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from catalog.errors import SelvedgeError
-from training.blip2.answers import AnswerTrie, Asked, pad_right
+from training.blip2.answers import AnswerTrie, PictureQuestion, pad_right
 from training.blip2.base import Base
 from training.blip2.features import FeatureStore
 from training.blip2.tokenizer import encode, encode_prompt
@@ -138,12 +138,12 @@ def assemble(
     return QuestionBatch(features.to(device, non_blocking=True), question, mask, labels.masked_fill(~real, -100))
 
 
-def ask_examples(base: Base, examples: Examples, answers_by_attribute: dict[str, list[str]]) -> list[Asked]:
+def ask_examples(base: Base, examples: Examples, answers_by_attribute: dict[str, list[str]]) -> list[PictureQuestion]:
     """The pairs as questions with closed vocabularies; question i is about row i of the features."""
     tries = {
         name: AnswerTrie(answers, base.tokenizer, base.start_token) for name, answers in answers_by_attribute.items()
     }
     return [
-        Asked(row, question, tries[attribute])
+        PictureQuestion(row, question, tries[attribute])
         for row, (question, attribute) in enumerate(zip(examples.questions, examples.attributes, strict=True))
     ]

@@ -73,7 +73,7 @@ def encode(
     for block in lm.encoder.block:
         hidden = _self_attention(block.layer[0], hidden, bias)
         hidden = _feed_forward(block.layer[-1], hidden)
-    states = States(_compute(normalise(lm.encoder.final_layer_norm, hidden)))
+    states = States(_compute(rms_normalise(lm.encoder.final_layer_norm, hidden)))
     return EncodedQuestions([_keys_values(b.layer[1].EncDecAttention, states) for b in lm.decoder.block], mask)
 
 
@@ -102,7 +102,7 @@ def decode(
         hidden = _self_attention(block.layer[0], hidden, bias)
         hidden = _cross_attention(block.layer[1], hidden, keys_values, read.mask)
         hidden = _feed_forward(block.layer[-1], hidden)
-    hidden = normalise(lm.decoder.final_layer_norm, hidden)
+    hidden = rms_normalise(lm.decoder.final_layer_norm, hidden)
     return hidden * lm.model_dim**-0.5 if lm.config.scale_decoder_outputs else hidden
 
 
@@ -157,7 +157,7 @@ def _buckets(count: int, max_distance: int, bidirectional: bool, device: torch.d
     return (offset + torch.where(away < exact, away, far.clamp_max(half - 1))).to(device)
 
 
-def normalise(norm: Any, hidden: Tensor) -> Tensor:
+def rms_normalise(norm: Any, hidden: Tensor) -> Tensor:
     """T5's root-mean-square norm, accumulated in float32, returned in the dtype of its weight."""
     weight = norm.weight
     hidden = hidden.float()
@@ -220,7 +220,7 @@ def _attend(attention: Any, queries: Tensor, keys_values: KeysValues, bias: Tens
 
 
 def _self_attention(layer: Any, hidden: Tensor, bias: Tensor) -> Tensor:
-    states = States(_compute(normalise(layer.layer_norm, hidden)))
+    states = States(_compute(rms_normalise(layer.layer_norm, hidden)))
     attention = layer.SelfAttention
     queries = _heads(attention, states.through(attention.q))
     return hidden + _attend(attention, queries, _keys_values(attention, states), bias)
@@ -228,12 +228,12 @@ def _self_attention(layer: Any, hidden: Tensor, bias: Tensor) -> Tensor:
 
 def _cross_attention(layer: Any, hidden: Tensor, keys_values: KeysValues, mask: Tensor | None) -> Tensor:
     attention = layer.EncDecAttention
-    queries = _heads(attention, States(_compute(normalise(layer.layer_norm, hidden))).through(attention.q))
+    queries = _heads(attention, States(_compute(rms_normalise(layer.layer_norm, hidden))).through(attention.q))
     return hidden + _attend(attention, queries, keys_values, mask)
 
 
 def _feed_forward(layer: Any, hidden: Tensor) -> Tensor:
-    states = States(_compute(normalise(layer.layer_norm, hidden)))
+    states = States(_compute(rms_normalise(layer.layer_norm, hidden)))
     dense = layer.DenseReluDense
     gated = dense.act(states.through(dense.wi_0)) * states.through(dense.wi_1)
     return hidden + States(gated).through(dense.wo)

@@ -116,7 +116,7 @@ def score_artefact(
         artefact: the candidate's folder.
         features: folder of the feature cache; what is missing is computed.
         champion: whom the evidence will name; None where there is none.
-        ceilings: answers of other subjects, e.g. `ceiling:cnn`, to the test rows of `rows_of(rows, "test")`.
+        ceilings: answers of other subjects, e.g. `ceiling:cnn`, to the test rows of `split_rows(rows, "test")`.
 
     Raises:
         SelvedgeError: the catalogue asks nothing the candidate was taught, has no test row, or a file is damaged.
@@ -129,7 +129,7 @@ def score_artefact(
 
     progress = reporter.progress if reporter else _silent
     model = load_artefact(artefact)
-    parts = {split: rows_of(rows, split) for split in ("train", "validation", "test")}
+    parts = {split: split_rows(rows, split) for split in ("train", "validation", "test")}
     test = parts["test"]
     _require_questions(model, test, artefact)
     given = [column for column in model.schema.question_set(model.question_set).given if column in test]
@@ -147,7 +147,7 @@ def score_artefact(
     return ScoreRun(scores, subjects, evidence, _plots(scores, subjects, model.calibration.risk))
 
 
-def rows_of(rows: LabelledCatalogue, split: str) -> "pd.DataFrame":
+def split_rows(rows: LabelledCatalogue, split: str) -> "pd.DataFrame":
     """The labelled rows of one split, as every subject has to answer them."""
     from evaluation.scores import labelled_rows
 
@@ -172,7 +172,7 @@ def cnn_ceiling(
     from training import attribute_classifier as classifier
     from training.attribute_network import load_pictures
 
-    train, validation, test = (rows_of(rows, split) for split in ("train", "validation", "test"))
+    train, validation, test = (split_rows(rows, split) for split in ("train", "validation", "test"))
     pictures_of = rows.images.drop_duplicates("product_id", keep="last")
     ids = [int(product) for product in pictures_of["product_id"]]
     row_of = {product: number for number, product in enumerate(ids)}

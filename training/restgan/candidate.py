@@ -17,7 +17,7 @@ from catalog.errors import SelvedgeError
 from training.folders import models_folder, written_whole
 from training.reporting import Reporter, Silent
 from training.restgan.colours import THRESHOLD
-from training.restgan.dataset import SHARES, Bottoms, Tables, build_bottoms, read_bottoms, write_bottoms
+from training.restgan.dataset import SHARES, Bottoms, ProductTables, build_bottoms, read_bottoms, write_bottoms
 from training.restgan.judge import JUDGE_FILE, AttributeJudge, load_judge, save_judge
 from training.restgan.judge_training import JudgeSettings, train_judge
 from training.restgan.loop import Result, train_restgan
@@ -94,7 +94,7 @@ class CandidateResult:
 
 
 def prepare(
-    tables: Tables, settings: RestganCandidateSettings, folder: Path, reporter: Reporter | None = None
+    tables: ProductTables, settings: RestganCandidateSettings, folder: Path, reporter: Reporter | None = None
 ) -> Prepared:
     """The data set and its judge, kept in `folder`; what is there and still holds is not made again.
 
@@ -159,7 +159,7 @@ def made_with(settings: RestganCandidateSettings) -> dict[str, Any]:
     }
 
 
-def bottoms_of(artefact: Path, tables: Tables, reporter: Reporter | None = None) -> Prepared:
+def bottoms_of(artefact: Path, tables: ProductTables, reporter: Reporter | None = None) -> Prepared:
     """The data set that a candidate was trained on, built again from its catalogue, and its judge.
 
     Raises:

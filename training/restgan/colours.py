@@ -86,16 +86,6 @@ class ColourTable:
         """The spelling under which the table knows a name; the word itself where it knows none."""
         return canonical(word, self.words)
 
-    def feature(self, cluster: int) -> np.ndarray:
-        """(3,) float32, the cluster's centre with L, a and b each scaled to about [-1, 1].
-
-        Raises:
-            IndexError: no such cluster.
-        """
-        if not 0 <= cluster < len(self):
-            raise IndexError(f"cluster {cluster} of {len(self)}")
-        return self.features()[cluster]
-
     def features(self) -> np.ndarray:
         """(K, 3) float32: every cluster's feature."""
         scaled = (self.centres - np.array([50, 0, 0])) / np.array([50, 100, 100])

@@ -124,7 +124,7 @@ class Coloured:
     colours: ColourTable
 
 
-class Tables(Protocol):
+class ProductTables(Protocol):
     """The published tables of a catalogue, drops one below the other (`training.catalogue.CatalogueTables`)."""
 
     @property
@@ -136,7 +136,7 @@ class Tables(Protocol):
 
 
 def build_bottoms(
-    tables: Tables,
+    tables: ProductTables,
     size: int = 64,
     *,
     threshold: float = THRESHOLD,
@@ -164,7 +164,7 @@ def build_bottoms(
 
 
 def colour_bottoms(
-    tables: Tables,
+    tables: ProductTables,
     size: int = 64,
     *,
     threshold: float = THRESHOLD,
@@ -175,7 +175,7 @@ def colour_bottoms(
     """The first half of `build_bottoms`: pictures cut, colours clustered."""
     rows = choose_bottoms(tables.products, tables.images, tables.splits, minimum_products)
     cut = cut_garments(rows, size, reporter.progress if reporter else None)
-    part = np.array([part_of(group, shares) for group in rows["group_id"]])
+    part = np.array([part_of_group(group, shares) for group in rows["group_id"]])
     learn = part == "train"
     titles = word_sequences(rows, learn)
     colours = build_colour_table([n for n, t in zip(titles.colours, learn, strict=True) if t], cut.colours[learn],
@@ -224,7 +224,7 @@ def say_bottoms(coloured: Coloured, minimum_count: int = 5) -> Bottoms:
     return freeze(unsealed)
 
 
-def part_of(group_id: str, shares: Sequence[float] = SHARES) -> str:
+def part_of_group(group_id: str, shares: Sequence[float] = SHARES) -> str:
     """The part of a group: a hash of its id, so that nothing else in the catalogue can move it.
 
     It is the hash by which the catalogue's own splits are made, so the groups of its test split are in part test.

@@ -111,7 +111,7 @@ def train_judge(
     raw = torch.from_numpy(judge.features(learn.pictures))
     judge.centre, judge.scale = raw.mean(dim=0), raw.var(dim=0).mean().sqrt()
     judge.temperatures = _temperatures(judge, own.take(calibration))
-    judge.exam = examine(judge, held_out, own)
+    judge.exam = judge_figures(judge, held_out, own)
     return judge
 
 
@@ -130,7 +130,7 @@ def _begin_from(network: AttributeClassifier, start: AttributeJudge, colour_of: 
     network.load_state_dict(theirs)
 
 
-def examine(judge: AttributeJudge, bottoms: Bottoms, learnt: Bottoms) -> dict[str, AttributeScore]:
+def judge_figures(judge: AttributeJudge, bottoms: Bottoms, learnt: Bottoms) -> dict[str, AttributeScore]:
     """The judge's figures on labelled bottoms.
 
     Args:

@@ -58,7 +58,7 @@ def attribute_loss(logits: Sequence[Tensor], labels: Tensor, where: Tensor) -> T
     return mean_where(torch.stack(costs, dim=1), where)
 
 
-def attribute_hits(logits: Sequence[Tensor], labels: Tensor, where: Tensor) -> tuple[Tensor, Tensor]:
+def count_attribute_hits(logits: Sequence[Tensor], labels: Tensor, where: Tensor) -> tuple[Tensor, Tensor]:
     """(attributes,) float32 each: how many of the attributes that count are right, and how many count."""
     right = torch.stack([logits[a].argmax(dim=1) == labels[:, a] for a in range(len(logits))], dim=1)
     return (right & where).sum(dim=0).float(), where.sum(dim=0).float()

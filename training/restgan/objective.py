@@ -141,7 +141,7 @@ def discriminators_of(settings: RestganSettings, classes: tuple[int, int, int]) 
 
 
 def _recognised(logits: Sequence[Tensor], labels: Tensor, where: Tensor) -> Parts:
-    right, of = losses.attribute_hits(logits, labels, where)
+    right, of = losses.count_attribute_hits(logits, labels, where)
     named = list(enumerate(ATTRIBUTES))
     return {f"right/{name}": right[a] for a, name in named} | {f"of/{name}": of[a] for a, name in named}
 

@@ -57,7 +57,7 @@ class Frames:
         return cls(tables.products, tables.images, tables.splits)
 
 
-class Lines(Silent):
+class ProgressLines(Silent):
     """A line on stderr once a minute."""
 
     def __init__(self, name: str) -> None:
@@ -73,7 +73,7 @@ def draw_bottoms(work: Path) -> Path:
     """The drawn catalogue of bottoms, read; its folder. Made once."""
     tables = work / "catalogue"
     if not (tables / "products.parquet").exists():
-        draw_catalogue(work / "source", PRODUCTS, SEED, articles=ARTICLES, progress=Lines("bottoms").progress)
+        draw_catalogue(work / "source", PRODUCTS, SEED, articles=ARTICLES, progress=ProgressLines("bottoms").progress)
         read_into(str(work / "source"), "drop-1", tables)
     return tables
 
@@ -84,10 +84,12 @@ def bottoms_and_judge(
     """The data set of a catalogue directory at one size, and its judge; both kept in `work`."""
     folder, judge = work / f"bottoms-{size}", work / f"judge-{size}.safetensors"
     if not folder.exists():
-        write_bottoms(build_bottoms(Frames.read(tables), size, shares=shares, reporter=Lines("bottoms")), folder)
+        write_bottoms(
+            build_bottoms(Frames.read(tables), size, shares=shares, reporter=ProgressLines("bottoms")), folder
+        )
     bottoms = read_bottoms(folder)
     if not judge.exists():
-        save_judge(train_judge(bottoms, JudgeSettings(device="cpu"), Lines("judge")), judge)
+        save_judge(train_judge(bottoms, JudgeSettings(device="cpu"), ProgressLines("judge")), judge)
     return bottoms, load_judge(judge)
 
 
@@ -99,7 +101,7 @@ def make_base(out: Path, work: Path, images: int = IMAGES) -> str:
     """
     bottoms, judge = bottoms_and_judge(draw_bottoms(work), SETTINGS.sides[-1], SHARES, work)
     run = work / "run"
-    result = train_restgan(bottoms, replace(SETTINGS, images=images), run, Lines("restgan-tiny"))
+    result = train_restgan(bottoms, replace(SETTINGS, images=images), run, ProgressLines("restgan-tiny"))
     with written_whole(out, "base") as part:
         model = load_artefact(result.artefact)
         digest = save_artefact(part, model, {"images": images, "steps": result.steps, "seconds": result.seconds})

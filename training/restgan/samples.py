@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from catalog.garments import foreground, median_colour
 from catalog.lab import difference
 from evaluation.generation import NOT_ASKED
-from evaluation.refinement import Sequences as AskedSequences
+from evaluation.refinement import PictureSequences
 from evaluation.word_changes import Changes
 from training.restgan.batches import Sequences, shuffle
 from training.restgan.dataset import ATTRIBUTES, Bottoms
@@ -146,13 +146,13 @@ def draw_samples(
     return arrays
 
 
-def sequences_of(samples: Mapping[str, NDArray[np.generic]], queries: Queries) -> AskedSequences:
+def sequences_of(samples: Mapping[str, NDArray[np.generic]], queries: Queries) -> PictureSequences:
     """The growing queries of one training, as `evaluation.refinement` takes them."""
     before = samples["steps/lab"][:, :-1]
     moved = {
         name: np.pad(difference(before, samples[f"{name}/lab"][:, 1:]), ((0, 0), (1, 0))) for name in ("steps", "fresh")
     }
-    return AskedSequences(
+    return PictureSequences(
         ATTRIBUTES, queries.names, queries.growing.lengths, queries.wanted, queries.mentioned,
         np.asarray(samples["steps/answers"], np.int64), np.asarray(samples["fresh/answers"], np.int64),
         np.asarray(samples["steps/features"], np.float64), np.asarray(samples["fresh/features"], np.float64),

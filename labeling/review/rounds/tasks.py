@@ -50,7 +50,7 @@ def make_pair(material: Material[Result], key: bytes, round_id: str, slot: Slot)
     return Pair(name, slot.item, slot.kind, left, sound, words, sha256), payload
 
 
-class Tasks(Collection[dict[str, str]]):
+class RoundTasks(Collection[dict[str, str]]):
     """The payloads of a round, made one at a time as they are asked for, in the order of their opaque keys."""
 
     def __init__(self, material: Material[Any], key: bytes, round_id: str, pairs: Mapping[str, Pair]) -> None:
@@ -77,13 +77,13 @@ class Tasks(Collection[dict[str, str]]):
             yield payload
 
 
-def round_tasks(ledger: Ledger, round_id: str, material: Material[Any]) -> Tasks:
+def round_tasks(ledger: Ledger, round_id: str, material: Material[Any]) -> RoundTasks:
     """The payloads to upload, in their order; the same whenever they are asked for.
 
     Raises:
         SelvedgeError: there is no such round; while they are made: what it would show changed since it was opened.
     """
-    return Tasks(material, ledger.round(round_id).key, round_id, ledger.pairs(round_id))
+    return RoundTasks(material, ledger.round(round_id).key, round_id, ledger.pairs(round_id))
 
 
 def _sides(material: Material[Result], slot: Slot, left: Version, sound: Side | None) -> tuple[Result, Result]:

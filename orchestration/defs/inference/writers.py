@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from catalog.schema import AttributeSchema
-    from inference.descriptions.publish import Described
+    from inference.descriptions.publish import DescribedTable
     from inference.descriptions.writer import Writer
 
 
@@ -29,7 +29,7 @@ def described(
     schema: "AttributeSchema",
     journal_file: Path,
     progress: Callable[[int, int, str], None],
-) -> "Iterator[Described]":
+) -> "Iterator[DescribedTable]":
     """Descriptions of the products, to be published inside the context.
 
     Args:

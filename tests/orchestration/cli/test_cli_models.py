@@ -125,10 +125,10 @@ def test_examples_are_settings_that_this_version_reads(example):
     """A file says in its first line which family it is for."""
     from training.blip2.profiles import find_profile
     from training.restgan.candidate import base_folder
-    from training.settings import load_settings
+    from training.settings import settings_of_file
 
     family = example.read_text().split()[1]
-    settings = load_settings(find_family(family).settings(), example)
+    settings = settings_of_file(find_family(family).settings(), example)
     assert base_folder(settings.base) if family == "restgan" else find_profile(settings.base).name == settings.base
     assert read_config(example, find_family(family).settings()) == (None, settings)
 

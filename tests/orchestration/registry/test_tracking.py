@@ -151,12 +151,11 @@ class TestRuns:
             run.params({"lora.rank": 8})
             run.metrics({"test/macro_f1": 0.6})
             run.file(tmp_path / "note.txt", "notes")
-            run.dictionary("settings.json", {"a": 1})
             run.picture("curve.png", Image.new("RGB", (4, 4)))
         kept = run.client.get_run(run.run_id)
         assert kept.data.params == {"lora.rank": "8"} and kept.data.metrics == {"test/macro_f1": 0.6}
         files = {file.path for file in run.client.list_artifacts(run.run_id)}
-        assert files == {"notes", "settings.json", "curve.png", "scores"}
+        assert files == {"notes", "curve.png", "scores"}
         (read,) = kept.inputs.dataset_inputs
         assert (read.dataset.name, read.tags[0].value) == ("toy", "training")
         kind = run.client.get_experiment(run.experiment_id).tags["mlflow.experimentKind"]

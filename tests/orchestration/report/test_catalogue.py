@@ -9,13 +9,13 @@ from PIL import Image
 
 from catalog.errors import SelvedgeError
 from orchestration.report.catalogue import (
+    checked_splits,
     drop_names,
     missing_values,
     quarantine_samples,
-    read_catalogue,
     rows_by_reason,
     source_name,
-    split_summary,
+    summarise_catalogue,
     unmapped_values,
 )
 from orchestration.report.home import Home
@@ -32,7 +32,7 @@ def test_a_home_without_a_drop_says_how_to_get_one(tmp_path):
 def test_what_came_in_is_what_the_page_says(tmp_path):
     made = SmallHome(tmp_path)
     products = made.read_drop()
-    catalogue = read_catalogue(Home(made.instance, made.settings), seed=1)
+    catalogue = summarise_catalogue(Home(made.instance, made.settings), seed=1)
     assert (catalogue.source, catalogue.drop, catalogue.drawn) == ("/shop", "first", False)
     assert catalogue.rows == len(products) + 1 and len(catalogue.products) == len(products)
     assert (catalogue.quarantine, catalogue.recovered, catalogue.missing) == ({"bad_id": 1}, 2, {"season": 1})
@@ -79,13 +79,13 @@ def test_a_group_in_two_splits_is_counted_as_a_leak():
     splits = products[["drop", "product_id"]].assign(
         group_id=["a", "a", "b", "c", "d", "d"], split=["train", "train", "test", "train", "excluded", "excluded"]
     )
-    summary = split_summary(splits, products)
+    summary = checked_splits(splits, products)
     assert summary.products == {"train": 3, "excluded": 2, "test": 1} and summary.excluded == 2
     assert (summary.groups, summary.groups_of_several, summary.largest_group) == (3, 1, 2)
     assert (summary.shared_groups, summary.shared_images) == (0, 0)
     splits.loc[0, "split"] = "test"
-    assert split_summary(splits, products).shared_groups == 1
-    assert split_summary(pd.DataFrame(), products).groups == 0
+    assert checked_splits(splits, products).shared_groups == 1
+    assert checked_splits(pd.DataFrame(), products).groups == 0
 
 
 def test_values_that_nothing_is_asked_about_come_with_the_most_frequent_first():

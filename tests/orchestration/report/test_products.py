@@ -3,7 +3,7 @@
 import pandas as pd
 
 from orchestration.report.home import Home
-from orchestration.report.products import published_answers, read_published, spread
+from orchestration.report.products import published_answers, read_published, varied_products
 from tests.orchestration.report.small_home import DROP, SmallHome, products_table
 
 ANSWERS = pd.DataFrame(
@@ -15,11 +15,11 @@ ANSWERS = pd.DataFrame(
 def test_types_take_turns_and_test_products_come_first():
     products = products_table(12)
     split_of = {product: "test" if product in (2, 3) else "train" for product in products["product_id"]}
-    shown = spread(products, split_of, seed=3, most=4)
+    shown = varied_products(products, split_of, seed=3, most=4)
     assert list(shown["article_type"].head(2).sort_values()) == ["Jeans", "Shirts"]
     assert {2, 3} <= set(shown["product_id"].head(2))
-    assert list(spread(products, split_of, 3, 4)["product_id"]) == list(shown["product_id"])
-    assert len(spread(products, {}, 3, 99)) == 12
+    assert list(varied_products(products, split_of, 3, 4)["product_id"]) == list(shown["product_id"])
+    assert len(varied_products(products, {}, 3, 99)) == 12
 
 
 def test_every_answer_stands_beside_what_the_catalogue_says():

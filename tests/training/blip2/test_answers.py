@@ -13,7 +13,7 @@ from transformers import DynamicCache, EncoderDecoderCache
 
 from catalog.errors import SelvedgeError
 from tests.training.blip2.conftest import QUESTIONS, Shop
-from training.blip2.answers import AnswerTrie, Asked, answer_all, decode_answers, pad_right
+from training.blip2.answers import AnswerTrie, PictureQuestion, answer_all, decode_answers, pad_right
 from training.blip2.base import Base
 from training.blip2.features import FeatureStore
 from training.blip2.language import answer_loss, image_tokens
@@ -24,14 +24,14 @@ SLEEVES = [f"Sleeve Length: {s}" for s in ("Long Sleeves", "Short Sleeves", "Sle
 AS_BASE = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-def questions(base: Base, pictures: int) -> list[Asked]:
+def questions(base: Base, pictures: int) -> list[PictureQuestion]:
     tries = [
         AnswerTrie(COLOURS, base.tokenizer),
         AnswerTrie(SLEEVES, base.tokenizer),
         AnswerTrie(["Only: One"], base.tokenizer),
     ]
     words = [QUESTIONS["Colour"], "How long?", "And?"]
-    return [Asked(row, q, trie) for row in range(pictures) for q, trie in zip(words, tries, strict=True)]
+    return [PictureQuestion(row, q, trie) for row in range(pictures) for q, trie in zip(words, tries, strict=True)]
 
 
 def prompt_ids(base: Base, question: str) -> torch.Tensor:
@@ -95,7 +95,7 @@ def test_any_vocabulary_makes_a_proper_distribution(base: Base, values: list[str
     trie = AnswerTrie(answers, base.tokenizer)
     features = torch.randn(1, 8, 48, generator=torch.Generator().manual_seed(len(answers)))
     for decoding in ("trie", "scored"):
-        scores = answer_all(base, features, [Asked(0, "which?", trie)], decoding)[0]
+        scores = answer_all(base, features, [PictureQuestion(0, "which?", trie)], decoding)[0]
         assert len(scores.log_probabilities) == len(answers)
         assert np.isclose(np.exp(scores.log_probabilities).sum(), 1, atol=1e-5)
         assert 0 <= scores.answer_index < len(answers)

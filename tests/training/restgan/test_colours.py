@@ -162,12 +162,8 @@ def test_a_table_survives_its_file_and_a_changed_one_is_refused() -> None:
 
 def test_features_are_the_centres_scaled() -> None:
     table = build_colour_table(*garments(SHADES))
-    white = table.feature(table.cluster("white"))
+    white = table.features()[table.cluster("white")]
     assert white.dtype == np.float32 and white == pytest.approx([0.88, 0, 0], abs=0.03)
-    with pytest.raises(IndexError):
-        table.feature(-1)
-    with pytest.raises(IndexError):
-        table.feature(len(table))
 
 
 def test_the_picture_shows_every_clusters_swatch() -> None:

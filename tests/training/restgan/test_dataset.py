@@ -23,7 +23,7 @@ from training.restgan.dataset import (
     TYPES,
     Bottoms,
     build_bottoms,
-    part_of,
+    part_of_group,
     read_bottoms,
     write_bottoms,
 )
@@ -91,10 +91,10 @@ def test_parts_are_stable_when_the_catalogue_grows(shop: Shop, bottoms: Bottoms)
 
 
 def test_parts_have_their_shares_of_groups() -> None:
-    names = np.array([part_of(f"g{place}") for place in range(5000)])
+    names = np.array([part_of_group(f"g{place}") for place in range(5000)])
     assert [(names == part).mean() for part in PARTS] == pytest.approx([0.4, 0.35, 0.25], abs=0.02)
-    assert {part_of(f"g{place}", (0.0, 1.0, 0.0)) for place in range(50)} == {"judge"}
-    assert {part_of(f"g{place}", (0.0, 0.0, 1.0)) for place in range(50)} == {"test"}
+    assert {part_of_group(f"g{place}", (0.0, 1.0, 0.0)) for place in range(50)} == {"judge"}
+    assert {part_of_group(f"g{place}", (0.0, 0.0, 1.0)) for place in range(50)} == {"test"}
 
 
 def test_nothing_of_the_held_out_rows_is_in_the_table_or_the_vocabulary(shop: Shop, bottoms: Bottoms) -> None:

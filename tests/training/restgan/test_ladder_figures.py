@@ -23,7 +23,7 @@ from benchmarks.restgan_runs import COSTS, DRAWN, REAL, SAMPLES, SCALES, Run, gr
 from benchmarks.restgan_targets import cost_share, targets, verdict
 from catalog.errors import SelvedgeError
 from evaluation.hierarchical import CrossedResamples, Resampled
-from evaluation.refinement import Sequences, refinement
+from evaluation.refinement import PictureSequences, refinement
 from training.restgan.dataset import read_bottoms, write_bottoms
 from training.restgan.judge import save_judge
 from training.restgan.judge_training import JudgeSettings, train_judge
@@ -43,14 +43,14 @@ def figure(value: float, spread: float = 0.01, seed: int = 0) -> Resampled:
     return Resampled(value, np.random.default_rng(seed).normal(value, spread, RESAMPLES))
 
 
-def asked(rng: np.random.Generator) -> Sequences:
+def asked(rng: np.random.Generator) -> PictureSequences:
     n, words, attributes = len(PROMPTS), 4, ("type", "colour", "gender")
     mentioned = np.logical_or.accumulate(rng.random((n, words, 3)) < 0.4, axis=1)
     wanted = np.where(mentioned.any(axis=1), rng.integers(0, 3, (n, 3)), -1)
     answers, fresh = rng.integers(0, 3, (2, n, words, 3))
     features, anew = rng.normal(size=(2, n, words, 5))
     lengths = rng.integers(1, words + 1, n)
-    return Sequences(attributes, PROMPTS, lengths, wanted, mentioned, answers, fresh, features, anew)
+    return PictureSequences(attributes, PROMPTS, lengths, wanted, mentioned, answers, fresh, features, anew)
 
 
 def test_word_accuracy_is_that_of_refinement_and_its_attributes_make_it_up():

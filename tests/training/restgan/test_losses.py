@@ -47,7 +47,7 @@ def test_attribute_loss_is_the_mean_over_all_that_counts():
     everything = torch.ones(6, 3, dtype=torch.bool)
     reference = sum(torch.nn.functional.cross_entropy(logits[a], labels[:, a]) for a in range(3)) / 3
     torch.testing.assert_close(losses.attribute_loss(logits, labels, everything), reference)
-    right, of = losses.attribute_hits(logits, labels, everything)
+    right, of = losses.count_attribute_hits(logits, labels, everything)
     assert of.tolist() == [6, 6, 6]
     assert right.tolist() == [(logits[a].argmax(1) == labels[:, a]).sum().item() for a in range(3)]
 

@@ -6,7 +6,7 @@ import pytest
 
 from catalog.errors import SelvedgeError
 from training.restgan.settings import FREE, VARIANTS, RestganSettings
-from training.settings import load_settings
+from training.settings import settings_of_file
 
 
 @pytest.mark.parametrize(
@@ -31,15 +31,15 @@ def test_a_value_out_of_range_is_refused_in_one_sentence(change, sentence):
 def test_settings_come_from_yaml_and_unknown_keys_are_named(tmp_path):
     file = tmp_path / "restgan.yaml"
     file.write_text("variant: restgan-bag\nimages: 2000\ngenerator_rate: 3e-4\nr1_gamma: null\n")
-    assert load_settings(RestganSettings, file) == RestganSettings(
+    assert settings_of_file(RestganSettings, file) == RestganSettings(
         variant="restgan-bag", images=2000, generator_rate=3e-4
     )
     file.write_text("varient: restgan\n")
     with pytest.raises(SelvedgeError, match="setting 'varient' is unknown"):
-        load_settings(RestganSettings, file)
+        settings_of_file(RestganSettings, file)
     file.write_text("variant: other\n")
     with pytest.raises(SelvedgeError, match="setting 'variant' is 'other'; use one of"):
-        load_settings(RestganSettings, file)
+        settings_of_file(RestganSettings, file)
 
 
 def test_each_rung_of_the_ladder_adds_or_removes_one_thing():

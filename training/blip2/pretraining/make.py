@@ -38,7 +38,7 @@ STAGE1_SHARE = 0.45  # of the time for training
 SAVE_SECONDS = 60.0
 
 
-class Run:
+class PretrainingRun:
     """One call of the command: clock, folders, metrics."""
 
     def __init__(self, options: argparse.Namespace, recipe: Recipe):
@@ -63,7 +63,7 @@ class Run:
 class _Keeper:
     """Prints figures, saves the base once a minute, and the state as often as the stages ask."""
 
-    def __init__(self, run: Run, training: Pretraining, tokenizer: Any):
+    def __init__(self, run: PretrainingRun, training: Pretraining, tokenizer: Any):
         self.run, self.training, self.tokenizer, self.saved = run, training, tokenizer, 0.0
 
     def report(self, course: Course) -> None:
@@ -92,7 +92,7 @@ class _Keeper:
 
 def make_base(options: argparse.Namespace, recipe: Recipe) -> dict[str, Any]:
     """Everything; returns the metrics that were written."""
-    run = Run(options, recipe)
+    run = PretrainingRun(options, recipe)
     torch.manual_seed(recipe.seed)
     torch.set_float32_matmul_precision("high")
     base_tokenizer = Path(options.go_on_from) / "tokenizer.json" if options.go_on_from else None
@@ -133,7 +133,7 @@ def make_base(options: argparse.Namespace, recipe: Recipe) -> dict[str, Any]:
     return run.metrics
 
 
-def build_training(run: Run, vocabulary: int, table: PhraseTable) -> Pretraining:
+def build_training(run: PretrainingRun, vocabulary: int, table: PhraseTable) -> Pretraining:
     """A fresh base (or the one to go on from) with fresh heads (or those kept beside it)."""
     model = build_model(TINY, vocabulary)
     width, patch_width = TINY.text["d_model"], TINY.vision["hidden_size"]
@@ -153,7 +153,7 @@ def build_training(run: Run, vocabulary: int, table: PhraseTable) -> Pretraining
     return Pretraining(model, text, readouts, TINY.preprocessing, run.recipe, run.device, graphs=not run.options.eager)
 
 
-def read_exam(run: Run) -> Any:
+def read_exam(run: PretrainingRun) -> Any:
     """The products of the probes, drawn once."""
     recipe = run.recipe
     file = run.work / "exam.npz"
@@ -173,7 +173,7 @@ def wake(model: Blip2ForConditionalGeneration) -> None:
     nn.init.normal_(model.query_tokens, std=1.0)
 
 
-def _fill_heads(text: TextSide, readouts: Readouts, heads: dict[str, torch.Tensor], run: Run) -> None:
+def _fill_heads(text: TextSide, readouts: Readouts, heads: dict[str, torch.Tensor], run: PretrainingRun) -> None:
     """Kept heads, as far as they fit: the phrase table may have grown, and heads are thrown away in the end."""
     for part, module in (("text", text), ("readouts", readouts)):
         held = {
@@ -185,7 +185,7 @@ def _fill_heads(text: TextSide, readouts: Readouts, heads: dict[str, torch.Tenso
         run.say(f"heads: {len(fitting)} of {len(state)} tensors of the {part} side taken over")
 
 
-def _resume(run: Run, training: Pretraining) -> dict[str, int]:
+def _resume(run: PretrainingRun, training: Pretraining) -> dict[str, int]:
     file = run.work / "state.safetensors"
     if not file.is_file() or run.options.go_on_from:
         return {"stage": 1, "step": 0}
@@ -195,7 +195,7 @@ def _resume(run: Run, training: Pretraining) -> dict[str, int]:
     return progress
 
 
-def save(run: Run, training: Pretraining, tokenizer: Any, course: Course, card: bool = False) -> None:
+def save(run: PretrainingRun, training: Pretraining, tokenizer: Any, course: Course, card: bool = False) -> None:
     """The running average as a whole base folder, the heads and the metrics beside it."""
     recipe = {
         "what": "BLIP-2 tiny base of Selvedge, pre-trained on drawn pictures only",
@@ -229,7 +229,7 @@ def _summary(metrics: dict[str, Any]) -> dict[str, Any]:
     return {**metrics, "courses": courses}
 
 
-def examine(run: Run, exam: Any) -> None:
+def examine(run: PretrainingRun, exam: Any) -> None:
     """Go or no-go, printed and kept."""
     recipe, out = run.recipe, Path(run.options.out)
     run.metrics["probe"] = run_probe(out, exam, run.device)

@@ -23,7 +23,7 @@ from catalog import drawn
 from catalog.schema import AttributeSchema, load_schema
 from evaluation.classification import macro_f1
 from training.blip2.adapter import attach_new, detach, parameters_of, trainable
-from training.blip2.answers import AnswerTrie, Asked, answer_all, pad_right
+from training.blip2.answers import AnswerTrie, PictureQuestion, answer_all, pad_right
 from training.blip2.base import Base
 from training.blip2.language import answer_loss, image_tokens
 from training.blip2.pretraining.pictures import SIDE, garment_image, text_rng
@@ -270,7 +270,7 @@ def _score(base: Base, features: Tensor, exam: Exam, schema: AttributeSchema, ho
         if not len(test):
             continue
         trie = AnswerTrie([schema.answer(name, value) for value in exam.values[name]], base.tokenizer, start)
-        asked = [Asked(int(i), schema.question(name, exam.types[i]), trie) for i in test]
+        asked = [PictureQuestion(int(i), schema.question(name, exam.types[i]), trie) for i in test]
         said = torch.tensor([score.answer_index for score in answer_all(base, features, asked, how)])
         by_attribute[name] = _macro_f1(torch.from_numpy(labels[test]), said)
     return {"mean": float(np.mean(list(by_attribute.values()))), "by_attribute": by_attribute}
