@@ -112,7 +112,9 @@ def test_lineage_follows_the_declaration_and_leaves_out_what_was_never_made(home
 def test_commands_name_the_home_unless_it_is_the_usual_one(tmp_path):
     usual = next_commands(Settings(), "toy")
     assert ("make up", "Dagster, MLflow and Label Studio with one link each") in usual
-    assert ".venv/bin/selvedge rollback toy" in [command for command, _ in usual]
+    assert "rollback" not in str(usual), "nothing was champion before"
+    goes_back = [command for command, _ in next_commands(Settings(), "toy", goes_back=True)]
+    assert ".venv/bin/selvedge rollback toy" in goes_back and len(goes_back) == len(usual) + 1
     elsewhere = [command for command, _ in next_commands(Settings(home=tmp_path / "a home"), None)]
     assert elsewhere[0] == f"SELVEDGE_HOME='{tmp_path}/a home' make up" and len(elsewhere) == 3
 
