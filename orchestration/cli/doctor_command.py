@@ -67,7 +67,7 @@ def _modes(settings: "Settings") -> Iterator[str]:
 
 def _champions(settings: "Settings") -> Iterator[str]:
     """The aliases are where the ledger's last moves put them."""
-    from orchestration.registry.champion import CHAMPION
+    from orchestration.registry.champion import CHAMPION, named, way_out
     from orchestration.registry.ledger import open_ledger
     from orchestration.registry.registry import Registry
 
@@ -77,17 +77,14 @@ def _champions(settings: "Settings") -> Iterator[str]:
     except ServiceUnavailable:
         return  # nothing can be held against a server that is not started
     for family in families.FAMILIES:
-        made, alias = ledger.champion(family.name), registry.aliases(family.name).get(CHAMPION)
+        made, alias = ledger.promoted(family.name), registry.aliases(family.name).get(CHAMPION)
         recorded = None if made is None else int(made.version)
         if alias != recorded:
+            versions = {info.version for info in registry.versions(family.name)}
             yield (
-                f"the alias {CHAMPION} of {family.name} is on {_version(alias)}, and by the ledger it is on "
-                f"{_version(recorded)}; `selvedge rollback {family.name}` undoes a move by hand."
+                f"the alias {CHAMPION} of {family.name} is on {named(alias)}, and by the ledger it is on "
+                f"{named(recorded)}; {way_out(family.name, alias, recorded, versions)}."
             )
-
-
-def _version(number: int | None) -> str:
-    return "no version" if number is None else f"version {number}"
 
 
 def _services(settings: "Settings") -> Iterator[str]:

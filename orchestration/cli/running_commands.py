@@ -80,7 +80,13 @@ def demo(
     products: Annotated[
         int | None, typer.Option(min=50, help="Products of the first drawn drop (SELVEDGE_DEMO_PRODUCTS).")
     ] = None,
-    faults: Annotated[bool, typer.Option("--faults", help="Plant faults in the drawn catalogue.")] = False,
+    faults: Annotated[
+        bool | None,
+        typer.Option(
+            "--faults/--no-faults",
+            help="Plant faults in the drawn catalogue, to be seen in quarantine; done by default.",
+        ),
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Run the whole lifecycle once and write its report."""
@@ -89,6 +95,8 @@ def demo(
 
     if catalog is not None and products is not None:
         raise SelvedgeError("--products is for the drawn catalogue, and with --catalog none is drawn. Leave one out.")
+    if catalog is not None and faults:
+        raise SelvedgeError("--faults is for the drawn catalogue: nothing is planted in one of yours. Leave one out.")
     began = time.monotonic()
     settings = load_settings() if products is None else load_settings(demo_products=products)
     check_training_files(settings)

@@ -62,7 +62,7 @@ class DemoDrop:
 def run_demo(
     settings: Settings,
     catalog: Path | None = None,
-    faults: bool = False,
+    faults: bool | None = False,
     reporter: "Reporter | None" = None,
     families: Sequence[Family] = FAMILIES,
 ) -> dict[str, Any]:
@@ -70,7 +70,8 @@ def run_demo(
 
     Args:
         catalog: a catalogue in the Kaggle layout; drawn when None.
-        faults: plant faults in the drawn catalogue.
+        faults: plant faults in the first drawn drop, so that the report has a quarantine to show; None plants them
+            unless the home has its drop without them already.
         reporter: receives the progress of long steps.
         families: the declarations to build; tests put other gate rules here.
 
@@ -158,8 +159,10 @@ def profile_of(settings: Settings, catalog: Path | None) -> Settings:
     return settings.model_copy(update=changed)
 
 
-def deliveries(settings: Settings, catalog: Path | None, faults: bool, reporter: "Reporter | None") -> list[DemoDrop]:
-    """The demo's drops: a real catalogue, or two drawn ones.
+def deliveries(
+    settings: Settings, catalog: Path | None, faults: bool | None, reporter: "Reporter | None"
+) -> list[DemoDrop]:
+    """The demo's drops: a real catalogue, in which nothing is planted, or two drawn ones.
 
     Raises:
         SelvedgeError: the catalogue is missing.
@@ -170,6 +173,8 @@ def deliveries(settings: Settings, catalog: Path | None, faults: bool, reporter:
             raise SelvedgeError(f"{source / 'styles.csv'} does not exist; CATALOG names a folder in the Kaggle layout.")
         return [DemoDrop(drop_name(source), source)]
     seed = settings.demo_seed
+    if faults is None:  # a home of an older Selvedge has learnt from its drop as it is
+        faults = not _folder(settings, "drawn-1", settings.demo_products, seed, False).exists()
     return [
         _drawn(settings, "drawn-1", settings.demo_products, seed, FIRST_ID, faults, reporter),
         _drawn(settings, "drawn-2", settings.demo_new_products, seed + FRESH_SEED, NEW_FIRST_ID, False, reporter),
@@ -288,16 +293,23 @@ def _known(graph: InProcess, settings: Settings, drop: str, family: Family) -> b
 def _drawn(
     settings: Settings, drop: str, products: int, seed: int, first_id: int, faults: bool, reporter: "Reporter | None"
 ) -> DemoDrop:
-    from catalog.drawn import VERSION, draw_catalogue
+    from catalog.drawn import draw_catalogue
 
-    name = f"{drop}-v{VERSION}-seed{seed}-{products}{'-faults' if faults else ''}"
-    folder = settings.home / "drawn" / name
+    folder = _folder(settings, drop, products, seed, faults)
     if not folder.exists():
         say(f"drawing {products} products")
         progress: Callable[[int, int, str], None] | None = reporter.progress if reporter else None
         with new_folder(folder) as part:
             draw_catalogue(part, products, seed, first_id=first_id, faults=faults, progress=progress)
     return DemoDrop(drop, folder)
+
+
+def _folder(settings: Settings, drop: str, products: int, seed: int, faults: bool) -> Path:
+    """Where a drawn drop lies; its name says what it was drawn from."""
+    from catalog.drawn import VERSION
+
+    name = f"{drop}-v{VERSION}-seed{seed}-{products}{'-faults' if faults else ''}"
+    return settings.home / "drawn" / name
 
 
 def _champion(graph: InProcess, family: Family) -> str | None:

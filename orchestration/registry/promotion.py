@@ -21,7 +21,7 @@ from labeling.review.rounds.evidence import refuse_unproved
 from orchestration.registry.champion import CHAMPION
 from orchestration.registry.ledger import one_at_a_time, open_ledger, refuse_changed
 from orchestration.registry.registry import ModelVersionInfo, Registry
-from orchestration.registry.repair import carry_out, registry_problems, settle_alone
+from orchestration.registry.repair import carry_out, moved_by_hand, registry_problems, removed_by_hand, settle_alone
 
 if TYPE_CHECKING:
     from labeling.review.ledger.records import PromotionKind, PromotionRecord
@@ -78,7 +78,7 @@ def promote(registry: Registry, rule: GateRule, evidence: Evidence, by: str | No
         repairs = settle_alone(registry, family)
         champion = registry.aliases(family).get(CHAMPION)
         if champion == candidate.version:
-            return _already(candidate, ledger.promotions.champion(family))
+            return _already(registry, family, candidate)
         decision = decide(rule, evidence, None if champion is None else str(champion))
         ids = _evidence_ids(evidence)
         refusals = [
@@ -127,20 +127,15 @@ def rollback(registry: Registry, family: str, reason: str = "", by: str | None =
         settle_alone(registry, family)
         champion, made = registry.aliases(family).get(CHAMPION), ledger.champion(family)
         if champion is None or made is None:
-            raise SelvedgeError(f"{family} has no champion yet; promote a candidate first.")
-        if made.previous_champion is None:
-            raise SelvedgeError(f"{family} has no champion before version {champion}; there is nothing to go back to.")
-        if all(str(info.version) != made.previous_champion for info in registry.versions(family)):
-            raise SelvedgeError(
-                f"there is no version {made.previous_champion} of {family} any more, which was champion before version "
-                f"{champion}: it was deleted in MLflow. Promote another candidate (`selvedge promote`)."
-            )
-        target = registry.version(family, int(made.previous_champion))
+            removed = removed_by_hand(registry, family)
+            raise SelvedgeError(f"{removed or f'{family} has no champion yet; promote a candidate first'}.")
+        previous = _before(registry, family, champion)
+        target = registry.version(family, previous)
         # Whom the target replaced the first time: rolling back again must lead further back, never round in a circle.
         before = [
             record.old_champion
             for record in ledger.history(family)
-            if record.outcome == "completed" and record.kind != "rollback" and record.version == made.previous_champion
+            if record.outcome == "completed" and record.kind == "promotion" and record.version == str(previous)
         ]
         return _move(
             registry,
@@ -154,6 +149,32 @@ def rollback(registry: Registry, family: str, reason: str = "", by: str | None =
             evidence={},
             simulated=False,
         )
+
+
+def _before(registry: Registry, family: str, champion: int) -> int:
+    """Who is champion after a rollback: the one before, or, where a hand moved the alias, the last that was promoted.
+
+    Raises:
+        SelvedgeError: there is none, or it was deleted.
+    """
+    promoted = open_ledger(registry.settings).promotions.promoted(family)
+    if promoted is None or str(champion) != promoted.version:
+        if promoted is None or _lacks(registry, family, promoted.version):
+            raise SelvedgeError(f"version {champion} was made champion by hand; {moved_by_hand(registry, family)}.")
+        return int(promoted.version)
+    if promoted.previous_champion is None:
+        raise SelvedgeError(f"{family} has no champion before version {champion}; there is nothing to go back to.")
+    if _lacks(registry, family, promoted.previous_champion):
+        raise SelvedgeError(
+            f"there is no version {promoted.previous_champion} of {family} any more, which was champion before version "
+            f"{champion}: it was deleted in MLflow. Promote another candidate (`selvedge promote`)."
+        )
+    return int(promoted.previous_champion)
+
+
+def _lacks(registry: Registry, family: str, version: str) -> bool:
+    """Was a version deleted in MLflow?"""
+    return all(str(info.version) != version for info in registry.versions(family))
 
 
 def history(registry: Registry, family: str) -> "list[PromotionRecord]":
@@ -220,13 +241,13 @@ def _move(
     return record
 
 
-def _already(candidate: ModelVersionInfo, made: "PromotionRecord | None") -> PromotionOutcome:
+def _already(registry: Registry, family: str, candidate: ModelVersionInfo) -> PromotionOutcome:
     """The candidate is champion: by a record of ours, or because a hand put it there, which is no promotion."""
-    version = candidate.version
-    if made is None or made.kind == "by_hand":
+    version, made = candidate.version, open_ledger(registry.settings).promotions.promoted(family)
+    if made is None or made.version != str(version):
         reason = (
             f"version {version} is champion because the alias was moved by hand, not by a promotion; "
-            "`selvedge rollback` first, then promote it on its evidence."
+            f"{moved_by_hand(registry, family)}."
         )
         return PromotionOutcome(candidate, "refused", version, version, (reason,))
     return PromotionOutcome(candidate, "already_champion", version, version, made.reasons)

@@ -214,7 +214,9 @@ class Registry:
 
     def champion(self, family: str) -> ModelVersionInfo | None:
         """The version that inference uses; None until one was promoted. Raises: as `champion.agreed_version`."""
-        return self._numbered(family, agreed_version(self.settings, family, self.aliases(family).get(CHAMPION)))
+        alias = self.aliases(family).get(CHAMPION)
+        agreed = agreed_version(self.settings, family, alias, lambda: {info.version for info in self.versions(family)})
+        return self._numbered(family, agreed)
 
     def artefact_path(self, version: ModelVersionInfo) -> Path:
         """The folder with a version's files on this machine; fetched once when MLflow keeps them elsewhere.

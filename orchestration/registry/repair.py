@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
 from labeling.review.rounds.evidence import verdict_evidence
-from orchestration.registry.champion import CHAMPION
+from orchestration.registry.champion import CHAMPION, way_out
 from orchestration.registry.ledger import ledger_problems, one_at_a_time, open_ledger
 from orchestration.registry.registry import CHALLENGER, PREVIOUS_CHAMPION, Registry
 from orchestration.registry.tracking import mlflow_errors_as_sentences
@@ -140,19 +140,27 @@ def _head_of(text: str) -> tuple[int, str] | None:
 
 
 def removed_by_hand(registry: Registry, family: str) -> str | None:
-    """The sentence for a champion's alias that is gone although the ledger knows a champion; None where all is well."""
-    made = open_ledger(registry.settings).promotions.champion(family)
+    """The sentence for a champion's alias that is gone although something was promoted; None where all is well."""
+    made = open_ledger(registry.settings).promotions.promoted(family)
     if made is None or CHAMPION in registry.aliases(family):
         return None
-    if all(str(info.version) != made.version for info in registry.versions(family)):
-        return (
-            f"version {made.version} of {family}, champion by the record, was deleted in MLflow, and the alias "
-            f"{CHAMPION} with it; restore MLflow's database and artefacts from a backup"
-        )
+    version, versions = int(made.version), _versions(registry, family)
+    gone = "was removed by hand" if version in versions else "is gone"
     return (
-        f"the alias {CHAMPION} of {family} was removed by hand; by the record version {made.version} is champion: set "
-        "the alias on it again in MLflow"
+        f"the alias {CHAMPION} of {family} {gone}; by the record version {version} is champion: "
+        f"{way_out(family, None, version, versions)}"
     )
+
+
+def moved_by_hand(registry: Registry, family: str) -> str:
+    """What can be done about an alias that a hand put where it is."""
+    made = open_ledger(registry.settings).promotions.promoted(family)
+    alias, recorded = registry.aliases(family).get(CHAMPION), None if made is None else int(made.version)
+    return way_out(family, alias, recorded, _versions(registry, family))
+
+
+def _versions(registry: Registry, family: str) -> set[int]:
+    return {info.version for info in registry.versions(family)}
 
 
 def _amiss(registry: Registry, family: str) -> bool:
@@ -176,11 +184,11 @@ def _notice(registry: Registry, family: str) -> list[str]:
         f" (by the record it was {'on none' if old is None else f'on version {old}'})"
     )
     info = registry.version(family, champion)
-    if old is not None and int(old) in {other.version for other in registry.versions(family)}:
+    if old is not None and int(old) in _versions(registry, family):
         with mlflow_errors_as_sentences(registry.uri):  # before the record, which says that it points there
             registry.client.set_registered_model_alias(family, PREVIOUS_CHAMPION, old)
     ledger.record_found(family, str(champion), info.candidate, f"{detail}.")
-    return [f"{detail}; it was recorded as moved by hand, `selvedge rollback {family}` undoes it"]
+    return [f"{detail}; it was recorded as moved by hand: {moved_by_hand(registry, family)}"]
 
 
 def _tag(record: "PromotionRecord", head: "Head") -> str:

@@ -3,9 +3,12 @@
 Belongs here: counting, and the rows that stand for many. Not here: reading tables (home.py), drawing (pictures.py).
 """
 
+import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -14,6 +17,9 @@ from orchestration.assets.published import materialised
 from orchestration.report import pictures
 from orchestration.report.home import Home
 from orchestration.report.pictures import ColourSwatch
+
+if TYPE_CHECKING:
+    from upath import UPath
 
 STRIP_PRODUCTS = 24
 SAMPLES_PER_REASON = 1
@@ -65,13 +71,16 @@ class CatalogueSummary:
 
     Attributes:
         source: where the first drop came from. drop: the drops' names in words. drawn: our own code drew it.
+        planted: rows of it that our own code damaged for the quarantine to find.
         products: columns of the products contract. quarantine: reason -> rows. recovered: rows that were put right.
         missing: column -> products without a value. unmapped: (attribute, value, rows) that no question is asked about.
+        odd_words: (category, value, products) that reading found outside the vocabulary.
     """
 
     source: str
     drop: str
     drawn: bool
+    planted: int
     products: pd.DataFrame
     strip: list[Picture]
     colours: list[ColourSwatch]
@@ -82,6 +91,7 @@ class CatalogueSummary:
     splits: Splits
     qa_pairs: int
     unmapped: list[tuple[str, str, int]]
+    odd_words: list[tuple[str, str, int]]
 
     @property
     def rows(self) -> int:
@@ -99,6 +109,7 @@ def summarise_catalogue(home: Home, seed: int) -> CatalogueSummary:
         source=source_name(source, home.settings.home),
         drop=drop_names(home.drops),
         drawn=_is_drawn(source),
+        planted=_planted(source),
         products=products,
         strip=pictures.strip(products, home.picture_uris, STRIP_PRODUCTS, seed),
         colours=pictures.colours(products, home.picture_uris, seed),
@@ -109,6 +120,7 @@ def summarise_catalogue(home: Home, seed: int) -> CatalogueSummary:
         splits=checked_splits(home.splits, products),
         qa_pairs=len(home.qa_pairs),
         unmapped=unmapped_values(asked.get("summary", {})),
+        odd_words=odd_words([_counts(home, drop) for drop in home.drops]),
     )
 
 
@@ -154,8 +166,6 @@ def checked_splits(splits: pd.DataFrame, products: pd.DataFrame) -> Splits:
     Args:
         splits: table of that name; empty where nothing was split yet.
     """
-    from collections import Counter
-
     from catalog.splits import EXCLUDED, leaks
 
     if splits.empty:
@@ -189,11 +199,36 @@ def unmapped_values(summary: dict[str, dict[str, dict[str, int]]]) -> list[tuple
 
 def _recovered(home: Home, drop: str) -> int:
     """Rows put right while reading, those among them that went to quarantine for another reason included."""
-    counts = (materialised(home.instance, "catalog/products", drop) or {}).get("counts", {})
-    return int(counts.get("recovered", 0))
+    return int(_counts(home, drop).get("recovered", 0))
+
+
+def odd_words(counts: Sequence[dict[str, Any]]) -> list[tuple[str, str, int]]:
+    """Categories outside the vocabulary, most products first.
+
+    Args:
+        counts: of each drop's reading; an older reading has no `unmapped`.
+    """
+    words: Counter[tuple[str, str]] = Counter()
+    for of_drop in counts:
+        for category, values in of_drop.get("unmapped", {}).items():
+            words.update({(category, value): int(number) for value, number in values.items()})
+    return [(category, value, number) for (category, value), number in words.most_common()]
+
+
+def _counts(home: Home, drop: str) -> dict[str, Any]:
+    counts: dict[str, Any] = (materialised(home.instance, "catalog/products", drop) or {}).get("counts", {})
+    return counts
 
 
 def _is_drawn(source: str) -> bool:
+    return bool(source) and _truth(source).exists()
+
+
+def _planted(source: str) -> int:
+    return len(json.loads(_truth(source).read_bytes()).get("planted_faults", ())) if _is_drawn(source) else 0
+
+
+def _truth(source: str) -> "UPath":
     from upath import UPath
 
-    return bool(source) and (UPath(source) / "truth" / "drawn.json").exists()
+    return UPath(source) / "truth" / "drawn.json"

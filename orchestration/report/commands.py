@@ -9,11 +9,12 @@ from pathlib import Path
 from orchestration.runtime.settings import Settings
 
 
-def next_commands(settings: Settings, family: str | None) -> list[tuple[str, str]]:
+def next_commands(settings: Settings, family: str | None, goes_back: bool = False) -> list[tuple[str, str]]:
     """(command, what it does); complete with the home where that is not the usual one.
 
     Args:
         family: that has a scored candidate; None where there is none: then only reading on makes sense.
+        goes_back: there was a champion before its present one.
     """
     usual = Path(Settings.model_fields["home"].default).resolve()
     home = "" if settings.home.resolve() == usual else f"SELVEDGE_HOME={shlex.quote(str(settings.home))} "
@@ -31,7 +32,7 @@ def next_commands(settings: Settings, family: str | None) -> list[tuple[str, str
         (f"{selvedge} status", "drops, candidates and the champion"),
         (f"{selvedge} review status", "rounds, their ballots and verdicts"),
         (f"{selvedge} history {family}", "who was champion when, and why"),
-        (f"{selvedge} rollback {family}", "the previous champion again"),
+        *([(f"{selvedge} rollback {family}", "the previous champion again")] if goes_back else []),
         (f"{selvedge} infer attributes --catalog DIR --out DIR", "what the champion sees in any catalogue"),
         (f"{selvedge} infer descriptions --catalog DIR --out DIR", "and what it says of it"),
         (f"{selvedge} discover", "type words, see pictures and the products like them"),

@@ -66,7 +66,17 @@ def gather(
         published=published,
         lineage=lineage(home, families),
         chains=[tracer.follow(card.product_id) for card in published.cards],
-        commands=next_commands(settings, trained[0] if trained else None),
+        commands=next_commands(settings, trained[0], _goes_back(settings, trained[0]))
+        if trained
+        else next_commands(settings, None),
         seconds=seconds,
         peak_memory=peak_memory,
     )
+
+
+def _goes_back(settings: Settings, family: str) -> bool:
+    """Was there a champion of the family before its present one?"""
+    from orchestration.registry.ledger import open_ledger
+
+    promoted = open_ledger(settings).promotions.promoted(family)
+    return promoted is not None and promoted.previous_champion is not None

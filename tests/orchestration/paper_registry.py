@@ -120,5 +120,6 @@ class PaperRegistry:
         return None if version is None else self.version(family, version)
 
     def champion(self, family: str) -> ModelVersionInfo | None:
-        version = agreed_version(self.settings, family, self.aliases(family).get("champion"))
+        alias = self.aliases(family).get("champion")
+        version = agreed_version(self.settings, family, alias, lambda: {info.version for info in self.versions(family)})
         return None if version is None else self.version(family, version)

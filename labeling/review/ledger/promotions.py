@@ -140,12 +140,7 @@ class PromotionLedger:
     def promoted(self, family: str) -> PromotionRecord | None:
         """The record of the last promotion or rollback, whatever a hand did since; None before the first."""
         with self._database.reading() as connection:
-            moves = [
-                record
-                for record in _records(connection, family)
-                if record.kind != "by_hand" and record.outcome == "completed"
-            ]
-        return max(moves, key=lambda record: record.number, default=None)
+            return _promoted(connection, family)
 
     def champion_at(self, family: str, when: date | datetime) -> PromotionRecord | None:
         """The record that made whoever was champion at a moment, or at the end of a day (UTC); None before the first.
@@ -188,7 +183,9 @@ def _refuse_swap(connection: Connection, family: str, version: str, old_champion
             "one move at a time: look again when it is done."
         )
     champion = _champion(connection, family)
-    if champion is not None and champion.version != old_champion:
+    # A hand's alias that was taken away again leaves nobody champion, where nobody was before it.
+    nobody = old_champion is None and _promoted(connection, family) is None
+    if champion is not None and champion.version != old_champion and not nobody:
         raise SelvedgeError(
             f"the champion of {family} is version {champion.version} since {champion.ended_at:%d %B %Y %H:%M} UTC, not "
             f"{old_champion or 'none'}; gather evidence against that one, or record a move made by hand."
@@ -239,6 +236,13 @@ def _last(connection: Connection, family: str) -> PromotionRecord | None:
 def _champion(connection: Connection, family: str) -> PromotionRecord | None:
     done = [record for record in _records(connection, family) if record.outcome == "completed"]
     return max(done, key=lambda record: record.number, default=None)
+
+
+def _promoted(connection: Connection, family: str) -> PromotionRecord | None:
+    moves = [
+        record for record in _records(connection, family) if record.kind != "by_hand" and record.outcome == "completed"
+    ]
+    return max(moves, key=lambda record: record.number, default=None)
 
 
 def _now() -> datetime:

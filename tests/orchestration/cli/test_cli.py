@@ -310,12 +310,14 @@ def test_the_demo_takes_its_products_from_the_command_line_and_not_beside_a_cata
     drawn = []
 
     def run_demo(settings, **arguments):
-        drawn.append(settings.demo_products)
+        drawn.append((settings.demo_products, arguments["faults"]))
         return dict.fromkeys(set(results.declared()["demo"]) - {"seconds"})
 
     monkeypatch.setattr(demo, "run_demo", run_demo)
     assert run(["demo", "--products", "400"]) == 0
     assert run(["demo"]) == 0
-    assert drawn == [400, 3600]
-    assert run(["demo", "--products", "400", "--catalog", str(tmp_path)]) == 1
-    assert "Leave one out." in capsys.readouterr().err
+    assert run(["demo", "--no-faults"]) == 0
+    assert drawn == [(400, None), (3600, None), (3600, False)]
+    for option in (["--products", "400"], ["--faults"]):
+        assert run(["demo", *option, "--catalog", str(tmp_path)]) == 1
+        assert "Leave one out." in capsys.readouterr().err

@@ -16,6 +16,7 @@ from labeling.review.ledger.promotions import PromotionLedger
 from orchestration.registry.ledger import open_ledger
 from orchestration.registry.promotion import history, promote, rollback
 from orchestration.registry.repair import RECORD_TAG, settle
+from orchestration.report.state import champions
 from orchestration.runtime.settings import Settings
 from tests.orchestration.paper_registry import PaperClient, PaperRegistry
 from tests.orchestration.registering import evidence_of
@@ -152,6 +153,68 @@ def test_nobody_infers_with_a_version_that_only_the_alias_names(registry: Any) -
         settle(registry, [FAMILY])
     rollback(registry, FAMILY)
     assert registry.champion(FAMILY).version == 1
+
+
+def test_a_rollback_after_two_moves_by_hand_goes_to_the_promoted_version(registry: Any) -> None:
+    for version in ("2", "3"):
+        registry.client.set_registered_model_alias(FAMILY, "champion", version)
+        settle(registry, [FAMILY])
+    assert rollback(registry, FAMILY).version == "1", "version 2 was never promoted"
+    assert registry.champion(FAMILY).version == 1
+
+
+def test_where_nothing_was_champion_before_a_hand_no_rollback_is_advised_and_the_advice_works(tmp_path: Path) -> None:
+    registry: Any = PaperRegistry(Settings(home=tmp_path / "home"))
+    for name in ("c1", "c2"):
+        registry.add(FAMILY, name)
+    registry.client.set_registered_model_alias(FAMILY, "champion", "1")
+    refused = promote(registry, RULE, evidence_of(FAMILY, "c1", None))
+    told = [*settle(registry, [FAMILY]), *refused.reasons]
+    for act in (rollback, lambda registry, family: registry.champion(family)):
+        with pytest.raises(SelvedgeError) as error:
+            act(registry, FAMILY)
+        told.append(str(error.value))
+    assert len(told) == 3 and all("remove the alias champion of toy in MLflow" in one for one in told)
+    assert not any("rollback" in one for one in told)
+    registry.client.delete_registered_model_alias(FAMILY, "champion")
+    assert settle(registry, [FAMILY]) == [] and registry.champion(FAMILY) is None
+    assert ask(registry, "c1", None) == "promoted" and registry.champion(FAMILY).version == 1
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_a_champion_that_a_hand_replaced_and_deleted_is_restored_and_not_rolled_back_to(
+    registry: Any, recorded: bool
+) -> None:
+    registry.client.set_registered_model_alias(FAMILY, "champion", "2")
+    told = settle(registry, [FAMILY]) if recorded else []
+    assert all("`selvedge rollback toy` puts it back on version 1" in one for one in told)
+    registry.client.delete_model_version(FAMILY, "1")
+    told = [*settle(registry, [FAMILY]), *promote(registry, RULE, evidence_of(FAMILY, "c2", 1)).reasons]
+    for act in (rollback, lambda registry, family: registry.champion(family)):
+        with pytest.raises(SelvedgeError) as error:
+            act(registry, FAMILY)
+        told.append(str(error.value))
+    assert all("version 1 was deleted in MLflow: restore MLflow's database and artefacts" in one for one in told)
+    assert not any("rollback" in one for one in told)
+
+
+def test_a_champion_that_was_rolled_back_to_and_deleted_is_told_with_a_remedy_that_exists(
+    registry: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestration.registry.registry.Registry", lambda settings: registry)
+    ask(registry, "c2", 1)
+    rollback(registry, FAMILY)
+    registry.client.delete_model_version(FAMILY, "1")
+    states, told, without = champions(registry.settings, [FAMILY])
+    assert without == "" and "champion" not in states[FAMILY]["aliases"]
+    for act in (rollback, lambda registry, family: registry.champion(family)):
+        with pytest.raises(SelvedgeError) as error:
+            act(registry, FAMILY)
+        told.append(str(error.value))
+    assert len(told) == 3
+    for one in told:
+        assert "version 1 was deleted in MLflow: restore MLflow's database and artefacts from a backup" in one
+        assert "set the alias" not in one and "selvedge rollback" not in one
 
 
 def test_a_refusal_tells_of_the_hand_that_moved_the_alias(registry: Any) -> None:

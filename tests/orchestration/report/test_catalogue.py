@@ -12,6 +12,7 @@ from orchestration.report.catalogue import (
     checked_splits,
     drop_names,
     missing_values,
+    odd_words,
     quarantine_samples,
     rows_by_reason,
     source_name,
@@ -42,6 +43,22 @@ def test_what_came_in_is_what_the_page_says(tmp_path):
     assert max(Image.open(io.BytesIO(catalogue.strip[0].content)).size) <= 120
     swatches = {colour.name: colour.rgb for colour in catalogue.colours}
     assert swatches == {name: "#{:02x}{:02x}{:02x}".format(*rgb) for name, rgb in COLOURS.items()}
+
+
+def test_words_outside_the_vocabulary_are_counted_over_all_drops():
+    older, newer = {"recovered": 1}, {"unmapped": {"gender": {"Ladies": 2}, "article_type": {"Tee": 1}}}
+    assert odd_words([older]) == []
+    assert odd_words([newer, older, newer]) == [("gender", "Ladies", 4), ("article_type", "Tee", 2)]
+
+
+def test_what_the_demo_planted_is_read_from_the_drawing(tmp_path):
+    truth = tmp_path / "home" / "drawn" / "shop" / "truth"
+    truth.mkdir(parents=True)
+    (truth / "drawn.json").write_text('{"planted_faults": [[3, "bad_id"], [4, "missing_image"]]}')
+    made = SmallHome(tmp_path)
+    made.read_drop(source=str(truth.parent))
+    catalogue = read_catalogue(Home(made.instance, made.settings), seed=1)
+    assert (catalogue.drawn, catalogue.planted, catalogue.odd_words) == (True, 2, [])
 
 
 def test_drops_are_named_as_far_as_they_fit():

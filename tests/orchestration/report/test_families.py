@@ -78,6 +78,15 @@ def test_a_family_brings_its_section_its_figures_and_its_place_in_the_navigation
     assert re.findall(r"(?:src|href)=\"(?!data:|#|reports/)[^\"]*", page) == [] and "<script" not in page
 
 
+def test_words_outside_the_vocabulary_and_planted_rows_are_shown_where_there_are_any(home, family, monkeypatch):
+    assert "Words outside the vocabulary" not in (plain := page_of(home, family)) and "--no-faults" not in plain
+    monkeypatch.setattr("orchestration.report.catalogue.odd_words", lambda counts: [("article_type", "<Tee>", 3)])
+    monkeypatch.setattr("orchestration.report.catalogue._planted", lambda source: 9)
+    page = page_of(home, family)
+    assert "Words outside the vocabulary: article type “&lt;Tee&gt;” 3.</p>" in page
+    assert "The demo planted 9 of them on purpose; <code>selvedge demo --no-faults</code>" in page
+
+
 def test_a_family_with_nothing_to_show_leaves_no_trace(home, family):
     page = page_of(home, family, replace(toy_family(), name="other"))
     assert "Toys" not in page and '<h2 id="products">' in page
@@ -112,7 +121,9 @@ def test_lineage_follows_the_declaration_and_leaves_out_what_was_never_made(home
 def test_commands_name_the_home_unless_it_is_the_usual_one(tmp_path):
     usual = next_commands(Settings(), "toy")
     assert ("make up", "Dagster, MLflow and Label Studio with one link each") in usual
-    assert ".venv/bin/selvedge rollback toy" in [command for command, _ in usual]
+    assert "rollback" not in str(usual), "nothing was champion before"
+    goes_back = [command for command, _ in next_commands(Settings(), "toy", goes_back=True)]
+    assert ".venv/bin/selvedge rollback toy" in goes_back and len(goes_back) == len(usual) + 1
     elsewhere = [command for command, _ in next_commands(Settings(home=tmp_path / "a home"), None)]
     assert elsewhere[0] == f"SELVEDGE_HOME='{tmp_path}/a home' make up" and len(elsewhere) == 3
 
