@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 from upath import UPath
 
+from catalog.datasets import fits_name, hashed_dataset
 from catalog.directory import read_summary, read_tables
 from catalog.errors import SelvedgeError
 from catalog.qa import make_qa_pairs
@@ -99,13 +100,19 @@ def read_catalogue_folder(folder: Path, question_set: str | None = None) -> Cata
     return gather_tables(products, images, splits, pairs, question_set=question_set)
 
 
-def read_frozen_tables(folder: str | Path | UPath, question_set: str) -> CatalogueTables:
-    """The tables of a data set that was frozen, each held to its stamp.
+def read_dataset(folder: str, question_set: str) -> CatalogueTables:
+    """The tables of a data set that was frozen, each held to its stamp and all to the hash that names the folder.
 
     Raises:
-        SelvedgeError: a table is missing or damaged.
+        SelvedgeError: a table is missing, damaged, or of another data set.
     """
-    products, images, splits, pairs = (read_frame(UPath(folder) / f"{name}.parquet", name) for name in TABLES)
+    root = UPath(folder)
+    if not fits_name(hashed_dataset(folder), root.name):
+        raise SelvedgeError(
+            f"data set {root} does not hold the rows that it is named by; restore the folder, or delete it and "
+            "materialise what prepares the training again."
+        )
+    products, images, splits, pairs = (read_frame(root / f"{name}.parquet", name) for name in TABLES)
     return gather_tables(products, images, splits, pairs, question_set=question_set)
 
 

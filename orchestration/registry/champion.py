@@ -8,10 +8,9 @@ against, a version that only the alias names.
 """
 
 from catalog.errors import SelvedgeError
+from orchestration.registry.interface import CHAMPION
 from orchestration.registry.ledger import open_ledger
 from orchestration.runtime.settings import Settings
-
-CHAMPION = "champion"
 
 
 def agreed_version(settings: Settings, family: str, alias: int | None) -> int | None:

@@ -15,8 +15,8 @@ from orchestration.assets.resources import Reviews
 from orchestration.families.contract import Family, asset_key
 from orchestration.graph.road import family_definitions
 from orchestration.jobs.in_process import InProcess
+from orchestration.registry.interface import ModelVersionInfo
 from orchestration.registry.promotion import history, promote, rollback
-from orchestration.registry.registry import ModelVersionInfo
 from tests.orchestration.paper_models import PaperModels
 from tests.orchestration.paper_registry import PaperRegistry
 from tests.orchestration.registering import evidence_of
