@@ -1,13 +1,13 @@
 """Evidence about a candidate, and the rule that says what a family's candidate has to show: what the gate goes by.
 
-Belongs here: both as data, their JSON and hash, evidence from a table of scores. Not here: the decision (gate.py), what
-a round of people says (gate.py).
+Belongs here: both as data, their JSON and hash, evidence from a table of scores. Not here: the decision, and a verdict
+of people as evidence (gate.py).
 """
 
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -48,6 +48,10 @@ class GateRule:
     def __post_init__(self) -> None:
         if not self.required:
             raise SelvedgeError(f"the gate rule of {self.family} requires no evidence; name at least `{METRICS}`.")
+
+    def of_scores(self) -> "GateRule":
+        """The rule as the first gate asks it: of the scores alone; a verdict is the next gate's."""
+        return replace(self, required=(METRICS,))
 
     def limit(self, attribute: str) -> float:
         return self.deltas.get(attribute, self.delta)

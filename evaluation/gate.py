@@ -270,6 +270,22 @@ def _why(rule: GateRule, evidence: Evidence) -> list[str]:
     return reasons + preferred
 
 
+def without_gain(rule: GateRule, evidence: Evidence) -> str:
+    """What a promotion rests on whose scores show no gain; "" where they do.
+
+    A gain is shown where the paired interval of the mean lies above 0. Otherwise the rule let the candidate pass
+    because it is not worse by more than its margin, and a preference decided.
+    """
+    gain = evidence.figure(CANDIDATE, MEAN, f"{rule.metric}_minus_{_incumbent(evidence)}")
+    if gain is None or gain.low > 0:
+        return ""
+    voters = "scripted voters" if rests_on_simulation(evidence) else "people"
+    return (
+        f"Its scores show no measurable gain ({gain.value:+.3f}): it is non-inferior by rule (margin "
+        f"{rule.tolerance:g}) and was preferred by {voters}."
+    )
+
+
 def _incumbent(evidence: Evidence) -> str:
     """Whom the candidate would replace: the champion, or the base where there is none."""
     return BASE if evidence.champion_version is None else CHAMPION

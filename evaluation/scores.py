@@ -54,6 +54,12 @@ class Figure:
 Figures = dict[tuple[str, str, str, str], Figure]
 
 
+def means(scores: pd.DataFrame, metric: str) -> dict[str, float]:
+    """A metric's mean over attributes on all test rows, by subject, of table `scores`."""
+    whole = scores[(scores["metric"] == metric) & (scores["slice"] == ALL) & (scores["attribute"] == MEAN)]
+    return {str(subject): float(value) for subject, value in zip(whole["subject"], whole["value"], strict=True)}
+
+
 def labelled_rows(qa_pairs: pd.DataFrame, products: pd.DataFrame, split: str | None = None) -> pd.DataFrame:
     """The rows that can be scored: one for each product and attribute with a known value.
 

@@ -10,15 +10,20 @@ question are the same.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import pandas as pd
+import pyarrow as pa
+import torch
 
 from catalog.errors import SelvedgeError
 from catalog.files import json_sha256
+from catalog.schema import AttributeSchema
 from inference.tables import ATTRIBUTES
-from training.blip2.artefact import AttributeModel, Question
+from training.blip2.artefact import AttributeModel, Question, load_artefact
 from training.blip2.features import FeatureStore, compute_features
+from training.reporting import Reporter
 
 FORMAT = 1
 PRODUCTS_AT_ONCE = 256  # bounds memory; a batch gives what its products give alone
@@ -102,6 +107,36 @@ def predict_attributes(
         if progress is not None:
             progress(done, len(products), "predicting")
     return Predicted(pd.DataFrame(rows, columns=COLUMNS), computed, reused, looked_at)
+
+
+def predict_tables(
+    model: Path,
+    uri: str,
+    images: pa.Table,
+    products: pa.Table,
+    previous: pa.Table | None,
+    features: Path,
+    reporter: Reporter,
+) -> tuple[AttributeSchema, Predicted]:
+    """What the model of a folder sees on the products of two published tables, with the vocabulary it was asked in.
+
+    Args:
+        uri, previous: as `model_uri` and `previous` of `predict_attributes`. features: folder of the feature store.
+
+    Raises:
+        SelvedgeError: the artefact is damaged, or as `predict_attributes`.
+    """
+    loaded = load_artefact(model, device="cuda" if torch.cuda.is_available() else "cpu")
+    predicted = predict_attributes(
+        loaded,
+        images.to_pandas(),
+        products.to_pandas(),
+        store=FeatureStore(features, loaded.base, loaded.feature_precision),
+        model_uri=uri,
+        previous=None if previous is None else previous.to_pandas(),
+        progress=reporter.progress,
+    )
+    return loaded.schema, predicted
 
 
 def summarise_attributes(attributes: pd.DataFrame) -> dict[str, dict[str, float]]:

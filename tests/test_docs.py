@@ -14,6 +14,7 @@ from tools import house, reference
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 WRITTEN = [*sorted(DOCS.rglob("*.md")), *(ROOT / name for name in ("README.md", "CONTRIBUTING.md"))]
+CODE = re.compile(r"`((?:\w+/)+\w+\.py)`")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 FETCHED = re.compile(
     r"<(?:script|img|iframe)[^>]*\bsrc=[\"']?(https?:)?//|<link[^>]*\bhref=[\"']?https?://(?!127)|@import"
@@ -48,6 +49,11 @@ def test_an_outdated_page_is_named(monkeypatch, tmp_path, capsys):
 def test_every_link_and_picture_of_a_page_is_there(page):
     targets = [target for target in LINK.findall(page.read_text(encoding="utf-8")) if "://" not in target]
     assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_file_of_code_that_a_page_names_is_there(page):
+    assert [file for file in CODE.findall(page.read_text(encoding="utf-8")) if not (ROOT / file).exists()] == []
 
 
 def test_every_page_is_in_the_navigation_and_the_other_way_round():

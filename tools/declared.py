@@ -21,9 +21,9 @@ from typer.core import TyperCommand
 import labeling.tables  # noqa: F401  these three declare their rooms' tables
 from catalog.tables import declared_tables
 from labeling.review.ledger.tables import METADATA
+from orchestration.cli import results
 from orchestration.cli.main import application
-from orchestration.cli.manual import written
-from orchestration.cli.results import declared as declared_results
+from orchestration.families import settings
 from orchestration.families.settings import load_settings
 from orchestration.graph.build import build_defs
 
@@ -31,9 +31,9 @@ ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("catalog", "evaluation", "training", "labeling", "inference", "infra", "orchestration")
 
 
-def command_page(page: str) -> str:
-    """docs/cli.md with its settings and result keys as they are declared now."""
-    return written(page)
+def command_tables() -> dict[str, str]:
+    """The parts of docs/cli.md that are written from declarations, by their mark: settings, keys of results."""
+    return {"settings": settings.manual(), "keys": results.manual()}
 
 
 def commands() -> dict[str, TyperCommand]:
@@ -47,7 +47,7 @@ def commands() -> dict[str, TyperCommand]:
         for name, child in children.items():
             yield from walk(child, (*words, name))
 
-    order = list(declared_results())
+    order = list(results.declared())
     return dict(sorted(walk(typer.main.get_command(application()), ()), key=lambda pair: order.index(pair[0])))
 
 

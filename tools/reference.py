@@ -26,7 +26,7 @@ def pages() -> dict[Path, str]:
     command_page, house_page = DOCS / "cli.md", DOCS / "how-it-works.md"
     graph = house.read()
     return {
-        command_page: declared.command_page(command_page.read_text(encoding="utf-8")),
+        command_page: commands_page(command_page.read_text(encoding="utf-8")),
         DOCS / "reference" / "options.md": options_page(),
         DOCS / "reference" / "tables.md": tables_page(),
         DOCS / "reference" / "assets.md": assets_page(),
@@ -43,6 +43,13 @@ def between(page: str, mark: str, text: str) -> str:
     if not (found_begin and found_end):
         raise SystemExit(f"the page has lost its marks {begin.strip()} and {end}")
     return f"{before}{begin}{text.rstrip()}\n{end}{after}"
+
+
+def commands_page(page: str) -> str:
+    """docs/cli.md with its settings and result keys as they are declared now."""
+    for mark, text in declared.command_tables().items():
+        page = between(page, mark, text)
+    return page
 
 
 def options_page() -> str:

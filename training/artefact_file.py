@@ -1,9 +1,10 @@
-"""selvedge.json, what every family's artefact says of itself.
+"""The folder of every family's artefact: what it says of itself in selvedge.json, which files it may hold, its hash.
 
-Belongs here: reading it and refusing another family's or another format. Not here: what a family writes into it
-(training/blip2/artefact.py, training/restgan/sampling.py).
+Belongs here: reading selvedge.json, refusing another family's, another format, or files that may run code. Not here:
+what a family writes (training/blip2/artefact.py, training/restgan/sampling.py).
 """
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -32,3 +33,23 @@ def read_artefact_file(folder: Path, family: str, known_format: int) -> dict[str
             f"model {folder} has format {about.get('format')}, this version reads {known_format}; update selvedge."
         )
     return about
+
+
+def refuse_pickles(folder: Path) -> None:
+    """Raises: SelvedgeError: the folder is missing, empty, or holds a format that may run code when it is loaded."""
+    files = [path for path in folder.rglob("*") if path.is_file()] if folder.is_dir() else []
+    if not files:
+        raise SelvedgeError(f"model folder {folder} is missing or empty; train a candidate into it first.")
+    for path in files:
+        if path.suffix in {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib"}:
+            raise SelvedgeError(f"{path} may run code when it is loaded; keep weights as safetensors.")
+
+
+def folder_sha256(folder: Path) -> str:
+    """One hash over names and bytes of all files of a folder."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 from upath import UPath
 
+from catalog.datasets import fits_name, hashed_dataset
 from catalog.directory import read_summary, read_tables
 from catalog.errors import SelvedgeError
 from catalog.qa import make_qa_pairs
@@ -18,6 +19,7 @@ from catalog.standing import with_files_here
 from catalog.tables import frame_of, read_table
 
 TABLES = ("products", "images", "splits", "qa_pairs")
+HOME_ABOVE = 3  # folders between a home and its frozen data sets
 
 
 @dataclass(frozen=True)
@@ -100,21 +102,24 @@ def read_catalogue_folder(folder: Path, question_set: str | None = None) -> Cata
     return gather_tables(products, images, splits, pairs, question_set=question_set)
 
 
-def read_frozen_tables(
-    folder: str | Path | UPath, question_set: str, home: str | Path | UPath | None = None
-) -> CatalogueTables:
-    """The tables of a data set that was frozen, each held to its stamp.
+def read_dataset(folder: str, question_set: str) -> CatalogueTables:
+    """The tables of a data set that was frozen, each held to its stamp and all to the hash that names the folder.
 
     Args:
-        home: the folder that holds data set and pictures, which may have been moved since.
+        folder: <home>/tables/training/datasets/<name>; the home may have been moved since.
 
     Raises:
-        SelvedgeError: a table is missing or damaged.
+        SelvedgeError: a table is missing, damaged, or of another data set.
     """
     root = UPath(folder)
-    tables = (read_table(root / f"{name}.parquet", name) for name in TABLES)
-    if home is not None:
-        tables = (with_files_here(table, home) for table in tables)
+    if not fits_name(hashed_dataset(folder), root.name):
+        raise SelvedgeError(
+            f"data set {root} does not hold the rows that it is named by; restore the folder, or delete it and "
+            "materialise what prepares the training again."
+        )
+    tables = [read_table(root / f"{name}.parquet", name) for name in TABLES]
+    if len(root.parents) > HOME_ABOVE:
+        tables = [with_files_here(table, root.parents[HOME_ABOVE]) for table in tables]
     products, images, splits, pairs = map(frame_of, tables)
     return gather_tables(products, images, splits, pairs, question_set=question_set)
 

@@ -1,7 +1,7 @@
 """How a training loop tells what it is doing: one small protocol, so that no loop knows MLflow or Dagster.
 
-Belongs here: the protocol, the reporter that says nothing, and how the time left is said. Not here: the bindings
-(MLflow, Dagster metadata, a progress bar; in orchestration/).
+Belongs here: the protocol, several reporters as one, the one that says nothing, and how the time left is said. Not
+here: the bindings (MLflow, Dagster metadata, a progress bar; in orchestration/).
 """
 
 import math
@@ -49,6 +49,25 @@ class TimeLeft:
             return f"{max(1, math.ceil(seconds))} s left"
         minutes = math.ceil(seconds / 60)
         return f"{minutes} min left" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min left"
+
+
+class Reporters:
+    """Several reporters as one."""
+
+    def __init__(self, *reporters: Reporter) -> None:
+        self._reporters = reporters
+
+    def metrics(self, step: int, values: Mapping[str, float]) -> None:
+        for reporter in self._reporters:
+            reporter.metrics(step, values)
+
+    def picture(self, step: int, name: str, image: Image.Image) -> None:
+        for reporter in self._reporters:
+            reporter.picture(step, name, image)
+
+    def progress(self, done: int, total: int, what: str) -> None:
+        for reporter in self._reporters:
+            reporter.progress(done, total, what)
 
 
 class Silent:

@@ -179,6 +179,14 @@ def as_yaml(settings: Any, indent: str = "") -> str:
     return "\n".join(lines) + "\n"
 
 
+def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings as `lora.rank: 8`, the way MLflow shows parameters."""
+    values: dict[str, Any] = {}
+    for name, value in settings.items():
+        values |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return values
+
+
 def declared_ranges(kind: type[Any]) -> dict[str, Any]:
     """The declared range of each field that has one."""
     values: dict[str, Any] = {}

@@ -8,10 +8,13 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from catalog.errors import SelvedgeError
 from catalog.files import json_sha256
@@ -135,6 +138,39 @@ def describe(
         described.unsaid.update(json.loads(row["checks"]).get("unsaid", {}).values())
     described.frame = pd.DataFrame(rows, columns=COLUMNS)
     return described
+
+
+@contextmanager
+def described(
+    products: pa.Table,
+    attributes: pa.Table,
+    previous: pa.Table | None,
+    writer: Writer | None,
+    schema: AttributeSchema,
+    journal_file: Path,
+    progress: Progress,
+) -> Iterator[DescribedTable]:
+    """Descriptions of the products of two published tables, to be published inside the context.
+
+    Args:
+        previous, writer, schema: as for `describe`.
+        journal_file: drafts of a paid writer, which outlive a kill; gone once the texts are published.
+
+    Raises:
+        SelvedgeError: as `describe`.
+    """
+    journal = Journal(journal_file) if writer else None
+    yield describe(
+        products.to_pandas(),
+        attributes.to_pandas(),
+        None if previous is None else previous.to_pandas(),
+        writer,
+        schema,
+        journal=journal,
+        progress=progress,
+    )
+    if journal is not None:
+        journal.discard()
 
 
 class _Desk:

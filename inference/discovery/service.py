@@ -7,7 +7,9 @@ Nothing here writes. The page loads nothing from elsewhere and may run no script
 a product that the index or the shelf holds, by its key and never by a path.
 """
 
+import contextlib
 import hashlib
+import socket
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,6 +32,7 @@ from inference.discovery.shelf import Listed, Shelf
 from inference.discovery.trace import TraceFinder, trace_of
 from training.restgan.words import refuse_query
 
+HOST = "127.0.0.1"
 PRODUCTS_SHOWN = 12
 LISTED_SHOWN = 8  # of the plain text search
 LARGEST_SEED = 2**31 - 1
@@ -191,6 +194,34 @@ def create_app(discovery: Discovery) -> FastAPI:
     for address, (name, kind) in PAGE.items():
         app.get(address)(_file(Path(__file__).with_name(name), kind))
     return app
+
+
+def listening(port: int) -> socket.socket:
+    """A socket of this machine alone that takes requests from now on.
+
+    Raises:
+        SelvedgeError: the port is taken.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+        listener.listen(64)
+    except OSError as error:
+        listener.close()
+        raise SelvedgeError(
+            f"port {port} of {HOST} cannot be used ({error.strerror}); choose another with --port."
+        ) from error
+    return listener
+
+
+def serve(discovery: Discovery, listener: socket.socket) -> None:
+    """The page on this socket, until an interrupt: uvicorn takes it, answers what was asked and gives it on."""
+    import uvicorn
+
+    config = uvicorn.Config(create_app(discovery), log_level="warning", access_log=False, server_header=False)
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 def png_uri(picture: Any) -> str:

@@ -1,16 +1,15 @@
 """The data set of a candidate: the catalogue's tables as they stood when training was prepared, kept together.
 
-Belongs here: freezing them, under the name of their content. Not here: making them (catalog/), reading them
+Belongs here: freezing them, under the name of their content. Not here: making them, the name (catalog/), reading them
 (training/catalogue.py).
 
 A drop that arrives while a candidate trains changes the splits and may make a rare value common: without this copy a
 killed training would resume on other questions than it began with.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -20,8 +19,6 @@ from orchestration.assets.published import Tables, materialised
 if TYPE_CHECKING:
     import pyarrow as pa
     from upath import UPath
-
-NAME_DIGITS = 16  # of the hash, in the name of the folder
 
 
 @dataclass(frozen=True)
@@ -64,38 +61,12 @@ def made_of(instance: dg.DagsterInstance, tables: Tables, drops: Sequence[str]) 
 
 def keep_dataset(tables: Tables, current: "Mapping[str, pa.Table]", drops: Sequence[str], question_set: str) -> Dataset:
     """Write the four tables into the folder that their content names, unless they are there."""
-    from catalog.datasets import dataset_sha256
+    from catalog.datasets import dataset_sha256, folder_name
     from catalog.tables import write_table
 
     sha256 = dataset_sha256(current)
-    folder = tables.path(f"training/datasets/{sha256[:NAME_DIGITS]}").with_suffix("")
+    folder = tables.path(f"training/datasets/{folder_name(sha256)}").with_suffix("")
     for name, table in current.items():
         if not (folder / f"{name}.parquet").exists():
             write_table(table, folder / f"{name}.parquet", name)
     return Dataset(folder, sha256, tuple(drops), question_set)
-
-
-def read_dataset(folder: str, question_set: str) -> Any:
-    """A frozen data set as training wants it (`training.catalogue.CatalogueTables`), held to the hash in its name.
-
-    Raises:
-        SelvedgeError: a table is missing, damaged, or of another data set.
-    """
-    from upath import UPath
-
-    from catalog.datasets import hashed_dataset
-    from training.catalogue import read_frozen_tables
-
-    root = UPath(folder)
-    if not fits_name(hashed_dataset(folder), root.name):
-        raise SelvedgeError(
-            f"data set {root} does not hold the rows that it is named by; restore the folder, or delete it and "
-            "materialise what prepares the training again."
-        )
-    # <home>/tables/training/datasets/<name>
-    return read_frozen_tables(root, question_set, root.parents[3] if len(root.parents) > 3 else None)
-
-
-def fits_name(digest: str, name: str) -> bool:
-    """Whether content of this hash may stand in a folder of this name; one that is not named by a hash holds any."""
-    return re.fullmatch(rf"[0-9a-f]{{{NAME_DIGITS}}}", name) is None or digest.startswith(name)

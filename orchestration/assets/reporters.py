@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from training.reporting import TimeLeft
+from training.reporting import Reporters, TimeLeft
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -43,6 +43,4 @@ class DagsterLog:
 
 def log_and(context: dg.AssetExecutionContext, *others: "Reporter") -> Any:
     """The run's log and other reporters as one."""
-    from orchestration.registry.tracking import Reporters
-
     return Reporters(DagsterLog(context), *others)

@@ -67,7 +67,8 @@ def _modes(settings: "Settings") -> Iterator[str]:
 
 def _champions(settings: "Settings") -> Iterator[str]:
     """The aliases are where the ledger's last moves put them."""
-    from orchestration.registry.champion import CHAMPION, named, way_out
+    from orchestration.registry.champion import named, way_out
+    from orchestration.registry.interface import CHAMPION
     from orchestration.registry.ledger import open_ledger
     from orchestration.registry.registry import Registry
 

@@ -74,8 +74,9 @@ def _inferred(family: Family, catalog: Path, out: Path, model: str) -> dict[str,
 def _described(catalog: Path, out: Path) -> dict[str, Any]:
     from catalog.tables import write_table
     from catalog.workspace import open_catalogue
+    from inference.descriptions.publish import described
     from inference.folders import ATTRIBUTES_FILE, DESCRIPTIONS_FILE, JOURNAL_FILE, previous_table, read_schema
-    from orchestration.defs.inference.writers import described
+    from orchestration.defs.inference.writers import description_writer
     from orchestration.families.settings import load_settings
 
     attributes = previous_table(out / ATTRIBUTES_FILE)
@@ -86,11 +87,10 @@ def _described(catalog: Path, out: Path) -> dict[str, Any]:
         )
     file = out / DESCRIPTIONS_FILE
     products, previous, schema = open_catalogue(catalog).products, previous_table(file), read_schema(out)
+    writer = description_writer(load_settings())
     with (
         reporting() as reporter,
-        described(
-            load_settings(), products, attributes, previous, schema, out / JOURNAL_FILE, reporter.progress
-        ) as texts,
+        described(products, attributes, previous, writer, schema, out / JOURNAL_FILE, reporter.progress) as texts,
     ):
         rows = write_table(texts.frame, file, "descriptions").rows
     for sentence in texts.doubts():

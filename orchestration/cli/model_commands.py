@@ -18,8 +18,8 @@ from orchestration.cli.results import JsonFlag, declared, emit, print_document, 
 from orchestration.cli.tailoring import family_argument, tailored
 from orchestration.cli.terminal import reporting, say
 from orchestration.families.contract import Contenders, Evaluation, Family, TrainedCandidate, TrainingRequest
-from orchestration.families.hand_run import HandRun, write_run
 from orchestration.runtime.folders import check_new_folder, new_folder
+from training.hand_run import HandRun, write_run
 
 CATALOG_KEY = "catalog"
 
@@ -205,13 +205,10 @@ def _catalogue(config: Path, named: Path | None, given: Path | None) -> Path:
 
 def _gate(family: Family, evaluation: Evaluation) -> dict[str, Any]:
     """What the first gate would say of these scores; people's verdict is the second's."""
-    from dataclasses import replace
-
-    from evaluation.evidence import METRICS
     from evaluation.gate import decide
     from orchestration.families.settings import load_settings
 
-    rule = replace(family.rule(load_settings()), required=(METRICS,))
+    rule = family.rule(load_settings()).of_scores()
     decision = decide(rule, evaluation.evidence, evaluation.evidence.champion_version)
     return {"gate": "would pass" if decision.promote else "would be refused", "reasons": list(decision.reasons)}
 
@@ -223,19 +220,16 @@ def _refuse_flags(family: Family, flags: frozenset[str]) -> None:
 
 def _figures(evaluation: Evaluation) -> dict[str, Any]:
     """What `selvedge evaluate` prints of every family."""
-    from evaluation.scores import ALL, CANDIDATE, MEAN
+    from evaluation.scores import ALL, CANDIDATE, MEAN, means
 
     scores = evaluation.scores
-    whole = scores[scores["slice"] == ALL]
-    macro_f1 = whole[whole["metric"] == "macro_f1"]
-    means = macro_f1[macro_f1["attribute"] == MEAN].set_index("subject")
-    own = macro_f1[(macro_f1["subject"] == CANDIDATE) & (macro_f1["attribute"] != MEAN)]
-    right = whole[(whole["metric"] == "accuracy") & (whole["attribute"] == MEAN)].set_index("subject")["value"]
+    own = scores[(scores["slice"] == ALL) & (scores["metric"] == "macro_f1") & (scores["subject"] == CANDIDATE)]
+    mean, own = own[own["attribute"] == MEAN].iloc[0], own[own["attribute"] != MEAN]
     return {
         "products": int(evaluation.predictions[CANDIDATE]["product_id"].nunique()),
-        "macro_f1": {name: float(means[name].loc[CANDIDATE]) for name in ("value", "low", "high")},
-        "subjects": {str(name): float(value) for name, value in means["value"].items()},
-        "accuracy": {str(name): float(value) for name, value in right.items()},
+        "macro_f1": {name: float(mean[name]) for name in ("value", "low", "high")},
+        "subjects": means(scores, "macro_f1"),
+        "accuracy": means(scores, "accuracy"),
         "attributes": {str(name): float(value) for name, value in zip(own["attribute"], own["value"], strict=True)},
         "evidence_sha256": evaluation.evidence.sha256,
     }

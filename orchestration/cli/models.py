@@ -6,8 +6,8 @@ Belongs here: finding the artefact's folder and the address that is recorded of 
 from pathlib import Path
 
 from catalog.errors import SelvedgeError
+from orchestration.registry.interface import CHAMPION
 
-CHAMPION = "champion"
 ARTEFACTS = ("artefact", "model")  # in what training wrote; the first there is, for a family may keep parts of it too
 
 

@@ -258,7 +258,6 @@ def _row(standing: "Standing") -> dict[str, Any]:
 def _figures(standing: "Standing") -> dict[str, Any]:
     """One round in figures; the interval is the one after the design effect, which the verdict rests on."""
     judged = standing.judgement
-    won, lost = judged.counts["candidate"], judged.counts["champion"]
     reasons = list(judged.reasons)
     left = max(0, standing.capacity - standing.ballots["plain"])
     ahead = judged.forecast
@@ -269,7 +268,7 @@ def _figures(standing: "Standing") -> dict[str, Any]:
     return {
         "ballots": standing.ballots | {"void": standing.void, "still_possible": left},
         "share": {
-            "value": won / (won + lost) if won + lost else None,
+            "value": standing.share,
             "low": judged.effective_low,
             "high": judged.effective_high,
         },

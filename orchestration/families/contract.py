@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from labeling.review.rounds.contest import Contest
     from orchestration.assets.candidates import Opening
     from orchestration.assets.published import Tables
-    from orchestration.families.hand_run import HandRun
-    from orchestration.registry.registry import Served
+    from orchestration.registry.interface import Served
     from orchestration.runtime.settings import Settings
+    from training.hand_run import HandRun
     from training.reporting import Reporter
 
 CATALOGUE = ("catalog/products", "catalog/images", "catalog/splits", "catalog/qa_pairs")

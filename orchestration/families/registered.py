@@ -14,6 +14,8 @@ from orchestration.families.contract import Contenders, Family, Review
 
 if TYPE_CHECKING:
     from labeling.review.rounds.contest import Contest
+    from orchestration.assets.candidates import Opening
+    from orchestration.registry.interface import ModelVersionInfo, VersionStore
     from orchestration.runtime.settings import Settings
 
 
@@ -43,9 +45,21 @@ def registered(settings: "Settings", family: str, candidate: str) -> Contenders:
     champion = registry.champion(family)
     if champion is not None and champion.version == version.version:
         raise SelvedgeError(f"{candidate} is the champion of {family} itself; there is nothing to judge.")
-    opponent = None if champion is None else (str(champion.version), registry.artefact_path(champion))
+    return beside_champion(registry, version, champion, opening)
+
+
+def beside_champion(
+    registry: "VersionStore", version: "ModelVersionInfo", champion: "ModelVersionInfo | None", opening: "Opening"
+) -> Contenders:
+    """A version and the champion with their artefacts. Raises: as `Registry.artefact_path`."""
     return Contenders(
-        family, candidate, str(version.version), registry.artefact_path(version), opponent, opening, settings.home
+        version.family,
+        version.candidate,
+        str(version.version),
+        registry.artefact_path(version),
+        None if champion is None else (str(champion.version), registry.artefact_path(champion)),
+        opening,
+        registry.settings.home,
     )
 
 

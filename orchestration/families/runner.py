@@ -14,7 +14,8 @@ from catalog.files import png_bytes
 from orchestration.assets.candidates import Opening
 from orchestration.assets.metadata import image, table
 from orchestration.assets.resources import Models
-from orchestration.families.contract import Contenders, Family, ScoredCandidate, TrainingRequest
+from orchestration.families.contract import Family, ScoredCandidate, TrainingRequest
+from orchestration.families.registered import beside_champion
 from orchestration.runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def train_candidate(family: Family, job: CandidateJob) -> dg.MaterializeResult:
         SelvedgeError: as the family's training, or the candidate is registered with other files.
     """
     from evaluation.plots import learning_curves
-    from orchestration.registry.tracking import Reporters
+    from training.reporting import Reporters
 
     opening, settings = job.opening, job.settings
     request = TrainingRequest(opening, None, settings.work / job.candidate, settings.home, settings.threads)
@@ -85,16 +86,7 @@ def score_candidate(family: Family, job: CandidateJob) -> tuple[ScoredCandidate,
     version = registry.of_candidate(family.name, job.candidate)
     if version is None:
         raise SelvedgeError(f"candidate {job.candidate} has no model version in MLflow; materialise it again.")
-    champion = registry.champion(family.name)
-    contenders = Contenders(
-        family.name,
-        job.candidate,
-        str(version.version),
-        registry.artefact_path(version),
-        (str(champion.version), registry.artefact_path(champion)) if champion else None,
-        job.opening,
-        job.settings.home,
-    )
+    contenders = beside_champion(registry, version, registry.champion(family.name), job.opening)
     with job.models.tracked(job.context, family.name, job.opening.dataset_sha256) as run:
         scored = family.score(contenders, job.reporter, frozenset())
         run.metrics(scored.metrics)

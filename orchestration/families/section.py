@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from catalog.pages import Picture
+    from labeling.review.rounds.summary import RoundSummary
 
 
 @dataclass(frozen=True)
@@ -40,33 +41,6 @@ class Promotion:
 
 
 @dataclass(frozen=True)
-class RoundSummary:
-    """The blind round of the newest candidate, as far as it is.
-
-    Attributes:
-        kind: several pairs of it, in words. outcome: a verdict's, or `open`. counts: choice -> ballots that count.
-        share: of decided ballots, the candidate's; low, high: its interval. excluded: annotator -> why.
-        page: address of the round's own report, seen from this one; empty where there is none.
-    """
-
-    round_id: str
-    kind: str
-    opponent: str
-    pairs: int
-    outcome: str
-    reasons: Sequence[str]
-    counts: Mapping[str, int]
-    share: float | None
-    low: float
-    high: float
-    annotators: int
-    excluded: Mapping[str, str]
-    simulated: bool
-    plot: "Picture | None"
-    page: str
-
-
-@dataclass(frozen=True)
 class SectionSource:
     """What a family's section is made from.
 
@@ -80,7 +54,7 @@ class SectionSource:
     candidate: str | None
     scores: "pd.DataFrame"
     picture: "Callable[[str, str], Picture | None]"
-    round: RoundSummary | None
+    round: "RoundSummary | None"
     promotion: Promotion | None
 
 

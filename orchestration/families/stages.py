@@ -19,7 +19,7 @@ from orchestration.assets.resources import Models
 from orchestration.families.contract import asset_key, champion_key
 
 if TYPE_CHECKING:
-    from orchestration.registry.registry import ModelVersionInfo
+    from orchestration.registry.interface import ModelVersionInfo
     from orchestration.runtime.settings import Settings
 
 OWNERS = ("team:models",)

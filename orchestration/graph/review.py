@@ -28,6 +28,7 @@ from orchestration.families.contract import Family, Review
 from orchestration.families.registered import registered_contest
 from orchestration.graph.evidence import newest_round, whole_evidence
 from orchestration.graph.sensors import WATCH_SECONDS
+from orchestration.registry.interface import CHAMPION
 from orchestration.runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -132,7 +133,6 @@ def verdict_asset(family: Family, review: Review, partitions: dg.DynamicPartitio
         from evaluation.gate import decide
         from labeling.review.rounds.judging import evidence_picture, judge_if_decided
         from labeling.review.rounds.report import write_round_report
-        from orchestration.registry.champion import CHAMPION
 
         candidate = valid_candidate(family.name, context.partition_key)
         round_record = _round_of(family, reviews, candidate)

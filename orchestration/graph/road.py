@@ -15,7 +15,6 @@ version, reported only when that changes, so that inference depends on the champ
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -33,6 +32,7 @@ from orchestration.families.runner import CandidateJob, score_candidate, train_c
 from orchestration.graph.evidence import evidence_place, scores_evidence, sign_evidence, whole_evidence
 from orchestration.graph.review import round_asset, verdict_asset, watches_rounds
 from orchestration.graph.sensors import champion_watcher, opens_candidates, report_champion
+from orchestration.registry.interface import CHAMPION
 from orchestration.runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -174,14 +174,12 @@ def _gate(family: Family, partitions: dg.DynamicPartitionsDefinition) -> dg.Asse
     def gate(
         context: dg.AssetCheckExecutionContext, settings: dg.ResourceParam[Settings], tables: Tables, models: Models
     ) -> dg.AssetCheckResult:
-        from evaluation.gate import METRICS, decide
-        from orchestration.registry.champion import CHAMPION
+        from evaluation.gate import decide
 
-        rule = replace(family.rule(settings), required=(METRICS,))  # of the verdict the next gate judges
         evidence = scores_evidence(family, context.instance, tables, context.partition_key, settings)
         registry = models.registry()
         champion = registry.aliases(family.name).get(CHAMPION)
-        decision = decide(rule, evidence, None if champion is None else str(champion))
+        decision = decide(family.rule(settings).of_scores(), evidence, None if champion is None else str(champion))
         if not decision.promote:
             registry.note_decision(family.name, evidence.candidate, decision.promote, decision.reasons)
         return dg.AssetCheckResult(

@@ -13,10 +13,11 @@ from orchestration.assets.candidates import Opening, name_candidate, record_open
 from orchestration.assets.partitions import candidate_partitions, slug
 from orchestration.assets.published import Tables, newest
 from orchestration.assets.resources import Models
+from orchestration.registry.interface import CHAMPION
 from orchestration.runtime.settings import Settings
 
 if TYPE_CHECKING:
-    from orchestration.registry.registry import ModelVersionInfo
+    from orchestration.registry.interface import ModelVersionInfo
 
 DATA_VERSION_TAG = "dagster/data_version"
 WATCH_SECONDS = 30
@@ -66,7 +67,6 @@ def champion_watcher(family: str, champion: dg.AssetKey) -> dg.SensorDefinition:
         description=f"Reports the champion of {family} when MLflow's alias names another version than Dagster knows.",
     )
     def sensor(context: dg.SensorEvaluationContext, models: Models) -> dg.SkipReason:
-        from orchestration.registry.champion import CHAMPION
         from orchestration.registry.ledger import open_ledger
         from orchestration.registry.repair import settle
 

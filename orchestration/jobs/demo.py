@@ -21,12 +21,13 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from catalog.delivery import fingerprint
 from catalog.errors import SelvedgeError
 from orchestration.assets.candidates import name_candidate
 from orchestration.assets.dataset import made_of
 from orchestration.assets.partitions import candidate_partitions, valid_key
 from orchestration.assets.published import Tables, materialised
-from orchestration.defs.catalog.deliveries import add_drop, fingerprint
+from orchestration.defs.catalog.deliveries import add_drop
 from orchestration.families import FAMILIES
 from orchestration.families.contract import Family
 from orchestration.graph.build import build_defs

@@ -1,6 +1,6 @@
 """Registering a run that was trained by hand: from its folder to a candidate like any other.
 
-Belongs here: the steps in their order. Not here: the run's record (families/hand_run.py), what a family would have
+Belongs here: the steps in their order. Not here: the run's record (training/hand_run.py), what a family would have
 opened it with (its `adopt`), scores, gates, rounds and the promotion (graph/): from here on they are the same.
 
 The scores that come with a run are not believed: the house's own asset scores it again, on the test split of the data
@@ -8,7 +8,7 @@ set that the run learnt from. Nothing is registered before everything that can r
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,15 +21,15 @@ from orchestration.assets.partitions import candidate_partitions
 from orchestration.assets.published import Tables, materialised
 from orchestration.assets.resources import Models, ModelStore
 from orchestration.families.contract import Adopted, Family
-from orchestration.families.hand_run import HandRun, read_run
 from orchestration.graph.build import build_defs
 from orchestration.graph.evidence import scores_evidence
 from orchestration.jobs.in_process import InProcess
 from orchestration.runtime.instance import open_instance
 from orchestration.runtime.settings import Settings
+from training.hand_run import HandRun, read_run
 
 if TYPE_CHECKING:
-    from orchestration.registry.registry import ModelVersionInfo
+    from orchestration.registry.interface import ModelVersionInfo
     from training.reporting import Reporter
 
 BY_HAND = "by hand"
@@ -92,10 +92,9 @@ def register_run(
             definitions = build_defs(settings, families, {"progress": progress, "models": store})
             InProcess(definitions, instance, say).run([family.scores], candidate)
         evidence = scores_evidence(family, instance, tables, candidate, settings)
-    from evaluation.gate import METRICS, decide
+    from evaluation.gate import decide
 
-    rule = replace(family.rule(settings), required=(METRICS,))
-    decision = decide(rule, evidence, evidence.champion_version)
+    decision = decide(family.rule(settings).of_scores(), evidence, evidence.champion_version)
     return Registered(family, candidate, version.version, run.dataset_sha256, decision.promote, decision.reasons)
 
 
@@ -121,10 +120,11 @@ def _adopted(tables: Tables, run: HandRun, artefact: Path, catalog: Path | None)
 def _register(store: ModelStore, family: Family, candidate: str, run: HandRun, artefact: Path) -> "ModelVersionInfo":
     """One MLflow run with what the training said of itself, and the version."""
     from orchestration.registry.tracking import Lineage
+    from training.settings import flat
 
     lineage = Lineage("/".join(family.candidate.path), candidate, BY_HAND, run.dataset_sha256)
     with store.attempt(family.name, candidate, lineage) as tracked:
-        tracked.params(dict(run.parameters) or _flat(run.settings))
+        tracked.params(dict(run.parameters) or flat(run.settings))
         for number, point in enumerate(run.history):
             figures = {name: float(value) for name, value in point.items() if isinstance(value, int | float)}
             tracked.metrics(
@@ -168,11 +168,3 @@ def _report(
             family.candidate, partition=candidate, metadata=metadata, tags={"dagster/data_version": run.digest}
         )
     )
-
-
-def _flat(settings: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested settings as `lora.rank: 8`, the way MLflow shows parameters."""
-    values: dict[str, Any] = {}
-    for name, value in settings.items():
-        values |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
-    return values

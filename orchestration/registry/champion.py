@@ -10,10 +10,9 @@ against, a version that only the alias names.
 from collections.abc import Callable, Collection
 
 from catalog.errors import SelvedgeError
+from orchestration.registry.interface import CHAMPION
 from orchestration.registry.ledger import open_ledger
 from orchestration.runtime.settings import Settings
-
-CHAMPION = "champion"
 
 
 def agreed_version(

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from catalog.errors import SelvedgeError, ServiceUnavailable
 from evaluation.gate import VERDICT, Evidence, GateRule, decide, rests_on_simulation
 from labeling.review.rounds.evidence import refuse_unproved
-from orchestration.registry.champion import CHAMPION
+from orchestration.registry.interface import CHAMPION, ModelVersionInfo
 from orchestration.registry.ledger import one_at_a_time, open_ledger, refuse_changed
-from orchestration.registry.registry import ModelVersionInfo, Registry
+from orchestration.registry.registry import Registry
 from orchestration.registry.repair import carry_out, moved_by_hand, registry_problems, removed_by_hand, settle_alone
 
 if TYPE_CHECKING:

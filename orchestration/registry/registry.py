@@ -9,15 +9,12 @@ write half a table with each of two champions.
 """
 
 import contextlib
-import hashlib
-import importlib.metadata
 import io
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,16 +24,17 @@ import yaml
 from catalog.errors import SelvedgeError
 from catalog.places import part_of, remove_parts
 from infra.local.mlflow_artifacts import folder_of
-from orchestration.registry.champion import CHAMPION, agreed_version
+from orchestration.registry.champion import agreed_version
+from orchestration.registry.interface import CHAMPION, ModelVersionInfo, Served
 from orchestration.registry.tracking import TrackedRun, client_of, git_sha, mlflow_errors_as_sentences
 from orchestration.runtime.doors import let_in
 from orchestration.runtime.installed_code import installed_code
 from orchestration.runtime.settings import Settings
+from training.artefact_file import folder_sha256, refuse_pickles
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion, RegisteredModel
-    from mlflow.models import ModelSignature
 
 CHALLENGER = "challenger"
 PREVIOUS_CHAMPION = "previous_champion"
@@ -46,46 +44,6 @@ DIGEST_TAG = "selvedge.digest"
 RUN_TAG = "selvedge.run_id"
 GATE_TAG = "selvedge.gate"  # what the last gate said of a version
 ARTEFACT_KEY = "model"  # what an entry file finds in context.artifacts
-
-
-@dataclass(frozen=True)
-class Served:
-    """What a family's versions are behind `mlflow models serve`.
-
-    Attributes:
-        entry: the models-from-code file that a version answers with.
-        signature: makes MLflow's description of a request and its answer.
-        requirements: packages of the serving environment besides Selvedge itself, which no index has: the MLmodel file
-            names its code by hash and says where to get it. Given, never guessed: MLflow's guess imports the model and
-            lists what it saw.
-    """
-
-    entry: Path
-    signature: Callable[[], "ModelSignature"]
-    requirements: tuple[str, ...]
-
-    def pinned(self) -> list[str]:
-        """The requirements at the versions here; a local build label (`+cpu`) is no version to ask an index for."""
-        return [f"{name}=={importlib.metadata.version(name).partition('+')[0]}" for name in self.requirements]
-
-
-@dataclass(frozen=True)
-class ModelVersionInfo:
-    """One version of a family's model."""
-
-    family: str
-    version: int
-    model_id: str
-    candidate: str
-    digest: str  # sha256 over the artefact's files
-    run_id: str
-    created: datetime
-    tags: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def uri(self) -> str:
-        """The pinned address: it names this version whatever becomes champion."""
-        return f"models:/{self.family}/{self.version}"
 
 
 class Registry:
@@ -254,26 +212,6 @@ class Registry:
         finally:
             shutil.rmtree(part, ignore_errors=True)
         return target
-
-
-def refuse_pickles(folder: Path) -> None:
-    """Raises: SelvedgeError: the folder is missing, empty, or holds a format that may run code when it is loaded."""
-    files = [path for path in folder.rglob("*") if path.is_file()] if folder.is_dir() else []
-    if not files:
-        raise SelvedgeError(f"model folder {folder} is missing or empty; train a candidate into it first.")
-    for path in files:
-        if path.suffix in {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib"}:
-            raise SelvedgeError(f"{path} may run code when it is loaded; keep weights as safetensors.")
-
-
-def folder_sha256(folder: Path) -> str:
-    """One hash over names and bytes of all files of a folder."""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()
 
 
 @contextmanager

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
 from labeling.review.rounds.evidence import verdict_evidence
-from orchestration.registry.champion import CHAMPION, way_out
+from orchestration.registry.champion import way_out
+from orchestration.registry.interface import CHAMPION
 from orchestration.registry.ledger import ledger_problems, one_at_a_time, open_ledger
 from orchestration.registry.registry import CHALLENGER, PREVIOUS_CHAMPION, Registry
 from orchestration.registry.tracking import mlflow_errors_as_sentences

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Metric
 
-    from training.reporting import Reporter
-
 HEALTH_TIMEOUT_SECONDS = 5.0
 FLUSH_SECONDS = 2.0
 PICTURE_SECONDS = 10.0
@@ -169,25 +167,6 @@ class MlflowReporter:
     def _flush(self) -> None:
         self._run._send(self._waiting)  # noqa: SLF001 (of its own class)
         self._waiting = []
-
-
-class Reporters:
-    """Several reporters as one: MLflow, a progress bar, Dagster's log."""
-
-    def __init__(self, *reporters: "Reporter") -> None:
-        self._reporters = reporters
-
-    def metrics(self, step: int, values: Mapping[str, float]) -> None:
-        for reporter in self._reporters:
-            reporter.metrics(step, values)
-
-    def picture(self, step: int, name: str, image: Image.Image) -> None:
-        for reporter in self._reporters:
-            reporter.picture(step, name, image)
-
-    def progress(self, done: int, total: int, what: str) -> None:
-        for reporter in self._reporters:
-            reporter.progress(done, total, what)
 
 
 def client_of(uri: str) -> "MlflowClient":

@@ -12,12 +12,12 @@ from catalog.pages import Picture
 from orchestration.assets.partitions import candidate_partitions
 from orchestration.assets.published import materialised
 from orchestration.families.contract import Family
-from orchestration.families.section import Promotion, RoundSummary, SectionSource
+from orchestration.families.section import Promotion, SectionSource
 from orchestration.graph.evidence import evidence_place, newest_round, unsigned, whole_evidence
 from orchestration.report.home import Home
 
 if TYPE_CHECKING:
-    from evaluation.evidence import Evidence, GateRule
+    from labeling.review.rounds.summary import RoundSummary
 
 BEFORE_SIGNATURES = (
     "Its evidence was written before evidence was signed: only its recorded hash could be checked, and it promotes "
@@ -59,7 +59,7 @@ def section_source(home: Home, family: Family) -> SectionSource:
 
 def promotion(home: Home, family: Family, candidate: str) -> Promotion:
     """What became of a candidate: the promotion's own record, or the gate's reasons against it."""
-    from evaluation.gate import decide, rests_on_simulation
+    from evaluation.gate import decide, rests_on_simulation, without_gain
     from orchestration.registry.ledger import open_ledger
 
     scores = materialised(home.instance, "/".join(family.scores.path), candidate) or {}
@@ -81,55 +81,14 @@ def promotion(home: Home, family: Family, candidate: str) -> Promotion:
     )
 
 
-def without_gain(rule: "GateRule", evidence: "Evidence", simulated: bool) -> str:
-    """What a promotion rests on whose scores show no gain; "" where they do.
-
-    A gain is shown where the paired interval of the mean lies above 0. Otherwise the rule let the candidate pass
-    because it is not worse by more than its margin, and a preference decided.
-    """
-    from evaluation.scores import BASE, CANDIDATE, CHAMPION, MEAN
-
-    incumbent = BASE if evidence.champion_version is None else CHAMPION
-    gain = evidence.figure(CANDIDATE, MEAN, f"{rule.metric}_minus_{incumbent}")
-    if gain is None or gain.low > 0:
-        return ""
-    voters = "scripted voters" if simulated else "people"
-    return (
-        f"Its scores show no measurable gain ({gain.value:+.3f}): it is non-inferior by rule (margin "
-        f"{rule.tolerance:g}) and was preferred by {voters}."
-    )
-
-
-def round_summary(home: Home, family: Family, candidate: str) -> RoundSummary | None:
+def round_summary(home: Home, family: Family, candidate: str) -> "RoundSummary | None":
     """How a candidate's round stands; None where it has none."""
-    from labeling.review.rounds.judging import evidence_picture, standing
+    from labeling.review.rounds.summary import summarise_round
     from orchestration.registry.ledger import open_ledger
 
     ledger = open_ledger(home.settings)
     registered = newest_round(ledger, family.name, candidate)
     if registered is None:
         return None
-    plan = registered.plan
-    labels = {kind.name: kind.label for kind in family.review.kinds()} if family.review else {}
-    state = standing(ledger, plan.round_id)
-    judgement = state.judgement
-    plot = evidence_picture(ledger, registered)
-    page = home.settings.round_report(plan.round_id)
-    won, lost = judgement.counts["candidate"], judgement.counts["champion"]
-    return RoundSummary(
-        round_id=plan.round_id,
-        kind=labels.get(plan.kind, plan.kind),
-        opponent="the base" if plan.opponent == "base" else f"champion version {plan.opponent_version}",
-        pairs=len(ledger.pairs(plan.round_id)),
-        outcome=state.verdict.outcome if state.verdict else "open",
-        reasons=list(judgement.reasons),
-        counts=dict(judgement.counts),
-        share=won / (won + lost) if won + lost else None,
-        low=judgement.effective_low,
-        high=judgement.effective_high,
-        annotators=len(judgement.raters) + len(judgement.excluded),
-        excluded=dict(judgement.excluded),
-        simulated=state.simulated,
-        plot=Picture(plot, "image/png", "evidence by ballot") if plot else None,
-        page=f"{page.parent.name}/{page.name}" if state.verdict and page.exists() else "",
-    )
+    kinds = family.review.kinds() if family.review else ()
+    return summarise_round(ledger, registered, kinds, home.settings.round_report(registered.plan.round_id))

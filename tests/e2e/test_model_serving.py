@@ -20,7 +20,7 @@ from orchestration.assets.published import Tables, materialised
 from orchestration.families.blip2_attributes.declaration import BLIP2_ATTRIBUTES
 from orchestration.families.blip2_attributes.served import SERVED
 from orchestration.graph.evidence import evidence_place, sign_evidence
-from orchestration.registry.champion import CHAMPION
+from orchestration.registry.interface import CHAMPION
 from orchestration.registry.registry import Registry
 from orchestration.registry.tracking import Lineage, tracked_run
 from orchestration.runtime.instance import open_instance

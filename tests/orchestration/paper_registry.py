@@ -11,7 +11,8 @@ from typing import Any
 
 from catalog.errors import SelvedgeError
 from orchestration.registry.champion import agreed_version
-from orchestration.registry.registry import CHALLENGER, ModelVersionInfo, Registry, Served
+from orchestration.registry.interface import ModelVersionInfo, Served
+from orchestration.registry.registry import CHALLENGER, Registry
 from orchestration.runtime.settings import Settings
 
 

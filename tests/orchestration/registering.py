@@ -6,9 +6,9 @@ from pathlib import Path
 
 from evaluation.evidence import Evidence, GateRule, Score
 from orchestration.families.blip2_attributes.served import signature
-from orchestration.registry.champion import CHAMPION
+from orchestration.registry.interface import CHAMPION, ModelVersionInfo, Served
 from orchestration.registry.ledger import open_ledger
-from orchestration.registry.registry import ModelVersionInfo, Registry, Served
+from orchestration.registry.registry import Registry
 from orchestration.registry.tracking import Lineage, tracked_run
 from orchestration.runtime.settings import Settings
 

@@ -12,13 +12,13 @@ from orchestration import families
 from orchestration.assets.partitions import candidate_partitions
 from orchestration.assets.published import materialised
 from orchestration.cli.main import run
-from orchestration.families.hand_run import RECORD_FILE
 from orchestration.jobs.register import register_run
 from orchestration.runtime.instance import open_instance
 from orchestration.runtime.settings import Settings
 from tests.orchestration.families.toy.declaration import TOY
 from tests.orchestration.paper_models import PaperModels
 from tests.orchestration.paper_registry import PaperRegistry
+from training.hand_run import RECORD_FILE
 from training.reporting import Silent
 
 FAMILY = replace(TOY, assets=lambda: [], review=None)

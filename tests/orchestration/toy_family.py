@@ -11,7 +11,7 @@ from orchestration.assets.candidates import Opening, name_candidate, record_open
 from orchestration.assets.partitions import candidate_partitions
 from orchestration.assets.published import Tables
 from orchestration.families.contract import Family
-from orchestration.registry.registry import ModelVersionInfo
+from orchestration.registry.interface import ModelVersionInfo
 from orchestration.runtime.settings import Settings
 from tests.orchestration.families.toy.declaration import TOY, read_mean, served, write_model
 from tests.orchestration.paper_registry import PaperRegistry

@@ -9,11 +9,12 @@ compares the two, or wants pictures that the candidate has not seen, needs nothi
 
 import json
 import shutil
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 from catalog.errors import SelvedgeError
+from catalog.files import json_sha256
 from training.folders import models_folder, written_whole
 from training.reporting import Reporter, Silent
 from training.restgan.colours import THRESHOLD
@@ -23,11 +24,12 @@ from training.restgan.judge_training import JudgeSettings, train_judge
 from training.restgan.loop import Result, train_restgan
 from training.restgan.sampling import load_artefact, read_about, save_artefact
 from training.restgan.settings import RestganSettings
-from training.restgan.start import Start, random_start, read_start
-from training.settings import INNER_SHARE, NOT_NEGATIVE, Range, hold_to_ranges
+from training.restgan.start import Start, random_start, read_start, refuse_other_sizes
+from training.settings import INNER_SHARE, NOT_NEGATIVE, Range, hold_to_ranges, settings_from
 
 NO_BASE = "none"
 BASE_FOLDER = "base"
+PREPARED_FOLDER = "restgan"  # of a workspace by hand: data sets and judges, by the settings they were made with
 PREPARED_BOTTOMS = "bottoms"
 BOTTOMS_FILE = "bottoms.json"
 
@@ -157,6 +159,24 @@ def made_with(settings: RestganCandidateSettings) -> dict[str, Any]:
         "minimum_count": settings.minimum_count,
         "shares": list(settings.shares),
     }
+
+
+def prepared_folder(workspace: Path, settings: RestganCandidateSettings) -> Path:
+    """Where the data set and the judge of these settings are kept by hand; other settings have another folder.
+
+    Raises:
+        SelvedgeError: there is no such base, or its networks have other sizes; said before minutes of work.
+    """
+    base = NO_BASE
+    if settings.base != NO_BASE:
+        folder = base_folder(settings.base)
+        about = read_about(folder)
+        refuse_other_sizes(
+            folder, settings_from(RestganSettings, about["settings"], f"base {folder}"), settings.restgan
+        )
+        base = str(about["digest"])
+    content = [base, made_with(settings), asdict(settings.judge)]
+    return workspace / PREPARED_FOLDER / json_sha256(content, sort_keys=False)[:12]
 
 
 def bottoms_of(artefact: Path, tables: ProductTables, reporter: Reporter | None = None) -> Prepared:

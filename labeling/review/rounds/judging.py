@@ -116,6 +116,12 @@ class Standing:
     capacity: int
     pulled: str | None
 
+    @property
+    def share(self) -> float | None:
+        """Of decided ballots, the candidate's; None where none decides."""
+        won, lost = self.judgement.counts["candidate"], self.judgement.counts["champion"]
+        return won / (won + lost) if won + lost else None
+
 
 def standing(ledger: "Ledger", round_id: str) -> Standing:
     """Look at a round; always allowed, because the rule stays valid however often one looks.

@@ -1,10 +1,10 @@
 """Arrivals: what lies in the inbox, what is wrong with it, and what became of every drop.
 
 Belongs here: looking at the inbox, objections with their remedy, the state of a drop as an operator is told it. Not
-here: asking for a run (inbox.py), where a drop's files are remembered (deliveries.py).
+here: asking for a run (inbox.py), where a drop's files are remembered (deliveries.py), what is wrong with the files
+themselves (catalog/delivery.py).
 """
 
-import os
 import re
 import shlex
 from dataclasses import dataclass
@@ -12,16 +12,15 @@ from pathlib import Path
 
 import dagster as dg
 
+from catalog.delivery import content_objections, fingerprint, in_inbox, no_folder
 from catalog.errors import SelvedgeError
 from orchestration.assets.failures import SENTENCE_TAG
 from orchestration.assets.partitions import DROPS, valid_key
 from orchestration.assets.published import materialised
-from orchestration.defs.catalog.deliveries import fingerprint, source_of
+from orchestration.defs.catalog.deliveries import source_of
 from orchestration.runtime.settings import Settings
 
 PRODUCTS, QUARANTINE = "catalog/products", "catalog/quarantine"
-TABLE = "styles.csv"
-NESTED_DEPTH = 3  # archives put one folder around what they hold, some two
 FINGERPRINT_TAG = "selvedge/drop_fingerprint"  # of a run that the inbox asked for
 PARTITION_TAG = "dagster/partition"
 RUNS_LOOKED_AT = 20  # of one drop, newest first
@@ -82,19 +81,12 @@ def _arrival(settings: Settings, entry: Path) -> Arrival:
     try:
         if not entry.is_dir():
             status = entry.stat()
-            return Arrival(entry.name, f"{status.st_size} {status.st_mtime:.3f}", (_no_folder(entry),))
-        objections = (*_name_objections(entry), *_content_objections(entry), *_namesake_objections(settings, entry))
+            return Arrival(entry.name, f"{status.st_size} {status.st_mtime:.3f}", (no_folder(entry),))
+        objections = (*_name_objections(entry), *content_objections(entry), *_namesake_objections(settings, entry))
         return Arrival(entry.name, fingerprint(str(entry)), objections)
     except OSError as error:
-        what = f"{_at(entry)} cannot be read ({error.strerror}); give this user the right to, or remove it."
+        what = f"{in_inbox(entry)} cannot be read ({error.strerror}); give this user the right to, or remove it."
         return Arrival(entry.name, f"unreadable {error.errno}", (what,))
-
-
-def _no_folder(entry: Path) -> str:
-    stem = entry.name.partition(".")[0]
-    if entry.suffix.lower() in {".zip", ".tar", ".gz", ".tgz", ".7z", ".bz2", ".xz", ".rar"}:
-        return f"{_at(entry)} is an archive, and a drop is a folder; unpack it into {shlex.quote(_at(entry, stem))}."
-    return f"{_at(entry)} is a file, and a drop is a folder; move it into the drop it belongs to, or out of the inbox."
 
 
 def _name_objections(folder: Path) -> tuple[str, ...]:
@@ -107,29 +99,6 @@ def _name_objections(folder: Path) -> tuple[str, ...]:
     return ()
 
 
-def _content_objections(folder: Path) -> tuple[str, ...]:
-    if (folder / TABLE).is_file():
-        return ()
-    tables = _tables_below(folder)
-    beside = [path.name for path in tables if path.parent == folder]
-    if beside:
-        return (f"{_at(folder)} holds {beside[0]} where it needs {TABLE}; rename that file.",)
-    places = [path.parent.relative_to(folder.parent).as_posix() for path in tables]
-    if len(places) == 1:
-        return (
-            f"{_at(folder)} holds no {TABLE}, but {places[0]} in it does; "
-            f"move what is in {places[0]} up into {folder.name}.",
-        )
-    if places:
-        return (
-            f"{_at(folder)} holds no {TABLE}, but {len(places)} folders in it do ({', '.join(places[:3])}); "
-            "put each of them into the inbox as a drop of its own.",
-        )
-    others = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
-    holds = f"only {', '.join(others[:3])}{' …' if len(others) > 3 else ''}" if others else "nothing"
-    return (f"{_at(folder)} holds no {TABLE} ({holds}); put the table there, or remove the folder.",)
-
-
 def _namesake_objections(settings: Settings, folder: Path) -> tuple[str, ...]:
     """A drop of the same name that lies elsewhere would be overwritten without a word."""
     if _name_objections(folder):
@@ -137,21 +106,7 @@ def _namesake_objections(settings: Settings, folder: Path) -> tuple[str, ...]:
     source = source_of(settings, folder.name)
     if source is None or ("://" not in source and (Path(source) == folder.resolve() or not Path(source).exists())):
         return ()
-    return (f"drop {folder.name} was read from {source}; give the folder {_at(folder)} another name.",)
-
-
-def _tables_below(folder: Path) -> list[Path]:
-    """Tables by any spelling of the name, not deeper than archives put them."""
-    tables = []
-    for parent, folders, files in os.walk(folder):
-        tables += [Path(parent) / file for file in files if file.lower() == TABLE]
-        if len(Path(parent).relative_to(folder).parts) >= NESTED_DEPTH:
-            folders.clear()
-    return sorted(tables)
-
-
-def _at(entry: Path, name: str | None = None) -> str:
-    return f"{entry.parent.name}/{name or entry.name}"
+    return (f"drop {folder.name} was read from {source}; give the folder {in_inbox(folder)} another name.",)
 
 
 def _state(instance: dg.DagsterInstance, name: str, arrival: Arrival | None) -> DropState:

@@ -1,21 +1,14 @@
 """Drops: where each delivery's files are, remembered from the first time somebody says it.
 
-Belongs here: the small record beside the tables, and the fingerprint of a delivery's files. Not here: the inbox
-(arrivals.py), reading the files (catalog/reading.py).
+Belongs here: the small record beside the tables. Not here: the inbox (arrivals.py), the files themselves
+(catalog/delivery.py, catalog/reading.py).
 """
 
-import contextlib
-import hashlib
 import json
-import os
-import stat
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
-from upath import UPath
 
 from catalog.errors import SelvedgeError
 from orchestration.assets.partitions import DROPS, valid_key
@@ -67,36 +60,6 @@ def source_of(settings: Settings, drop: str) -> str | None:
     """Where a drop's files were last said to be; None where nobody said."""
     record = settings.tables() / "drops" / f"{valid_key(drop)}.json"
     return _here(settings, Delivery(**json.loads(record.read_text()))).source if record.exists() else None
-
-
-def fingerprint(source: str) -> str:
-    """Changes when a file of the delivery is added, removed or written: names, sizes and times, not contents.
-
-    A file that goes while this looks is left out: the next look differs.
-    """
-    digest = hashlib.sha256()
-    for name, status in _files_there(source) if "://" in source else _files_here(Path(source)):
-        digest.update(f"{name} {status.st_size} {status.st_mtime:.3f}\n".encode(errors="surrogateescape"))
-    return digest.hexdigest()
-
-
-def _files_here(root: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """Files of a folder by their relative names, in order; asked of the system at once, as a sensor asks often."""
-    names = []
-    for folder, _, files in os.walk(root):
-        names += [os.path.relpath(os.path.join(folder, file), root) for file in files]  # noqa: PTH118
-    for name in sorted(names):
-        with contextlib.suppress(OSError):  # gone meanwhile, or a link to nothing
-            status = (root / name).stat()
-            if stat.S_ISREG(status.st_mode):
-                yield name, status
-
-
-def _files_there(source: str) -> Iterator[tuple[str, Any]]:
-    root = UPath(source)
-    for path in sorted(root.rglob("*"), key=str):
-        if path.is_file():
-            yield str(path.relative_to(root)), path.stat()
 
 
 def _recorded(settings: Settings, source: str) -> str:

@@ -7,12 +7,13 @@ from collections import Counter
 
 import dagster as dg
 
+from catalog.delivery import fingerprint
 from orchestration.assets.conditions import follows_new
 from orchestration.assets.failures import errors_as_sentences
 from orchestration.assets.metadata import contact_sheet, counts
 from orchestration.assets.partitions import DROPS, SAME
 from orchestration.assets.published import Tables, materialised
-from orchestration.defs.catalog.deliveries import fingerprint, remember_drop
+from orchestration.defs.catalog.deliveries import remember_drop
 from orchestration.runtime.settings import Settings
 
 OWNERS = ["team:catalog"]

@@ -1,7 +1,6 @@
 """inference/descriptions: a faithful text for every product of a drop.
 
-Belongs here: the asset. Not here: writing and checking (inference/descriptions/), which writer
-(orchestration/defs/inference/writers.py).
+Belongs here: the asset. Not here: writing and checking (inference/descriptions/), which writer (writers.py).
 """
 
 from typing import Any
@@ -14,7 +13,7 @@ from orchestration.assets.metadata import table
 from orchestration.assets.partitions import DROPS, SAME
 from orchestration.assets.published import Tables, materialised
 from orchestration.assets.reporters import log_and
-from orchestration.defs.inference.writers import described
+from orchestration.defs.inference.writers import description_writer
 from orchestration.runtime.settings import Settings
 
 READS = "inference/attributes"
@@ -43,14 +42,15 @@ def descriptions(
 ) -> dg.MaterializeResult:
     """A text states every confident attribute and claims nothing else; texts whose facts did not change are kept."""
     from catalog.schema import AttributeSchema
+    from inference.descriptions.publish import described
 
     drop = context.partition_key
     schema = materialised(context.instance, READS, drop) or {}
     with described(
-        settings,
         tables.read(context.instance, "catalog/products", drop),
         tables.read(context.instance, READS, drop),
         tables.latest("inference/descriptions", drop),
+        description_writer(settings),
         AttributeSchema.from_dict(schema["attribute_schema"], f"the schema of {READS} of {drop}"),
         settings.work / f"descriptions-{drop}.journal",
         log_and(context, progress).progress,

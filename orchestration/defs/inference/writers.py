@@ -1,60 +1,15 @@
-"""Writers: the description writer that the settings name, and descriptions written by it, in the graph or by hand.
+"""The description writer that the settings name.
 
-Belongs here: turning settings into a writer, keeping its drafts. Not here: how a writer writes
-(inference/descriptions/).
+Belongs here: turning settings into a writer. Not here: how a writer writes, and its drafts (inference/descriptions/).
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog.errors import SelvedgeError
 from orchestration.runtime.settings import Settings
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from catalog.schema import AttributeSchema
-    from inference.descriptions.publish import DescribedTable
     from inference.descriptions.writer import Writer
-
-
-@contextmanager
-def described(
-    settings: Settings,
-    products: "pa.Table",
-    attributes: "pa.Table",
-    previous: "pa.Table | None",
-    schema: "AttributeSchema",
-    journal_file: Path,
-    progress: Callable[[int, int, str], None],
-) -> "Iterator[DescribedTable]":
-    """Descriptions of the products, to be published inside the context.
-
-    Args:
-        previous: texts of an earlier run; those whose facts did not change are kept.
-        journal_file: drafts of a paid writer, which outlive a kill; gone once the texts are published.
-
-    Raises:
-        SelvedgeError: as `description_writer`, or the writer's budget is spent.
-    """
-    from inference.descriptions.journal import Journal
-    from inference.descriptions.publish import describe
-
-    writer = description_writer(settings)
-    journal = Journal(journal_file) if writer else None
-    yield describe(
-        products.to_pandas(),
-        attributes.to_pandas(),
-        None if previous is None else previous.to_pandas(),
-        writer,
-        schema,
-        journal=journal,
-        progress=progress,
-    )
-    if journal is not None:
-        journal.discard()
 
 
 def description_writer(settings: Settings) -> "Writer | None":

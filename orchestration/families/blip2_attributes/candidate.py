@@ -4,18 +4,14 @@ Belongs here: the two jobs on either kind of data, and what is shown of them. No
 tracking and registering (orchestration/families/runner.py).
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from orchestration.families.blip2_attributes import NAME
 from orchestration.families.contract import Contenders, ScoredCandidate, TrainedCandidate, TrainingRequest
-from orchestration.families.data import catalogue_tables
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from orchestration.assets.candidates import Opening
     from training.catalogue import CatalogueTables
     from training.reporting import Reporter
@@ -32,7 +28,7 @@ def train(request: TrainingRequest, reporter: "Reporter") -> TrainedCandidate:
     """
     from training.blip2.candidate import train_candidate
     from training.blip2.settings import Blip2CandidateSettings
-    from training.settings import settings_from
+    from training.settings import flat, settings_from
 
     settings = request.settings
     if not isinstance(request.data, Path):
@@ -72,7 +68,8 @@ def score(contenders: Contenders, reporter: "Reporter", flags: frozenset[str] = 
     """
     from upath import UPath
 
-    from orchestration.families.blip2_attributes.ceilings import kept_ceilings
+    from evaluation.scores import means
+    from training.blip2.ceilings import kept_ceilings
     from training.blip2.scoring import Incumbent, LabelledCatalogue, cnn_ceiling, score_artefact
 
     data = contenders.data
@@ -98,13 +95,13 @@ def score(contenders: Contenders, reporter: "Reporter", flags: frozenset[str] = 
         ceilings=ceilings,
         reporter=reporter,
     )
-    means = _means(evaluation.scores)
+    of_subjects = means(evaluation.scores, "macro_f1")
     plots = {name.removesuffix(".png").replace("_", " "): (png, name) for name, png in evaluation.plots.items()}
     return ScoredCandidate(
         evaluation,
         evaluation.files,
-        {f"test/macro_f1/{name.replace(':', '_')}": value for name, value in means.items()},
-        {"mean macro-F1": (["who", "macro-F1"], [[who, f"{value:.3f}"] for who, value in means.items()])},
+        {f"test/macro_f1/{name.replace(':', '_')}": value for name, value in of_subjects.items()},
+        {"mean macro-F1": (["who", "macro-F1"], [[who, f"{value:.3f}"] for who, value in of_subjects.items()])},
         plots,
     )
 
@@ -115,12 +112,11 @@ def dataset(data: "Opening | Path", question_set: str | None = None) -> "Catalog
     Raises:
         SelvedgeError: it is not there, or no complete catalogue directory.
     """
-    if isinstance(data, Path):
-        return catalogue_tables(data, question_set)
-    from orchestration.assets.dataset import read_dataset
+    from training.catalogue import read_catalogue_folder, read_dataset
 
-    tables: CatalogueTables = read_dataset(data.dataset["dataset"], data.dataset["question_set"])
-    return tables
+    if isinstance(data, Path):
+        return read_catalogue_folder(data, question_set)
+    return read_dataset(data.dataset["dataset"], data.dataset["question_set"])
 
 
 def digest(folder: Path) -> str:
@@ -128,17 +124,3 @@ def digest(folder: Path) -> str:
     from training.blip2.artefact import read_about
 
     return str(read_about(folder)["digest"])
-
-
-def _means(scores: "pd.DataFrame") -> dict[str, float]:
-    """Mean macro-F1 over all test rows, by subject."""
-    whole = scores[(scores["metric"] == "macro_f1") & (scores["slice"] == "all") & (scores["attribute"] == "mean")]
-    return dict(zip(whole["subject"], whole["value"], strict=True))
-
-
-def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings as `lora.rank: 8`, the way MLflow shows parameters."""
-    values: dict[str, Any] = {}
-    for name, value in settings.items():
-        values |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
-    return values

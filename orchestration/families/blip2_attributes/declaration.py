@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from labeling.review.pairs.kinds import AttributeCards, Descriptions
     from orchestration.assets.candidates import Opening
     from orchestration.assets.published import Tables
-    from orchestration.registry.registry import Served
+    from orchestration.registry.interface import Served
     from orchestration.runtime.settings import Settings
     from training.blip2.settings import Blip2CandidateSettings
 

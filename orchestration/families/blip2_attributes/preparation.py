@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.assets.dataset import freeze_dataset, made_of, read_dataset
+from orchestration.assets.dataset import freeze_dataset, made_of
 from orchestration.assets.published import Tables, materialised
 from orchestration.assets.reporters import log_and
 from orchestration.families.blip2_attributes import NAME
@@ -28,6 +28,7 @@ def blip2_base(
     """The base that LoRA adapts: as shipped, or first continued on the coarse columns of photographs."""
     from training.blip2.candidate import prepare_base
     from training.blip2.settings import Blip2CandidateSettings
+    from training.catalogue import read_dataset
 
     candidates = candidate_settings(Blip2CandidateSettings, settings, NAME)
     dataset = freeze_dataset(context.instance, tables)
@@ -63,6 +64,7 @@ def blip2_features(
     from training.blip2.base import load_base
     from training.blip2.features import FeatureStore, compute_features
     from training.blip2.settings import Blip2CandidateSettings
+    from training.catalogue import read_dataset
 
     candidates = candidate_settings(Blip2CandidateSettings, settings, NAME)
     dataset = freeze_dataset(context.instance, tables)
@@ -100,9 +102,10 @@ def attribute_classifier(
     progress: dg.ResourceParam[Any],
 ) -> dg.MaterializeResult:
     """An end-to-end network on the same rows: the ceiling that candidates are shown beside."""
-    from orchestration.families.blip2_attributes.ceilings import keep_ceilings
+    from training.blip2.ceilings import keep_ceilings
     from training.blip2.scoring import LabelledCatalogue, cnn_ceiling
     from training.blip2.settings import Blip2CandidateSettings
+    from training.catalogue import read_dataset
 
     dataset = freeze_dataset(context.instance, tables)
     metadata: dict[str, Any] = {

@@ -1,6 +1,6 @@
 """inference/attributes: what the champion sees on every product of a drop.
 
-Belongs here: the asset. Not here: asking, by hand too (inference.py).
+Belongs here: the asset. Not here: asking (inference/attributes.py), by hand (inference.py).
 """
 
 from typing import Any
@@ -12,7 +12,6 @@ from orchestration.assets.published import Tables
 from orchestration.assets.reporters import log_and
 from orchestration.assets.resources import Models
 from orchestration.families.blip2_attributes import NAME
-from orchestration.families.blip2_attributes.inference import predict
 from orchestration.families.stages import publication_asset, reported_champion
 from orchestration.runtime.settings import Settings
 
@@ -26,11 +25,11 @@ def attributes(
     progress: dg.ResourceParam[Any],
 ) -> dg.MaterializeResult:
     """Every question that applies to a product, answered or abstained from; rows that still hold are kept."""
-    from inference.attributes import summarise_attributes
+    from inference.attributes import predict_tables, summarise_attributes
 
     drop = context.partition_key
     version, folder = reported_champion(context.instance, models, NAME)
-    schema, predicted = predict(
+    schema, predicted = predict_tables(
         folder,
         version.uri,
         tables.read(context.instance, "catalog/images", drop),

@@ -4,25 +4,19 @@ Belongs here: the two jobs on either kind of data, and what is shown of them. No
 tracking and registering (orchestration/families/runner.py).
 """
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from catalog.errors import SelvedgeError
-from catalog.files import json_sha256
 from orchestration.families.contract import Contenders, ScoredCandidate, TrainedCandidate, TrainingRequest
-from orchestration.families.data import catalogue_tables
 from orchestration.families.restgan import NAME
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from orchestration.assets.candidates import Opening
     from training.reporting import Reporter
-    from training.restgan.candidate import Prepared, RestganCandidateSettings
+    from training.restgan.candidate import Prepared
     from training.restgan.dataset import Bottoms
 
-PREPARED_FOLDER = "restgan"  # of a workspace by hand: data sets and judges, by the settings they were made with
 STRIP_ALT = "the same words and noise for every model"
 
 
@@ -32,15 +26,22 @@ def train(request: TrainingRequest, reporter: "Reporter") -> TrainedCandidate:
     Raises:
         SelvedgeError: as `prepare` and `train_candidate` of training/restgan; or the data is not there.
     """
-    from training.restgan.candidate import RestganCandidateSettings, at_device, prepare, train_candidate
+    from training.catalogue import read_catalogue_folder
+    from training.restgan.candidate import (
+        RestganCandidateSettings,
+        at_device,
+        prepare,
+        prepared_folder,
+        train_candidate,
+    )
     from training.restgan.sampling import load_artefact
     from training.settings import settings_from
 
     parameters: dict[str, Any] = {}
     if isinstance(request.data, Path):
         settings = request.settings
-        folder = _prepared_in(request.workspace, settings)
-        prepared = prepare(catalogue_tables(request.data), settings, folder, reporter)
+        folder = prepared_folder(request.workspace, settings)
+        prepared = prepare(read_catalogue_folder(request.data), settings, folder, reporter)
     else:
         opening = request.data
         values = {**opening.settings, "base": opening.dataset["base"]}
@@ -73,13 +74,15 @@ def score(contenders: Contenders, reporter: "Reporter", flags: frozenset[str] = 
     Raises:
         SelvedgeError: a folder is not whole, or the catalogue does not give the bottoms that it was trained with.
     """
+    from evaluation.scores import means
     from training.blip2.scoring import Incumbent
+    from training.catalogue import read_catalogue_folder
     from training.restgan.candidate import bottoms_of
     from training.restgan.scoring import PICTURES, STRIP_FILE, score_restgan
 
     data = contenders.data
     if isinstance(data, Path):
-        prepared = bottoms_of(contenders.folder, catalogue_tables(data), reporter)
+        prepared = bottoms_of(contenders.folder, read_catalogue_folder(data), reporter)
     else:
         prepared = read_prepared(data)
     evaluation = score_restgan(
@@ -93,16 +96,16 @@ def score(contenders: Contenders, reporter: "Reporter", flags: frozenset[str] = 
     scores = evaluation.scores
     pictured = scores[(scores["attribute"] == PICTURES) & (scores["subject"] == "candidate")]
     figures = list(pictured.itertuples(index=False))
-    means = _means(scores)
+    of_subjects = means(scores, "accuracy")
     return ScoredCandidate(
         evaluation,
         evaluation.plots,
         {
-            **{f"test/accuracy/{name.replace(':', '_')}": value for name, value in means.items()},
+            **{f"test/accuracy/{name.replace(':', '_')}": value for name, value in of_subjects.items()},
             **{f"test/{row.metric}": row.value for row in figures},
         },
         {
-            "mean accuracy of what is drawn": (["who", "accuracy"], [[k, f"{v:.3f}"] for k, v in means.items()]),
+            "mean accuracy of what is drawn": (["who", "accuracy"], [[k, f"{v:.3f}"] for k, v in of_subjects.items()]),
             "pictures": (["figure", "value"], [[row.metric, f"{row.value:.4g}"] for row in figures]),
         },
         {"refinements": (evaluation.plots[STRIP_FILE], STRIP_ALT)},
@@ -140,7 +143,7 @@ def frozen_bottoms(folder: str) -> "Bottoms":
     Raises:
         SelvedgeError: it is gone, damaged, or another one.
     """
-    from orchestration.assets.dataset import fits_name
+    from catalog.datasets import fits_name
     from training.restgan.dataset import read_bottoms
 
     bottoms = read_bottoms(folder)
@@ -150,37 +153,3 @@ def frozen_bottoms(folder: str) -> "Bottoms":
             "materialise training/word_sequences again."
         )
     return bottoms
-
-
-def _means(scores: "pd.DataFrame") -> dict[str, float]:
-    """Mean accuracy over all test rows, by subject."""
-    whole = scores[(scores["metric"] == "accuracy") & (scores["slice"] == "all") & (scores["attribute"] == "mean")]
-    return dict(zip(whole["subject"], whole["value"], strict=True))
-
-
-def _prepared_in(workspace: Path, settings: "RestganCandidateSettings") -> Path:
-    """Where the data set and the judge of these settings are kept; other settings have another folder."""
-    from training.restgan.candidate import made_with
-
-    content = [_base_digest(settings), made_with(settings), asdict(settings.judge)]
-    return workspace / PREPARED_FOLDER / json_sha256(content, sort_keys=False)[:12]
-
-
-def _base_digest(settings: "RestganCandidateSettings") -> str:
-    """The base's, or `none`; asked before minutes of work.
-
-    Raises:
-        SelvedgeError: there is no such base, or its networks have other sizes.
-    """
-    from training.restgan.candidate import NO_BASE, base_folder
-    from training.restgan.sampling import read_about
-    from training.restgan.settings import RestganSettings
-    from training.restgan.start import refuse_other_sizes
-    from training.settings import settings_from
-
-    if settings.base == NO_BASE:
-        return NO_BASE
-    folder = base_folder(settings.base)
-    about = read_about(folder)
-    refuse_other_sizes(folder, settings_from(RestganSettings, about["settings"], f"base {folder}"), settings.restgan)
-    return str(about["digest"])

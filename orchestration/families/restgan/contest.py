@@ -18,7 +18,6 @@ from catalog.errors import SelvedgeError
 from labeling.review.rounds.contest import Contest
 from labeling.review.rounds.progress import Progress, silent
 from orchestration.families.contract import Contenders
-from orchestration.families.data import catalogue_tables
 from orchestration.families.restgan.candidate import frozen_bottoms
 
 if TYPE_CHECKING:
@@ -105,10 +104,11 @@ def contest_on(contenders: Contenders, bottoms: "Bottoms") -> StripContest:
 
 
 def _bottoms(contenders: Contenders) -> "Bottoms":
+    from training.catalogue import read_catalogue_folder
     from training.restgan.candidate import bottoms_of
 
     if isinstance(contenders.data, Path):
-        return bottoms_of(contenders.folder, catalogue_tables(contenders.data)).bottoms
+        return bottoms_of(contenders.folder, read_catalogue_folder(contenders.data)).bottoms
     return frozen_bottoms(contenders.data.dataset["bottoms"])
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from labeling.review.pairs.strips import PictureStrips
     from orchestration.assets.candidates import Opening
     from orchestration.assets.published import Tables
-    from orchestration.registry.registry import Served
+    from orchestration.registry.interface import Served
     from orchestration.runtime.settings import Settings
     from training.restgan.candidate import RestganCandidateSettings
 
@@ -64,14 +64,14 @@ def adopt(adopted: Adopted, settings: "Settings") -> "Opening":
         SelvedgeError: the artefact is not whole, or the data set does not give its bottoms.
     """
     from orchestration.assets.candidates import Opening
-    from orchestration.families.data import catalogue_tables
     from orchestration.families.restgan.preparation import DIGITS, judge_file
+    from training.catalogue import read_catalogue_folder
     from training.restgan.candidate import BASE_FOLDER, bottoms_of
     from training.restgan.dataset import write_bottoms
     from training.restgan.judge import save_judge
     from training.restgan.sampling import read_about
 
-    prepared = bottoms_of(adopted.artefact, catalogue_tables(Path(adopted.dataset), adopted.question_set))
+    prepared = bottoms_of(adopted.artefact, read_catalogue_folder(Path(adopted.dataset), adopted.question_set))
     folder = settings.home / "bottoms" / prepared.bottoms.digest[:DIGITS]
     file = folder.with_name(f"{folder.name}-{prepared.judge.digest[:DIGITS]}")
     if not folder.exists():
@@ -127,7 +127,8 @@ def rule(settings: "Settings") -> "GateRule":
 def lacks_bottoms(instance: "dg.DagsterInstance", tables: "Tables") -> str:
     """Why the catalogue cannot train this family; "" where it can."""
     from catalog.garments import choose_bottoms
-    from orchestration.assets.dataset import freeze_dataset, read_dataset
+    from orchestration.assets.dataset import freeze_dataset
+    from training.catalogue import read_dataset
 
     dataset = freeze_dataset(instance, tables)
     frozen = read_dataset(str(dataset.folder), dataset.question_set)

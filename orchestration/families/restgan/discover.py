@@ -4,27 +4,23 @@ Belongs here: which model and which index, the address, results. Not here: drawi
 (inference/discovery/).
 """
 
-import contextlib
-import socket
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from catalog.errors import Interrupted, SelvedgeError
 from catalog.places import check_output_file
 from orchestration.families.contract import Command, Terminal
+from orchestration.registry.interface import CHAMPION
 
 if TYPE_CHECKING:
     from inference.discovery.index import ProductIndex
     from inference.discovery.model import DiscoveryModel, Step
-    from inference.discovery.service import Discovery
     from inference.discovery.shelf import Shelf
     from training.restgan.words import EncodedQuery
 
-CHAMPION = "champion"
-HOST = "127.0.0.1"
 NEAREST = 8
 STRIP_SIDE = 192  # pixels of a picture in the strip: 64 are hard to look at
 
@@ -71,7 +67,7 @@ def discover(
     import torch
 
     from inference.discovery.model import load_model
-    from inference.discovery.service import Discovery
+    from inference.discovery.service import HOST, Discovery, listening, serve
 
     # One picture is too little work to share: a second thread waits longer for the first than it saves.
     torch.set_num_threads(terminal.settings().threads or 1)
@@ -83,7 +79,7 @@ def discover(
         answer = _answer(read, steps, index, query, seed, out)
         terminal.emit({**_described(loaded, index), **answer, "seconds": time.monotonic() - began})
         return
-    with _listening(port) as listener:
+    with listening(port) as listener:
         index = _index(loaded, catalog, terminal)
         address = f"http://{HOST}:{listener.getsockname()[1]}"
         nothing = dict.fromkeys(("query", "seed", "words", "unknown", "left_out", "read_as", "nearest", "picture"))
@@ -92,7 +88,8 @@ def discover(
         terminal.say("The page is open; Ctrl-C closes it.")
         # Where no home stands behind the products, nobody has recorded how their texts came about.
         trace = terminal.trace if catalog is None else None
-        _serve(Discovery(loaded, index, _shelf(catalog, inferred, terminal), trace), listener)
+        serve(Discovery(loaded, index, _shelf(catalog, inferred, terminal), trace), listener)
+        raise Interrupted("the page is closed; the same command opens it again.")
 
 
 def _index(model: "DiscoveryModel", catalog: Path | None, terminal: Terminal) -> "ProductIndex":
@@ -178,42 +175,6 @@ def _write_strip(steps: "list[Step]", out: Path) -> str:
     path = out.expanduser().resolve()
     publish_bytes(png_bytes(strip), path)
     return str(path)
-
-
-def _listening(port: int) -> socket.socket:
-    """A socket of this machine alone that takes requests from now on.
-
-    Raises:
-        SelvedgeError: the port is taken.
-    """
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((HOST, port))
-        listener.listen(64)
-    except OSError as error:
-        listener.close()
-        raise SelvedgeError(
-            f"port {port} of {HOST} cannot be used ({error.strerror}); choose another with --port."
-        ) from error
-    return listener
-
-
-def _serve(discovery: "Discovery", listener: socket.socket) -> NoReturn:
-    """The page until somebody interrupts.
-
-    Raises:
-        Interrupted: always.
-    """
-    import uvicorn
-
-    from inference.discovery.service import create_app
-
-    config = uvicorn.Config(create_app(discovery), log_level="warning", access_log=False, server_header=False)
-    # uvicorn takes the signal, answers what was asked and gives the signal on.
-    with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[listener])
-    raise Interrupted("the page is closed; the same command opens it again.")
 
 
 DISCOVER = Command("discover", KEYS, discover)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from catalog.errors import SelvedgeError
-from orchestration.assets.dataset import freeze_dataset, made_of, read_dataset
+from orchestration.assets.dataset import freeze_dataset, made_of
 from orchestration.assets.metadata import image, shown, table
 from orchestration.assets.published import Tables
 from orchestration.assets.reporters import log_and
@@ -142,6 +142,7 @@ def judge_file(bottoms: str) -> Path:
 
 def _coloured(settings: Settings, dataset: str, question_set: str, reporter: Any) -> "Coloured":
     """Cutting is done once for each of the two assets: seconds, and nothing to keep in step."""
+    from training.catalogue import read_dataset
     from training.restgan.candidate import RestganCandidateSettings
     from training.restgan.dataset import colour_bottoms
 

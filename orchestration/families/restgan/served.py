@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import inference
-from orchestration.registry.registry import Served
+from orchestration.registry.interface import Served
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature

@@ -56,11 +56,11 @@ def test_every_command_takes_json_and_explains_itself(command, capsys):
 
 def test_the_manual_lists_every_key_and_setting_as_declared():
     """The keys are a promise to scripts: a change here belongs into the changelog, too."""
-    from orchestration.cli.manual import written
+    from tools.reference import commands_page
 
     text = MANUAL.read_text()
     assert "| `quarantine` | rejected rows |" in text and "| `SELVEDGE_HOME` |" in text
-    assert written(text) == text, "run `python -m orchestration.cli.manual docs/cli.md`"
+    assert commands_page(text) == text, "run `python -m tools.reference`"
 
 
 def test_the_manual_names_every_command():

@@ -176,7 +176,7 @@ def test_neither_champion_nor_base_is_told(settings, monkeypatch):
 
     monkeypatch.setattr("orchestration.registry.registry.Registry", lambda settings: registry)
     monkeypatch.setattr("orchestration.assets.candidates.read_opening", lambda *_: record)
-    monkeypatch.setattr("orchestration.assets.dataset.read_dataset", lambda *_: none)
+    monkeypatch.setattr("training.catalogue.read_dataset", lambda *_: none)
     monkeypatch.setattr("training.blip2.artefact.load_artefact", lambda *_: SimpleNamespace(schema=drawn.schema()))
     monkeypatch.setattr("training.blip2.scoring.base_of", gone)
     line = refused(settings, lambda: contest(registered(settings, FAMILY, CANDIDATE)))

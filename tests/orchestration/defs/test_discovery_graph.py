@@ -17,7 +17,7 @@ from orchestration.families.restgan.publication import discovery_index
 from orchestration.graph import checks
 from orchestration.graph.sensors import report_champion
 from orchestration.jobs.in_process import InProcess, keys
-from orchestration.registry.champion import CHAMPION
+from orchestration.registry.interface import CHAMPION
 from orchestration.registry.ledger import open_ledger
 from orchestration.runtime.settings import Settings
 from tests.inference.discovery.shop import random_judge, save_model

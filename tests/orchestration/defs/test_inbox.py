@@ -9,13 +9,14 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from catalog.delivery import fingerprint
 from catalog.drawn import draw_catalogue
 from orchestration.assets.failures import SENTENCE_TAG
 from orchestration.assets.partitions import DROPS
 from orchestration.assets.published import Tables, materialised
 from orchestration.defs.catalog import drops, inbox
 from orchestration.defs.catalog.arrivals import FINGERPRINT_TAG, PARTITION_TAG, drop_states
-from orchestration.defs.catalog.deliveries import add_drop, fingerprint, source_of
+from orchestration.defs.catalog.deliveries import add_drop, source_of
 from orchestration.jobs.in_process import InProcess
 from orchestration.runtime.settings import Settings
 

@@ -18,8 +18,8 @@ from orchestration.families.contract import Family, asset_key
 from orchestration.graph.evidence import evidence_place, scores_evidence
 from orchestration.graph.road import family_definitions
 from orchestration.jobs.in_process import InProcess
+from orchestration.registry.interface import ModelVersionInfo
 from orchestration.registry.promotion import history, promote, rollback
-from orchestration.registry.registry import ModelVersionInfo
 from orchestration.runtime.settings import Settings
 from tests.orchestration.paper_models import PaperModels
 from tests.orchestration.paper_registry import PaperRegistry

@@ -14,7 +14,7 @@ from orchestration.cli.main import run
 from orchestration.families.blip2_attributes.served import SERVED as BLIP2_SERVED
 from orchestration.families.restgan.served import SERVED as RESTGAN_SERVED
 from orchestration.registry.promotion import history, promote, rollback
-from orchestration.registry.registry import Registry, folder_sha256, refuse_pickles
+from orchestration.registry.registry import Registry
 from orchestration.registry.repair import RECORD_TAG, settle
 from orchestration.registry.tracking import Lineage, tracked_run
 from orchestration.runtime.installed_code import installed_code
@@ -22,6 +22,7 @@ from orchestration.runtime.settings import Settings
 from tests.orchestration.registering import SERVED, FamilyForTests
 from tests.orchestration.toy_family import toy_family
 from tests.ports import free_port
+from training.artefact_file import folder_sha256, refuse_pickles
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("mlflow")]
 

@@ -57,7 +57,7 @@ def test_what_the_demo_planted_is_read_from_the_drawing(tmp_path):
     (truth / "drawn.json").write_text('{"planted_faults": [[3, "bad_id"], [4, "missing_image"]]}')
     made = SmallHome(tmp_path)
     made.read_drop(source=str(truth.parent))
-    catalogue = read_catalogue(Home(made.instance, made.settings), seed=1)
+    catalogue = summarise_catalogue(Home(made.instance, made.settings), seed=1)
     assert (catalogue.drawn, catalogue.planted, catalogue.odd_words) == (True, 2, [])
 
 

@@ -8,12 +8,14 @@ import pandas as pd
 import pytest
 
 from evaluation.evidence import GateRule
+from evaluation.gate import VERDICT, without_gain
+from labeling.review.rounds.summary import RoundSummary
 from orchestration.assets.partitions import candidate_partitions
-from orchestration.families.section import Promotion, RoundSummary, Section, SectionSource
+from orchestration.families.section import Promotion, Section, SectionSource
 from orchestration.report import family as of_family
 from orchestration.report import write_report
 from orchestration.report.commands import next_commands
-from orchestration.report.family import newest_candidate, without_gain
+from orchestration.report.family import newest_candidate
 from orchestration.report.home import Home
 from orchestration.report.lineage import lineage
 from orchestration.runtime.settings import Settings
@@ -151,6 +153,6 @@ def test_scores_of_a_family_without_any_are_an_empty_table(home, family):
     ],
 )
 def test_a_promotion_without_a_measurable_gain_reads_as_one(gain, simulated, remark):
-    evidence = evidence_of("toy", "toy-1", None, better_by=gain)
-    said = without_gain(GateRule("toy", tolerance=0.05), evidence, simulated)
+    evidence = replace(evidence_of("toy", "toy-1", None, better_by=gain), others={VERDICT: {"simulated": simulated}})
+    said = without_gain(GateRule("toy", tolerance=0.05), evidence)
     assert remark in said and bool(said) == bool(remark)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from orchestration.assets.published import Tables
-    from orchestration.registry.registry import Served
+    from orchestration.registry.interface import Served
     from orchestration.runtime.settings import Settings
     from training.reporting import Reporter
 
@@ -143,7 +143,7 @@ def kinds() -> list[Any]:
 
 def served() -> "Served":
     """Plain files: nothing answers."""
-    from orchestration.registry.registry import Served
+    from orchestration.registry.interface import Served
 
     return Served(Path(__file__), lambda: None, ())  # type: ignore[arg-type,return-value]
 

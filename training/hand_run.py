@@ -1,9 +1,7 @@
 """The record of a run that was trained by hand: what it is, and from what.
 
-Belongs here: writing and reading `run.json` beside the artefact. Not here: the training (a family's `train`), taking
-the run into a home (orchestration/jobs/register.py).
-
-Nothing of Dagster is imported: the record is written where the training is, which may be another machine.
+Belongs here: writing and reading `run.json` beside the artefact. Not here: the training, taking the run into a home
+(orchestration/jobs/register.py), which may be on another machine.
 """
 
 import json
@@ -39,7 +37,7 @@ class HandRun:
 
 def write_run(folder: Path, run: HandRun) -> None:
     """Leave the record in the run's folder."""
-    from catalog.files import publish_text
+    from catalog.files import publish_text  # with Pillow: not for a command that only names this module
 
     content = {"format": RECORD_FORMAT, **asdict(run)}
     publish_text(json.dumps(content, indent=1, sort_keys=True, default=str), folder / RECORD_FILE)

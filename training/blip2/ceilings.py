@@ -1,6 +1,6 @@
 """Answers of the ceilings, kept with the data set that they are about.
 
-Belongs here: where they are, writing and reading them. Not here: training one (preparation.py).
+Belongs here: where they are, writing and reading them. Not here: training one (scoring.py).
 """
 
 from collections.abc import Mapping

@@ -1,0 +1,96 @@
+"""A delivery before it is read: what its files are by now, and what stands in the way of reading them.
+
+Belongs here: the fingerprint of a delivery's files, and objections to a folder, each with its remedy. Not here: reading
+(reading.py), where deliveries arrive and what became of them (orchestration/defs/catalog/).
+"""
+
+import contextlib
+import hashlib
+import os
+import shlex
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from upath import UPath
+
+TABLE = "styles.csv"
+NESTED_DEPTH = 3  # archives put one folder around what they hold, some two
+
+
+def fingerprint(source: str) -> str:
+    """Changes when a file of the delivery is added, removed or written: names, sizes and times, not contents.
+
+    A file that goes while this looks is left out: the next look differs.
+    """
+    digest = hashlib.sha256()
+    for name, status in _files_there(source) if "://" in source else _files_here(Path(source)):
+        digest.update(f"{name} {status.st_size} {status.st_mtime:.3f}\n".encode(errors="surrogateescape"))
+    return digest.hexdigest()
+
+
+def _files_here(root: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """Files of a folder by their relative names, in order; asked of the system at once, as a sensor asks often."""
+    names = []
+    for folder, _, files in os.walk(root):
+        names += [os.path.relpath(os.path.join(folder, file), root) for file in files]  # noqa: PTH118
+    for name in sorted(names):
+        with contextlib.suppress(OSError):  # gone meanwhile, or a link to nothing
+            status = (root / name).stat()
+            if stat.S_ISREG(status.st_mode):
+                yield name, status
+
+
+def _files_there(source: str) -> Iterator[tuple[str, Any]]:
+    root = UPath(source)
+    for path in sorted(root.rglob("*"), key=str):
+        if path.is_file():
+            yield str(path.relative_to(root)), path.stat()
+
+
+def no_folder(entry: Path) -> str:
+    """The sentence for a file where a drop was expected."""
+    what, stem = in_inbox(entry), entry.name.partition(".")[0]
+    if entry.suffix.lower() in {".zip", ".tar", ".gz", ".tgz", ".7z", ".bz2", ".xz", ".rar"}:
+        return f"{what} is an archive, and a drop is a folder; unpack it into {shlex.quote(in_inbox(entry, stem))}."
+    return f"{what} is a file, and a drop is a folder; move it into the drop it belongs to, or out of the inbox."
+
+
+def content_objections(folder: Path) -> tuple[str, ...]:
+    """What stands in the way of reading a folder, one sentence with its remedy; empty where it holds the table."""
+    if (folder / TABLE).is_file():
+        return ()
+    tables = _tables_below(folder)
+    beside = [path.name for path in tables if path.parent == folder]
+    if beside:
+        return (f"{in_inbox(folder)} holds {beside[0]} where it needs {TABLE}; rename that file.",)
+    places = [path.parent.relative_to(folder.parent).as_posix() for path in tables]
+    if len(places) == 1:
+        return (
+            f"{in_inbox(folder)} holds no {TABLE}, but {places[0]} in it does; "
+            f"move what is in {places[0]} up into {folder.name}.",
+        )
+    if places:
+        return (
+            f"{in_inbox(folder)} holds no {TABLE}, but {len(places)} folders in it do ({', '.join(places[:3])}); "
+            "put each of them into the inbox as a drop of its own.",
+        )
+    others = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    holds = f"only {', '.join(others[:3])}{' …' if len(others) > 3 else ''}" if others else "nothing"
+    return (f"{in_inbox(folder)} holds no {TABLE} ({holds}); put the table there, or remove the folder.",)
+
+
+def in_inbox(entry: Path, name: str | None = None) -> str:
+    """An entry, or another beside it, as sentences name it: with the inbox before it."""
+    return f"{entry.parent.name}/{name or entry.name}"
+
+
+def _tables_below(folder: Path) -> list[Path]:
+    """Tables by any spelling of the name, not deeper than archives put them."""
+    tables = []
+    for parent, folders, files in os.walk(folder):
+        tables += [Path(parent) / file for file in files if file.lower() == TABLE]
+        if len(Path(parent).relative_to(folder).parts) >= NESTED_DEPTH:
+            folders.clear()
+    return sorted(tables)
