@@ -50,7 +50,7 @@ def validate(suite: str, frame: Rows, **context: Any) -> list[ExpectationOutcome
         suite: `products`, `splits` or `qa_pairs`.
         frame: the table of that schema.
         context: products: `rows_in` (data lines of styles.csv), `quarantined`, optionally `schema`. splits: `products`.
-            qa_pairs: optionally `schema` (AttributeSchema).
+            qa_pairs: optionally `schema` (AttributeSchema), and `required` (False where there may be none).
 
     Returns:
         one outcome per expectation; one that could not be computed counts as failed.
@@ -119,6 +119,9 @@ def _splits_suite(frame: pd.DataFrame, context: dict[str, Any]) -> tuple[pd.Data
     ]
 
 
+_PAIRS = _Rule("at least one pair", "ExpectTableRowCountToBeBetween", {"min_value": 1})
+
+
 def _qa_suite(frame: pd.DataFrame, context: dict[str, Any]) -> tuple[pd.DataFrame, list[_Rule]]:
     schema: AttributeSchema = context.get("schema") or load_schema()
     vocabulary = {(attribute.name, value) for attribute in schema.attributes.values() for value in attribute.vocabulary}
@@ -130,7 +133,7 @@ def _qa_suite(frame: pd.DataFrame, context: dict[str, Any]) -> tuple[pd.DataFram
     used = [split for split in SPLITS if split != EXCLUDED]
     key = ["drop", "product_id", "attribute"]
     return prepared, [
-        _Rule("at least one pair", "ExpectTableRowCountToBeBetween", {"min_value": 1}),
+        *([_PAIRS] if context.get("required", True) else []),
         _Rule("a question once per product", "ExpectCompoundColumnsToBeUnique", {"column_list": key}),
         _Rule("splits are known", "ExpectColumnValuesToBeInSet", {"column": "split", "value_set": used}),
         _Rule("questions are questions", "ExpectColumnValuesToMatchRegex", {"column": "question", "regex": r"\?$"}),

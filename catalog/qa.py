@@ -105,6 +105,20 @@ def make_qa_pairs(
     return QaPairs(table, narrowed, question_set, unmapped, rare, dict(missing), excluded, redelivered)
 
 
+def untaught(pairs: QaPairs, products: int) -> list[str]:
+    """The sentence of products that give no pair at all; nothing where they give any.
+
+    Args:
+        products: how many there are.
+    """
+    if pairs.table.num_rows:
+        return []
+    return [
+        f"no answer is given by enough of the {products} products to be asked about: they can be described by a "
+        "model, not teach one."
+    ]
+
+
 def write_vqa_csv(table: pa.Table, out: str | Path | UPath) -> dict[str, UPath]:
     """The pairs as `vqa_train.csv` and `vqa_validation.csv` (`id,Question,Answer`), each written whole.
 

@@ -30,8 +30,8 @@ from catalog.errors import SelvedgeError
 from catalog.files import publish_text
 from catalog.images import standardise_images
 from catalog.pictures import Limits
-from catalog.qa import QaPairs, make_qa_pairs, write_vqa_csv
-from catalog.reading import CatalogueRead, NothingReadable, read_catalogue
+from catalog.qa import make_qa_pairs, untaught, write_vqa_csv
+from catalog.reading import NothingReadable, read_catalogue
 from catalog.schema import AttributeSchema, load_schema
 from catalog.source import is_local
 from catalog.splits import assign_splits, leaks, split_summary
@@ -131,7 +131,7 @@ def _read_into(
             "source": str(source),
             "drop": drop,
             "reading": read.counts,
-            "warnings": [*read.counts["warnings"], *_untaught(pairs, read)],
+            "warnings": [*read.counts["warnings"], *untaught(pairs, read.products.num_rows)],
             "splits": split_summary(splits),
             "leaks": len(leaking),
             "qa_pairs": pairs.summary(),
@@ -147,15 +147,6 @@ def _left_over(nothing: NothingReadable, out: UPath) -> UPath:
     file = out.parent / f"{out.name}.quarantine.parquet" if earlier else out / "quarantine.parquet"
     write_table(nothing.read.quarantine, file, "quarantine")
     return file
-
-
-def _untaught(pairs: QaPairs, read: CatalogueRead) -> list[str]:
-    if pairs.table.num_rows:
-        return []
-    return [
-        f"no answer is given by enough of the {read.products.num_rows} products to be asked about: they can be "
-        "described by a model, not teach one."
-    ]
 
 
 def _refuse_the_source(source: UPath, out: UPath) -> None:

@@ -69,7 +69,10 @@ def gather_tables(
     """
     schema = schema or load_schema()
     if qa_pairs.empty:
-        raise SelvedgeError("table qa_pairs is empty; the catalogue holds no attribute that the schema asks about.")
+        raise SelvedgeError(
+            "table qa_pairs is empty: no answer that the attribute schema asks about is given by enough products; "
+            "read a larger catalogue, or mend the schema."
+        )
     question_set = question_set or schema.choose_question_set(products)
     types = products.drop_duplicates("product_id").set_index("product_id")["article_type"]
     seen: dict[str, dict[str, list[str]]] = defaultdict(dict)

@@ -229,7 +229,8 @@ _SHARED: dict[str, dict[str, str]] = {
         "partition, sentence",
         "disk": "bytes by folder of the home, the largest first",
         "tables": "published tables, count of files by stage and name",
-        "warnings": "promotions cut short that were repaired, and aliases found moved by hand, one sentence each",
+        "warnings": "promotions cut short that were repaired, aliases found moved by hand, a catalogue too small to "
+        "teach a model: one sentence each",
     },
     "doctor": {
         "home": "folder of local state",

@@ -42,7 +42,7 @@ def status(
     states, repairs, without = state.champions(settings, [family.name for family in families.FAMILIES])
     if without:
         say(f"selvedge: {without}{' The champions are those of the ledger.' if states else ''}")
-    drops, runs = _dagster(settings)
+    drops, runs, doubts = _dagster(settings)
     values = {
         "home": str(settings.home),
         "services": [asdict(link) for link in links(settings)],
@@ -52,7 +52,7 @@ def status(
         "failed_runs": runs,
         "disk": state.disk(settings.home),
         "tables": _tables(settings),
-        "warnings": list(dict.fromkeys([*changed, *repairs])),
+        "warnings": list(dict.fromkeys([*changed, *repairs, *doubts])),
     }
     emit("status", as_json, values, None if verbose else glance(values))
 
@@ -80,15 +80,15 @@ def glance(values: Mapping[str, Any]) -> list[str]:
     return [*lines, *amiss[:TOLD], *more, *(f"warning    {sentence}" for sentence in values["warnings"])]
 
 
-def _dagster(settings: "Settings") -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Drops and failed runs, as Dagster's database has them; a home without one has neither."""
+def _dagster(settings: "Settings") -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[str]]:
+    """Drops, failed runs and warnings, as Dagster's database has them; a home without one has none."""
     if not (settings.dagster_home / "dagster.yaml").exists() and not settings.inbox.is_dir():
-        return [], []
+        return [], [], []
     from orchestration.report import state
     from orchestration.runtime.instance import open_instance
 
     with open_instance(settings) as instance:
-        return state.drops(settings, instance), state.failed_runs(instance)
+        return state.drops(settings, instance), state.failed_runs(instance), state.catalogue_warnings(instance)
 
 
 def _tables(settings: "Settings") -> dict[str, int]:

@@ -17,8 +17,9 @@ import dagster as dg
 
 from catalog.errors import ServiceUnavailable
 from orchestration.assets.failures import SENTENCE_TAG
-from orchestration.assets.published import newest
+from orchestration.assets.published import materialised, newest
 from orchestration.defs.catalog.arrivals import PARTITION_TAG, drop_states
+from orchestration.defs.catalog.training_set import WARNINGS
 from orchestration.runtime.settings import Settings
 
 FAILED_DAYS = 7
@@ -128,6 +129,11 @@ def failed_runs(instance: dg.DagsterInstance) -> list[dict[str, Any]]:
             },
         )
     return list(failed.values())
+
+
+def catalogue_warnings(instance: dg.DagsterInstance) -> list[str]:
+    """What is doubtful about the catalogue as it stands: that it is too small to teach a model."""
+    return list((materialised(instance, "catalog/qa_pairs") or {}).get(WARNINGS, ()))
 
 
 def disk(home: Path) -> dict[str, int]:

@@ -17,6 +17,7 @@ from orchestration.assets.published import SPLITS_POOL, Tables, materialised, th
 
 OWNERS = ["team:catalog"]
 SHOWN_PAIRS = 8
+WARNINGS = "warnings"  # metadata: sentences for an operator
 
 
 @dg.asset(
@@ -72,14 +73,18 @@ def splits(context: dg.AssetExecutionContext, tables: Tables) -> dg.MaterializeR
 @errors_as_sentences
 def qa_pairs(context: dg.AssetExecutionContext, tables: Tables) -> dg.MaterializeResult:
     """One question with its answer for every attribute that a product has; also as two CSV files."""
-    from catalog.qa import make_qa_pairs, write_vqa_csv
+    from catalog.qa import make_qa_pairs, untaught, write_vqa_csv
     from catalog.schema import load_schema
 
     drops = (materialised(context.instance, "catalog/splits") or {}).get("drops", [])
     products = tables.read_all(context.instance, "catalog/products", drops)
     splits = tables.read(context.instance, "catalog/splits")
     schema = load_schema()
-    pairs = make_qa_pairs(products, splits, schema, schema.choose_question_set(products))
+    # A first drop may be too small to teach; a model that others taught describes it all the same.
+    pairs = make_qa_pairs(products, splits, schema, schema.choose_question_set(products), required=False)
+    warnings = untaught(pairs, products.num_rows)
+    for sentence in warnings:
+        context.log.warning(sentence)
     write_vqa_csv(pairs.table, tables.path("catalog/qa_pairs").parent)
     summary = pairs.summary()
     shown = pairs.table.slice(0, SHOWN_PAIRS).to_pylist()
@@ -92,6 +97,7 @@ def qa_pairs(context: dg.AssetExecutionContext, tables: Tables) -> dg.Materializ
             "drops": drops,
             "pairs by attribute": counts(summary["by_attribute"], "attribute"),
             "summary": summary,
+            WARNINGS: warnings,
             "for example": table(["question", "answer"], [[pair["question"], pair["answer"]] for pair in shown]),
         },
     )

@@ -8,6 +8,7 @@ import pytest
 
 from labeling.review.ledger.ledger import Ledger
 from orchestration import families
+from orchestration.cli import status_command
 from orchestration.cli.main import run
 from orchestration.cli.status_command import TOLD, glance
 from orchestration.registry.ledger import open_ledger
@@ -53,6 +54,11 @@ def test_a_new_home_is_five_lines_and_nothing_is_made_in_it(home, capsys):
     out, _ = status(capsys)
     assert [line.split()[0] for line in out.splitlines()] == ["home", "services", "champions", "rounds", "drops"]
     assert list(home.home.iterdir()) == []
+
+
+def test_a_catalogue_too_small_to_teach_is_a_warning(home, capsys, monkeypatch):
+    monkeypatch.setattr(status_command, "_dagster", lambda settings: ([], [], ["no answer is given by enough."]))
+    assert status(capsys)[0].splitlines()[-1] == "warning    no answer is given by enough."
 
 
 def test_what_is_amiss_is_told_and_the_rest_counted():

@@ -9,6 +9,7 @@ import pytest
 
 from catalog.drawn import draw_catalogue
 from catalog.errors import SelvedgeError
+from catalog.workspace import read_into
 from orchestration.assets.dataset import freeze_dataset, read_dataset
 from orchestration.assets.partitions import DROPS
 from orchestration.assets.published import Tables, materialised, newest
@@ -16,7 +17,9 @@ from orchestration.defs.catalog import drops, inbox, training_set
 from orchestration.defs.catalog.deliveries import add_drop
 from orchestration.graph import checks
 from orchestration.jobs.in_process import InProcess, keys
+from orchestration.report.state import catalogue_warnings
 from orchestration.runtime.settings import Settings
+from tests.catalog.shops import shop
 
 READ = keys("catalog/products", "catalog/quarantine")
 
@@ -163,6 +166,24 @@ def test_a_table_changed_behind_dagsters_back_is_noticed(graph: InProcess, deliv
     write_table(smaller, tables.path("catalog/products", "first"), "products")
     with pytest.raises(SelvedgeError, match="changed since it was referenced"):
         graph.settle()
+
+
+def test_a_first_drop_too_small_to_teach_is_read_and_says_so_until_a_larger_one_comes(
+    graph: InProcess, tmp_path: Path
+) -> None:
+    shop(3).write(tmp_path / "small")
+    add_drop(graph.instance, settings_of(graph), "small", str(tmp_path / "small"))
+    graph.run(READ, "small")
+    graph.settle()
+    assert (rows(graph, "catalog/images", "small"), rows(graph, "catalog/qa_pairs")) == (3, 0)
+    by_hand = read_into(str(tmp_path / "small"), "small", tmp_path / "by-hand", workers=1)["warnings"]
+    assert catalogue_warnings(graph.instance) == by_hand
+    assert "no answer is given by enough of the 3 products" in by_hand[0]
+    assert not graph.stale("catalog/qa_pairs")
+    with pytest.raises(SelvedgeError, match=r"table qa_pairs is empty: .*read a larger catalogue"):
+        tables = Tables(root=str(settings_of(graph).tables()))
+        frozen = freeze_dataset(graph.instance, tables)
+        read_dataset(str(frozen.folder), frozen.question_set)
 
 
 def test_the_record_of_a_drop_is_plain_json(graph: InProcess, deliveries: Path) -> None:
