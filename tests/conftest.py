@@ -67,6 +67,17 @@ def pytest_collection() -> Iterator[None]:
         gc.enable()
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What a module makes once is made by one worker: its tests that use it are a group, unless they name another."""
+    for item in items:
+        if isinstance(item, pytest.Function) and item.get_closest_marker("xdist_group") is None:
+            definitions = item._fixtureinfo.name2fixturedefs
+            fixtures = [made[-1] for name in item.fixturenames if (made := definitions.get(name))]
+            if any(fixture.scope == "module" for fixture in fixtures):
+                item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _nobody_pulls_the_plug() -> Iterator[None]:
     """Tests kill processes, which lose nothing that they wrote; waiting for the disk is for power cuts."""

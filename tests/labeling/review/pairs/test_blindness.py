@@ -17,14 +17,20 @@ def rounds(kind: str) -> tuple[Upload, Upload]:
     return upload(kind, PAIRS[kind], bytes(32), seed=1), upload(kind, PAIRS[kind], bytes(range(32)), seed=3)
 
 
-@pytest.mark.parametrize("kind", LEAKS)
+def of_kind(kind: str) -> pytest.MarkDecorator:
+    return pytest.mark.xdist_group(f"blindness-{kind}")  # its rounds are made once
+
+
+@pytest.mark.parametrize("kind", [pytest.param(kind, marks=of_kind(kind)) for kind in LEAKS])
 def test_the_sides_cannot_be_told(kind: str) -> None:
     guess = guess_sides(*rounds(kind))
     assert guess.pairs == PAIRS[kind]
     assert guess.found_nothing, guess
 
 
-@pytest.mark.parametrize(("kind", "leak"), [(kind, leak) for kind, leaks in LEAKS.items() for leak in leaks])
+@pytest.mark.parametrize(
+    ("kind", "leak"), [pytest.param(kind, leak, marks=of_kind(kind)) for kind, leaks in LEAKS.items() for leak in leaks]
+)
 def test_a_planted_leak_is_found(kind: str, leak: str) -> None:
     guess = guess_sides(*(LEAKS[kind][leak](tasks[:250]) for tasks in rounds(kind)))
     assert guess.low > 0.5, guess
