@@ -114,6 +114,8 @@ class Settings(BaseSettings):
         if value not in (LOCAL, OFF) and not value.startswith(("http://", "https://")):
             raise ValueError("it is local, off, or an address that begins with http:// or https://")
         parts = urlsplit(value)
+        if parts.scheme and not (parts.hostname and parts.port != 0):  # asking for a port that cannot be raises, too
+            raise ValueError("it lacks the server's name; write it like http://127.0.0.1:8080")
         page = parts.path.find("/projects")  # an address that was copied while a project was open
         path = parts.path[:page] if page >= 0 else parts.path
         return urlunsplit((parts.scheme, parts.netloc, path, "", "")).rstrip("/") if parts.scheme else value
