@@ -29,7 +29,7 @@ from catalog.rows import Row, StylesFile, clean_values, parse_styles
 from catalog.schema import AttributeSchema, load_schema
 from catalog.source import File, Source
 from catalog.tables import schema_of
-from catalog.values import clean_text
+from catalog.values import clean_text, whole_text
 from catalog.workers import Progress, map_in_order
 
 CHUNK_PRODUCTS = 64
@@ -278,6 +278,6 @@ def _quarantine_table(rejected: list[Rejected], drop: str) -> pa.Table:
         "line": [rejection.line for rejection in rejected],
         "reason": [str(rejection.reason) for rejection in rejected],
         "raw": [rejection.raw for rejection in rejected],
-        "detail": [rejection.detail for rejection in rejected],
+        "detail": [whole_text(rejection.detail) for rejection in rejected],  # it may name a file in no encoding
     }
     return pa.table(columns, schema=schema_of("quarantine"))

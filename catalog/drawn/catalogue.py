@@ -34,6 +34,8 @@ COLUMNS = (
     "id", "gender", "masterCategory", "subCategory", "articleType", "baseColour", "season", "year", "usage",
     "productDisplayName",
 )  # fmt: skip
+MOST_PRODUCTS = 1_000_000  # some 10 GB of pictures
+LARGEST_FIRST_ID = 10**18 - 10 * MOST_PRODUCTS
 _CHUNK = 24
 
 
@@ -145,6 +147,8 @@ def _check(
 ) -> None:
     if products < 1:
         raise SelvedgeError(f"cannot draw a catalogue of {products} products; ask for at least 1.")
+    if products > MOST_PRODUCTS:
+        raise SelvedgeError(f"cannot draw a catalogue of {products} products; ask for at most {MOST_PRODUCTS:,}.")
     if seed in RESERVED_SEEDS:
         raise SelvedgeError(f"seed {seed} is kept for pre-training, whose pictures no catalogue may hold; use another.")
     if style not in STYLES:
@@ -155,6 +159,8 @@ def _check(
         raise SelvedgeError(f"size {size} is out of range; pictures are 32 to 4096 pixels wide.")
     if first_id < 0:
         raise SelvedgeError(f"first_id {first_id} is negative; ids are whole numbers from 0.")
+    if first_id > LARGEST_FIRST_ID:
+        raise SelvedgeError(f"first_id {first_id} is too large; ids have at most 18 digits.")
     if strange := sorted(set(articles) - set(vocabulary.ARTICLES)):
         raise SelvedgeError(
             f"article type '{strange[0]}' is not drawn; choose from {', '.join(sorted(vocabulary.ARTICLES))}."

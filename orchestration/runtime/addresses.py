@@ -8,7 +8,8 @@ from pathlib import Path
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _BUCKET = re.compile(r"s3://[A-Za-z0-9][A-Za-z0-9._-]{1,62}(/[^?#]*)?")
-_SERVER = re.compile(r"https?://[^/\s:@?#]+(:[0-9]{1,5})?(/\S*)?", re.IGNORECASE)
+_SERVER = re.compile(r"https?://[^/\s:@?#]+(:(?P<port>[0-9]{1,5}))?(/\S*)?", re.IGNORECASE)
+LARGEST_PORT = 65535
 _DATABASE = re.compile(r"[A-Za-z][A-Za-z0-9_+.-]*://\S*")
 
 
@@ -38,7 +39,8 @@ def folder(path: Path) -> Path:
 
 def server(text: str) -> str:
     """Raises: ValueError: no http address."""
-    if not _SERVER.fullmatch(text):
+    address = _SERVER.fullmatch(text)
+    if not address or not 0 < int(address["port"] or 80) <= LARGEST_PORT:
         raise ValueError("it is an address like https://mlflow.example.com or http://127.0.0.1:5000")
     return text.rstrip("/")
 

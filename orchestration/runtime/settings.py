@@ -122,6 +122,8 @@ class Settings(BaseSettings):
         parts = urlsplit(value)
         if "@" in parts.netloc:
             raise ValueError("it is an address without user and password; `selvedge review login` stores a token")
+        if parts.scheme and not (parts.hostname and parts.port != 0):  # asking for a port that cannot be raises, too
+            raise ValueError("it lacks the server's name; write it like http://127.0.0.1:8080")
         page = parts.path.find("/projects")  # an address that was copied while a project was open
         path = parts.path[:page] if page >= 0 else parts.path
         return urlunsplit((parts.scheme, parts.netloc, path, "", "")).rstrip("/") if parts.scheme else value

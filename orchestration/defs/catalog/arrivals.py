@@ -7,7 +7,7 @@ themselves (catalog/delivery.py).
 
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import dagster as dg
@@ -33,6 +33,7 @@ class Arrival:
     """One entry of the inbox: a folder that is a delivery, or what stands in the way of reading it.
 
     Attributes:
+        name: the entry's; bytes that are no UTF-8 and control characters, which no drop's name has, as escapes.
         fingerprint: of its files; of a file, its size and time.
         objections: one sentence each, with its remedy; empty for a folder that can be read.
     """
@@ -62,7 +63,25 @@ class DropState:
 def arrivals(settings: Settings) -> list[Arrival]:
     """Every entry of the inbox but hidden ones, in order of their names."""
     entries = sorted(settings.inbox.iterdir()) if settings.inbox.is_dir() else []
-    return [_arrival(settings, entry) for entry in entries if not entry.name.startswith(".")]
+    looked_at = [_arrival(settings, entry) for entry in entries if not entry.name.startswith(".")]
+    return [
+        replace(arrival, name=_printable(arrival.name), objections=tuple(map(_printable, arrival.objections)))
+        for arrival in looked_at
+    ]
+
+
+def _printable(text: str) -> str:
+    """As logs, databases and terminals can hold it, each name still another."""
+    decoded = text.encode(errors="surrogateescape").decode(errors="backslashreplace")
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in decoded)
+
+
+def _typed(path: Path) -> str:
+    """A path as one types it in a shell, whatever its bytes are."""
+    if str(path).isprintable():
+        return shlex.quote(str(path))
+    plain = set(range(0x20, 0x7F)) - set(b"'\\")
+    return "$'" + "".join(chr(byte) if byte in plain else f"\\x{byte:02x}" for byte in os.fsencode(path)) + "'"
 
 
 def was_read(instance: dg.DagsterInstance, arrival: Arrival) -> bool:
@@ -94,7 +113,7 @@ def _name_objections(folder: Path) -> tuple[str, ...]:
         valid_key(folder.name)
     except SelvedgeError as error:
         better = re.sub(r"[^A-Za-z0-9_-]+", "-", folder.name).strip("-_")[:100] or "drop-1"
-        remedy = f"mv {shlex.quote(str(folder))} {shlex.quote(str(folder.with_name(better)))}"
+        remedy = f"mv {_typed(folder)} {_typed(folder.with_name(better))}"
         return (f"{str(error).rstrip('.')}; `{remedy}`.",)
     return ()
 

@@ -104,6 +104,10 @@ def test_handled_faults_are_borne(faulty: DrawnCatalogue) -> None:
 
 
 def test_bad_requests_are_refused_in_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SelvedgeError, match="ask for at most 1,000,000"):
+        draw_catalogue(tmp_path, 10**20, 1)
+    with pytest.raises(SelvedgeError, match="ids have at most 18 digits"):
+        draw_catalogue(tmp_path, 5, 1, first_id=10**18)
     with pytest.raises(SelvedgeError, match="at least 1"):
         draw_catalogue(tmp_path, 0, 1)
     with pytest.raises(SelvedgeError, match="not a probability"):

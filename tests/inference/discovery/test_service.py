@@ -3,6 +3,7 @@
 import base64
 import io
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,20 @@ def test_there_is_one_entry_for_each_word_read(page, shop):
         nearest = [one.product_id for one in shop[1].search(step.vector, 12)]
         assert [one["product_id"] for one in word["products"]] == nearest
         assert word["products"][0]["picture"] == f"/products/d1/{nearest[0]}.jpg"
+
+
+def test_thirty_two_at_once_get_the_answer_that_one_alone_gets(shop):
+    app = create_app(Discovery(shop[0], shop[1]))
+    queries = [{"q": f"{word} pants", "seed": seed} for word in ("women blue", "men") for seed in (1, 2)]
+
+    def told(query):
+        response = TestClient(app, base_url="http://127.0.0.1").get("/api/refine", params=query)
+        return response.status_code, response.json()
+
+    alone = [told(query) for query in queries]
+    with ThreadPoolExecutor(32) as clients:
+        together = list(clients.map(told, queries * 8))
+    assert together == alone * 8 and {status for status, _ in alone} == {200}
 
 
 def test_a_product_is_told_with_its_facts_and_its_picture(page, shop):

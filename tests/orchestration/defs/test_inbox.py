@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -193,6 +195,22 @@ def test_every_objection_is_told_once_in_the_log_and_none_hides_another_or_a_new
     assert {name for name, state in states.items() if state.state == "refused"} == set(WRONG)
     assert all(sentence in states[name].sentence for name, (_, sentence) in WRONG.items())
     assert states["good"].state == "read" and ".DS_Store" not in states
+
+
+def test_names_that_no_log_can_hold_are_told_and_stop_nothing(settings, instance, look):
+    odd = (b"caf\xe9", b"caf\xe8", b"new\nline", b"x\xff.zip")
+    for name in odd:
+        place = os.fsencode(settings.inbox) + b"/" + name
+        Path(os.fsdecode(place)).touch() if name.endswith(b".zip") else deliver(Path(os.fsdecode(place)))
+    deliver(settings.inbox / "good")
+    look()
+    assert asked(look()) == ["good"]
+    states = {state.drop: state for state in drop_states(settings, instance) if state.state == "refused"}
+    assert set(states) == {r"caf\xe9", r"caf\xe8", r"new\nline", r"x\xff.zip"}
+    assert all(state.sentence.isprintable() for state in states.values())
+    remedy = re.search("`(mv .*)`", states[r"caf\xe9"].sentence)
+    subprocess.run(["bash", "-c", remedy.group(1)], check=True)
+    assert (settings.inbox / "caf" / "styles.csv").is_file()
 
 
 def test_a_folder_that_cannot_be_looked_into_stops_nothing(settings, instance, look, monkeypatch):

@@ -2,6 +2,7 @@
 
 import os
 import re
+from pathlib import Path
 
 import pytest
 
@@ -43,3 +44,14 @@ def test_a_home_s_services_follow_from_its_settings(tmp_path, changes, names, st
     services = parts(Settings(home=tmp_path, **changes))
     assert [part.name for part in services] == names.split()
     assert sum(part.start is not None for part in services) == started
+
+
+def test_nothing_listens_beyond_this_machine(tmp_path):
+    listening = [part.declared() for part in parts(Settings(home=tmp_path)) if part.declared is not None]
+    asked = {service.name: service.health_url for service in listening if service.port is not None}
+    assert len(asked) >= 6 and all(url.startswith("http://127.0.0.1:") for url in asked.values())
+    root = Path(__file__).parents[3]
+    sources = [
+        file for room in ("infra", "inference", "labeling", "orchestration") for file in (root / room).rglob("*.py")
+    ]
+    assert len(sources) > 100 and not [file for file in sources if "0.0.0.0" in file.read_text(encoding="utf-8")]

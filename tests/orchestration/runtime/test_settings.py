@@ -60,6 +60,16 @@ def test_your_own_tracking_server_is_used(tmp_path):
             "setting SELVEDGE_LABEL_STUDIO_HOSTS cannot be 'http://a/': it is ",
         ),
         ("SELVEDGE_LABEL_STUDIO_HOSTS", "--host", "setting SELVEDGE_LABEL_STUDIO_HOSTS cannot be '--host': it is host"),
+        (
+            "SELVEDGE_LABEL_STUDIO",
+            "http://",
+            "setting SELVEDGE_LABEL_STUDIO cannot be 'http://': it lacks the server's",
+        ),
+        (
+            "SELVEDGE_LABEL_STUDIO",
+            "http://a:99999",
+            "setting SELVEDGE_LABEL_STUDIO cannot be 'http://a:99999': port out",
+        ),
         ("SELVEDGE_THREADS", "0", "setting SELVEDGE_THREADS cannot be '0': input should be greater than or equal to 1"),
     ],
 )
@@ -76,7 +86,7 @@ def test_a_wrong_setting_is_one_sentence(monkeypatch, name, value, sentence):
         ("STORAGE", ("s3:/bucket", "s3:bucket", "s3://", "s3:///x", "gs://bucket", "https://shop.example"), "s3://BUCKET"),
         ("MLFLOW_ARTIFACTS", ("s3:/bucket", "s3://", "dbfs:/x"), "s3://BUCKET"),
         ("HOME", ("s3://bucket/home", "s3:/bucket", "file:///data"), "it is a folder of this machine"),
-        ("TRACKING_URI", ("mlflow.company", "http:/mlflow", "https://", "sqlite:///x.db"), "an address like https"),
+        ("TRACKING_URI", ("mlflow.company", "http:/mlflow", "https://", "http://a:99999"), "an address like https"),
         ("MLFLOW_DATABASE", ("mlflow.db", "postgresql:/a:pass@b", "sqlite:"), "it is a URI like sqlite"),
         ("LABEL_STUDIO_DATABASE", ("a:pass@b", "postgresql:x"), "it is a URI like sqlite"),
     ],
