@@ -42,9 +42,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _shares_a_fixture(item: pytest.Item) -> bool:
-    """Whether a fixture that this test uses is made once for a module, pytest's and plugins' own aside."""
-    fixtures = getattr(item, "_fixtureinfo").name2fixturedefs.values()  # noqa: B009 (a function's, not every item's)
-    return any(fixture.scope == "module" for definitions in fixtures for fixture in definitions)
+    """Whether a fixture that this test uses is made once for a module."""
+    if not isinstance(item, pytest.Function):
+        return False
+    definitions = item._fixtureinfo.name2fixturedefs
+    fixtures = [made[-1] for name in item.fixturenames if (made := definitions.get(name))]
+    return any(fixture.scope == "module" for fixture in fixtures)
 
 
 def _turn(item: pytest.Item) -> int:
@@ -65,17 +68,6 @@ def pytest_collection() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What a module makes once is made by one worker: its tests that use it are a group, unless they name another."""
-    for item in items:
-        if isinstance(item, pytest.Function) and item.get_closest_marker("xdist_group") is None:
-            definitions = item._fixtureinfo.name2fixturedefs
-            fixtures = [made[-1] for name in item.fixturenames if (made := definitions.get(name))]
-            if any(fixture.scope == "module" for fixture in fixtures):
-                item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="session", autouse=True)

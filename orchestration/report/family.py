@@ -67,8 +67,8 @@ def promotion(home: Home, family: Family, candidate: str) -> Promotion:
     ledger = open_ledger(home.settings)
     evidence = whole_evidence(family, home.instance, home.tables, ledger, candidate, home.settings, to_read=True)
     against = scores.get("against", "no champion")
-    rule, simulated = family.rule(home.settings), rests_on_simulation(evidence)
-    remarks = [without_gain(rule, evidence, simulated)] if promoted else []
+    rule = family.rule(home.settings)
+    remarks = [without_gain(rule, evidence)] if promoted else []
     remarks += [BEFORE_SIGNATURES] if unsigned(family, home.tables, candidate) else []
     return Promotion(
         candidate=candidate,
@@ -76,7 +76,7 @@ def promotion(home: Home, family: Family, candidate: str) -> Promotion:
         promoted=promoted is not None,
         reasons=list(decide(rule, evidence, evidence.champion_version).reasons),
         against="the base (there was no champion)" if against == "no champion" else f"champion version {against}",
-        simulated=simulated,
+        simulated=rests_on_simulation(evidence),
         remark=" ".join(remark for remark in remarks if remark),
     )
 
