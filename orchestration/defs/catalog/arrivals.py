@@ -5,6 +5,7 @@ here: asking for a run (inbox.py), where a drop's files are remembered (deliveri
 themselves (catalog/delivery.py).
 """
 
+import os
 import re
 import shlex
 from dataclasses import dataclass, replace
