@@ -68,7 +68,7 @@ def promotion(home: Home, family: Family, candidate: str) -> Promotion:
     evidence = whole_evidence(family, home.instance, home.tables, ledger, candidate, home.settings, to_read=True)
     against = scores.get("against", "no champion")
     rule, simulated = family.rule(home.settings), rests_on_simulation(evidence)
-    remarks = [without_gain(rule, evidence, simulated)] if promoted else []
+    remarks = [without_gain(rule, evidence)] if promoted else []
     remarks += [BEFORE_SIGNATURES] if unsigned(family, home.tables, candidate) else []
     return Promotion(
         candidate=candidate,

@@ -9,7 +9,7 @@ import pytest
 
 from catalog.drawn import draw_catalogue
 from catalog.errors import SelvedgeError
-from orchestration.assets.dataset import freeze_dataset, read_dataset
+from orchestration.assets.dataset import freeze_dataset
 from orchestration.assets.partitions import DROPS
 from orchestration.assets.published import Tables, materialised, newest
 from orchestration.defs.catalog import drops, inbox, training_set
@@ -17,6 +17,7 @@ from orchestration.defs.catalog.deliveries import add_drop
 from orchestration.graph import checks
 from orchestration.jobs.in_process import InProcess, keys
 from orchestration.runtime.settings import Settings
+from training.catalogue import read_dataset
 
 READ = keys("catalog/products", "catalog/quarantine")
 
