@@ -10,7 +10,7 @@ import pytest
 from catalog.drawn import draw_catalogue
 from catalog.errors import SelvedgeError
 from catalog.workspace import read_into
-from orchestration.assets.dataset import freeze_dataset, read_dataset
+from orchestration.assets.dataset import freeze_dataset
 from orchestration.assets.partitions import DROPS
 from orchestration.assets.published import Tables, materialised, newest
 from orchestration.defs.catalog import drops, inbox, training_set
@@ -20,6 +20,7 @@ from orchestration.jobs.in_process import InProcess, keys
 from orchestration.report.state import catalogue_warnings
 from orchestration.runtime.settings import Settings
 from tests.catalog.shops import shop
+from training.catalogue import read_dataset
 
 READ = keys("catalog/products", "catalog/quarantine")
 

@@ -15,13 +15,13 @@ from orchestration.registry import tracking
 from orchestration.registry.tracking import (
     Lineage,
     MlflowReporter,
-    Reporters,
     TrackedRun,
     client_of,
     git_sha,
     tracked_run,
 )
 from tests.ports import free_port
+from training.reporting import Reporters
 
 
 class Recorder:

@@ -11,7 +11,7 @@ from catalog.errors import SelvedgeError, ServiceUnavailable
 from orchestration.assets.candidates import Opening, name_candidate, record_opening
 from orchestration.assets.dataset import freeze_dataset
 from orchestration.assets.partitions import candidate_partitions
-from orchestration.report.catalogue import read_catalogue
+from orchestration.report.catalogue import summarise_catalogue
 from orchestration.report.home import Home
 from orchestration.report.hops import Sources
 from orchestration.report.products import read_published
@@ -109,7 +109,7 @@ def test_a_home_that_was_moved_is_traced_and_shown_as_before(home, monkeypatch):
     monkeypatch.setattr(Sources, "registry", (PaperRegistry(moved), ""))
     assert {Path(uri).parent for uri in here.picture_uris.values()} == {moved.home / "pictures"}
     assert read_published(here, seed=1).cards == cards
-    catalogue = read_catalogue(here, seed=1)
+    catalogue = summarise_catalogue(here, seed=1)
     assert catalogue.source == "shop" and len(catalogue.strip) == 12
     followed = Tracer(here, [toy_family()]).follow(PRODUCT, None)
     assert states(followed) == before
