@@ -49,7 +49,7 @@ def test_one_query_is_drawn_to_a_file_and_answered(shop, tmp_path, capsys):
     ("options", "sentence"),
     [
         (["--query", "<b>x</b>"], "the query holds markup"),
-        (["--query", ""], "the query is empty"),
+        (["--query", ""], "--query is empty"),
         (["--out", "strip.png"], "--out is the strip of one query"),
     ],
 )
