@@ -77,7 +77,7 @@ class InProcess:
     def _job(self, selection: Sequence[dg.AssetKey]) -> dg.JobDefinition:
         """The job by whose name a run of these assets is found in Dagster's pages; where there is none, that of all."""
         wanted = set(selection)
-        return next((job for job in self._jobs if wanted <= job.asset_layer.executable_asset_keys), self._every)
+        return next((job for job in self._jobs if wanted <= set(job.asset_layer.executable_asset_keys)), self._every)
 
     def settle(self) -> int:
         """Evaluate sensors and automation conditions until nothing is requested; how many runs followed."""
