@@ -57,11 +57,32 @@ def build_defs(
         assets=[drops.read_drop, drops.images, training_set.splits, training_set.qa_pairs, *described],
         asset_checks=[*checks.catalogue_checks(), *(checks.inference_checks() if described else ())],
         sensors=[inbox.inbox, dead_runs.dead_runs, *_automation()],
+        jobs=_jobs(inference=bool(described)),
         resources=resources,
         # One process a run: it is the run that resumes after a kill, and two cores gain nothing from more.
         executor=dg.in_process_executor,
     )
     return dg.Definitions.merge(stages, *[family_definitions(family) for family in families_by_name(families).values()])
+
+
+def _jobs(inference: bool) -> list[Any]:
+    """What a person runs by hand for a drop; under these names Dagster's overview lists what the demo ran, too."""
+    selections = {
+        "read_catalogue": (
+            dg.AssetSelection.assets(drops.read_drop, drops.images),
+            "One drop: products, quarantine, pictures.",
+        ),
+        "divide_catalogue": (
+            dg.AssetSelection.assets(training_set.splits, training_set.qa_pairs),
+            "Groups and splits of all drops, and the questions of the training set.",
+        ),
+    }
+    if inference:
+        selections["use_champions"] = (dg.AssetSelection.groups("inference"), "The champions at work on one drop.")
+    return [
+        dg.define_asset_job(name, selection=selection, description=text)
+        for name, (selection, text) in selections.items()
+    ]
 
 
 def _automation() -> list[dg.AutomationConditionSensorDefinition]:

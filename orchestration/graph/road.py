@@ -68,7 +68,20 @@ def family_definitions(family: Family) -> dg.Definitions:
                     f"Prepares the training of {family.name}. Its success opens a candidate for the present data and "
                     "settings, which is then trained, scored, judged and, if it wins, promoted."
                 ),
-            )
+            ),
+            dg.define_asset_job(
+                f"judge_{family.slug}",
+                selection=dg.AssetSelection.assets(
+                    family.candidate,
+                    family.scores,
+                    *([family.round, family.verdict] if judged else []),
+                    family.promotion,
+                ),
+                description=(
+                    f"The road of one candidate of {family.name}: training, scores, blind round, verdict, promotion. "
+                    "Every step follows the one before by itself; by hand it is run for a candidate that was opened."
+                ),
+            ),
         ],
     )
 

@@ -17,13 +17,14 @@ import dagster as dg
 
 from catalog.errors import SelvedgeError
 from orchestration.assets.failures import SENTENCE_TAG, STOPPED_TAG
-from orchestration.runtime.dagster_private import is_stale
+from orchestration.runtime.dagster_private import is_stale, runs_of_location
 from orchestration.runtime.recovery import owner_tags
-from orchestration.runtime.services import Progress
+from orchestration.runtime.services import DEFINITIONS, Progress
 
 Request = tuple[list[dg.AssetKey], str | None]  # what to materialise, of which partition
 RUNNING = dg.DefaultSensorStatus.RUNNING
 PARTITION_SET_QUERIES = ("get_dynamic_partitions", "has_dynamic_partition")
+DAGSTERS_OWN = "__"  # how the names of jobs begin that Dagster makes for sensors
 ROUNDS = 50  # far more than the graph is deep; reached only when two assets request each other for ever
 
 
@@ -38,8 +39,9 @@ class InProcess:
 
     def __post_init__(self) -> None:
         self._graph = self.definitions.resolve_asset_graph()
-        self._job = self.definitions.resolve_implicit_global_asset_job_def()
         self._repository = self.definitions.get_repository_def()
+        self._every = self.definitions.resolve_implicit_global_asset_job_def()
+        self._jobs = [job for job in self._repository.get_all_jobs() if not job.name.startswith(DAGSTERS_OWN)]
         self._resources = dict(self.definitions.resources or {})
         self._condition_cursors: dict[str, Any] = {}
         self._sensor_cursors: dict[str, str | None] = {}
@@ -59,17 +61,23 @@ class InProcess:
         self.progress(f"{names}{f' [{partition}]' if partition else ''}")
         began = time.monotonic()
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-        result = self._job.execute_in_process(
-            instance=self.instance,
-            asset_selection=selection,
-            partition_key=partition,
-            run_config={**quiet, **(run_config or {})},
-            tags={**owner_tags(), "dagster/max_retries": "0"},
-            raise_on_error=False,
-        )
+        with runs_of_location(self.instance, DEFINITIONS, self._repository.name):
+            result = self._job(selection).execute_in_process(
+                instance=self.instance,
+                asset_selection=selection,
+                partition_key=partition,
+                run_config={**quiet, **(run_config or {})},
+                tags={**owner_tags(), "dagster/max_retries": "0"},
+                raise_on_error=False,
+            )
         self.seconds[names] = self.seconds.get(names, 0.0) + time.monotonic() - began
         if not result.success:
             raise failure_of(self.instance, result, names)
+
+    def _job(self, selection: Sequence[dg.AssetKey]) -> dg.JobDefinition:
+        """The job by whose name a run of these assets is found in Dagster's pages; where there is none, that of all."""
+        wanted = set(selection)
+        return next((job for job in self._jobs if wanted <= set(job.asset_layer.executable_asset_keys)), self._every)
 
     def settle(self) -> int:
         """Evaluate sensors and automation conditions until nothing is requested; how many runs followed."""

@@ -6,7 +6,9 @@ A private name may change in any release. A test fails when Dagster's version is
 notes, run the tests of orchestration/, then raise it.
 """
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from dagster import AssetGraph
 
 CHECKED_ON = "1.13.27"
+CREATE_RUN = "create_run_for_job"
 
 # `compute_logs` of an instance whose runs write their log to the terminal. It has no public name, as a class has no
 # other name than that of its module in a dagster.yaml.
@@ -37,6 +40,34 @@ def is_stale(instance: dg.DagsterInstance, graph: "AssetGraph", key: dg.AssetKey
 
     resolver = CachingStaleStatusResolver(instance, graph, LoadingContextForTest(instance))
     return resolver.get_status(key, partition) != StaleStatus.FRESH
+
+
+@contextmanager
+def runs_of_location(instance: dg.DagsterInstance, module: str, repository: str) -> Iterator[None]:
+    """Runs that are made meanwhile belong to a code location, as those that its web page starts do.
+
+    Dagster's `execute_in_process` says of none where it belongs, and the page's timeline and jobs pass such runs over.
+
+    Args:
+        module: of the code location, as `dagster-webserver -m` is given it. repository: name of its definitions.
+    """
+    from dagster._core.remote_origin import ManagedGrpcPythonEnvCodeLocationOrigin, RemoteRepositoryOrigin
+    from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+
+    target = LoadableTargetOrigin(executable_path=sys.executable, module_name=module)
+    location = ManagedGrpcPythonEnvCodeLocationOrigin(loadable_target_origin=target, location_name=module)
+    origin = RemoteRepositoryOrigin(location, repository)
+    make: Any = instance.create_run_for_job
+
+    def make_of_location(job_def: dg.JobDefinition, **settings: Any) -> dg.DagsterRun:
+        run: dg.DagsterRun = make(job_def=job_def, remote_job_origin=origin.get_job_origin(job_def.name), **settings)
+        return run
+
+    setattr(instance, CREATE_RUN, make_of_location)
+    try:
+        yield
+    finally:
+        delattr(instance, CREATE_RUN)
 
 
 def keeps_runs_in_a_folder(instance: dg.DagsterInstance) -> bool:

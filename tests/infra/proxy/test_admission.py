@@ -243,7 +243,7 @@ def test_mlflow_s_page_opens_as_one_of_the_house(mlflow):
     for file in built.glob("*.js"):
         content = file.read_text(encoding="utf-8")
         keys -= {key for key in keys if f'"{key}"' in content}
-    assert keys == set() and script.text.count("_v1") == 3
+    assert keys == set() and script.text.count("_v1") == 4
 
 
 def test_health_needs_no_token(dagster, mlflow):

@@ -105,6 +105,12 @@ def test_a_winner_becomes_champion_by_itself(road: Road) -> None:
     champion = newest(road.graph.instance, "registry/toy_champion")
     assert champion is not None and champion.asset_materialization is not None
     assert champion.asset_materialization.tags["dagster/data_version"] == "1"
+    runs = road.graph.instance.get_runs()
+    assert {run.job_name for run in runs if run.asset_selection and road.family.scores in run.asset_selection} == {
+        "judge_toy"
+    }
+    locations = {run.remote_job_origin.location_name if run.remote_job_origin else None for run in runs}
+    assert locations == {"orchestration.definitions"}, "Dagster's overview passes over a run of no code location"
     assert road.graph.settle() == 0
 
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import dagster as dg
 import pandas as pd
@@ -12,12 +13,15 @@ from evaluation.gate import VERDICT, without_gain
 from labeling.review.rounds.summary import RoundSummary
 from orchestration.assets.partitions import candidate_partitions
 from orchestration.families.section import Promotion, Section, SectionSource
+from orchestration.graph.evidence import evidence_place, sign_evidence
 from orchestration.report import family as of_family
 from orchestration.report import write_report
 from orchestration.report.commands import next_commands
 from orchestration.report.family import newest_candidate
 from orchestration.report.home import Home
+from orchestration.report.hops import BROKEN, CHECKED
 from orchestration.report.lineage import lineage
+from orchestration.report.model_hops import _evidence
 from orchestration.runtime.settings import Settings
 from tests.orchestration.registering import evidence_of
 from tests.orchestration.report.small_home import DROP, SmallHome
@@ -87,6 +91,23 @@ def test_words_outside_the_vocabulary_and_planted_rows_are_shown_where_there_are
     page = page_of(home, family)
     assert "Words outside the vocabulary: article type “&lt;Tee&gt;” 3.</p>" in page
     assert "The demo planted 9 of them on purpose; <code>selvedge demo --no-faults</code>" in page
+
+
+def test_evidence_of_before_signatures_is_read_and_the_pages_say_so(home):
+    family, evidence = toy_family(), evidence_of("toy", "toy-1", None)
+    place = evidence_place(family, home.tables, "toy-1")
+    place.parent.mkdir(parents=True)
+    place.write_text(evidence.to_json())
+    home.say("/".join(family.scores.path), "toy-1", sha256="5" * 64, evidence_sha256=evidence.sha256)
+    sources = SimpleNamespace(home=Home(home.instance, home.settings), asset_page=lambda *_: None)
+    assert "written before evidence was signed" in of_family.promotion(sources.home, family, "toy-1").remark
+    hop = _evidence(sources, family, "toy-1")
+    assert hop.state == CHECKED and "no signature" in hop.note
+    sign_evidence(family, home.tables, home.settings, evidence, "5" * 64)
+    assert of_family.promotion(sources.home, family, "toy-1").remark == ""
+    assert _evidence(sources, family, "toy-1").note == "evidence hashed again"
+    sign_evidence(family, home.tables, home.settings, evidence, "6" * 64)
+    assert _evidence(sources, family, "toy-1").state == BROKEN
 
 
 def test_a_family_with_nothing_to_show_leaves_no_trace(home, family):
