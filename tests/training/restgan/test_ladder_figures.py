@@ -34,8 +34,6 @@ from training.restgan.settings import VARIANTS
 from .synthetic import synthetic_bottoms
 from .test_judge import with_parts
 
-pytestmark = pytest.mark.xdist_group("ladder")  # what is slow to make is made once
-
 PROMPTS = [f"prompt {place % 17}" for place in range(40)]
 
 
@@ -155,6 +153,7 @@ def out(tmp_path_factory) -> Path:
     return place
 
 
+@pytest.mark.slow
 def test_untrained_models_miss_and_real_pictures_show_their_words(out):
     ladder = measure_ladder(DRAWN, 32, out)
     assert list(ladder.rungs) == list(VARIANTS) and ladder.seeds == (0,)
@@ -171,6 +170,7 @@ def test_untrained_models_miss_and_real_pictures_show_their_words(out):
     assert len(set(ladder.artefacts.values())) == len(VARIANTS)
 
 
+@pytest.mark.slow
 def test_where_real_pictures_are_no_ceiling_the_target_says_so(out):
     ladder = measure_ladder(DRAWN, 32, out)
     ladder.rungs["stackgan-aux"]["words/all"] = figure(0.999, 1e-4)
@@ -179,6 +179,7 @@ def test_where_real_pictures_are_no_ceiling_the_target_says_so(out):
     assert first.verdict == "**no gap to close**" and "0.900" in first.measured
 
 
+@pytest.mark.slow
 def test_report_and_saved_files_hold_every_rung(out, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["restgan_ladder", "--out", str(out), "--save", str(tmp_path)])
     restgan_ladder.main()
@@ -191,6 +192,7 @@ def test_report_and_saved_files_hold_every_rung(out, tmp_path, monkeypatch, caps
                for name in ("ladder", "kid", "colours"))  # fmt: skip
 
 
+@pytest.mark.slow
 def test_real_products_on_top_fit_what_was_said_so_far(out):
     bottoms, judge, _ = ground(DRAWN, 32, out)
     held_out = bottoms.of("test")
