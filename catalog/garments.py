@@ -189,17 +189,20 @@ def foreground(picture: np.ndarray) -> np.ndarray:
 
 def _from_border(near: np.ndarray) -> np.ndarray:
     """The pieces of (h, w) bool `near` that touch the border."""
-    labels, _ = ndimage.label(near)
-    edge = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
-    return np.isin(labels, edge[edge > 0])
+    labels, count = ndimage.label(near)
+    touching = np.zeros(count + 1, bool)
+    touching[np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])] = True
+    touching[0] = False  # what is not near at all
+    return np.asarray(touching[labels])
 
 
 def _without_specks(garment: np.ndarray) -> np.ndarray:
     pieces, count = ndimage.label(garment, structure=np.ones((3, 3)))
     if count == 0:
         return garment
-    sizes = np.bincount(pieces.ravel())[1:]
-    return np.isin(pieces, 1 + np.flatnonzero(sizes >= max(0.05 * sizes.max(), 4)))
+    sizes = np.bincount(pieces.ravel())
+    sizes[0] = 0  # the backdrop
+    return np.asarray((sizes >= max(0.05 * sizes.max(), 4))[pieces])
 
 
 def core(garment: np.ndarray, band: tuple[float, float]) -> np.ndarray:

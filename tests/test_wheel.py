@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("wheel")  # what is slow to make is made once
-
 ROOT = Path(__file__).resolve().parents[1]
 CARRIED = ("catalog", "evaluation", "training", "labeling", "inference", "orchestration", "infra", "models")
 READ_BY_THE_BUILD = ("pyproject.toml", "README.md", "LICENSE")
@@ -60,12 +58,14 @@ def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_wheel_carries_every_file_of_the_packages_and_no_other(installed, expected):
     carried = {file for file in files_below(installed) if ".dist-info/" not in file}
     assert sorted(expected - carried) == [], "pyproject.toml's package-data does not name these"
     assert sorted(carried - expected) == []
 
 
+@pytest.mark.slow
 def test_the_wheel_carries_both_bases_the_pages_and_the_migrations(installed):
     for base in ("blip2-tiny", "restgan-tiny"):
         assert (installed / "models" / base / "selvedge.json").is_file()
@@ -74,12 +74,14 @@ def test_the_wheel_carries_both_bases_the_pages_and_the_migrations(installed):
     assert {".yaml", ".jinja", ".css", ".js", ".mako"} <= suffixes
 
 
+@pytest.mark.slow
 def test_the_wheel_carries_neither_tests_nor_photographs(installed):
     names = files_below(installed)
     assert not [name for name in names if name.startswith("tests/") or "/test_" in name or name.endswith("conftest.py")]
     assert not [name for name in names if name.lower().endswith((".jpg", ".jpeg", ".png", ".webp"))]
 
 
+@pytest.mark.slow
 def test_the_source_archive_builds_the_same_wheel(built, expected):
     """`python -m build` makes the wheel from the archive; what the archive lacks, a packager elsewhere would lack."""
     (archive,) = built.glob("*.tar.gz")
@@ -97,12 +99,14 @@ def run_from(folder: Path, cwd: Path, *arguments: str) -> str:
     return result.stdout.strip()
 
 
+@pytest.mark.slow
 def test_what_is_installed_finds_its_bases_and_its_command(installed, tmp_path):
     program = "from training.folders import models_folder; print(models_folder())"
     assert Path(run_from(installed, tmp_path, "-c", program)) == installed / "models"
     assert "Usage: selvedge" in run_from(installed, tmp_path, "-m", "orchestration.cli", "--help")
 
 
+@pytest.mark.slow
 def test_the_hash_of_the_code_is_the_same_in_a_checkout_and_from_a_wheel_and_changes_with_it(tree, installed, tmp_path):
     command = ("-m", "orchestration.runtime.installed_code")
     from_wheel = json.loads(run_from(installed, tmp_path, *command))

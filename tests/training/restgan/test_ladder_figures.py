@@ -34,8 +34,6 @@ from training.restgan.settings import VARIANTS
 from .synthetic import synthetic_bottoms
 from .test_judge import with_parts
 
-pytestmark = pytest.mark.xdist_group("ladder")  # what is slow to make is made once
-
 PROMPTS = [f"prompt {place % 17}" for place in range(40)]
 
 
@@ -137,7 +135,7 @@ def out(tmp_path_factory) -> Path:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     place = tmp_path_factory.mktemp("ladder")
-    write_bottoms(with_parts(synthetic_bottoms(480)), place / DRAWN / "bottoms-32")
+    write_bottoms(with_parts(synthetic_bottoms(480), test=0.15), place / DRAWN / "bottoms-32")
     bottoms = read_bottoms(place / DRAWN / "bottoms-32")
     save_judge(train_judge(bottoms, JudgeSettings(epochs=12, device="cpu")), place / DRAWN / "judge-32.safetensors")
     bottoms, judge, queries = ground(DRAWN, 32, place)
@@ -155,6 +153,7 @@ def out(tmp_path_factory) -> Path:
     return place
 
 
+@pytest.mark.slow
 def test_untrained_models_miss_and_real_pictures_show_their_words(out):
     ladder = measure_ladder(DRAWN, 32, out)
     assert list(ladder.rungs) == list(VARIANTS) and ladder.seeds == (0,)
@@ -171,6 +170,7 @@ def test_untrained_models_miss_and_real_pictures_show_their_words(out):
     assert len(set(ladder.artefacts.values())) == len(VARIANTS)
 
 
+@pytest.mark.slow
 def test_where_real_pictures_are_no_ceiling_the_target_says_so(out):
     ladder = measure_ladder(DRAWN, 32, out)
     ladder.rungs["stackgan-aux"]["words/all"] = figure(0.999, 1e-4)
@@ -179,6 +179,7 @@ def test_where_real_pictures_are_no_ceiling_the_target_says_so(out):
     assert first.verdict == "**no gap to close**" and "0.900" in first.measured
 
 
+@pytest.mark.slow
 def test_report_and_saved_files_hold_every_rung(out, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["restgan_ladder", "--out", str(out), "--save", str(tmp_path)])
     restgan_ladder.main()
@@ -191,6 +192,7 @@ def test_report_and_saved_files_hold_every_rung(out, tmp_path, monkeypatch, caps
                for name in ("ladder", "kid", "colours"))  # fmt: skip
 
 
+@pytest.mark.slow
 def test_real_products_on_top_fit_what_was_said_so_far(out):
     bottoms, judge, _ = ground(DRAWN, 32, out)
     held_out = bottoms.of("test")
