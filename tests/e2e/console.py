@@ -184,5 +184,6 @@ def understood(words: list[str]) -> str:
         if name not in command.commands:
             return f"there is no command {name}"
         command = command.commands[name]
-    options = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+    named = [option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)]
+    options = {*named, "--help"}
     return next((f"there is no option {word}" for word in rest if word.startswith("--") and word not in options), "")

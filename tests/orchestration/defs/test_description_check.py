@@ -1,29 +1,44 @@
 """The check of published descriptions in Dagster: judged again on the table, one drop at a time."""
 
+import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import dagster as dg
+import pandas as pd
 import pytest
 
 from catalog.errors import SelvedgeError
-from catalog.tables import schema_of
+from catalog.tables import as_table, read_frame, schema_of, write_table
 from inference.descriptions.publish import describe
+from inference.folders import ATTRIBUTES_FILE, DESCRIPTIONS_FILE, write_schema
 from orchestration.assets.conditions import follows_new
 from orchestration.assets.partitions import DROPS, SAME
 from orchestration.assets.published import Tables, materialised
+from orchestration.cli.main import run
+from orchestration.defs.inference import descriptions as asset
 from orchestration.graph import checks
 from orchestration.jobs.in_process import InProcess, keys
+from orchestration.runtime.settings import Settings
 from tests.inference.descriptions.test_publish import shop
 from tests.inference.facts_for_tests import SCHEMA
+from training.reporting import Silent
 
 PRODUCTS, ATTRIBUTES = shop()
 TEXTS = describe(PRODUCTS, ATTRIBUTES, None, None, SCHEMA).frame
 
 
+def delivered(gender: str | None = None) -> pd.DataFrame:
+    """The shop as a table of products; one of them has this gender."""
+    columns = PRODUCTS.reindex(columns=schema_of("products").names).astype(object)
+    if gender is not None:
+        columns.loc[2, "gender"] = gender
+    return columns.where(columns.notna(), None)
+
+
 @dg.asset(key=["catalog", "products"], partitions_def=DROPS)
 def products(context: dg.AssetExecutionContext, tables: Tables) -> dg.MaterializeResult:
-    columns = PRODUCTS.reindex(columns=schema_of("products").names).astype(object)
-    return tables.publish(context, "products", columns.where(columns.notna(), None))
+    return tables.publish(context, "products", delivered("Ladies" if context.partition_key == "odd" else None))
 
 
 @dg.asset(key=["inference", "attributes"], partitions_def=DROPS)
@@ -93,6 +108,43 @@ def test_an_invented_claim_stops_its_drop_and_no_other(graph: InProcess) -> None
     assert materialised(graph.instance, "shop/page", "plain") is not None
     assert materialised(graph.instance, "shop/page", "invented") is None
     assert "cashmere" in figures(graph)["invented"].metadata["unfaithful"].value
+
+
+def told_without_the_odd_word(texts: pd.DataFrame) -> bool:
+    facts = json.loads(texts["checks"][2])["facts"]
+    return len(texts) == len(PRODUCTS) and "gender" not in facts and "Ladies" not in texts["text"][2]
+
+
+def test_an_odd_word_stops_no_drop_in_the_graph(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    tables = Tables(root=str(settings.tables()))
+    definitions = dg.Definitions(
+        assets=[products, attributes, asset.descriptions],
+        asset_checks=checks.inference_checks(),
+        resources={"tables": tables, "settings": settings, "progress": Silent()},
+        executor=dg.in_process_executor,
+    )
+    graph = InProcess(definitions, dg.DagsterInstance.ephemeral())
+    publish(graph, "odd")
+    assert told_without_the_odd_word(tables.read(graph.instance, "inference/descriptions", "odd").to_pandas())
+    assert figures(graph)["odd"].passed
+    doubts = (materialised(graph.instance, "inference/descriptions", "odd") or {})["doubts"]
+    assert doubts == ["1 products are described without a word that no vocabulary knows: 'Ladies' (1); "
+                      "add it to catalog/attributes.yaml."]  # fmt: skip
+
+
+def test_an_odd_word_stops_nothing_by_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    read = SimpleNamespace(products=as_table(delivered("Ladies"), "products"))
+    monkeypatch.setattr("catalog.workspace.open_catalogue", lambda folder: read)
+    write_table(ATTRIBUTES, tmp_path / ATTRIBUTES_FILE, "attributes")
+    write_schema(SCHEMA, tmp_path)
+    assert run(["infer", "descriptions", "--catalog", str(tmp_path), "--out", str(tmp_path), "--json"]) == 0
+    told = capsys.readouterr()
+    assert "described without a word that no vocabulary knows: 'Ladies' (1)" in told.err
+    assert (json.loads(told.out)["rows"], json.loads(told.out)["left_out"]) == (len(PRODUCTS), 0)
+    assert told_without_the_odd_word(read_frame(tmp_path / DESCRIPTIONS_FILE, "descriptions"))
 
 
 def test_a_drop_without_products_has_nothing_to_say(graph: InProcess) -> None:
