@@ -3,6 +3,7 @@
 Belongs here: what is none of them, as one clause with the right form. Not here: the settings (settings.py).
 """
 
+import os
 import re
 from pathlib import Path
 
@@ -30,11 +31,17 @@ def folder(path: Path) -> Path:
     """The absolute path of a folder of this machine.
 
     Raises:
-        ValueError: it is an address.
+        ValueError: it is an address, or empty, or a file stands there or above it.
     """
+    if not path.parts:  # an unset variable of the shell; the folder one is in would become it
+        raise ValueError("it is empty; leave it out, or name a folder")
     if _SCHEME.match(str(path)):
         raise ValueError("it is a folder of this machine and no address; a bucket belongs into SELVEDGE_STORAGE")
-    return path.expanduser().resolve()
+    absolute = path.expanduser().resolve()
+    nearest = next(place for place in (absolute, *absolute.parents) if os.path.lexists(place))
+    if not nearest.is_dir():
+        raise ValueError(f"{nearest} is a file; name a folder")
+    return absolute
 
 
 def server(text: str) -> str:

@@ -136,6 +136,9 @@ class Database:
             if sentence is None:
                 raise
             raise sentence from error
+        except ValueError as error:  # SQLite looks at no value: a date that is none, bytes that are no text
+            where = self.engine.url.render_as_string(hide_password=True)
+            raise SelvedgeError(f"the ledger at {where} is damaged ({error}); restore it from a backup.") from error
 
 
 def _sentence(where: str, error: DatabaseError | sqlite3.Error) -> SelvedgeError | None:
@@ -151,6 +154,8 @@ def _sentence(where: str, error: DatabaseError | sqlite3.Error) -> SelvedgeError
         return SelvedgeError(f"the ledger at {where} could not be used ({why}). {remedy_of(OSError(code, why))}")
     if type(cause) is sqlite3.DatabaseError or "disk I/O error" in why:
         return SelvedgeError(f"the ledger at {where} is damaged ({why}); restore it from a backup.")
+    if Path(where.removeprefix("sqlite:///")).is_dir():
+        return SelvedgeError(f"the ledger at {where} is a folder; restore it from a backup, as a file.")
     if isinstance(error, OperationalError | sqlite3.OperationalError):
         return ServiceUnavailable(f"the ledger at {where} does not answer ({why}); start it again.")
     return None

@@ -1,6 +1,7 @@
 """A ledger that is gone, damaged, locked or changed: told with the remedy, and never taken for an empty one."""
 
 import json
+import re
 import shutil
 import sqlite3
 import stat
@@ -48,11 +49,26 @@ def overwrite(file: Path) -> None:
         content.write(bytes(range(256)) * 64)
 
 
+def spoil_text(file: Path, before: bytes, after: bytes) -> None:
+    """The same number of bytes: as a database it stays sound."""
+    content, spoilt = re.subn(before, after, file.read_bytes())
+    assert spoilt
+    file.write_bytes(content)
+
+
+def put_a_folder(file: Path) -> None:
+    remove(file)
+    file.mkdir()
+
+
 DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "missing": (remove, "is missing or empty, but this home had one with 3 entries; restore it from a backup"),
     "emptied": (lambda file: file.write_bytes(b""), "is missing or empty, but this home had one"),
     "cut": (lambda file: file.write_bytes(file.read_bytes()[: file.stat().st_size // 2]), "is damaged"),
     "overwritten": (overwrite, "is damaged"),
+    "a month that is none": (lambda file: spoil_text(file, rb"(20\d\d-)\d\d(-\d\d )", rb"\g<1>93\2"), "is damaged"),
+    "bytes that are no text": (lambda file: spoil_text(file, b"CREATE TRIGGER", b"CREATE TRIGG\xc9R"), "is damaged"),
+    "a folder": (put_a_folder, "is a folder; restore it from a backup, as a file"),
     "no database": (lambda file: file.write_bytes(b"hello " * 2000), "is damaged (file is not a database)"),
 }
 

@@ -70,6 +70,9 @@ def test_your_own_tracking_server_is_used(tmp_path):
             "http://a:99999",
             "setting SELVEDGE_LABEL_STUDIO cannot be 'http://a:99999': port out",
         ),
+        ("SELVEDGE_HOME", "", "setting SELVEDGE_HOME cannot be '': it is empty; leave it out, or name a folder"),
+        ("SELVEDGE_HOME", "/dev/null", "setting SELVEDGE_HOME cannot be '/dev/null': /dev/null is a file; name a fol"),
+        ("SELVEDGE_HOME", "/dev/null/x", "setting SELVEDGE_HOME cannot be '/dev/null/x': /dev/null is a file; name"),
         ("SELVEDGE_THREADS", "0", "setting SELVEDGE_THREADS cannot be '0': input should be greater than or equal to 1"),
     ],
 )
