@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from orchestration.runtime.proxy.door import TOKEN_FILE
 
 from orchestration.runtime.doors import TOKEN_VARIABLE
-from orchestration.runtime.proxy.door import TOKEN_FILE
 from orchestration.runtime.settings import Settings
 from tests.e2e.console import ANY_FENCE
 from tools import house, reference
@@ -64,6 +64,7 @@ def test_every_link_and_picture_of_a_page_is_there(page):
 @pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_file_of_code_that_a_page_names_is_there(page):
     assert [file for file in CODE.findall(page.read_text(encoding="utf-8")) if not (ROOT / file).exists()] == []
+
 
 def fenced(page: Path) -> list[list[str]]:
     """The lines of every block of a page, as a shell takes them: continued ones joined, remarks left out."""

@@ -67,7 +67,7 @@ def build_defs(
 
 def _jobs(inference: bool) -> list[Any]:
     """What a person runs by hand for a drop; under these names Dagster's overview lists what the demo ran, too."""
-    selections = {
+    selections: dict[str, tuple[dg.AssetSelection, str]] = {
         "read_catalogue": (
             dg.AssetSelection.assets(drops.read_drop, drops.images),
             "One drop: products, quarantine, pictures.",
