@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import minimize
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from scipy.special import logsumexp, softmax
+from scipy.special import logsumexp
 
 from catalog.errors import SelvedgeError
 from evaluation.ballots import CANDIDATE, CHAMPION, PLAIN, RIGHT, SIDES, check_ballots
@@ -20,9 +21,6 @@ from evaluation.intervals import GroupResamples, Interval, interval
 # Of a quadratic penalty on log-strengths: too weak to move an estimate in its fourth digit, it keeps a version that
 # never lost, or a resample without a pair, finite.
 PENALTY = 1e-4
-FLAT = 1e-7  # the largest slope of a fit that has ended
-NEWTON_STEPS, HALVINGS = 100, 40  # a dozen steps are usual, and hardly a halving
-ROUNDING = 1e-13  # of a loss, relative: no step can be told to be better than that
 
 
 @dataclass(frozen=True)
@@ -70,7 +68,7 @@ def fit_strengths(comparisons: pd.DataFrame, side_bias: bool = True, resamples: 
     Args:
         comparisons: columns left, right, side, and for intervals rater and item.
         side_bias: whether the left side gets a parameter of its own.
-        resamples: of the cluster bootstrap, 0 for none. Items and raters are drawn independently and
+        resamples: of the cluster bootstrap, 0 for none; about 3 ms each. Items and raters are drawn independently and
             a ballot weighs their product, which is on the safe side for crossed clusters.
 
     Raises:
@@ -101,7 +99,7 @@ def fit_strengths(comparisons: pd.DataFrame, side_bias: bool = True, resamples: 
     cell = pattern * 3 + answer
     cells = len(ends) * 3
     model = _Model(ends, len(versions), side_bias, bool((answer == 2).any()))
-    (parameters,) = model.fit(np.bincount(cell, minlength=cells).reshape(1, -1, 3), np.zeros(model.size))
+    parameters = model.fit(np.bincount(cell, minlength=cells).reshape(-1, 3))
     strength, side, tie = model.read(parameters)
     fitted = Strengths(versions, tuple(map(float, strength)), side, tie)
     if not resamples:
@@ -109,9 +107,10 @@ def fit_strengths(comparisons: pd.DataFrame, side_bias: bool = True, resamples: 
     weights = np.ones((resamples, len(comparisons)), dtype=np.float32)
     for step, by in enumerate(("item", "rater")):
         weights *= GroupResamples(comparisons[by], resamples, seed + step).row_weights(comparisons[by])
-    weights = weights[weights.sum(axis=1) > 0]
-    counts = [np.bincount(cell, weights=row, minlength=cells).reshape(-1, 3) for row in weights]
-    replicates = [model.read(fit) for fit in model.fit(np.array(counts), parameters)]
+    replicates = [
+        model.read(model.fit(np.bincount(cell, weights=row, minlength=cells).reshape(-1, 3), start=parameters))
+        for row in weights[weights.sum(axis=1) > 0]
+    ]
     of_strength = np.array([values for values, *_ in replicates])
     bounds = tuple(interval(point, of_strength[:, index]) for index, point in enumerate(strength))
     of_side = interval(side, [value for _, value, _ in replicates]) if side_bias else None
@@ -126,8 +125,8 @@ class _Model:
 
     def __init__(self, ends: np.ndarray, versions: int, side_bias: bool, ties: bool) -> None:
         self.versions, self.side_bias, self.ties = versions, side_bias, ties
-        self.size = versions + side_bias + ties
-        lead = np.zeros((len(ends), self.size))
+        size = versions + side_bias + ties
+        lead = np.zeros((len(ends), size))
         rows = np.arange(len(ends))
         lead[rows, ends[:, 0]], lead[rows, ends[:, 1]] = 0.5, -0.5
         if side_bias:
@@ -138,54 +137,29 @@ class _Model:
         # (pairs, answers, parameters); without ties the third answer does not exist.
         self.features = np.stack([lead, -lead, tie] if ties else [lead, -lead], axis=1)
 
-    def fit(self, counts: np.ndarray, start: Floats) -> Floats:
-        """The parameters that make counts most likely, of many tables of counts at once.
+    def fit(self, counts: np.ndarray, start: Floats | None = None) -> Floats:
+        """The parameters that make the (pairs, 3) counts most likely."""
+        counts = counts[:, : self.features.shape[1]]
+        totals = counts.sum(axis=1)
+        width = self.features.shape[2]
 
-        Newton's method; a step that would not bring its loss down is halved until it does.
+        def loss(parameters: Floats) -> tuple[float, Floats]:
+            utility = self.features @ parameters
+            logs = utility - logsumexp(utility, axis=1, keepdims=True)
+            gap = totals[:, None] * np.exp(logs) - counts
+            gradient = np.einsum("pa,pak->k", gap, self.features) + PENALTY * parameters
+            return float(PENALTY / 2 * parameters @ parameters - (counts * logs).sum()), gradient
 
-        Args:
-            counts: (fits, pairs, 3). start: (parameters,) where each fit begins.
+        def curvature(parameters: Floats) -> Floats:
+            utility = self.features @ parameters
+            chance = np.exp(utility - logsumexp(utility, axis=1, keepdims=True))
+            mean = np.einsum("pa,pak->pk", chance, self.features)
+            second = np.einsum("p,pa,pak,pal->kl", totals, chance, self.features, self.features)
+            return np.asarray(second - np.einsum("p,pk,pl->kl", totals, mean, mean) + PENALTY * np.eye(width))
 
-        Returns:
-            (fits, parameters).
-        """
-        counts = counts[..., : self.features.shape[1]]
-        fitted = np.tile(start, (len(counts), 1))
-        loss, gradient, curvature = self._loss(counts, fitted), *self._slopes(counts, fitted)
-        for _ in range(NEWTON_STEPS):
-            if (np.abs(gradient) < FLAT).all():
-                break
-            step = np.linalg.solve(curvature, gradient[..., None])[..., 0]
-            promised = np.einsum("fk,fk->f", gradient, step)
-            size = np.ones(len(fitted))
-            for _ in range(HALVINGS):
-                lower = self._loss(counts, fitted - size[:, None] * step)
-                if not (short := lower > loss - 1e-4 * size * promised + ROUNDING * (1 + loss)).any():
-                    break
-                size[short] /= 2
-            fitted = fitted - size[:, None] * step
-            loss, gradient, curvature = self._loss(counts, fitted), *self._slopes(counts, fitted)
-        return fitted
-
-    def _loss(self, counts: np.ndarray, parameters: Floats) -> Floats:
-        """(fits,): what is minimised."""
-        utility = self._utility(parameters)
-        logs = utility - logsumexp(utility, axis=2, keepdims=True)
-        return np.asarray(PENALTY / 2 * (parameters**2).sum(axis=1) - (counts * logs).sum(axis=(1, 2)))
-
-    def _slopes(self, counts: np.ndarray, parameters: Floats) -> tuple[Floats, Floats]:
-        """The loss's gradients (fits, parameters) and second derivatives (fits, parameters, parameters)."""
-        chance = softmax(self._utility(parameters), axis=2)
-        totals = counts.sum(axis=2)
-        gap = totals[..., None] * chance - counts
-        gradient = np.einsum("fpa,pak->fk", gap, self.features) + PENALTY * parameters
-        mean = np.einsum("fpa,pak->fpk", chance, self.features)
-        apart = self.features - mean[:, :, None]  # (fits, pairs, answers, parameters)
-        weighted = (totals[..., None] * chance)[..., None] * apart
-        return gradient, np.einsum("fpak,fpal->fkl", weighted, apart) + PENALTY * np.eye(parameters.shape[1])
-
-    def _utility(self, parameters: Floats) -> Floats:
-        return np.asarray(np.einsum("pak,fk->fpa", self.features, parameters))
+        begin = np.zeros(width) if start is None else start
+        solution = minimize(loss, begin, jac=True, hess=curvature, method="trust-exact", options={"gtol": 1e-7})
+        return np.asarray(solution.x)
 
     def read(self, parameters: Floats) -> tuple[Floats, float, float]:
         """Strengths with mean 0, side bias, nu."""
