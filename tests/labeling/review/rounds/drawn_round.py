@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 from upath import UPath
 
+import inference.tables  # noqa: F401  declares the results
 from evaluation.preference_plan import PreferencePlan
 from labeling.review.ledger.ledger import Ledger
 from labeling.review.ledger.records import PulledAnnotation
