@@ -112,7 +112,8 @@ def read_compared(folder: "UPath", kinds: "Iterable[PairKind[Any]]") -> Compared
         SelvedgeError: it is not there, or damaged, or of a kind that is not among them.
     """
     from catalog.schema import AttributeSchema
-    from catalog.tables import read_frame
+    from catalog.standing import with_files_here
+    from catalog.tables import frame_of, read_table
 
     path = folder / ABOUT_FILE
     by_name = {kind.name: kind for kind in kinds}
@@ -130,8 +131,12 @@ def read_compared(folder: "UPath", kinds: "Iterable[PairKind[Any]]") -> Compared
     contracts = {"candidate": kind.results, "opponent": kind.results} | {
         name: name for name in ("products", "splits", *kind.further)
     }
-    tables = {name: read_frame(folder / f"{name}.parquet", contract) for name, contract in contracts.items()}
+    tables = {name: read_table(folder / f"{name}.parquet", contract) for name, contract in contracts.items()}
+    # Rounds are kept beside the pictures, in a home that may have been moved. Results are not touched: the plan has
+    # their hashes.
+    tables |= {name: with_files_here(tables[name], folder.parent.parent) for name in kind.further}
+    frames = {name: frame_of(table) for name, table in tables.items()}
     return Compared(
-        kind, schema, tables["candidate"], tables["opponent"], tables["products"], tables["splits"],
-        {name: tables[name] for name in kind.further},
+        kind, schema, frames["candidate"], frames["opponent"], frames["products"], frames["splits"],
+        {name: frames[name] for name in kind.further},
     )  # fmt: skip

@@ -3,7 +3,9 @@
 import json
 
 import pytest
+from upath import UPath
 
+import inference.tables  # noqa: F401  declares the tables that are published
 from catalog.errors import SelvedgeError
 from evaluation.preference_plan import PreferencePlan
 from labeling.review.rounds.compared import ABOUT_FILE, keep, kept_plan, read_compared
@@ -108,6 +110,16 @@ def test_what_was_compared_is_read_back_as_it_was_kept(settings, tmp_path):
     other = compared(tmp_path / "others", products=5)
     keep(other, folder, "another plan")
     assert read_compared(folder, KINDS).results() == other.results() and kept_plan(folder) == "another plan"
+
+
+def test_pictures_of_a_round_are_found_in_a_home_that_was_moved(tmp_path):
+    objects = UPath(tmp_path / "objects")
+    content = compared(tmp_path / "objects" / "images" / "ab", products=5)
+    keep(content, objects / "rounds" / NAME, "plan")
+    moved = objects.rename(tmp_path / "moved")
+    again = read_compared(moved / "rounds" / NAME, KINDS)
+    assert {uri.rpartition("/")[0] for uri in again.further["images"]["uri"]} == {f"{moved}/images/ab"}
+    assert again.results() == content.results()
 
 
 def request(**changes: object) -> RoundRequest:
