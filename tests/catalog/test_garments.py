@@ -39,11 +39,11 @@ def test_every_bottom_is_an_article_type_of_the_public_catalogue() -> None:
 
 
 def test_bottoms_have_a_class_a_wearer_and_a_group(shop: Shop) -> None:
-    chosen = choose_bottoms(shop.products, shop.images, shop.splits, 10)
-    assert len(chosen) == 40 and chosen["product_id"].is_monotonic_increasing
-    assert set(chosen.loc[chosen["article_type"] == "Track Pants", "type"]) == {"pants"}
-    told = dict(zip(chosen["gender"], chosen["wearer"], strict=True))
-    assert told == {"Men": "men", "Boys": "men", "Women": "women", "Girls": "women", "Unisex": "unisex"}
+    bottoms = choose_bottoms(shop.products, shop.images, shop.splits, 10)
+    assert len(bottoms) == 40 and bottoms["product_id"].is_monotonic_increasing
+    assert set(bottoms.loc[bottoms["article_type"] == "Track Pants", "type"]) == {"pants"}
+    wearer_of = dict(zip(bottoms["gender"], bottoms["wearer"], strict=True))
+    assert wearer_of == {"Men": "men", "Boys": "men", "Women": "women", "Girls": "women", "Unisex": "unisex"}
 
 
 def test_skirts_shirts_and_excluded_products_are_left_out(shop: Shop) -> None:
@@ -51,16 +51,16 @@ def test_skirts_shirts_and_excluded_products_are_left_out(shop: Shop) -> None:
     products.loc[0, "article_type"], products.loc[1, "article_type"] = "Skirts", "Shirts"
     products.loc[2, "gender"] = None
     splits.loc[3, "split"] = "excluded"
-    chosen = choose_bottoms(products, shop.images, splits, 10).set_index("product_id")
-    assert set(shop.products["product_id"]) - set(chosen.index) == {1001, 1002, 1004}
-    assert chosen.loc[1003, "wearer"] == ""
+    bottoms = choose_bottoms(products, shop.images, splits, 10).set_index("product_id")
+    assert set(shop.products["product_id"]) - set(bottoms.index) == {1001, 1002, 1004}
+    assert bottoms.loc[1003, "wearer"] == ""
 
 
 def test_a_product_delivered_twice_counts_once_as_its_group_knows_it(shop: Shop) -> None:
     again = shop.products.assign(drop="d2", base_colour="Red")
     images = pd.concat([shop.images, shop.images.assign(drop="d2")])
-    chosen = choose_bottoms(pd.concat([again, shop.products]), images, shop.splits, 10)
-    assert len(chosen) == 40 and set(chosen["drop"]) == {"d1"}
+    bottoms = choose_bottoms(pd.concat([again, shop.products]), images, shop.splits, 10)
+    assert len(bottoms) == 40 and set(bottoms["drop"]) == {"d1"}
 
 
 def test_a_catalogue_without_bottoms_or_with_too_few_is_refused(shop: Shop) -> None:
@@ -72,8 +72,8 @@ def test_a_catalogue_without_bottoms_or_with_too_few_is_refused(shop: Shop) -> N
 
 @pytest.mark.parametrize("size", [32, 64])
 def test_a_photograph_is_centred_on_white_at_one_scale(shop: Shop, size: int) -> None:
-    chosen = choose_bottoms(shop.products, shop.images, shop.splits, 10)
-    cut = cut_garments(chosen, size)
+    bottoms = choose_bottoms(shop.products, shop.images, shop.splits, 10)
+    cut = cut_garments(bottoms, size)
     assert cut.pictures.shape == (40, size, size, 3) and cut.pictures.dtype == np.uint8 and not cut.masked.any()
     for picture in cut.pictures:
         dark = (picture < 246).any(axis=2)
@@ -87,9 +87,9 @@ def test_a_photograph_is_centred_on_white_at_one_scale(shop: Shop, size: int) ->
 
 
 def test_the_colour_is_the_garments_not_the_backdrops(shop: Shop) -> None:
-    chosen = choose_bottoms(shop.products, shop.images, shop.splits, 10)
-    colours = cut_garments(chosen, 32).colours
-    truth = np.array([SHADES[name] for name in chosen["base_colour"]], float)
+    bottoms = choose_bottoms(shop.products, shop.images, shop.splits, 10)
+    colours = cut_garments(bottoms, 32).colours
+    truth = np.array([SHADES[name] for name in bottoms["base_colour"]], float)
     assert difference(colours, truth).max() < 5
 
 
@@ -127,20 +127,24 @@ def test_a_frame_keeps_the_shape_of_what_it_shows(top: int, left: int, height: i
 
 
 def test_a_part_mask_removes_the_background_of_a_drawn_garment(tmp_path: Path) -> None:
-    places = [place for place in range(10001, 10200) if sample_spec(5, place).article_type in ("Jeans", "Shorts")][:3]
+    product_ids = [
+        product_id
+        for product_id in range(10001, 10200)
+        if sample_spec(5, product_id).article_type in ("Jeans", "Shorts")
+    ][:3]
     (tmp_path / "images").mkdir()
     (tmp_path / "truth" / "masks").mkdir(parents=True)
-    for place in places:
-        drawing = draw_garment(sample_spec(5, place), 128)
-        Image.fromarray(drawing.image).save(tmp_path / "images" / f"{place}.jpg", quality=92)
-        Image.fromarray(drawing.parts).save(tmp_path / "truth" / "masks" / f"{place}.png")
-        mask = part_mask(str(tmp_path / "images" / f"{place}.jpg"), (128, 128))
+    for product_id in product_ids:
+        drawing = draw_garment(sample_spec(5, product_id), 128)
+        Image.fromarray(drawing.image).save(tmp_path / "images" / f"{product_id}.jpg", quality=92)
+        Image.fromarray(drawing.parts).save(tmp_path / "truth" / "masks" / f"{product_id}.png")
+        mask = part_mask(str(tmp_path / "images" / f"{product_id}.jpg"), (128, 128))
         assert mask is not None and (mask == (drawing.parts > 0)).all()
-        half = part_mask(str(tmp_path / "images" / f"{place}.jpg"), (64, 64))
+        half = part_mask(str(tmp_path / "images" / f"{product_id}.jpg"), (64, 64))
         assert half is not None and abs(half.mean() - mask.mean()) < 0.02
         framed = frame(drawing.image, mask, 64)
         assert (framed[0] == 255).all() and (framed[:, 0] == 255).all()
-        assert difference(median_colour(drawing.image, mask), np.array(sample_spec(5, place).base_lab)) < 25
+        assert difference(median_colour(drawing.image, mask), np.array(sample_spec(5, product_id).base_lab)) < 25
     assert part_mask(str(tmp_path / "images" / "1.jpg"), (128, 128)) is None
 
 
@@ -152,13 +156,13 @@ def test_a_part_mask_that_does_not_decode_is_named(tmp_path: Path) -> None:
 
 
 def test_a_changed_or_missing_picture_is_named(shop: Shop) -> None:
-    chosen = choose_bottoms(shop.products, shop.images, shop.splits, 10)
+    bottoms = choose_bottoms(shop.products, shop.images, shop.splits, 10)
     with pytest.raises(SelvedgeError, match="changed"):
-        cut_garments(chosen.assign(sha256="0" * 64).head(1), 32)
+        cut_garments(bottoms.assign(sha256="0" * 64).head(1), 32)
     with pytest.raises(SelvedgeError, match="missing"):
-        cut_garments(chosen.assign(uri="/nowhere/1.jpg").head(1), 32)
+        cut_garments(bottoms.assign(uri="/nowhere/1.jpg").head(1), 32)
     with pytest.raises(SelvedgeError, match="size 8"):
-        cut_garments(chosen, 8)
+        cut_garments(bottoms, 8)
 
 
 def test_the_core_of_a_worn_garment_leaves_out_shirt_and_shoes() -> None:

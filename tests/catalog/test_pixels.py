@@ -23,11 +23,11 @@ def profile_bytes(primaries: tuple[tuple[float, float, float], ...], gamma: floa
     text = struct.pack(">4s4xI9s", b"desc", 9, b"for tests") + bytes(80)
     names = (b"wtpt", b"rXYZ", b"gXYZ", b"bXYZ", b"rTRC", b"gTRC", b"bTRC", b"desc")
     blocks = [*numbers, curve, curve, curve, text + bytes(-len(text) % 4)]
-    place, table, body = 132 + 12 * len(names), b"", b""
+    offset, table, body = 132 + 12 * len(names), b"", b""
     for name, block in zip(names, blocks, strict=True):
-        table += struct.pack(">4sII", name, place + len(body), len(block))
+        table += struct.pack(">4sII", name, offset + len(body), len(block))
         body += block
-    size = place + len(body)
+    size = offset + len(body)
     header = struct.pack(">I4sI4s4s4s", size, b"test", 0x02100000, b"mntr", b"RGB ", b"XYZ ") + bytes(12) + b"acsp"
     header = header.ljust(68, b"\0") + struct.pack(">3i", 63190, 65536, 54061)
     return header.ljust(128, b"\0") + struct.pack(">I", len(names)) + table + body

@@ -131,7 +131,7 @@ def test_side_bias_is_the_exact_binomial_on_identical_pairs():
 
 def test_the_first_ballot_that_is_too_fast_only_warns():
     def voted(seconds: list[float]) -> dict[str, str]:
-        return excluded([{"item": f"i{number}", "seconds": one} for number, one in enumerate(seconds)])
+        return excluded([{"item": f"i{number}", "seconds": duration} for number, duration in enumerate(seconds)])
 
     rater, slow, fast = table([{}])["rater"].iloc[0], 30.0, 0.5
     sides = PLAN.one_sided_minimum - 10  # short rounds, or the rule on one-sided raters would speak first
@@ -145,9 +145,9 @@ def test_the_first_ballot_that_is_too_fast_only_warns():
 
 def test_a_round_of_before_there_were_warnings_is_judged_as_it_was_opened():
     earlier = replace(PLAN, fast_warnings=0)
-    rows = [{"item": f"i{number}", "seconds": one} for number, one in enumerate([0.5] * 2 + [30.0] * 4)]
-    (told,) = excluded(rows, earlier).values()
-    assert told.endswith("answered 2 of 6 pairs faster than they can be read.")
+    rows = [{"item": f"i{number}", "seconds": duration} for number, duration in enumerate([0.5] * 2 + [30.0] * 4)]
+    (reason,) = excluded(rows, earlier).values()
+    assert reason.endswith("answered 2 of 6 pairs faster than they can be read.")
     assert earlier.sha256 == "7f8a596abc046453dea3e713bf2d9c4e06bf22706ff0654062c2d168a7c812b3"
     assert PreferencePlan.from_json(earlier.to_json()) == earlier and "fast_warnings" not in earlier.to_json()
     assert PreferencePlan.from_json(PLAN.to_json()) == PLAN

@@ -87,7 +87,7 @@ def attribute_table(seed: int, products: int = 60, wrong: float = 0.2) -> pd.Dat
     rows = []
     for product_id, labels in true_labels(products).items():
         for name, label in labels.items():
-            other = draw.choice([one for one in schema().attributes[name].vocabulary if one != label])
+            other = draw.choice([value for value in schema().attributes[name].vocabulary if value != label])
             value = str(other) if draw.random() < wrong else label
             rows.append((product_id, name, value, float(draw.random()), bool(draw.random() < 0.1)))
     return pd.DataFrame(rows, columns=["product_id", "attribute", "value", "confidence", "abstained"])

@@ -94,7 +94,7 @@ def test_no_table_can_be_changed(ledger: Ledger, engine: Engine, table: str, cha
 def test_a_round_comes_back_as_it_was_opened(ledger: Ledger) -> None:
     round_ = opened(ledger).round("may-one")
     assert (round_.plan, round_.key, round_.opened_at, round_.state) == (plan(), KEY, NOON, "open")
-    assert ledger.pairs("may-one") == {one.task_key: one for one in PAIRS}
+    assert ledger.pairs("may-one") == {listed_pair.task_key: listed_pair for listed_pair in PAIRS}
     assert ledger.rounds("blip2-attributes") == ledger.rounds() == [round_]
     assert ledger.rounds("restgan") == []
     assert KEY.hex() not in repr(round_) and repr(KEY) not in repr(round_)
@@ -147,7 +147,7 @@ def test_an_inconclusive_or_void_round_may_be_followed(ledger: Ledger) -> None:
     ledger.close_round("may-two")
     ledger.record_verdict("may-two", "inconclusive", {}, "", False)
     opened(ledger, round_id="may-three")
-    states = {one.plan.round_id: one.state for one in ledger.rounds()}
+    states = {entry.plan.round_id: entry.state for entry in ledger.rounds()}
     assert states == {"may-one": "void", "may-two": "closed", "may-three": "open"}
 
 

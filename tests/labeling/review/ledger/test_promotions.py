@@ -115,9 +115,9 @@ def test_of_two_at_once_one_wins_and_the_others_are_told(engine: Engine) -> None
             own.dispose()
 
     with ThreadPoolExecutor(6) as pool:
-        told = list(pool.map(race, range(6)))
-    assert told.count("won") == 1
-    assert all("is making version" in one for one in told if one != "won")
+        outcomes = list(pool.map(race, range(6)))
+    assert outcomes.count("won") == 1
+    assert all("is making version" in outcome for outcome in outcomes if outcome != "won")
 
 
 def test_the_database_itself_lets_one_win(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

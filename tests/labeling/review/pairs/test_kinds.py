@@ -101,8 +101,8 @@ def test_a_colour_is_never_exchanged_for_one_like_it(label: str) -> None:
 def test_a_text_says_the_other_colour_throughout(text: str, expected: str) -> None:
     wrong = contradict_text(schema(), "Colour", "Navy Blue", text, "1")
     assert wrong is not None
-    found = re.fullmatch(expected, wrong)
-    assert found and len({word.lower() for word in found.groups()}) == 1
+    match = re.fullmatch(expected, wrong)
+    assert match and len({word.lower() for word in match.groups()}) == 1
 
 
 def test_an_article_goes_with_its_noun() -> None:

@@ -59,7 +59,7 @@ def test_an_edited_plan_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "sentence"),
     [
         ({"round_id": "a"}, "3 to 63"),
         ({"round_id": "../x"}, "3 to 63"),
@@ -76,8 +76,8 @@ def test_an_edited_plan_is_refused() -> None:
         ({"aa_share": float("nan")}, "between 0 and 0.5"),
     ],
 )
-def test_nonsense_is_one_sentence(changes: dict[str, object], told: str) -> None:
-    with pytest.raises(SelvedgeError, match=told):
+def test_nonsense_is_one_sentence(changes: dict[str, object], sentence: str) -> None:
+    with pytest.raises(SelvedgeError, match=sentence):
         plan(**changes)
 
 

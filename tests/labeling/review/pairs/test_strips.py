@@ -68,7 +68,7 @@ def test_versions_of_any_side_are_shown_in_one_size_and_kind(words, side, other)
 @pytest.mark.parametrize("words", [["women"], ["women", "black"], ["men", "navy blue", "pants"], list("abcdefghi")])
 def test_captions_and_grid_do_not_follow_from_the_side_of_the_frames(words):
     blank = (np.full((len(words), side, side, 3), 255, np.uint8) for side in (32, 64))
-    first, second = (np.asarray(strip_sheet(Strip(tuple(words), pack_frames(one), None, -1))) for one in blank)
+    first, second = (np.asarray(strip_sheet(Strip(tuple(words), pack_frames(frames), None, -1))) for frames in blank)
     assert (first == second).all() and (first < 255).any()
 
 
@@ -133,7 +133,7 @@ def test_a_planted_strip_is_plainly_of_another_colour_from_the_colour_word_on():
             assert wrong is None
             continue
         planted += 1
-        before, after = (unpack_frames(one.frames, len(sound.words)) for one in (sound, wrong))
+        before, after = (unpack_frames(strip_of.frames, len(sound.words)) for strip_of in (sound, wrong))
         assert (before[:1] == after[:1]).all() and wrong.words == sound.words
         for frame, changed in zip(before[1:], after[1:], strict=True):
             garment = foreground(frame)

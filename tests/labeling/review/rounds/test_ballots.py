@@ -95,12 +95,12 @@ def test_nothing_counts_after_the_close(ledger: Ledger) -> None:
     ledger.close_round("may-one")
     late = [annotation(1, "plain-1", side="right", updated_at=LATER), annotation(2, "plain-2")]
     report = sync(ledger, "may-one", late, LATER)
-    assert len(report.void) == 2 and all("after the round was closed" in one for one in report.void)
+    assert len(report.void) == 2 and all("after the round was closed" in fault for fault in report.void)
     pd.testing.assert_frame_equal(counted(ledger), before)
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "sentence"),
     [
         ({"task_key": "nobody's"}, "a task that is not this round's"),
         ({"task_key": ""}, "a task that is not this round's"),
@@ -113,9 +113,9 @@ def test_nothing_counts_after_the_close(ledger: Ledger) -> None:
         ({"rater": ""}, "account that was deleted"),
     ],
 )
-def test_what_cannot_count_is_told_once(ledger: Ledger, changes: dict[str, object], told: str) -> None:
+def test_what_cannot_count_is_told_once(ledger: Ledger, changes: dict[str, object], sentence: str) -> None:
     vote = annotation(1, **{"task_key": "plain-1", **changes})
-    assert told in sync(ledger, "may-one", [vote], LATER).void[0]
+    assert sentence in sync(ledger, "may-one", [vote], LATER).void[0]
     assert sync(ledger, "may-one", [vote], LATER).void == ()
     assert counted(ledger).empty and len(ledger.ballots("may-one")) == 1
 
@@ -147,8 +147,8 @@ def test_ballots_survive_a_server_that_lost_its_database(ledger: Ledger) -> None
 def test_clocks_that_disagree_are_told_and_cost_nothing(ledger: Ledger) -> None:
     ahead = annotation(1, "plain-1", updated_at=NOON + 3 * HOUR)
     backwards = annotation(2, "plain-2", updated_at=NOON - HOUR)
-    told = " ".join(sync(ledger, "may-one", [ahead, backwards], NOON).warnings)
-    assert "180 minutes ahead" in told and "1 ballots were changed before they were made" in told
+    sentences = " ".join(sync(ledger, "may-one", [ahead, backwards], NOON).warnings)
+    assert "180 minutes ahead" in sentences and "1 ballots were changed before they were made" in sentences
     assert len(counted(ledger)) == 2
     with pytest.raises(SelvedgeError, match="without a time zone"):
         annotation(1, "plain-1", created_at=NOON.replace(tzinfo=None))
@@ -188,10 +188,10 @@ def versions(number: int) -> list[PulledAnnotation]:
 @settings(max_examples=5, deadline=None)
 @given(st.integers(0, 10**6))
 def test_the_order_of_pulls_does_not_matter(seed: int) -> None:
-    everything = [one for number in range(1, 6) for one in versions(number)]
+    everything = [revision for number in range(1, 6) for revision in versions(number)]
     hashes, tables = set(), []
     for shuffled in (0, 1):
-        pulls = [[one] for one in everything]
+        pulls = [[revision] for revision in everything]
         if shuffled:
             random.Random(seed).shuffle(pulls)
         with tempfile.TemporaryDirectory() as folder:

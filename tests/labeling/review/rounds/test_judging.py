@@ -71,30 +71,30 @@ def test_lazy_raters_are_left_out_by_the_rule_before_the_verdict(settings):
     voted(ledger, 0.5, raters=4, laziness=1.0)
     close_round(settings.rounds(), ledger, NAME, undecided=True)
     excluded = ledger.exclusions(NAME)
-    assert len(excluded) == 4 and {one.rule for one in excluded} == {"pre-registered"}
+    assert len(excluded) == 4 and {exclusion.rule for exclusion in excluded} == {"pre-registered"}
     assert ledger.verdict(NAME).outcome == "inconclusive"
 
 
 def test_a_plan_that_was_changed_voids_the_round_for_good(settings):
     ledger = opened(settings)
-    place = settings.rounds() / NAME / ABOUT_FILE
-    about = json.loads(place.read_text())
+    file = settings.rounds() / NAME / ABOUT_FILE
+    about = json.loads(file.read_text())
     easier = drawn.plan(items=40, preference=PreferencePlan(alpha=0.2), results=compared(settings.home / "p").results())
-    place.write_text(json.dumps(about | {"plan": easier.to_json()}))
+    file.write_text(json.dumps(about | {"plan": easier.to_json()}))
     with pytest.raises(SelvedgeError, match=r"round may-one is void: its plan was changed .*preference\.alpha"):
         hold_to_plan(settings.rounds(), ledger, NAME)
-    place.write_text(json.dumps(about))
+    file.write_text(json.dumps(about))
     with pytest.raises(SelvedgeError, match="is void"):
         close_round(settings.rounds(), ledger, NAME)
 
 
 def test_a_plan_edited_by_hand_voids_the_round(settings):
     ledger = opened(settings)
-    place = settings.rounds() / NAME / ABOUT_FILE
-    about = json.loads(place.read_text())
+    file = settings.rounds() / NAME / ABOUT_FILE
+    about = json.loads(file.read_text())
     plan = about["plan"].replace('"alpha": 0.05', '"alpha": 0.4')
     assert plan != about["plan"]
-    place.write_text(json.dumps(about | {"plan": plan}))
+    file.write_text(json.dumps(about | {"plan": plan}))
     with pytest.raises(SelvedgeError, match=r"round may-one is void from now on: the plan .* was changed"):
         close_round(settings.rounds(), ledger, NAME)
     assert ledger.round(NAME).state == "void"

@@ -89,7 +89,7 @@ def test_other_results_void_the_round_that_nobody_saw_and_open_a_new_one(setting
     opened = open_one(settings, server)
     ledger = settings.ledger
     assert (opened.round.plan.round_id, opened.resumed, opened.round.state) == (SECOND, False, "open")
-    assert [one.state for one in ledger.rounds()] == ["void", "open"]
+    assert [entry.state for entry in ledger.rounds()] == ["void", "open"]
     assert "its opening was cut short" in ledger.round(FIRST).void
     assert open_one(settings, server).round == opened.round and len(server.projects) == 1
     with pytest.raises(SelvedgeError, match=f"round {FIRST} is void; open a new one under another name"):
@@ -132,7 +132,7 @@ def test_a_project_deleted_before_the_first_ballot_was_pulled_is_made_again(sett
 def test_a_project_deleted_after_ballots_were_pulled_is_told_and_not_made_again(settings, content):
     server, ledger = PaperStudio(), settings.ledger
     open_one(settings, server)
-    server.held[1] = [as_held(one) for one in votes(ledger, 0.8, raters=2, name=FIRST)]
+    server.held[1] = [as_held(annotation) for annotation in votes(ledger, 0.8, raters=2, name=FIRST)]
     sync_round(settings.rounds(), ledger, server, FIRST)
     ballots = ledger.ballots(FIRST)
     server.delete_project(1)

@@ -43,7 +43,7 @@ def test_what_goes_out(ledger: Ledger, kind: str, material: Material) -> None:
         assert set(task) == {"key", "photo", "left", "right"}
         sent, pair = json.dumps(task), pairs[task["key"]]
         secrets = ["candidate", "champion", "blip2", "may-one", "gold", "repeat", round_.key.hex(), pair.left]
-        assert not [one for one in secrets if one in sent]
+        assert not [secret for secret in secrets if secret in sent]
         assert (task["left"] == task["right"]) >= (pair.slot == "aa")
         assert pair.slot != "gold" or task["left"] != task["right"]
         assert pair.words == len(re.sub("<[^>]*>", " ", task["left"] + task["right"]).split())
@@ -132,7 +132,7 @@ def test_an_error_is_planted_in_whichever_version_is_right(
         assert material.can_be_planted(pair.left, pair.item)
         own = material.of(pair.left)[pair.item]
         planted = material.kind.plant(own, material.products[pair.item], material.seed)
-        sides = [material.kind.render(one) for one in (own, planted)]
+        sides = [material.kind.render(strip_side) for strip_side in (own, planted)]
         task = shown[pair.task_key]
         assert [task["left"], task["right"]] == (sides if pair.sound == "left" else sides[::-1])
     again = round_tasks(new_ledger(tmp_path), "may-one", gold_material(candidate_wrong, champion_wrong))

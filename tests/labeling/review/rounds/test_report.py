@@ -36,7 +36,7 @@ def test_the_page_says_everything_and_asks_the_network_for_nothing(settings, tmp
     plan = ledger.round(NAME).plan
     said = [plan.candidate, plan.sha256, verdict.evidence_sha256, verdict.ballots_sha256, "scripted annotators"]
     said += ["People preferred the candidate", "Krippendorff", "identical pairs", "design effect"]
-    assert [one for one in said if one not in page] == []
+    assert [phrase for phrase in said if phrase not in page] == []
     assert page.count(f'class="pair {kind.name}"') == 10 and page.count("data:image/jpeg") == 10
     assert re.findall(r"(?:src|href)=\"(?!data:|#)[^\"]*", page) == [] and "<script" not in page
     assert "nan" not in re.sub(r"data:image/[^\"]*", "", page).lower().replace("covenant", "")
@@ -54,26 +54,26 @@ def test_the_most_disputed_pairs_come_first_and_show_both_sides_as_they_were_see
     voted(ledger, 0.6)
     close_round(settings.rounds(), ledger, NAME, undecided=True)
     content = read_compared(settings.rounds() / NAME, KINDS)
-    found = gather_findings(ledger, NAME, content)
-    scores = [pair.disagreement for pair in found.pairs]
+    gathered = gather_findings(ledger, NAME, content)
+    scores = [pair.disagreement for pair in gathered.pairs]
     assert len(scores) == 10 and scores == sorted(scores, reverse=True) and scores[-1] > 0
-    first = found.pairs[0]
+    first = gathered.pairs[0]
     values = content.candidate[content.candidate["product_id"] == first.product_id]
     shown = values.loc[~values["abstained"].astype(bool), "value"]
     assert all(value in first.candidate for value in shown) and len(first.votes) == 3, "the plan counts three"
-    assert {row.name for row in found.slices["gender"]} == {"Men", "Women"}
-    counted = found.standing.judgement.counts
-    assert sum(row.won for row in found.slices["gender"]) == counted["candidate"]
+    assert {row.name for row in gathered.slices["gender"]} == {"Men", "Women"}
+    counted = gathered.standing.judgement.counts
+    assert sum(row.won for row in gathered.slices["gender"]) == counted["candidate"]
 
 
 def test_ballots_of_an_excluded_rater_are_told_and_not_counted(settings, tmp_path):
     ledger = opened(settings)
     voted(ledger, 0.85, raters=3, laziness=0.9)
     close_round(settings.rounds(), ledger, NAME, undecided=True)
-    found = gather_findings(ledger, NAME, read_compared(settings.rounds() / NAME, KINDS))
-    assert sum(rater.ballots for rater in found.raters) == len(ledger.ballots(NAME)) > 0
-    assert all(rater.excluded and rater.simulated for rater in found.raters)
-    assert found.pairs == () and found.path.empty and found.model is None
+    gathered = gather_findings(ledger, NAME, read_compared(settings.rounds() / NAME, KINDS))
+    assert sum(rater.ballots for rater in gathered.raters) == len(ledger.ballots(NAME)) > 0
+    assert all(rater.excluded and rater.simulated for rater in gathered.raters)
+    assert gathered.pairs == () and gathered.path.empty and gathered.model is None
     page = write_round_report(settings.rounds(), ledger, NAME, tmp_path / "page.html", KINDS).read_text()
     assert "3 left out by the rules of the plan" in page and "rater excluded 120" in page
 
@@ -85,8 +85,8 @@ def test_versions_are_ranked_over_all_rounds_that_a_chain_joins(settings, tmp_pa
         ledger = opened(settings, project=number + 1, opponent_version=opponent, **names)
         voted(ledger, preference, name=name)
         close_round(settings.rounds(), ledger, name, undecided=True)
-        found = gather_findings(ledger, name, read_compared(settings.rounds() / name, KINDS))
-        assert [row[0] for row in found.family_rows] == (["4", "3", "base-1"] if name == NAME else [])
+        gathered = gather_findings(ledger, name, read_compared(settings.rounds() / name, KINDS))
+        assert [row[0] for row in gathered.family_rows] == (["4", "3", "base-1"] if name == NAME else [])
     page = write_round_report(settings.rounds(), ledger, NAME, tmp_path / "page.html", KINDS).read_text()
     assert "All versions of blip2-attributes" in page
     assert (
