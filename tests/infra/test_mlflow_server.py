@@ -48,9 +48,10 @@ def test_six_processes_on_a_fresh_database_all_work(tmp_path):
 def test_homes_of_one_environment_share_the_empty_database_of_their_mlflow(tmp_path, monkeypatch):
     commands = []
 
-    def upgrade(command, **_):
+    def upgrade(command, env, **_):
         commands.append(command)
-        with closing(sqlite3.connect(command[-1].removeprefix("sqlite:///"))) as database, database:
+        file = env[mlflow_server.DATABASE_VARIABLE].removeprefix("sqlite:///")
+        with closing(sqlite3.connect(file)) as database, database:
             database.execute(f"create table if not exists experiments{len(commands)} (name text)")
         return subprocess.CompletedProcess(command, 0)
 
