@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from orchestration.runtime.proxy.door import TOKEN_FILE
 
+from infra.proxy.door import TOKEN_FILE
 from orchestration.runtime.doors import TOKEN_VARIABLE
 from orchestration.runtime.settings import Settings
 from tests.e2e.console import ANY_FENCE
