@@ -167,14 +167,18 @@ def _at_returns(lines: list[bytes], layout: Layout) -> list[bytes]:
     """The lines, those that are several rows with nothing but carriage returns between them as several.
 
     Files joined from several programs have both line ends. A carriage return in a quoted name, as spreadsheets write
-    one, leaves pieces that are no rows.
+    one, leaves pieces that are no rows, or whose quotes are open.
     """
     separator, separate = layout.separator.encode(), []
     for line in lines:
         pieces = line.rstrip(b"\r").split(b"\r") if b"\r" in line[:-1] else [line]
-        rows = all(piece.count(separator) >= layout.width - 1 for piece in pieces if piece.strip())
+        rows = all(_is_row(piece, separator, layout.width) for piece in pieces if piece.strip())
         separate += pieces if rows else [line]
     return separate
+
+
+def _is_row(piece: bytes, separator: bytes, width: int) -> bool:
+    return piece.count(separator) >= width - 1 and piece.count(b'"') % 2 == 0
 
 
 def _layout(line: bytes, separators: Sequence[str], wanted: Sequence[str], where: str) -> Layout:
