@@ -172,8 +172,9 @@ def _at_returns(lines: list[bytes], layout: Layout) -> list[bytes]:
     separator, separate = layout.separator.encode(), []
     for line in lines:
         pieces = line.rstrip(b"\r").split(b"\r") if b"\r" in line[:-1] else [line]
-        rows = all(_is_row(piece, separator, layout.width) for piece in pieces if piece.strip())
-        separate += pieces if rows else [line]
+        filled = [piece for piece in pieces if piece.strip()]
+        several = len(filled) > 1 and all(_is_row(piece, separator, layout.width) for piece in filled)
+        separate += pieces if several else [line]
     return separate
 
 

@@ -315,6 +315,7 @@ CELLS = st.text(st.sampled_from('ab,;"\n\r \t7'), max_size=12)
 
 @given(st.lists(CELLS, min_size=1, max_size=8))
 @example(["\r \n"])
+@example(["\n\r \n"])
 def test_whatever_is_quoted_by_the_standard_comes_back_row_by_row(names: list[str]) -> None:
     sink = io.StringIO(newline="")
     writer = csv.writer(sink, lineterminator="\n", quoting=csv.QUOTE_ALL)
