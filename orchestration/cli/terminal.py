@@ -31,16 +31,16 @@ class BarReporter:
     def __init__(self, bars: "RichProgress") -> None:
         self._bars = bars
         self._tasks: dict[str, TaskID] = {}
-        self._figures = ""
+        self._job: str | None = None  # the one that reported last: figures are of it
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
-        self._figures = _figures(values)
-        for task in self._tasks.values():
-            self._bars.update(task, figures=self._figures)
+        if self._job is not None:
+            self._bars.update(self._tasks[self._job], figures=_figures(values))
 
     def picture(self, step: int, name: str, image: "Image") -> None: ...
 
     def progress(self, done: int, total: int, what: str) -> None:
+        self._job = what
         if what not in self._tasks:
             self._tasks[what] = self._bars.add_task(what, total=total, figures="")
         self._bars.update(self._tasks[what], completed=done, total=total)
@@ -54,9 +54,10 @@ class LineReporter:
         self._told_at: dict[str, float] = {}
         self._left: TimeLeft | None = None
         self._figures = ""
+        self._ended = False  # the job that reported last; what is measured after its end is not of the next
 
     def metrics(self, step: int, values: Mapping[str, float]) -> None:
-        self._figures = _figures(values)
+        self._figures = "" if self._ended else _figures(values)
 
     def picture(self, step: int, name: str, image: "Image") -> None: ...
 
@@ -68,8 +69,9 @@ class LineReporter:
             # A finished job is told once; the far future keeps it quiet after that.
             self._told_at[what] = now if done < total else float("inf")
             say("  ".join(part for part in (f"{what}: {done} of {total}", left, self._figures) if part))
-        if done >= total:
-            self._figures = ""  # they were this job's
+        self._ended = done >= total
+        if self._ended:
+            self._figures = ""
 
     def _time_left(self) -> "TimeLeft":
         from training.reporting import TimeLeft  # with Pillow: not for a command that has nothing to tell

@@ -289,6 +289,7 @@ def test_lines_come_now_and_then_and_once_at_the_end(capsys):
     reporter.progress(1, 2, "training")
     assert capsys.readouterr().err == "training: 1 of 2  loss 0.25\n"
     reporter.progress(2, 2, "training")
+    reporter.metrics(20, {"validation/macro_f1": 0.5})
     reporter.progress(1, 2, "predicting")
     assert capsys.readouterr().err.splitlines()[-1] == "predicting: 1 of 2"
 
