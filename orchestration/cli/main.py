@@ -152,11 +152,11 @@ def _refuse_impossible(arguments: Sequence[str]) -> None:
         SelvedgeError: an argument is empty (as an unset variable of the shell leaves it), holds a NUL or bytes that are
             no UTF-8, or an address has lost a slash.
     """
-    for place, argument in enumerate(arguments):
+    for index, argument in enumerate(arguments):
         shown = ascii(argument)[:80]
         if EMPTY.fullmatch(argument):
-            before = arguments[place - 1] if place and arguments[place - 1].startswith("--") else argument
-            raise SelvedgeError(f"argument {before.rstrip('=') or place + 1} is empty; leave it out, or give a value.")
+            before = arguments[index - 1] if index and arguments[index - 1].startswith("--") else argument
+            raise SelvedgeError(f"argument {before.rstrip('=') or index + 1} is empty; leave it out, or give a value.")
         if "\0" in argument:
             raise SelvedgeError(f"argument {shown} holds a NUL character, which no name does; leave it out.")
         if any(0xD800 <= ord(letter) <= 0xDFFF for letter in argument):

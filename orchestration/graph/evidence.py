@@ -42,8 +42,8 @@ def sign_evidence(family: Family, tables: Tables, settings: Settings, evidence: 
     from catalog.tables import publish_bytes
 
     texts = _signed_texts(family, evidence.candidate, evidence.sha256, scores_sha256)
-    place = evidence_place(family, tables, evidence.candidate).with_name(SIGNATURE_FILE)
-    publish_bytes(f"{signature(settings, texts)}\n".encode(), place)
+    file = evidence_place(family, tables, evidence.candidate).with_name(SIGNATURE_FILE)
+    publish_bytes(f"{signature(settings, texts)}\n".encode(), file)
 
 
 def unsigned(family: Family, tables: Tables, candidate: str) -> bool:

@@ -38,7 +38,7 @@ def folder(path: Path) -> Path:
     if _SCHEME.match(str(path)):
         raise ValueError("it is a folder of this machine and no address; a bucket belongs into SELVEDGE_STORAGE")
     absolute = path.expanduser().resolve()
-    nearest = next(place for place in (absolute, *absolute.parents) if os.path.lexists(place))
+    nearest = next(folder for folder in (absolute, *absolute.parents) if os.path.lexists(folder))
     if not nearest.is_dir():
         raise ValueError(f"{nearest} is a file; name a folder")
     return absolute

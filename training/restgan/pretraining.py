@@ -33,7 +33,6 @@ from training.restgan.settings import RestganSettings
 from training.restgan.start import save_discriminators
 
 SEED, PRODUCTS = 41, 6000
-FIRST = 480  # products of a smaller catalogue of the same recipe: its digest tells in seconds that nothing moved
 ARTICLES = ("Jeans", "Trousers", "Track Pants", "Shorts")
 SHARES = (0.45, 0.18, 0.37)  # of groups: train, judge, test
 SETTINGS = RestganSettings(
@@ -70,18 +69,13 @@ class ProgressLines(Silent):
             print(f"{self.name}: {what} {done}/{total}", file=sys.stderr, flush=True)
 
 
-def draw_bottoms(work: Path, products: int = PRODUCTS) -> Path:
+def draw_bottoms(work: Path) -> Path:
     """The drawn catalogue of bottoms, read; its folder. Made once."""
     tables = work / "catalogue"
     if not (tables / "products.parquet").exists():
-        draw_catalogue(work / "source", products, SEED, articles=ARTICLES, progress=ProgressLines("bottoms").progress)
+        draw_catalogue(work / "source", PRODUCTS, SEED, articles=ARTICLES, progress=ProgressLines("bottoms").progress)
         read_into(str(work / "source"), "drop-1", tables)
     return tables
-
-
-def data_of_recipe(work: Path, products: int = PRODUCTS) -> Bottoms:
-    """The data set that a base of this recipe learns from, or what it would be of fewer products."""
-    return build_bottoms(Frames.read(draw_bottoms(work, products)), SETTINGS.sides[-1], shares=SHARES)
 
 
 def bottoms_and_judge(
@@ -115,14 +109,12 @@ def make_base(out: Path, work: Path, images: int = IMAGES) -> str:
             names = [name for name in state.keys() if name.startswith(CHECKPOINT)]  # noqa: SIM118 (not a mapping)
             save_discriminators(part, {name.removeprefix(CHECKPOINT): state.get_tensor(name) for name in names})
         save_judge(judge, part / JUDGE_FILE)
-        recipe = _recipe(images, digest, bottoms, judge, data_of_recipe(work / "first", FIRST))
-        (part / "recipe.yaml").write_text(recipe, encoding="utf-8")
+        (part / "recipe.yaml").write_text(_recipe(images, digest, bottoms, judge), encoding="utf-8")
         (part / "README.md").write_text(_card(bottoms, judge, result), encoding="utf-8")
     return digest
 
 
-def _recipe(images: int, digest: str, bottoms: Bottoms, judge: AttributeJudge, first: Bottoms) -> str:
-    data = {"data": bottoms.digest, "vocabulary": bottoms.vocabulary.digest, f"data_of_first_{FIRST}": first.digest}
+def _recipe(images: int, digest: str, bottoms: Bottoms, judge: AttributeJudge) -> str:
     return yaml.safe_dump(
         {
             "what": "ReStGAN base of Selvedge, trained on drawn bottoms only",
@@ -130,7 +122,7 @@ def _recipe(images: int, digest: str, bottoms: Bottoms, judge: AttributeJudge, f
             "drawn": {"seed": SEED, "products": PRODUCTS, "articles": list(ARTICLES), "version": VERSION},
             "shares": dict(zip(("train", "judge", "test"), SHARES, strict=True)),
             "settings": asdict(replace(SETTINGS, images=images)),
-            "digests": {"model": digest, "judge": judge.digest, **data},
+            "digests": {"model": digest, "judge": judge.digest, "data": bottoms.digest},
         },
         sort_keys=False,
     )

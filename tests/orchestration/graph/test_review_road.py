@@ -10,7 +10,6 @@ import dagster as dg
 import pytest
 
 from catalog.errors import SelvedgeError
-from evaluation import review_plots
 from evaluation.gate import GateRule
 from evaluation.preference_plan import PreferencePlan
 from labeling.review.pairs.kinds import AttributeCards
@@ -65,11 +64,8 @@ class Road:
 
 
 @pytest.fixture
-def make_road(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Road]:
-    def make(simulated: bool = True, plots: bool = False) -> Road:
-        """plots: drawn as they are for people; a road with two verdicts would spend half of its time on four."""
-        if not plots:
-            monkeypatch.setattr(review_plots, "evidence_plot", lambda *_: b"a plot")
+def make_road(tmp_path: Path) -> Callable[..., Road]:
+    def make(simulated: bool = True) -> Road:
         settings = toy_settings(tmp_path)
         registry = PaperRegistry(settings)
         rule = GateRule(
@@ -118,8 +114,7 @@ def none_needed(*_: Any) -> Any:
     raise AssertionError("rounds on paper compare drawn results")
 
 
-def test_people_prefer_it_and_it_becomes_champion_once(make_road: Callable[..., Road]) -> None:
-    road = make_road(plots=True)
+def test_people_prefer_it_and_it_becomes_champion_once(road: Road) -> None:
     first = road.candidate()
     opened = road.told(road.family.round, first)
     assert opened is not None and opened["against"] == "base base" and opened["pairs"] > 40

@@ -135,7 +135,7 @@ def out(tmp_path_factory) -> Path:
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     place = tmp_path_factory.mktemp("ladder")
-    write_bottoms(with_parts(synthetic_bottoms(480), test=0.15), place / DRAWN / "bottoms-32")
+    write_bottoms(with_parts(synthetic_bottoms(480)), place / DRAWN / "bottoms-32")
     bottoms = read_bottoms(place / DRAWN / "bottoms-32")
     save_judge(train_judge(bottoms, JudgeSettings(epochs=12, device="cpu")), place / DRAWN / "judge-32.safetensors")
     bottoms, judge, queries = ground(DRAWN, 32, place)
