@@ -1,7 +1,7 @@
 """Findings: the answer to one guideline about one picture, with its evidence.
 
-Belongs here: the types that quality control, ranking and retries share. Not here: measuring (quality/), deciding what to
-try next (feedback.py).
+Belongs here: the types that quality control, ranking and retries share. Not here: measuring (quality/), deciding what
+to try next (feedback.py).
 """
 
 from dataclasses import dataclass
