@@ -42,3 +42,27 @@ DESCRIPTIONS = declare_table(
         ]
     ),
 )
+
+AD_IMAGES = declare_table(
+    "ad_images",
+    pa.schema(
+        [
+            ("drop", TEXT),
+            ("product_id", pa.int64()),
+            ("theme", TEXT),
+            ("rank", pa.int16()),  # 1 is shown first
+            ("uri", TEXT),
+            ("sha256", TEXT),  # of the picture file
+            ("recipe_sha256", TEXT),  # of the file beside it, from which it is made again
+            ("plan", TEXT),  # JSON: section, rotation, scale, position
+            ("caption", TEXT),
+            ("checks", TEXT),  # JSON: value, limit and answer by guideline
+            ("score", pa.float32()),  # of the ranker
+            ("seed", pa.int64()),
+            ("backdrop", TEXT),  # name and version of what painted the background
+            ("model_version", TEXT),  # whose attributes the brief rests on
+            ("input_hash", TEXT),
+        ]
+    ),
+    finite=("score",),
+)

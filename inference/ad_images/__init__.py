@@ -1,7 +1,7 @@
 """Ad images: from a photograph of a product to pictures that show it in a scene, with the product untouched.
 
-Belongs here: the stages, one module (or folder) each, over the types of request.py, cutout.py, plan.py, scene.py and finding.py.
-Not here: Dagster, MLflow, the command line (orchestration/), where files lie (they are passed in).
+Belongs here: the stages, one module (or folder) each, over the types of request.py, cutout.py, plan.py, scene.py and
+finding.py. Not here: Dagster, MLflow, the command line (orchestration/), where files lie (they are passed in).
 
 | stage | module | in → out |
 |---|---|---|

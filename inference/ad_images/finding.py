@@ -1,6 +1,7 @@
 """Findings: the answer to one guideline about one picture, with its evidence.
 
-Belongs here: the types that quality control, ranking and retries share. Not here: measuring (quality/), deciding what to try next (feedback.py).
+Belongs here: the types that quality control, ranking and retries share. Not here: measuring (quality/), deciding what
+to try next (feedback.py).
 """
 
 from dataclasses import dataclass
@@ -32,7 +33,8 @@ class Finding:
     """A guideline's answer.
 
     Attributes:
-        guideline: its name in the brand file. value, limit, unit: the measurement and what it was held to ("ΔE2000", "% of frame", "px").
+        guideline: its name in the brand file.
+        value, limit, unit: the measurement and what it was held to ("ΔE2000", "% of frame", "px").
         sentence: the evidence, for a person.
         may_change: what could mend it, most promising first; empty where nothing can.
     """

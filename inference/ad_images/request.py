@@ -1,7 +1,7 @@
 """Requests: what may be asked of the ad pipeline, and what is known of the product.
 
-Belongs here: `AdRequest`, `ListedProduct`, `AdBrief`. Not here: inferring what a request leaves out (brief.py), refusing
-(guardrails/).
+Belongs here: `AdRequest`, `ListedProduct`, `AdBrief`. Not here: inferring what a request leaves out (brief.py),
+refusing (guardrails/).
 """
 
 from collections.abc import Mapping

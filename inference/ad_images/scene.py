@@ -1,6 +1,7 @@
 """Scenes: what is asked of a background, and the protocol of whoever paints it.
 
-Belongs here: `Light`, `Scene`, `Backdrop`, `AdPicture`. Not here: a backend (backdrops/), shadows (shadows.py), pasting (compositing.py).
+Belongs here: `Light`, `Scene`, `Backdrop`, `AdPicture`. Not here: a backend (backdrops/), shadows (shadows.py), pasting
+(compositing.py).
 
 A backend returns background only. Whatever it did to the product, the placed one is pasted back (compositing.py).
 """
@@ -72,7 +73,8 @@ class Backdrop(Protocol):
     """Who paints backgrounds.
 
     Attributes:
-        name: in recipes and on the command line. version: of its drawing code or weights; a recipe is made again only with the same.
+        name: in recipes and on the command line.
+        version: of its drawing code or weights; a recipe is made again only with the same.
         paints_shadows: False where shadows.py adds them.
     """
 
@@ -97,7 +99,8 @@ class AdPicture:
 
     Attributes:
         pixels: (height, width, 3) uint8. background: the same without product and shadow.
-        shadow: (height, width) float32, 0 to 1, how much light shadows.py took away; None where the backend painted its own.
+        shadow: (height, width) float32, 0 to 1, how much light shadows.py took away; None where the backend painted its
+            own.
     """
 
     pixels: np.ndarray

@@ -88,6 +88,28 @@ class Settings(BaseSettings):
     bedrock_usd_per_1k_in: Annotated[float, Field(ge=0)] = Field(0.003, description="price of 1,000 input tokens")
     bedrock_usd_per_1k_out: Annotated[float, Field(ge=0)] = Field(0.015, description="price of 1,000 output tokens")
 
+    ad_products: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="products of a drop that ads are made of, evenly over article types; all by default"
+    )
+    ad_themes: str | None = Field(
+        None, description="themes of the ads of every product, with commas; the one that fits it by default"
+    )
+    ad_backdrop: Literal["studio", "photographs", "diffusers", "bedrock"] = Field(
+        "studio", description="who paints the backgrounds of ads"
+    )
+    ad_weights: Path | None = Field(None, description="folder of an inpainting pipeline, for the diffusers backdrop")
+    ad_library: str | None = Field(
+        None, description="folder or bucket of photographs with their licences, for the photographs backdrop"
+    )
+    ad_brand: str = Field("lifestyle", description="guidelines of ads: lifestyle, main_image, or a YAML file")
+    ad_guardrails: Literal["local", "comprehend", "bedrock"] = Field(
+        "local", description="who reads prompts and photographs before any work; the local one always does"
+    )
+    ad_guardrail: str | None = Field(None, description="id:version of a Bedrock guardrail that is applied, too")
+    ad_size: Annotated[int, Field(ge=256, le=2048, multiple_of=64)] = Field(
+        512, description="width and height of ads in pixels, a multiple of 64"
+    )
+
     demo_products: Annotated[int, Field(ge=50)] = Field(3600, description="products of the demo's first drop")
     demo_new_products: Annotated[int, Field(ge=1)] = Field(60, description="products of the demo's second drop")
     demo_seed: int = Field(7, description="seed of the demo's drawn catalogue")
@@ -101,6 +123,7 @@ class Settings(BaseSettings):
     @field_validator(
         "home",
         "writer_folder",
+        "ad_weights",
         "label_studio_environments",
         "label_studio_token_file",
     )

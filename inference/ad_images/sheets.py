@@ -1,0 +1,81 @@
+"""Sheets: pictures of ads side by side, to be looked at by a person.
+
+Belongs here: one request's plans with their scores and reasons, and the top pictures of many requests. Not here: the
+pictures themselves (pipeline.py), what Dagster's page makes of a sheet (orchestration/assets/metadata.py).
+"""
+
+import textwrap
+from collections.abc import Sequence
+
+from PIL import Image, ImageDraw, ImageFont
+
+from inference.ad_images.result import AdResult, Judged
+
+CELL, GAP, LINE = 320, 16, 17  # pixels
+INK, SOFT, GOOD, BAD, PAPER = "#1d1f24", "#686d78", "#0f6b5c", "#a63d2f", "#fbfaf8"
+TEXT_LINES = 5  # under a plan
+CHARACTERS = 46  # of a line of text under a cell
+
+
+def plan_sheet(result: AdResult) -> Image.Image:
+    """Every plan of the last attempt with its score and the reason why it fell; the top pictures are framed.
+
+    Returns:
+        RGB; three cells a row under two lines that say what was asked.
+    """
+    judged = result.attempts[-1].judged
+    columns = min(3, len(judged))
+    rows = -(-len(judged) // columns)
+    head = 3 * LINE + GAP
+    tall = CELL + TEXT_LINES * LINE + GAP
+    sheet = Image.new("RGB", (columns * (CELL + GAP) + GAP, head + rows * tall + GAP), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    title, caption = ImageFont.load_default(15), ImageFont.load_default(13)
+    brief = result.brief
+    draw.text((GAP, GAP // 2), f"{brief.subject} · {brief.theme} · {len(result.attempts)} attempt(s)", INK, title)
+    for number, line in enumerate(textwrap.wrap(result.caption, 3 * CHARACTERS)[:2]):
+        draw.text((GAP, GAP // 2 + LINE * (number + 1) + 3), line, SOFT, caption)
+    for position, plan in enumerate(judged):
+        row, column = divmod(position, columns)
+        left, top = GAP + column * (CELL + GAP), head + GAP + row * tall
+        _paste(sheet, plan, left, top, CELL)
+        place = list(result.top).index(position) + 1 if position in result.top else 0
+        if place:
+            draw.rectangle((left - 3, top - 3, left + CELL + 2, top + CELL + 2), outline=GOOD, width=3)
+        for number, (text, colour) in enumerate(_plan_lines(plan, place)[:TEXT_LINES]):
+            draw.text((left, top + CELL + 4 + number * LINE), text, colour, caption)
+    return sheet
+
+
+def top_sheet(results: Sequence[AdResult], *, columns: int = 6, cell: int = 256) -> Image.Image:
+    """The best picture of every result.
+
+    Args:
+        results: at least one, each with a picture. columns: across. cell: side of a picture, pixels.
+    """
+    rows = -(-len(results) // columns)
+    sheet = Image.new("RGB", (min(columns, len(results)) * cell, rows * cell), PAPER)
+    for number, result in enumerate(results):
+        row, column = divmod(number, columns)
+        _paste(sheet, result.pictures[0], column * cell, row * cell, cell)
+    return sheet
+
+
+def _paste(sheet: Image.Image, judged: Judged, left: int, top: int, side: int) -> None:
+    picture = Image.fromarray(judged.picture.pixels)
+    picture.thumbnail((side, side), Image.Resampling.LANCZOS)
+    sheet.paste(picture, (left + (side - picture.width) // 2, top + (side - picture.height) // 2))
+
+
+def _plan_lines(judged: Judged, place: int) -> list[tuple[str, str]]:
+    plan = judged.picture.placed.plan
+    turned = f", {plan.rotation:+.0f}°" if plan.rotation else ""
+    head = f"plan {plan.number + 1}: section {plan.section + 1} of {plan.sections}{turned}, score {judged.score:+.2f}"
+    lines = [(head, INK)]
+    if place:
+        lines.append((f"chosen, number {place}", GOOD))
+    elif not judged.failed:
+        lines.append(("passed", GOOD))
+    for finding in judged.failed:
+        lines += [(line, BAD) for line in textwrap.wrap(finding.sentence, CHARACTERS)]
+    return lines
