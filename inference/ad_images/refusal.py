@@ -31,6 +31,7 @@ class RefusalCode(StrEnum):
     NO_LICENCE = "no_licence"
     BACKEND_MISSING = "backend_missing"  # weights, credentials or a package
     BAD_SIZE = "bad_size"  # the backend cannot paint it
+    PRODUCT_MOVED = "product_moved"  # a backend returned it elsewhere than where it was placed
     NOTHING_PASSED = "nothing_passed"  # quality control, after all retries
 
 
