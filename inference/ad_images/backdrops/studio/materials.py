@@ -4,9 +4,11 @@ Belongs here: one function for each, colour of every floor pixel in even light. 
 the floor's geometry (stage.py).
 """
 
+import functools
+
 import numpy as np
 
-from inference.ad_images.backdrops.studio.fields import smoothstep
+from inference.ad_images.backdrops.studio.fields import smoothstep, tile
 from inference.ad_images.backdrops.studio.stage import Floor
 
 
@@ -46,11 +48,11 @@ def marble(floor: Floor, rng: np.random.Generator, colour: np.ndarray, vein: np.
     u, v = u + float(rng.uniform(0, 8)), v + float(rng.uniform(0, 8))
     bend_u = floor.noise(int(rng.integers(6)), 1.7, u, v, (40, 34)) * 0.09
     bend_v = floor.noise(int(rng.integers(6)), 1.7, u, v, (38, 36)) * 0.09
-    broad = np.abs(floor.noise(3, 1.9, u + bend_u, v + bend_v, (46, 24)))
-    narrow = np.abs(floor.noise(4, 1.8, u + bend_v, v + bend_u, (95, 50)))
-    amount = 0.5 * np.exp(-broad / 0.10) + 0.22 * np.exp(-broad / 0.5) + 0.2 * np.exp(-narrow / 0.05)
-    amount *= 0.65 + 0.35 * floor.noise(5, 1.8, u, v, (20, 20))
-    amount = np.clip(amount, 0, 0.8)[..., None]
+    broad = np.abs(floor.noise(3, 1.9, u + bend_u, v + bend_v, (70, 40)))
+    narrow = np.abs(floor.noise(4, 1.8, u + bend_v, v + bend_u, (150, 90)))
+    amount = 0.75 * np.exp(-broad / 0.07) + 0.34 * np.exp(-broad / 0.45) + 0.4 * np.exp(-narrow / 0.05)
+    amount *= 0.75 + 0.45 * floor.noise(5, 1.8, u, v, (20, 20))
+    amount = np.clip(amount, 0, 0.9)[..., None]
     return colour * (1 - amount) + (0.55 * colour + 0.45 * vein) * amount
 
 
@@ -97,6 +99,20 @@ def asphalt(floor: Floor, rng: np.random.Generator, colour: np.ndarray) -> np.nd
     return colour * (1 + 0.13 * grit + 0.08 * cloud + 0.35 * bright)[..., None]
 
 
+@functools.lru_cache(maxsize=32)
+def slopes_tile(key: tuple[int, tuple[float, float], float], falloff: float) -> np.ndarray:
+    """A tile of how steeply loose ground falls towards the light, from mounds, lumps and grains.
+
+    Args:
+        key: number of the noise, where the light comes from, height of the mounds. falloff: unused, one ground for all.
+    """
+    number, light, height = key
+    ground = tile(number, 1.75) * 4.2 * height + tile(number + 1, 1.35) * 1.0 + tile(number + 2, 1.0) * 0.18
+    right, away = np.roll(ground, -2, 1) - ground, np.roll(ground, -2, 0) - ground
+    slope = right * light[0] + away * light[1]
+    return (slope / slope.std()).astype(np.float32)
+
+
 def relief(
     floor: Floor,
     rng: np.random.Generator,
@@ -115,17 +131,8 @@ def relief(
     u, v = floor.turned(float(rng.uniform(-15, 15)))
     u, v = u + float(rng.uniform(0, 8)), v + float(rng.uniform(0, 8))
     number = int(rng.integers(6))
-    step = 0.012
-    right = np.float32(light[0] * step)
-    away = np.float32(light[1] * step)
-
-    def ground(at_u: np.ndarray, at_v: np.ndarray) -> np.ndarray:
-        mounds = floor.noise(number, 1.75, at_u, at_v, (42, 30)) * 1.2
-        lumps = floor.noise(number + 1, 1.35, at_u, at_v, (120, 90)) * 0.38
-        return (mounds + lumps) * height
-
-    slope = ground(u + right, v + away) - ground(u, v)
-    shading = 1 - 1.15 * slope * np.clip(1.4 - 0.25 * floor.depth, 0.25, 1.2)
+    slope = floor.noise((number, light, height), 0.0, u, v, (64, 48), slopes_tile)
+    shading = 1 - 0.30 * slope * np.clip(1.4 - 0.25 * floor.depth, 0.25, 1.2)
     if ripples[0]:
         wander = floor.noise(number + 2, 1.7, u, v, (26, 20))
         phase = v * ripples[1] + wander * 2.6

@@ -8,8 +8,10 @@ stands, where one unit of the floor is one shorter side of the picture; that is 
 distance of a row from the base row (the circle of confusion goes with 1/depth, and 1/depth with y).
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import skia
@@ -103,8 +105,16 @@ class Floor:
         cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
         return (self.u * cosine - self.v * sine).astype(np.float32), (self.u * sine + self.v * cosine).astype(np.float32)
 
-    def noise(self, number: int, falloff: float, u: np.ndarray, v: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
-        """(n, width) float32 noise that lies on the floor: `scale` noise pixels a unit of u and v.
+    def noise(
+        self,
+        number: Any,
+        falloff: float,
+        u: np.ndarray,
+        v: np.ndarray,
+        scale: tuple[float, float],
+        make: Callable[[Any, float], np.ndarray] = fields.tile,
+    ) -> np.ndarray:
+        """(n, width) float32 noise that lies on the floor: `scale` noise pixels a unit of u and v; `make` gives the tile.
 
         Rows that show more than one noise pixel a pixel take a reduced tile, so that nothing glitters.
         """
@@ -114,7 +124,7 @@ class Floor:
         for step in np.unique(level):
             at = np.flatnonzero(level == step)
             part = slice(at[0], at[-1] + 1)
-            tile = reduced_tile(number, falloff, int(step))
+            tile = reduced_tile(make, number, falloff, int(step))
             side = len(tile)
             out[part] = bilinear(tile, u[part] * (scale[0] / (TILE / side)), v[part] * (scale[1] / (TILE / side)))
         return out
@@ -140,17 +150,12 @@ class Floor:
         return out
 
 
-_REDUCED: dict[tuple[int, float, int], np.ndarray] = {}
-
-
-def reduced_tile(number: int, falloff: float, step: int) -> np.ndarray:
-    """A tile of noise with 2**step of its pixels made one."""
-    key = (number % fields.TILES, falloff, step)
-    if key not in _REDUCED:
-        side = TILE >> step
-        tile = fields.tile(number, falloff)
-        _REDUCED[key] = np.ascontiguousarray(tile.reshape(side, 1 << step, side, 1 << step).mean((1, 3)))
-    return _REDUCED[key]
+@functools.lru_cache(maxsize=256)
+def reduced_tile(make: Callable[[Any, float], np.ndarray], number: Any, falloff: float, step: int) -> np.ndarray:
+    """A tile with 2**step of its pixels made one, each way."""
+    side = TILE >> step
+    tile = make(number, falloff)
+    return np.ascontiguousarray(tile.reshape(side, 1 << step, side, 1 << step).mean((1, 3)))
 
 
 def bilinear(tile: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
@@ -233,4 +238,4 @@ def bokeh(canvas: StudioCanvas, lights: list[tuple[float, float, float, np.ndarr
             rim.setStrokeWidth(radius * 0.12)
             surface.drawCircle(x, y, radius * 0.93, rim)
 
-    return canvas.layer(draw, 0.0045)[..., :3]
+    return canvas.layer(draw, max(0.0045, 3.0 / canvas.unit))[..., :3]

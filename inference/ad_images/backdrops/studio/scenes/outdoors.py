@@ -29,7 +29,7 @@ def snow(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
 def _sun(scene: Scene) -> tuple[float, float]:
     """Where the light comes from on the ground: to the right, and away from the camera."""
     azimuth = np.radians(scene.light.azimuth)
-    return float(np.cos(azimuth)), float(np.sin(azimuth)) * 0.7
+    return round(float(np.cos(azimuth)), 2), round(float(np.sin(azimuth)) * 0.7, 2)
 
 
 def _sky(stage: Stage, far: Distance, colour: np.ndarray, low: np.ndarray, cloud: float) -> None:
@@ -54,12 +54,15 @@ def _shore(stage: Stage, scene: Scene) -> np.ndarray:
     sea_top = horizon - float(rng.uniform(0.10, 0.16))  # the sea's own horizon; sand begins under it
     _sky(stage, far, air * 0.92, air * 0.35 + np.array([0.62, 0.58, 0.52], np.float32), 0.5)
     sea = smoothstep(sea_top - 0.004, sea_top + 0.004, far.y) + 0 * far.x
-    near = np.clip((far.y - sea_top) / (horizon - sea_top), 0, 1)
-    colour = water * 0.72 + (water * 1.35 + 0.05 - water * 0.72) * near[..., None]
+    slant = float(rng.uniform(-0.45, 0.45))  # the shore does not lie square to the camera
+    near = np.clip((far.y - sea_top) / ((horizon - sea_top) * (1 + slant * (far.x / wide - 0.5))), 0, 1.4)
+    colour = water * 0.72 + (water * 1.35 + 0.05 - water * 0.72) * np.minimum(near, 1)[..., None]
     waves = far.noise("waves", 40, 1.2, 7.0)
     far.fill(colour * (1 + 0.10 * waves)[..., None], sea)
-    surf = smoothstep(0.74, 0.93, near + 0.05 * far.noise("surf", 7, 1.7, 3.0)) * smoothstep(1.3, 0.95, near)
-    far.fill(np.array([0.92, 0.94, 0.93], np.float32), 0.75 * surf * sea)
+    line = near + 0.05 * far.noise("surf", 7, 1.7, 3.0)
+    far.fill(np.array([0.92, 0.94, 0.93], np.float32), 0.8 * smoothstep(0.66, 0.86, line) * smoothstep(0.98, 0.9, line))
+    far.fill(np.array([0.92, 0.94, 0.93], np.float32), 0.35 * np.exp(-(((line - 0.45) / 0.035) ** 2)) * sea)
+    far.fill(sand * 0.58, smoothstep(0.90, 0.97, line))  # wet sand
     if rng.integers(2):
         _dune(far, rng, horizon, sand, wide)
     far.blur(0.013)
@@ -137,7 +140,7 @@ def _winter(stage: Stage, scene: Scene) -> np.ndarray:
     mist = np.exp(-(((far.y - horizon) / 0.05) ** 2)) * 0.55
     far.fill(white * 0.9, mist)
     far.blur(0.016)
-    ground = relief(stage.floor, rng, np.minimum(white * 0.92, 0.9), _sun(scene), (0.0, 30.0), 0.62, 0.035)
+    ground = relief(stage.floor, rng, np.minimum(white * 0.92, 0.9), _sun(scene), (0.0, 30.0), 1.0, 0.02)
     shade = np.clip(1 - ground.mean(-1, keepdims=True) / 0.78, 0, 0.6)  # what the sun leaves, the sky lights
     ground *= 1 + shade * (np.array([-0.10, 0.0, 0.16], np.float32))
     ground *= pool(stage, 0.18, 0.95)[..., None]

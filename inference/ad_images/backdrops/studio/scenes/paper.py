@@ -27,8 +27,6 @@ def _set(stage: Stage, scene: Scene) -> np.ndarray:
     wide, high = canvas.width / canvas.unit, canvas.height / canvas.unit
     kind = int(rng.integers(4))
     canvas.over(wall)
-    if kind == 0:
-        _disc(stage, rng, accent, x, y)
     if kind == 1:
         _arch(stage, rng, accent, x, y)
     bend = smoothstep(stage.horizon - 0.035, stage.horizon + 0.06, rows)
@@ -37,6 +35,8 @@ def _set(stage: Stage, scene: Scene) -> np.ndarray:
     fold = np.exp(-(((rows - stage.horizon + 0.03) / 0.07) ** 2)) * -0.07
     fold += np.exp(-(((rows - stage.base) / 0.16) ** 2)) * 0.08
     canvas.shade(np.broadcast_to(1 + fold, canvas.shape))
+    if kind == 0:
+        _disc(stage, rng, accent, x, y)
     lamp_x = 0.5 * wide + 0.42 * wide * stage.sun_x
     spot = np.exp(-(((x - lamp_x) / (0.85 * wide)) ** 2) - ((y - 0.36 * high) / (0.75 * high)) ** 2)
     canvas.shade((0.70 + 0.42 * spot).astype(np.float32))
@@ -54,16 +54,21 @@ def _set(stage: Stage, scene: Scene) -> np.ndarray:
 
 
 def _disc(stage: Stage, rng: np.random.Generator, colour: np.ndarray, x: np.ndarray, y: np.ndarray) -> None:
-    """A disc on the wall behind the product, a little out of focus, with its own soft shadow."""
+    """A round panel that stands on the paper behind the product, a little out of focus, with its soft shadow."""
     canvas = stage.canvas
     wide, high = canvas.width / canvas.unit, canvas.height / canvas.unit
-    radius = float(rng.uniform(0.27, 0.34))
-    at_x = stage.center * wide + float(rng.uniform(-0.06, 0.06))
-    at_y = stage.horizon * high - radius * float(rng.uniform(0.55, 0.85))
-    away = np.hypot(x - at_x + 0.02 * stage.sun_x, y - at_y - 0.015)
-    canvas.shade(1 - 0.16 * smoothstep(radius + 0.05, radius - 0.03, away))
-    inside = smoothstep(radius + 0.006, radius - 0.006, np.hypot(x - at_x, y - at_y))
-    shade = 1 + 0.14 * stage.sun_x * (x - at_x) / radius - 0.10 * (y - at_y) / radius
+    radius = float(rng.uniform(0.25, 0.32))
+    at_x = stage.center * wide + float(rng.uniform(-0.07, 0.07))
+    foot = (stage.horizon + 0.42 * (stage.base - stage.horizon)) * high
+    at_y = foot - radius
+    side = -0.05 * stage.sun_x
+    canvas.shade(1 - 0.13 * smoothstep(radius + 0.07, radius - 0.06, np.hypot(x - at_x - side, y - at_y - 0.01)))
+    reach = np.hypot((x - at_x - 1.2 * side) / (0.75 * radius), (y - foot) / 0.035)
+    canvas.shade(1 - 0.34 * np.exp(-(reach**2)))
+    near = np.hypot((x - at_x) / (0.22 * radius), (y - foot) / 0.010)
+    canvas.shade(1 - 0.45 * np.exp(-(near**2)))
+    inside = smoothstep(radius + 0.0045, radius - 0.0045, np.hypot(x - at_x, y - at_y))
+    shade = 1 + 0.16 * stage.sun_x * (x - at_x) / radius - 0.12 * (y - at_y) / radius
     canvas.over(colour * shade[..., None], inside)
 
 

@@ -61,14 +61,12 @@ def _plant(surface: skia.Canvas, rng: np.random.Generator, x: float, foot: float
         if palm:
             frond(surface, rng, (x, foot - pot_high), towards, tall * float(rng.uniform(0.55, 0.8)), paint)
         else:
-            reach = tall * float(rng.uniform(0.3, 0.75))
+            reach = tall * float(rng.uniform(0.25, 0.62))
             angle = np.radians(towards)
             tip = (x + np.cos(angle) * reach * 0.62, foot - pot_high + np.sin(angle) * reach)
-            leaf(surface, tip, angle + float(rng.normal(0, 0.5)), tall * 0.24, paint, 0.36)
-            stroke = ink(green * 0.7)
-            stroke.setStyle(skia.Paint.kStroke_Style)
-            stroke.setStrokeWidth(tall * 0.008)
-            surface.drawLine(x, foot - pot_high, *tip, stroke)
+            surface.drawLine(x, foot - pot_high, *tip, _stroke(green * 0.7, tall * 0.014))
+            for turn in (-0.5, 0.45):
+                leaf(surface, tip, angle + turn + float(rng.normal(0, 0.3)), tall * float(rng.uniform(0.2, 0.3)), paint, 0.36)
     surface.drawPath(body, ink(pot))
     surface.drawRect(skia.Rect.MakeLTRB(x, foot - pot_high, x + half * 0.8, foot), ink(pot * 0.75, 0.5))
 
@@ -123,9 +121,10 @@ def _living(stage: Stage, scene: Scene) -> np.ndarray:
     def things(surface: skia.Canvas) -> None:
         surface.drawRect(frame, ink(deep * 0.8))
         surface.drawRect(frame.makeInset(0.012, 0.012), ink(np.minimum(wall * 1.25, 0.95)))
-        surface.drawOval(frame.makeInset(0.06, 0.08), ink(accent))
+        surface.drawRect(skia.Rect.MakeLTRB(frame.left() + 0.05, frame.top() + 0.14, frame.right() - 0.05, frame.bottom() - 0.06), ink(accent))
+        surface.drawCircle(frame.centerX() + 0.02, frame.top() + 0.1, 0.03, ink(deep * 1.4))
         _sofa(surface, sofa_x, foot + 0.012, sofa_wide, accent)
-        _plant(surface, rng, plant_x, foot + 0.008, float(rng.uniform(0.42, 0.52)), green, wall * 0.75)
+        _plant(surface, rng, plant_x, foot + 0.008, float(rng.uniform(0.42, 0.52)), green, deep * 0.9 + wall * 0.15)
 
     far.draw(things)
     far.blur(0.020)
@@ -172,7 +171,7 @@ def _sleeping(stage: Stage, scene: Scene) -> np.ndarray:
     far.draw(bed, 0.008)
     soft = 0.10 * far.noise("linen", 9, 1.8, 2.0)
     far.light *= (1 + soft * (far.y > foot - bed_high - 0.1))[..., None]
-    far.blur(0.022)
+    far.blur(0.028)
     ground = planks(stage.floor, rng, wood * 1.05, float(rng.uniform(0.16, 0.22)), float(rng.uniform(-12, 12)))
     ground *= _floor_light(stage, rng, scene.light.softness, 0.4)[..., None]
     _dim_at_wall(stage, ground)
@@ -205,13 +204,16 @@ def _hall(stage: Stage, scene: Scene) -> np.ndarray:
     strips = Distance(canvas)
     white = np.array([1.0, 0.98, 0.94], np.float32)
 
+    away = (0.5 * wide, stage.eye * far.shape[0] / far.detail)
+    rays = [(-1.9, 0.0), (-0.75, 0.0), (0.75, 0.5), (1.9, 0.5)]
+
     def lamps(surface: skia.Canvas) -> None:
-        for number in range(4):
-            y = 0.06 + 0.075 * number
-            half = 0.5 * wide * (0.85 - 0.16 * number)
-            for sign in (-1, 1):
-                end = 0.5 * wide + sign * half
-                surface.drawLine(end, y, end - sign * 0.16 * wide, y + 0.026, _stroke(white, 0.016))
+        for lean, offset in rays:
+            for number in range(4):
+                near, end = 0.62 ** (number + offset), 0.62 ** (number + offset + 0.62)
+                start = (away[0] + lean * near * 0.62, away[1] - near * 0.66)
+                stop = (away[0] + lean * end * 0.62, away[1] - end * 0.66)
+                surface.drawLine(*start, *stop, _stroke(white, 0.024 * near))
 
     strips.draw(lamps)
     strips.blur(0.010)

@@ -117,11 +117,11 @@ def _wood(stage: Stage, scene: Scene) -> np.ndarray:
         y = foot * float(np.clip(rng.normal(0.38, 0.26), 0, 0.9))
         lights.append((x, y, float(rng.uniform(0.012, 0.036)), gold * float(rng.uniform(0.03, 0.20))))
     background = far.enlarged() + bokeh(canvas, lights)
-    ground = relief(stage.floor, rng, soil * 0.8, (stage.sun_x, 0.5), (0.0, 30.0), 1.1, 0.16)
-    moss = smoothstep(-0.3, 0.9, stage.floor.noise(1, 1.6, stage.floor.u, stage.floor.v, (38, 26)))
-    green = np.array([0.075, 0.105, 0.03], np.float32) + 0.25 * deep
-    tuft = 1 + 0.20 * stage.floor.noise(2, 0.7, stage.floor.u, stage.floor.v, (330, 210))
-    ground += (green * tuft[..., None] - ground) * (0.55 * moss)[..., None]
+    ground = relief(stage.floor, rng, soil * 0.62, (round(stage.sun_x, 1), 0.5), (0.0, 30.0), 0.7, 0.22)
+    moss = smoothstep(-0.1, 1.3, stage.floor.noise(1, 1.4, stage.floor.u, stage.floor.v, (60, 44)))
+    green = 0.45 * soil + 0.5 * deep + np.array([0.01, 0.028, 0.0], np.float32)
+    tuft = 1 + 0.30 * stage.floor.noise(2, 0.8, stage.floor.u, stage.floor.v, (330, 170))
+    ground += (green * tuft[..., None] - ground) * (0.7 * moss)[..., None]
     _litter(stage, ground, rng, gold, soil)
     dapple = smoothstep(-0.2, 1.2, stage.floor.noise(3, 1.7, stage.floor.u, stage.floor.v, (26, 12)))
     ground *= (pool(stage, 0.38) * (0.78 + 0.5 * dapple))[..., None]
@@ -138,18 +138,18 @@ def _litter(stage: Stage, ground: np.ndarray, rng: np.random.Generator, gold: np
     span = (1 - stage.eye) * high
     rust = np.array([0.30, 0.12, 0.035], np.float32)
     leaves = []
-    for _ in range(120):
+    for _ in range(230):
         share = float(rng.uniform(0.16, 1.0)) ** 0.8
         y = stage.eye * high + span * share
         depth = (stage.base - stage.eye) / (share * (1 - stage.eye))
-        size = float(rng.uniform(0.022, 0.046)) / depth
+        size = float(rng.uniform(0.035, 0.085)) / depth
         mix = float(rng.uniform(0, 1))
         colour = (gold * 0.55) * mix + (rust * 0.7 + soil * 0.3) * (1 - mix)
-        leaves.append((y, float(rng.uniform(-0.02, 1.02)) * wide, size, float(rng.uniform(0, 6.3)), colour * float(rng.uniform(0.5, 1.15))))
+        leaves.append((y, float(np.clip(rng.choice([0.06, 0.94]) + rng.normal(0, 0.2), -0.05, 1.05)) * wide, size, float(rng.uniform(0, 6.3)), colour * float(rng.uniform(0.5, 1.15))))
 
     def draw(surface: skia.Canvas) -> None:
         for y, x, size, turn, colour in sorted(leaves, key=lambda item: item[0]):
-            for dx, dy, paint in ((-0.14 * stage.sun_x * size, 0.16 * size, ink(soil * 0.12, 0.55)), (0.0, 0.0, ink(colour))):
+            for dx, dy, paint in ((-0.08 * stage.sun_x * size, 0.09 * size, ink(soil * 0.12, 0.6)), (0.0, 0.0, ink(colour))):
                 surface.save()
                 surface.translate(x + dx, y + dy)
                 surface.scale(1, 0.42)

@@ -44,7 +44,7 @@ def _cooking(stage: Stage, scene: Scene) -> np.ndarray:
     edge = stage.horizon * far.shape[0] / far.detail
     from_left = stage.sun_x < 0
     lamp = 0.5 * wide + 0.6 * wide * stage.sun_x
-    far.fill(wall)
+    far.fill(wall * 0.86)
     tile_wide, tile_high = float(rng.uniform(0.13, 0.17)), float(rng.uniform(0.065, 0.075))
     row = np.floor((edge - far.y) / tile_high)
     across = far.x / tile_wide + 0.5 * (row.astype(int) & 1)
@@ -85,7 +85,7 @@ def _cooking(stage: Stage, scene: Scene) -> np.ndarray:
     if wooden:
         ground = planks(stage.floor, rng, top, 0.24, 90 + float(rng.uniform(-4, 4)))
     else:
-        ground = marble(stage.floor, rng, np.minimum(top * 1.02, 0.86), deep * 1.4 + 0.12)
+        ground = marble(stage.floor, rng, np.minimum(top * 0.88, 0.72), deep * 1.1 + 0.04)
     ground *= (pool(stage, 0.26) * (0.88 + 0.32 * window_on_floor(stage, rng, scene.light.softness)))[..., None]
     stage.compose(far.enlarged(), ground, 0.5 if not wooden else 0.3, 0.07, 0.006)
     return canvas.pixels * canvas.tint
@@ -122,8 +122,12 @@ def _working(stage: Stage, scene: Scene) -> np.ndarray:
             reach = float(rng.uniform(0.08, 0.22))
             tip = (x_plant + np.cos(angle) * reach, edge - 0.12 + np.sin(angle) * reach)
             green = np.array([0.06, 0.115, 0.05]) * float(rng.uniform(0.6, 1.5))
-            leaf(surface, tip, angle + float(rng.normal(0, 0.4)), 0.10, ink(green), 0.34)
-        _solid(surface, pot, wall * 0.8, from_left, 0.015)
+            stem = ink(np.array([0.05, 0.08, 0.03]))
+            stem.setStyle(skia.Paint.kStroke_Style)
+            stem.setStrokeWidth(0.006)
+            surface.drawLine(x_plant, edge - 0.12, *tip, stem)
+            leaf(surface, tip, angle + float(rng.normal(0, 0.4)), 0.11, ink(green), 0.36)
+        _solid(surface, pot, accent * 0.75 + deep * 0.15, from_left, 0.015)
 
     far.draw(things)
     far.blur(0.017)
