@@ -132,7 +132,7 @@ def relief(
     u, v = u + float(rng.uniform(0, 8)), v + float(rng.uniform(0, 8))
     number = int(rng.integers(6))
     slope = floor.noise((number, light, height), 0.0, u, v, (64, 48), slopes_tile)
-    shading = 1 - 0.30 * slope * np.clip(1.4 - 0.25 * floor.depth, 0.25, 1.2)
+    shading = 1 - 0.13 * height * slope * np.clip(1.4 - 0.25 * floor.depth, 0.25, 1.2)
     if ripples[0]:
         wander = floor.noise(number + 2, 1.7, u, v, (26, 20))
         phase = v * ripples[1] + wander * 2.6

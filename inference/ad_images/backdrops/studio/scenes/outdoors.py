@@ -140,7 +140,7 @@ def _winter(stage: Stage, scene: Scene) -> np.ndarray:
     mist = np.exp(-(((far.y - horizon) / 0.05) ** 2)) * 0.55
     far.fill(white * 0.9, mist)
     far.blur(0.016)
-    ground = relief(stage.floor, rng, np.minimum(white * 0.92, 0.9), _sun(scene), (0.0, 30.0), 1.0, 0.02)
+    ground = relief(stage.floor, rng, np.minimum(white * 0.92, 0.9), _sun(scene), (0.0, 30.0), 0.55, 0.02)
     shade = np.clip(1 - ground.mean(-1, keepdims=True) / 0.78, 0, 0.6)  # what the sun leaves, the sky lights
     ground *= 1 + shade * (np.array([-0.10, 0.0, 0.16], np.float32))
     ground *= pool(stage, 0.18, 0.95)[..., None]

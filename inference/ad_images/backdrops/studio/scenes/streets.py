@@ -138,14 +138,14 @@ def _litter(stage: Stage, ground: np.ndarray, rng: np.random.Generator, gold: np
     span = (1 - stage.eye) * high
     rust = np.array([0.30, 0.12, 0.035], np.float32)
     leaves = []
-    for _ in range(230):
+    for _ in range(190):
         share = float(rng.uniform(0.16, 1.0)) ** 0.8
         y = stage.eye * high + span * share
         depth = (stage.base - stage.eye) / (share * (1 - stage.eye))
-        size = float(rng.uniform(0.035, 0.085)) / depth
+        size = float(rng.uniform(0.03, 0.07)) / depth
         mix = float(rng.uniform(0, 1))
-        colour = (gold * 0.55) * mix + (rust * 0.7 + soil * 0.3) * (1 - mix)
-        leaves.append((y, float(np.clip(rng.choice([0.06, 0.94]) + rng.normal(0, 0.2), -0.05, 1.05)) * wide, size, float(rng.uniform(0, 6.3)), colour * float(rng.uniform(0.5, 1.15))))
+        colour = (0.5 * gold**1.7) * mix + (rust * 0.7 + soil * 0.3) * (1 - mix)
+        leaves.append((y, float(np.clip(rng.choice([0.06, 0.94]) + rng.normal(0, 0.2), -0.05, 1.05)) * wide, size, float(rng.uniform(0, 6.3)), colour * float(rng.uniform(0.35, 1.0))))
 
     def draw(surface: skia.Canvas) -> None:
         for y, x, size, turn, colour in sorted(leaves, key=lambda item: item[0]):
@@ -154,6 +154,8 @@ def _litter(stage: Stage, ground: np.ndarray, rng: np.random.Generator, gold: np
                 surface.translate(x + dx, y + dy)
                 surface.scale(1, 0.42)
                 leaf(surface, (0, 0), turn, size, paint, 0.38)
+                if not dx:
+                    leaf(surface, (0, 0), turn - 0.16, size * 0.92, ink(colour * 0.72, 0.7), 0.17)
                 surface.restore()
 
     layer = canvas.layer(draw)[floor.top :]
