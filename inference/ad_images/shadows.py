@@ -24,7 +24,8 @@ from inference.ad_images.scene import Light, Scene
 SIDE = 192  # pixels of the picture that shadows are computed on
 RAYS = 24  # directions that stand for a light of some size
 LENS = 1.1  # focal length, in heights of the picture; sets how flat the floor looks
-MOST_RISE = 0.10  # of the product's height: how far behind its lowest point it may touch the ground
+MOST_RISE = 0.05  # of the product's height: how far behind the line on which it stands it may still touch the ground
+MOST_SLOPE = 0.15  # of that line: a photograph a little askew, or a product seen at an angle
 UNSURE = Light(azimuth=125.0, elevation=50.0, softness=0.55, warmth=0.0)  # from above, a little left, as shops light
 GOLDEN = np.pi * (3 - np.sqrt(5))
 
@@ -169,34 +170,35 @@ class _Small:
 
 
 def _standing(alpha: np.ndarray, tall: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where the product meets the ground: the lower hull of its outline, but never far behind its lowest point."""
+    """Where the product meets the ground: the side of its outline's lower hull over which its weight is.
+
+    The hull itself is followed only a little behind that line: a ball touches the ground at a point, and a box seen
+    over its corner along two sides.
+    """
     rows, columns = alpha.shape
-    solid = alpha > 0.5
+    solid = alpha > (0.5 if (alpha > 0.5).any() else 0)
     seen = solid.any(0)
-    if not seen.any():
-        solid, seen = alpha > 0, (alpha > 0).any(0)
-    if not seen.any():
+    at = np.flatnonzero(seen)
+    if not len(at):
         return np.full(columns, float(rows)), np.full(columns, np.inf), np.full(columns, float(rows))
     lowest = np.where(seen, rows - np.argmax(solid[::-1], axis=0), 0).astype(np.float64)
-    at = np.flatnonzero(seen)
     hull: list[int] = []
     for column in at:
         while len(hull) > 1 and _turns_up(lowest, hull[-2], hull[-1], column):
             hull.pop()
         hull.append(int(column))
-    floor = lowest.max() - MOST_RISE * tall
-    ground = np.maximum(np.interp(np.arange(columns), hull, lowest[hull]), floor)
-    gap = np.where(seen, ground - lowest, np.inf)
-    weight = np.where(seen, np.exp(-np.maximum(gap, 0) / (0.02 * tall + 0.5)), 0)[at]
-    slope = 0.0
-    if len(at) > 3:
-        centre = np.average(at, weights=weight)
-        spread = np.average((at - centre) ** 2, weights=weight) + 1e-6
-        slope = float(np.clip(np.average((at - centre) * (ground[at] - ground[at].mean()), weights=weight) / spread, -0.15, 0.15))
-        line = np.average(ground[at], weights=weight) + slope * (np.arange(columns) - centre)
-    else:
-        line = np.full(columns, lowest.max())
-    return ground, gap, np.clip(line, floor, lowest.max())
+    weight = float(np.average(np.arange(columns), weights=alpha.sum(0)))
+    after = int(np.clip(np.searchsorted(hull, weight), 1, max(len(hull) - 1, 1)))
+    first, last = (hull[after - 1], hull[after]) if len(hull) > 1 else (hull[0], hull[0])
+    slope = (lowest[last] - lowest[first]) / max(last - first, 1)
+    bounded = float(np.clip(slope, -MOST_SLOPE, MOST_SLOPE))
+    middle = first if bounded < slope else last if bounded > slope else (first + last) / 2
+    height = float(np.interp(middle, hull, lowest[hull]))
+    line = height + bounded * (np.arange(columns) - middle)
+    ground = np.maximum(np.interp(np.arange(columns), hull, lowest[hull]), line - MOST_RISE * tall)
+    gap = np.where(seen, np.maximum(ground - lowest, 0), np.inf)
+    ends = np.clip(np.arange(columns), at[0] - 0.25 * len(at), at[-1] + 0.25 * len(at))
+    return ground, gap, height + bounded * (ends - middle)
 
 
 def _turns_up(lowest: np.ndarray, first: int, middle: int, last: int) -> bool:

@@ -103,14 +103,7 @@ class StudioCanvas:
         """(height, width, 4) float32: what `draw` paints, linear light premultiplied by alpha. Arguments as in mask()."""
         step = int(np.clip(blur * self.unit / 1.5, 1, self.unit // 24))
         shape = (-(-self.height // step), -(-self.width // step))
-        drawn = np.zeros((*shape, 4), np.float16)
-        info = skia.ImageInfo.Make(
-            shape[1], shape[0], skia.kRGBA_F16_ColorType, skia.kPremul_AlphaType, skia.ColorSpace.MakeSRGBLinear()
-        )
-        canvas = skia.Surface.MakeRasterDirect(info, drawn).getCanvas()
-        canvas.scale(self.unit / step, self.unit / step)
-        draw(canvas)
-        pixels = drawn.astype(np.float32)
+        pixels = drawn(shape, self.unit / step, draw)
         if blur:
             pixels = fields.blurred_here(pixels, blur * self.unit / step, blur * self.unit / step)
         if step == 1:
@@ -139,6 +132,18 @@ class StudioCanvas:
         top, left = (int(value) for value in self.stream("grain").integers(0, 512, 2))
         pixels = to_srgb(tone.grained(light, (top, left), self.grain))
         return tone.towards(pixels, self.palette) if self.branded else pixels
+
+
+def drawn(shape: tuple[int, int], scale: float, draw: Callable[[skia.Canvas], None]) -> np.ndarray:
+    """(height, width, 4) float32: what `draw` paints, linear light premultiplied by alpha; 1 of its lengths is `scale` pixels."""
+    pixels = np.zeros((*shape, 4), np.float16)
+    info = skia.ImageInfo.Make(
+        shape[1], shape[0], skia.kRGBA_F16_ColorType, skia.kPremul_AlphaType, skia.ColorSpace.MakeSRGBLinear()
+    )
+    canvas = skia.Surface.MakeRasterDirect(info, pixels).getCanvas()
+    canvas.scale(scale, scale)
+    draw(canvas)
+    return pixels.astype(np.float32)
 
 
 def ink(colour: np.ndarray | float = 1.0, alpha: float = 1.0) -> skia.Paint:
