@@ -89,7 +89,7 @@ def scallop(canvas: StudioCanvas, rng: np.random.Generator, turn: float, radius:
 def pebble(canvas: StudioCanvas, rng: np.random.Generator, turn: float, radius: float, colour: np.ndarray) -> skia.Picture:
     x, y, pixels = _square(canvas, radius)
     angle = np.arctan2(y * 1.35, x)
-    wobble = sum(float(rng.normal(0, 0.04)) * np.cos(order * angle + float(rng.uniform(0, 6))) for order in (2, 3, 4))
+    wobble = sum(float(rng.normal(0, 0.018)) * np.cos(order * angle + float(rng.uniform(0, 6))) for order in (2, 3, 4))
     share = np.hypot(x, y * float(rng.uniform(1.2, 1.5))) / (0.92 + wobble)
     inside = np.clip((1 - share) * pixels * 0.8 + 0.5, 0, 1)
     side = int(2 * pixels)

@@ -57,7 +57,7 @@ def leaf(
     canvas.translate(*at)
     canvas.rotate(heading)
     for side in (-1, 1):
-        near, tip = (shifted(colour, side * facing * 0.085 + lift) for lift in (-0.035, 0.035))
+        near, tip = (shifted(colour, side * facing * 0.055 + lift) for lift in (-0.035, 0.035))
         paint = ink(colour)
         paint.setShader(_gradient((0, 0), (length, side * width * 0.6), near, tip))
         canvas.drawPath(blade(length, width, fullest, side), paint)

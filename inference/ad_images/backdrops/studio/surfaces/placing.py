@@ -13,6 +13,7 @@ import numpy as np
 import skia
 
 from inference.ad_images.backdrops.studio.canvas import Box, StudioCanvas
+from inference.ad_images.backdrops.studio.surfaces.foliage import Plant
 from inference.ad_images.backdrops.studio.surfaces.ground import towards
 
 Draw = Callable[[skia.Canvas], None]
@@ -154,3 +155,48 @@ def _silhouette(thing: Thing, size: tuple[float, float]) -> np.ndarray:
         target.scale(CHECK, CHECK)
         thing.paint(target)
     return surface.toarray()[..., 3]
+
+
+def sun_in(canvas: StudioCanvas, turn: float) -> tuple[float, float]:
+    """The direction to the light (right, down; length 1) in the axes of a thing turned by so many degrees."""
+    azimuth = np.deg2rad(-canvas.light.azimuth - turn)
+    return float(np.cos(azimuth)), float(np.sin(azimuth))
+
+
+def reaching(canvas: StudioCanvas, spot: Spot, plant: Plant, colour: np.ndarray, size: float = 1.0, number: int = 0) -> Thing:
+    """A plant that grows into the picture from a corner; `number` tells plants of one corner apart."""
+    rng = canvas.stream(f"plant {spot.x:.2f} {spot.y:.2f} {number}")
+    turn = spot.inward + float(rng.uniform(-30, 30))
+    picture = plant(rng, sun_in(canvas, turn), colour)
+    back = np.deg2rad(spot.inward)
+    x = spot.x - 0.07 * np.cos(back) + float(rng.uniform(-0.08, 0.08))
+    y = spot.y - 0.07 * np.sin(back) + float(rng.uniform(-0.08, 0.08))
+    return Thing(_scaled(picture, size), float(x), float(y), turn, 0.022 * size)
+
+
+def resting(
+    canvas: StudioCanvas, spot: Spot, make: Callable[[np.random.Generator, tuple[float, float], float], skia.Picture],
+    inset: float, height: float, turn: float | None = None, size: float = 1.0,
+) -> Thing:  # fmt: skip
+    """A thing that lies near a corner.
+
+    Args:
+        make: draws it, given a generator, the sun in its axes and its turn. inset: from the corner towards the middle.
+        turn: degrees; None is any.
+    """
+    rng = canvas.stream(f"thing {spot.x:.2f} {spot.y:.2f} {inset:.3f}")
+    turn = float(rng.uniform(0, 360)) if turn is None else turn + float(rng.uniform(-9, 9))
+    picture = make(rng, sun_in(canvas, turn), turn)
+    heading = np.deg2rad(spot.inward + float(rng.uniform(-24, 24)))
+    x, y = spot.x + inset * np.cos(heading), spot.y + inset * np.sin(heading)
+    return Thing(_scaled(picture, size), float(x), float(y), turn, height)
+
+
+def _scaled(picture: skia.Picture, size: float) -> Draw:
+    def draw(target: skia.Canvas) -> None:
+        target.save()
+        target.scale(size, size)
+        target.drawPicture(picture)
+        target.restore()
+
+    return draw

@@ -1,4 +1,4 @@
-"""Work things: notebook, book, pencil, keyboard, clips; bottle, dumbbell and rope of a gym.
+"""Work things: notebook, book, pencil, keyboard; bottle and dumbbell of a gym.
 
 Belongs here: drawing them, lit. Not here: where they lie (placing.py).
 
@@ -124,25 +124,6 @@ def keyboard(rng: np.random.Generator, sun: Sun, colour: np.ndarray) -> skia.Pic
     return recorded(draw)
 
 
-def clips(rng: np.random.Generator, sun: Sun, colour: np.ndarray) -> skia.Picture:
-    """Three paper clips of brass or steel."""
-
-    def draw(target: skia.Canvas) -> None:
-        for _ in range(3):
-            target.save()
-            target.translate(float(rng.uniform(-0.05, 0.05)), float(rng.uniform(-0.045, 0.045)))
-            target.rotate(float(rng.uniform(0, 180)))
-            wire = skia.Path().moveTo(-0.011, 0.005).lineTo(0.013, 0.005)
-            wire.arcTo(_box(0.0085, -0.005, 0.0185, 0.005), 90, -180, False).lineTo(-0.016, -0.005)
-            wire.arcTo(_box(-0.0235, -0.005, -0.0105, 0.008), -90, -180, False).lineTo(0.008, 0.008)
-            target.drawPath(wire, stroke(shifted(colour, -0.10), 0.0026))
-            target.translate(0.0003, -0.0004)
-            target.drawPath(wire, stroke(shifted(colour, 0.16), 0.0010))
-            target.restore()
-
-    return recorded(draw)
-
-
 def bottle(rng: np.random.Generator, sun: Sun, colour: np.ndarray) -> skia.Picture:
     """A steel water bottle, lying along x, its cap at the right."""
 
@@ -173,22 +154,5 @@ def dumbbell(rng: np.random.Generator, sun: Sun, colour: np.ndarray) -> skia.Pic
             _plate(target, _box(left, -0.064, right, -0.028), 0.010, shifted(rubber, 0.06 * -sun[1]), sun, 0.002)
             _plate(target, _box(left, 0.028, right, 0.064), 0.010, shifted(rubber, 0.06 * sun[1]), sun, 0.002)
             _plate(target, _box(left, -0.036, right, 0.036), 0.004, shifted(rubber, 0.085), sun, 0.002)
-
-    return recorded(draw)
-
-
-def rope(rng: np.random.Generator, sun: Sun, colour: np.ndarray) -> skia.Picture:
-    """A skipping rope in loose loops, with one grip."""
-
-    def draw(target: skia.Canvas) -> None:
-        path = skia.Path().moveTo(-0.20, 0.02)
-        for _ in range(3):
-            ends = [float(value) for value in rng.uniform(-0.17, 0.17, 6)]
-            path.cubicTo(ends[0] - 0.05, ends[1] - 0.08, ends[2] + 0.06, ends[3] + 0.07, ends[4], ends[5])
-        target.drawPath(path, stroke(shifted(colour, -0.08), 0.0088))
-        target.translate(sun[0] * 0.001, sun[1] * 0.001)
-        target.drawPath(path, stroke(colour, 0.0066))
-        target.translate(sun[0] * 0.0012, sun[1] * 0.0012)
-        target.drawPath(path, stroke(shifted(colour, 0.10), 0.0018, 0.7))
 
     return recorded(draw)
