@@ -17,13 +17,14 @@ from typing import Any
 from urllib.parse import unquote
 
 from catalog.yaml_files import read_yaml
-from inference.ad_images.guardrails.normalising import hidden_characters, plain
+from inference.ad_images.guardrails.normalising import hidden_characters, plain, spelled_out
 
 RULES = Path(__file__).with_name("instructions.yaml")
 LEAST_BLOB = 20  # letters of base64: "thank you" and less hides nothing worth hiding
 BASE64 = re.compile(rf"[A-Za-z0-9+/]{{{LEAST_BLOB},}}={{0,2}}|[A-Za-z0-9+/]{{12,}}={{1,2}}")
-HEXADECIMAL = re.compile(r"(?:\b[0-9a-f]{2}[\s:]?){16,}", re.IGNORECASE)
+HEXADECIMAL = re.compile(r"(?<![0-9a-z])(?:[0-9a-f]{2}[\s:]?){16,}(?![0-9a-z])", re.IGNORECASE)
 ESCAPED = re.compile(r"(?:\\x[0-9a-f]{2}|\\u[0-9a-f]{4}|%[0-9a-f]{2}|&#x?[0-9a-f]+;){4,}", re.IGNORECASE)
+UNPARTED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")  # Japanese, Chinese, Korean
 MORSE = re.compile(r"(?:[.\-–·]{1,6}[ /]+){6,}")
 SPACED_LETTERS = re.compile(r"(?:(?<!\w)\w[ .\-_*]){5,}\w(?!\w)")
 
@@ -40,7 +41,7 @@ def hidden_instruction(prompt: str) -> str | None:
     for what, pattern in markup.items():
         if pattern.search(text):
             return what
-    readings = {_words(text), _words(prompt.casefold()), _words(_joined(text))}
+    readings = {_words(text), _words(prompt.casefold()), _words(_joined(text)), _words(spelled_out(text))}
     for what, pattern in instructions.items():
         if any(pattern.search(reading) for reading in readings):
             return f"words to a model: it {what}"
@@ -100,6 +101,9 @@ def _pattern(forms: Iterable[Mapping[str, Any]]) -> re.Pattern[str]:
 
 
 def _any_of(phrases: Iterable[str]) -> str:
-    """Whole phrases; `*` at the end of a word is any ending."""
-    written = sorted((re.escape(str(phrase)).replace(r"\*", r"[\w']*") for phrase in phrases), key=len, reverse=True)
-    return rf"(?<![\w'])(?:{'|'.join(written)})(?![\w'])"
+    """Whole phrases; `*` at the end of a word is any ending. Scripts that part no words are found inside longer runs."""
+    listed = sorted(map(str, phrases), key=len, reverse=True)
+    whole = [re.escape(phrase).replace(r"\*", r"[\w']*") for phrase in listed if not UNPARTED.match(phrase)]
+    inside = [re.escape(phrase.rstrip("*")) for phrase in listed if UNPARTED.match(phrase)]
+    parts = [rf"(?<![\w'])(?:{'|'.join(whole)})(?![\w'])"] if whole else []
+    return f"(?:{'|'.join([*parts, *inside])})"

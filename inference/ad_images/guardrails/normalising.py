@@ -47,6 +47,12 @@ def hidden_characters(prompt: str) -> list[str]:
     return sorted(f"U+{ord(character):04X}" for character in hidden)
 
 
+def spelled_out(text: str) -> str:
+    """A plain text whose words that mix letters with digits are spelled with letters ("1gn0re" → "ignore")."""
+    mixed = re.compile(r"[\w@$!|]*[a-z][\w@$!|]*")
+    return mixed.sub(lambda word: word.group().translate(LEET), text)
+
+
 def disguises(text: str) -> Iterator[str]:
     """Every word that a disguised spelling of a plain text may stand for.
 

@@ -17,12 +17,13 @@ from typing import Any
 from catalog.schema import load_schema
 from catalog.yaml_files import read_yaml
 from inference.ad_images.guardrails.normalising import disguises, plain
-from inference.descriptions.matching import Match, PhraseBook, Token, denied_tokens, phrase_words, tokenise, without
+from inference.descriptions.matching import Match, PhraseBook, Token, denied_tokens, phrase_words, stem, tokenise, without
 from inference.descriptions.wording import Wording, wording_of
 
 HERE = Path(__file__).parent
-NEXT_WORDS = 3  # between a department ("men") and its article ("casual shoes")
-PART = frozenset(("a", "an", "the", "and", "or", "in", "on", "at", "with", "of", "by", "to", "is", "are", "who"))
+NEXT_WORDS = 8  # between a department ("men") and its article ("casual shoes")
+DETERMINERS = frozenset(("a", "an", "the", "one", "this", "that", "some", "another", "each", "every"))
+PART = frozenset(("a", "an", "the", "in", "on", "at", "with", "by", "to", "is", "are", "who", "whose"))
 MASKED = re.compile(r"[a-z]+[*#%_]+[a-z*#%_]*|[*#%_]+[a-z]{2,}")
 
 
@@ -36,6 +37,7 @@ class _Words:
     persons: PhraseBook[str]
     innocent: PhraseBook[str]
     departments: frozenset[str]
+    articles: frozenset[str]  # stems of the last words of article names
 
 
 def unsafe_category(prompt: str) -> str | None:
@@ -75,7 +77,7 @@ def person_asked_for(prompt: str) -> str | None:
     tokens = without(tokenise(text), words.innocent)
     denied = denied_tokens(tokens, wording.negators, wording.not_negators)
     for match in words.persons.find(tokens):
-        if match.first not in denied and not _is_department(tokens, match.first, words, wording):
+        if match.first not in denied and not _is_department(tokens, match.first, words):
             return " ".join(token.word for token in tokens[match.first : match.last + 1])
     return None
 
@@ -85,14 +87,15 @@ def _unless_person(match: re.Match[str], words: _Words) -> str:
     return " " * len(match.group()) if match.group(1) in words.persons else match.group()
 
 
-def _is_department(tokens: Sequence[Token], index: int, words: _Words, wording: Wording) -> bool:
-    """ "men casual shoes": a department, at most three words before an article, with nothing like "in a" between."""
-    if tokens[index].word not in words.departments:
+def _is_department(tokens: Sequence[Token], index: int, words: _Words) -> bool:
+    """ "men casual shoes": a department, a few words before an article, with nothing like "in a" between."""
+    before = tokens[index - 1].word if index else ""
+    if tokens[index].word not in words.departments or before in DETERMINERS:
         return False
     for token in tokens[index + 1 : index + 2 + NEXT_WORDS]:
-        if not token.stem or token.word in PART:
+        if token.word in PART:
             return False
-        if token.stem in wording.article_nouns:
+        if token.stem in words.articles:
             return True
     return False
 
@@ -191,7 +194,13 @@ def _words() -> _Words:
         _book(data["persons"]),
         _book(data["innocent"]),
         frozenset(data["group_words"]),
+        frozenset(_wording().article_nouns) | {stem(phrase_words(str(name))[-1]) for name in _article_names(data)},
     )
+
+
+def _article_names(data: Mapping[str, Any]) -> Iterator[str]:
+    yield from load_schema().article_types
+    yield from data["articles"]
 
 
 def _book(phrases: Iterable[str]) -> PhraseBook[str]:
