@@ -1,11 +1,11 @@
 """Briefs: a request held to its rules, and everything it leaves out filled in, each with the reason.
 
-Belongs here: the fields' rules, subject, theme, support and size. Not here: what a prompt may not say (guardrails/), the
-product's own pixels (cutouts/), words of a caption (captions.py).
+Belongs here: the fields' rules, subject, theme, support and size. Not here: what a prompt may not say (guardrails/),
+the product's own pixels (cutouts/), words of a caption (captions.py).
 
-What an article type is to an ad is data (articles.yaml), for each of the catalogue's types. The words of a listing choose
-a theme and are said nowhere; the subject is made of values that our wording has, so that a listing cannot put words into
-a caption.
+What an article type is to an ad is data (articles.yaml), for each of the catalogue's types. The words of a listing
+choose a theme and are said nowhere; the subject is made of values that our wording has, so that a listing cannot put
+words into a caption.
 """
 
 import hashlib
@@ -33,7 +33,9 @@ ARTICLES = Path(__file__).with_name("articles.yaml")
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 MOST_SIDE = 8192  # pixels
 MOST_SEED = 2**63 - 1
-PLACING = frozenset(["on", "in", "at", "by", "beside", "near", "with", "before", "behind", "under", "over", "against", "among", "between"])
+PLACING = frozenset(
+    ("on", "in", "at", "by", "beside", "near", "with", "before", "behind", "under", "over", "against", "among")
+)
 SAID = ("pattern", "base_colour", "fabric")  # attributes in a subject, in this order
 UNSAID = {("pattern", "Solid")}
 WORD_SCORE, TITLE_SCORE, USAGE_SCORE, SEASON_SCORE = 10.0, 1.5, 1.0, 1.0
@@ -152,7 +154,7 @@ def _support(request: AdRequest, article: ArticleScene, reason: str) -> tuple[Su
 
 
 def _named_article(prompt: str) -> ArticleScene | None:
-    """The thing that a prompt names first, before any "on", "in" or "beside": an article type, or one of the objects."""
+    """The thing that a prompt names first, before any "on" or "beside": an article type, or an object of the list."""
     tokens = list(takewhile(lambda token: token.word not in PLACING, _tokens(prompt)))
     matches = list(_articles().nouns.find(tokens))
     return matches[0].meaning[0] if matches else None
