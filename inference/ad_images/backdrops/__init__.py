@@ -1,0 +1,1 @@
+"""Who paints backgrounds: drawn scenes (studio/), library photographs, generators."""

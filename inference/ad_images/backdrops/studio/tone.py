@@ -1,0 +1,73 @@
+"""Tone: from painted light to the finished picture, as lens, film and a brand's palette would have it.
+
+Belongs here: warmth of light, vignette, glow of the lights, tone curve, grain, pull towards a palette. Not here: what is painted (scenes/, surfaces/).
+"""
+
+import numpy as np
+from skimage.color import rgb2lab
+
+from inference.ad_images.backdrops.studio.fields import blurred, resized, tile
+from inference.ad_images.linear_light import to_linear, to_srgb
+
+GRAIN = 0.012  # deviation, share of a middle tone
+PALETTE_PULL = 0.6  # share of the way to the nearest colour of a brand's palette
+
+
+def warmth(value: float) -> np.ndarray:
+    """(3,) float32: what light of this warmth (-1 blue to 1 orange) multiplies white by; luminance is kept."""
+    tint = np.array([1 + 0.22 * value, 1.0, 1 - 0.30 * value], np.float32)
+    return tint / (tint @ np.array([0.2126, 0.7152, 0.0722], np.float32))
+
+
+def vignette(shape: tuple[int, int], strength: float) -> np.ndarray:
+    """(height, width) float32 that multiplies light: 1 in the middle, 1 - strength in the corners."""
+    rows = np.linspace(-1, 1, shape[0], dtype=np.float32)[:, None]
+    columns = np.linspace(-1, 1, shape[1], dtype=np.float32)[None, :]
+    distance = (rows**2 + columns**2) / 2
+    return 1 - strength * distance**1.3
+
+
+def glow(light: np.ndarray, share: float) -> np.ndarray:
+    """Light of bright places spread around them, as a lens does."""
+    step = max(1, min(light.shape[:2]) // 64)
+    small = resized(light, (light.shape[0] // step, light.shape[1] // step))
+    spread = blurred(np.clip(small - 0.7, 0, 2), 4)
+    return light + share * resized(spread, light.shape[:2])
+
+
+def shoulder(light: np.ndarray) -> np.ndarray:
+    """The upper end of the tone curve: bright light bends towards white in place of being cut off."""
+    knee = 0.7
+    over = np.maximum(light - knee, 0)
+    return np.minimum(light, knee) + over / (1 + over / (1.02 - knee))
+
+
+def grained(light: np.ndarray, offset: tuple[int, int], amount: float = GRAIN) -> np.ndarray:
+    """Film grain: the same in all colours, strongest in the middle tones."""
+    height, width = light.shape[:2]
+    rows = (np.arange(height) + offset[0]) % 512
+    columns = (np.arange(width) + offset[1]) % 512
+    noise = tile(0, 0.35)[np.ix_(rows, columns)]
+    return light * (1 + amount * noise)[..., None]
+
+
+def towards(pixels: np.ndarray, palette: np.ndarray, pull: float = PALETTE_PULL) -> np.ndarray:
+    """Pixels drawn towards the palette by a smooth shift of colour, so that nothing flat or banded comes of it.
+
+    Args:
+        pixels: (height, width, 3) uint8 sRGB. palette: (n, 3) float32 linear light.
+    """
+    from skimage.color import lab2rgb
+
+    height, width = pixels.shape[:2]
+    small = resized(to_linear(pixels), (max(height // 8, 8), max(width // 8, 8)))
+    lab = rgb2lab(to_srgb(small))
+    wanted = rgb2lab(to_srgb(palette[None]))[0]
+    distance = ((lab[..., None, :] - wanted) ** 2 @ np.array([0.35, 1.0, 1.0])) ** 0.5
+    weight = np.exp(-distance / 9.0)
+    weight /= weight.sum(-1, keepdims=True) + 1e-12
+    shift = (weight @ wanted - lab) * np.array([0.45, 1.0, 1.0]) * pull
+    before = to_linear(np.round(np.clip(lab2rgb(lab), 0, 1) * 255).astype(np.uint8))
+    after = to_linear(np.round(np.clip(lab2rgb(lab + shift), 0, 1) * 255).astype(np.uint8))
+    ratio = blurred(((after + 0.01) / (before + 0.01)).astype(np.float32), 1.5)
+    return to_srgb(to_linear(pixels) * resized(ratio, (height, width)))
