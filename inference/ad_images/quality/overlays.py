@@ -1,0 +1,160 @@
+"""Overlays: text, logos and buttons laid over a picture.
+
+Belongs here: what lies flat on the picture instead of standing in the scene. Not here: reading the text; nothing here
+knows letters, it knows rows of small marks of one ink on an even ground, and flat shapes with edges of one pixel.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from inference.ad_images.quality.view import Floats, Mask, View, grown
+
+INK = 24.0  # levels between a letter and its ground
+LETTER = (5, 90)  # height in pixels of the working copy
+FILL = (0.18, 0.92)  # share of its box that a letter inks
+MOST_MARKS = 3000  # more are texture
+IN_A_LINE = 4  # letters
+EVEN_INK = 0.35  # spread of the ink's contrast over a line, as a share of it
+SHAPE = (0.0015, 0.2)  # share of the frame that a flat overlay covers
+FLAT_STEP = 3  # levels between neighbours of one flat colour
+OVERLAY_FILL = 0.5  # share of its box that a filled shape covers
+OVERLAY_CONTRAST = 20.0  # levels, mean over channels, against what lies around it
+CRISP = 0.6  # share of the contrast that is reached within two pixels
+
+
+def text_area(view: View) -> float:
+    """Boxes of lines of text outside the product, % of the frame."""
+    covered = np.zeros(view.alpha.shape, bool)
+    ground = _ground(view)
+    for sign in (1.0, -1.0):
+        marks = _marks(sign * (view.luma - ground), view.outside)
+        for left, top, right, bottom in _lines(marks):
+            covered[top:bottom, left:right] = True
+    return 100 * float(covered.mean())
+
+
+def _ground(view: View) -> Floats:
+    """The picture's lightness without small marks: a median over 25 px, taken on a copy of a quarter."""
+    small = view.luma[::4, ::4]
+    return ndimage.zoom(ndimage.median_filter(small, 9), 4, order=0)[: view.luma.shape[0], : view.luma.shape[1]]
+
+
+class _Marks:
+    """Connected dark (or light) marks: boxes (marks, 4) left, top, right, bottom, and their mean contrast."""
+
+    def __init__(self, boxes: NDArray[np.int64], contrast: Floats) -> None:
+        self.boxes, self.contrast = boxes, contrast
+
+
+def _marks(difference: Floats, outside: Mask) -> _Marks:
+    labels, count = ndimage.label((difference > INK) & outside)
+    empty = _Marks(np.zeros((0, 4), np.int64), np.zeros(0, np.float32))
+    if not 0 < count <= MOST_MARKS:
+        return empty
+    flat = labels.ravel()
+    area = np.bincount(flat, minlength=count + 1)[1:]
+    mean = np.bincount(flat, difference.ravel(), count + 1)[1:] / area
+    boxes = np.array([(b.start, a.start, b.stop, a.stop) for a, b in ndimage.find_objects(labels)])
+    wide, high = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+    fill = area / (wide * high)
+    letters = (high >= LETTER[0]) & (high <= LETTER[1]) & (wide <= 2.5 * high) & (high <= 9 * wide)
+    letters &= (fill >= FILL[0]) & ((fill <= FILL[1]) | (wide < 0.4 * high))
+    return _Marks(boxes[letters], mean[letters].astype(np.float32))
+
+
+def _lines(marks: _Marks) -> list[tuple[int, int, int, int]]:
+    """Boxes of rows of at least `IN_A_LINE` marks of like height, ink and base line, close to one another."""
+    boxes, contrast = marks.boxes, marks.contrast
+    if len(boxes) < IN_A_LINE:
+        return []
+    left, top, right, bottom = boxes.T
+    high, middle = bottom - top, (top + bottom) / 2
+    gap = left[None] - right[:, None]
+    tall = np.maximum(high[None], high[:, None])
+    near = (gap > -0.3 * tall) & (gap < 0.9 * tall) & (left[None] > left[:, None])
+    near &= np.abs(middle[None] - middle[:, None]) < 0.35 * tall
+    near &= tall < 2.0 * np.minimum(high[None], high[:, None])
+    inks = np.maximum(contrast[None], contrast[:, None])
+    near &= np.abs(contrast[None] - contrast[:, None]) < EVEN_INK * inks
+    from scipy.sparse.csgraph import connected_components
+
+    _, row = connected_components(near, directed=False)
+    lines = []
+    for number in np.flatnonzero(np.bincount(row) >= IN_A_LINE):
+        members = np.flatnonzero(row == number)
+        if _reads_as_text(boxes[members]):
+            lines.append((left[members].min(), top[members].min(), right[members].max(), bottom[members].max()))
+    return lines
+
+
+def _reads_as_text(boxes: NDArray[np.int64]) -> bool:
+    """Letters differ in width and stand on one line; bricks and planks are alike, leaves jump."""
+    wide, high = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+    tall = float(np.median(high))
+    order = np.argsort(boxes[:, 0])
+    base = boxes[order, 3]
+    straight = base - np.polyval(np.polyfit(boxes[order, 0], base, 1), boxes[order, 0])
+    on_line = float(np.median(np.abs(straight))) <= max(1.0, 0.12 * tall)
+    varied = float(wide.std() / max(wide.mean(), 1)) > 0.12
+    return on_line and varied
+
+
+def overlay_area(view: View) -> float:
+    """Flat shapes with crisp edges outside the product, % of the frame."""
+    frame = view.alpha.size
+    flat = _flat(view.pixels) & view.outside
+    labels, count = ndimage.label(flat)
+    if not count:
+        return 0.0
+    area = np.bincount(labels.ravel(), minlength=count + 1)
+    covered = 0
+    for number in np.flatnonzero((area >= 0.4 * SHAPE[0] * frame) & (area <= SHAPE[1] * frame)):
+        if number:
+            covered += _overlay(view, labels, int(number))
+    return 100 * covered / frame
+
+
+def _flat(pixels: np.ndarray) -> Mask:
+    """Pixels that equal their right and lower neighbours within a few levels."""
+    values = pixels.astype(np.int16)
+    flat = np.zeros(values.shape[:2], bool)
+    across = np.abs(values[:, 1:] - values[:, :-1]).max(axis=2) <= FLAT_STEP
+    down = np.abs(values[1:] - values[:-1]).max(axis=2) <= FLAT_STEP
+    flat[:-1, :-1] = across[:-1] & down[:, :-1]
+    return flat
+
+
+def _overlay(view: View, labels: NDArray[np.int32], number: int) -> int:
+    """Area of the filled shape if it is an overlay, else 0."""
+    rows, columns = ndimage.find_objects(labels == number)[0]
+    height, width = labels.shape
+    margin = 6
+    if rows.start == 0 or columns.start == 0 or rows.stop >= height - 1 or columns.stop >= width - 1:
+        return 0
+    rows = slice(max(0, rows.start - margin), min(height, rows.stop + margin))
+    columns = slice(max(0, columns.start - margin), min(width, columns.stop + margin))
+    shape = ndimage.binary_fill_holes(labels[rows, columns] == number)
+    area = int(shape.sum())
+    inner = _extent(shape)
+    if area < SHAPE[0] * labels.size or area < OVERLAY_FILL * inner:
+        return 0
+    values = view.pixels[rows, columns].astype(np.float32)
+    own = labels[rows, columns] == number
+    colour = np.median(values[own], axis=0)
+    if np.abs(values[own] - colour).mean() > FLAT_STEP:
+        return 0  # a gradient: sky, wall
+    rim = grown(shape, 4) & ~grown(shape, 2)
+    rim &= view.alpha[rows, columns] == 0
+    far = grown(shape, 6) & ~grown(shape, 4) & (view.alpha[rows, columns] == 0)
+    if rim.sum() < 8 or far.sum() < 8:
+        return 0
+    beside = np.abs(values[rim] - colour).mean(axis=1)
+    apart = np.abs(values[far] - colour).mean(axis=1)
+    crisp = float(np.quantile(beside, 0.15)) >= CRISP * float(np.quantile(apart, 0.15))
+    return area if crisp and float(np.quantile(beside, 0.15)) > OVERLAY_CONTRAST else 0
+
+
+def _extent(shape: Mask) -> int:
+    rows, columns = np.flatnonzero(shape.any(axis=1)), np.flatnonzero(shape.any(axis=0))
+    return int((rows[-1] - rows[0] + 1) * (columns[-1] - columns[0] + 1))
