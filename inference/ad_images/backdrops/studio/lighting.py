@@ -12,9 +12,9 @@ from inference.ad_images.backdrops.studio.stage import Stage
 
 
 def pool(stage: Stage, depth: float = 0.5, wide: float = 0.75) -> np.ndarray:
-    """(n, width) float32: light gathered on the floor around the product, a little to the lamp's side."""
+    """(n, width) float32: light gathered in the middle of the floor, a little to the lamp's side."""
     floor = stage.floor
-    center = (stage.center - stage.middle) * stage.canvas.width / stage.canvas.unit + 0.22 * stage.sun_x
+    center = 0.15 * stage.sun_x
     away = floor.v / floor.v[np.argmin(np.abs(floor.depth - 1))] - 1.05
     near = np.exp(-(((floor.u - center) / (wide * floor.depth**0.5)) ** 2) - (away / 0.9) ** 2)
     columns = np.linspace(-1, 1, stage.canvas.width, dtype=np.float32)[None, :]
@@ -26,7 +26,7 @@ def window_on_floor(stage: Stage, rng: np.random.Generator, softness: float, pan
     floor = stage.floor
     slant = float(-stage.sun_x * rng.uniform(0.35, 0.7))
     u = floor.u - slant * (floor.v - floor.v[np.argmin(np.abs(floor.depth - 1))])
-    left = (stage.center - stage.middle) * stage.canvas.width / stage.canvas.unit + rng.uniform(-0.5, -0.25)
+    left = float(rng.uniform(-0.5, -0.2))
     base = float(floor.v[np.argmin(np.abs(floor.depth - 1))][0])
     pane = 0.34 * float(rng.uniform(0.9, 1.2))
     return _panes((u - left) / pane, (floor.v - base * rng.uniform(0.72, 0.9)) / (pane * 2.4), panes, 0.03 + 0.16 * softness)

@@ -15,10 +15,10 @@ from inference.ad_images.scene import Scene
 def sweep(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
     """Paper in one colour, lit from the side; a disc, an arch or the shadow of leaves behind."""
     stage = Stage(canvas, scene, clear)
-    canvas.pixels = canvas.reuse(("sweep", round(stage.base, 3), round(stage.center, 2)), lambda: _set(stage, scene))
+    canvas.whole(("sweep", stage.base, stage.center), lambda: _set(stage, scene))
 
 
-def _set(stage: Stage, scene: Scene) -> np.ndarray:
+def _set(stage: Stage, scene: Scene) -> None:
     canvas = stage.canvas
     rng = canvas.stream("set")
     rows, columns = canvas.grid()
@@ -50,7 +50,6 @@ def _set(stage: Stage, scene: Scene) -> np.ndarray:
         canvas.shade((0.84 + 0.30 * light * (1 - 0.4 * bend)).astype(np.float32))
     canvas.shade(canvas.tint)
     canvas.shade(1 + 0.008 * canvas.noise("fibre", 420, 0.4) + 0.012 * canvas.noise("tone", 5, 1.8))
-    return canvas.pixels
 
 
 def _disc(stage: Stage, rng: np.random.Generator, colour: np.ndarray, x: np.ndarray, y: np.ndarray) -> None:

@@ -17,19 +17,19 @@ from inference.ad_images.scene import Scene
 def living_room(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
     """A wooden floor before a calm wall: sofa or sideboard, a plant, sun from a window."""
     stage = Stage(canvas, scene, clear, over=0.10)
-    canvas.pixels = canvas.reuse(("room", round(stage.base, 3), round(stage.center, 2)), lambda: _living(stage, scene))
+    canvas.whole(("room", stage.base), lambda: _living(stage, scene))
 
 
 def bedroom(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
     """A light floor before a bed and curtains."""
     stage = Stage(canvas, scene, clear, over=0.10)
-    canvas.pixels = canvas.reuse(("room", round(stage.base, 3), round(stage.center, 2)), lambda: _sleeping(stage, scene))
+    canvas.whole(("room", stage.base), lambda: _sleeping(stage, scene))
 
 
 def gym(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
     """A dark hall: smooth floor, rows of lamps out of focus."""
     stage = Stage(canvas, scene, clear, over=0.05)
-    canvas.pixels = canvas.reuse(("room", round(stage.base, 3), round(stage.center, 2)), lambda: _hall(stage, scene))
+    canvas.whole(("room", stage.base), lambda: _hall(stage, scene))
 
 
 def _wall(stage: Stage, far: Distance, colour: np.ndarray, depth: float = 0.32) -> None:
@@ -100,7 +100,7 @@ def _floor_light(stage: Stage, rng: np.random.Generator, softness: float, sun: f
     return pool(stage, 0.34) * (1 - 0.35 * sun + sun * patch)
 
 
-def _living(stage: Stage, scene: Scene) -> np.ndarray:
+def _living(stage: Stage, scene: Scene) -> None:
     canvas = stage.canvas
     rng = canvas.stream("room")
     wall, wood, accent, deep = (canvas.colour(number) for number in range(4))
@@ -132,7 +132,7 @@ def _living(stage: Stage, scene: Scene) -> np.ndarray:
     ground *= _floor_light(stage, rng, scene.light.softness, 0.55)[..., None]
     _dim_at_wall(stage, ground)
     stage.compose(far.enlarged(), ground, 0.42, 0.075, 0.010)
-    return canvas.pixels * canvas.tint
+    canvas.shade(canvas.tint)
 
 
 def _dim_at_wall(stage: Stage, ground: np.ndarray, amount: float = 0.35) -> None:
@@ -140,7 +140,7 @@ def _dim_at_wall(stage: Stage, ground: np.ndarray, amount: float = 0.35) -> None
     ground *= 1 - amount * np.exp(-(stage.floor.rows - stage.horizon) / 0.028)[..., None]
 
 
-def _sleeping(stage: Stage, scene: Scene) -> np.ndarray:
+def _sleeping(stage: Stage, scene: Scene) -> None:
     canvas = stage.canvas
     rng = canvas.stream("room")
     wall, wood, accent, deep = (canvas.colour(number) for number in range(4))
@@ -176,10 +176,10 @@ def _sleeping(stage: Stage, scene: Scene) -> np.ndarray:
     ground *= _floor_light(stage, rng, scene.light.softness, 0.4)[..., None]
     _dim_at_wall(stage, ground)
     stage.compose(far.enlarged(), ground, 0.34, 0.075, 0.010)
-    return canvas.pixels * canvas.tint
+    canvas.shade(canvas.tint)
 
 
-def _hall(stage: Stage, scene: Scene) -> np.ndarray:
+def _hall(stage: Stage, scene: Scene) -> None:
     canvas = stage.canvas
     rng = canvas.stream("room")
     wall, rubber, accent, deep = (canvas.colour(number) for number in range(4))
@@ -230,7 +230,7 @@ def _hall(stage: Stage, scene: Scene) -> np.ndarray:
     _line(stage, ground, rng, accent)
     stage.compose(background, ground, 0.62, 0.08, 0.008)
     canvas.vignette = 0.34
-    return canvas.pixels * canvas.tint
+    canvas.shade(canvas.tint)
 
 
 def _stroke(colour: np.ndarray, width: float) -> skia.Paint:
