@@ -15,7 +15,7 @@ import skia
 from PIL import Image
 
 from inference.ad_images.backdrops.studio import fields, tone
-from inference.ad_images.linear_light import of_hex, to_srgb
+from inference.ad_images.linear_light import of_hex
 from inference.ad_images.scene import Scene
 
 T = TypeVar("T")
