@@ -119,7 +119,8 @@ def estimate_light(cutout: Cutout) -> Light:
     if inside.sum() < 64:
         return UNSURE
     luminance = to_linear(np.asarray(image)[..., :3]) @ np.array([0.2126, 0.7152, 0.0722], np.float32)
-    pillow = gaussian_filter(alpha, 5.0)
+    padded = np.pad(alpha, 32)
+    pillow = (gaussian_filter(padded, 5.0) + gaussian_filter(padded, 14.0))[32:-32, 32:-32]
     down, right = np.gradient(pillow)
     slopes = np.stack([np.ones(inside.sum()), -right[inside], down[inside]], axis=1)  # facing right, facing up
     weights, *_ = np.linalg.lstsq(slopes, luminance[inside] / (luminance[inside].mean() + 1e-6), rcond=None)

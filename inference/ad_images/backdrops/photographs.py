@@ -96,7 +96,7 @@ def _ledge(stage: Stage, seen: np.ndarray, rng: np.random.Generator) -> np.ndarr
     """(n, width, 3) smooth stone in the muted colour of what lies behind it, of a middle brightness."""
     mean = seen[len(seen) // 2 :].mean((0, 1))
     grey = float(mean @ np.array([0.2126, 0.7152, 0.0722]))
-    muted = mean + 0.55 * (grey - mean)
+    muted = mean + 0.35 * (grey - mean)
     return concrete(stage.floor, rng, (muted * (0.33 / (grey + 0.02)) ** 0.75).astype(np.float32), 0.8)
 
 
