@@ -89,18 +89,18 @@ def twig(surface: skia.Canvas, rng: np.random.Generator, at: tuple[float, float]
     """A twig with oval leaves."""
     angle = np.radians(towards)
     x, y = at
-    steps = 9
+    steps = 7
     for step in range(steps):
-        angle += float(rng.normal(0, 0.09))
+        angle += float(rng.normal(0, 0.12))
         nx, ny = x + np.cos(angle) * length / steps, y + np.sin(angle) * length / steps
         stroke = skia.Paint(paint)
         stroke.setStyle(skia.Paint.kStroke_Style)
         stroke.setStrokeWidth(length * 0.012)
         surface.drawLine(x, y, nx, ny, stroke)
         if step:
-            size = length * float(rng.uniform(0.13, 0.19)) * (1.1 - 0.5 * step / steps)
+            size = length * float(rng.uniform(0.17, 0.27)) * (1.1 - 0.5 * step / steps)
             for side in (-1, 1):
-                leaf(surface, (nx, ny), angle + side * float(rng.uniform(0.6, 1.1)), size, paint)
+                leaf(surface, (nx, ny), angle + side * float(rng.uniform(0.5, 1.3)), size, paint, 0.24)
         x, y = nx, ny
 
 
@@ -120,7 +120,7 @@ def leaves_on_wall(stage: Stage, rng: np.random.Generator, blur: float) -> np.nd
     wide = stage.canvas.width / stage.canvas.unit
     left = stage.sun_x < 0
     paint = ink(1.0)
-    palms = bool(rng.integers(2))
+    palms = bool(rng.integers(3))
 
     def draw(surface: skia.Canvas) -> None:
         for _ in range(3 if palms else 5):
