@@ -71,7 +71,10 @@ def reflection(placed: Placed, scene: Scene, reflectance: float) -> np.ndarray:
     near, far = (gaussian_filter(mirrored, (sigma, sigma * 0.6, 0)) for sigma in (0.6, 0.045 * small.tall))
     share = np.clip(below / (0.5 * small.tall), 0, 1)[..., None]
     layer = (near * (1 - share) + far * share) * fade[..., None] * _floor(small)[..., None]
-    return np.stack([_enlarged(layer[..., channel], (height, width)) for channel in range(4)], axis=-1)
+    top = max(int(ground.min() * height / rows) - 2, 0)
+    for channel in range(4):
+        empty[top:, :, channel] = _enlarged(layer[..., channel], (height, width), top)
+    return empty
 
 
 def apply(background: np.ndarray, shadow: np.ndarray, reflected: np.ndarray | None, light: Light) -> np.ndarray:
@@ -116,7 +119,8 @@ def estimate_light(cutout: Cutout) -> Light:
     if inside.sum() < 64:
         return UNSURE
     luminance = to_linear(np.asarray(image)[..., :3]) @ np.array([0.2126, 0.7152, 0.0722], np.float32)
-    pillow = gaussian_filter(alpha, 5.0)
+    padded = np.pad(alpha, 32)
+    pillow = (gaussian_filter(padded, 5.0) + gaussian_filter(padded, 14.0))[32:-32, 32:-32]
     down, right = np.gradient(pillow)
     slopes = np.stack([np.ones(inside.sum()), -right[inside], down[inside]], axis=1)  # facing right, facing up
     weights, *_ = np.linalg.lstsq(slopes, luminance[inside] / (luminance[inside].mean() + 1e-6), rcond=None)
@@ -231,9 +235,11 @@ def _contact(small: _Small) -> np.ndarray:
 def _thrown(small: _Small, light: Light) -> np.ndarray:
     """The shadow over the floor: the mean of what the rays of a light of some size throw."""
     rows, columns = small.alpha.shape
-    outline = gaussian_filter(small.alpha, 0.8)
-    thrown = np.zeros((rows, columns), np.float32)
-    height_over = np.arange(rows, dtype=np.float32)[:, None] - small.line[None, :].astype(np.float32)
+    floor = int(np.clip(small.horizon, 0, rows - 1))
+    outline = np.pad(gaussian_filter(small.alpha, 0.8), 1).reshape(-1)  # zeros around, for what lies outside
+    thrown = np.zeros((rows - floor, columns), np.float32)
+    line = small.line.astype(np.float32)[None, :]
+    height_over = np.arange(floor, rows, dtype=np.float32)[:, None] - line
     at = np.arange(columns, dtype=np.float32)[None, :]
     spread = 2.5 + 20 * light.softness
     thick = 0.10 * min(small.wide, small.tall)
@@ -243,15 +249,21 @@ def _thrown(small: _Small, light: Light) -> np.ndarray:
         azimuth = np.radians(light.azimuth + 1.3 * radius * np.cos(turn))
         length = 1 / np.tan(elevation)
         sideways, forward = -np.cos(azimuth) * length, np.sin(azimuth) * length * small.flat
-        forward = np.copysign(max(abs(forward), 0.04), forward)
-        depth = thick * small.flat * np.cos(2.4 * number)  # the product is no sheet of paper
-        up = (height_over - depth) / forward
-        row = np.round(small.line[None, :] - up).astype(np.int32)
-        column = np.round(at - sideways * up).astype(np.int32)
-        lies = (up >= 0) & (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
-        thrown += np.where(lies, outline[np.clip(row, 0, rows - 1), np.clip(column, 0, columns - 1)], 0)
+        forward = float(np.copysign(max(abs(forward), 0.04), forward))
+        depth = float(thick * small.flat * np.cos(2.4 * number))  # the product is no sheet of paper
+        up = (height_over - depth) * (1 / forward)
+        row = (line - up + 1.5).astype(np.int32)
+        column = (at - float(sideways) * up + 1.5).astype(np.int32)
+        row[up < 0] = 0
+        np.clip(row, 0, rows + 1, out=row)
+        np.clip(column, 0, columns + 1, out=column)
+        row *= columns + 2
+        row += column
+        thrown += outline[row]
     soft = gaussian_filter(thrown / RAYS, (0.6 + 1.2 * light.softness, 1.0 + 2.0 * light.softness))
-    return soft * (0.66 - 0.26 * light.softness)
+    taken = np.zeros((rows, columns), np.float32)
+    taken[floor:] = soft * (0.72 - 0.28 * light.softness)
+    return taken
 
 
 def _around(small: _Small, light: Light) -> np.ndarray:
@@ -279,7 +291,8 @@ def _floor(small: _Small) -> np.ndarray:
     return np.clip((rows - small.horizon - 0.5) / (0.02 * len(rows) + 1), 0, 1)
 
 
-def _enlarged(field: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """A field at the size of the picture."""
+def _enlarged(field: np.ndarray, shape: tuple[int, int], top: int = 0) -> np.ndarray:
+    """A field at the size of the picture, from its row `top` on."""
     image = Image.fromarray(np.ascontiguousarray(field, np.float32))
-    return np.asarray(image.resize(shape[::-1], Image.Resampling.BILINEAR))
+    part = (0, top * field.shape[0] / shape[0], field.shape[1], field.shape[0])
+    return np.asarray(image.resize((shape[1], shape[0] - top), Image.Resampling.BILINEAR, part))

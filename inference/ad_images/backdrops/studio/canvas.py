@@ -15,7 +15,7 @@ import skia
 from PIL import Image
 
 from inference.ad_images.backdrops.studio import fields, tone
-from inference.ad_images.linear_light import of_hex, to_srgb
+from inference.ad_images.linear_light import of_hex
 from inference.ad_images.scene import Scene
 
 T = TypeVar("T")
@@ -49,6 +49,7 @@ class StudioCanvas:
         self._key = (scene.theme, scene.view, scene.size, scene.seed, scene.light, scene.horizon, scene.palette)
         self._name = f"{scene.theme}/{scene.view}/{scene.seed}"
         self._shared = {} if shared is None else shared
+        self._finished: np.ndarray | None = None
 
     def stream(self, name: str) -> np.random.Generator:
         """A generator of its own for one thing of this scene; the same name gives the same draws."""
@@ -124,13 +125,24 @@ class StudioCanvas:
         """Multiplies light by (height, width) or (3,)."""
         self.pixels *= factor[..., None] if factor.ndim == 2 else factor
 
+    def whole(self, name: Hashable, paint: Callable[[], None]) -> None:
+        """Paints a picture that depends on the scene and `name` alone: drawn and finished once for all plans that show it."""
+
+        def finished() -> np.ndarray:
+            paint()
+            return self._developed()
+
+        self._finished = self.reuse(name, finished)
+
     def finish(self) -> np.ndarray:
         """(height, width, 3) uint8: lens, film and palette applied to what is painted."""
+        return self._developed() if self._finished is None else self._finished.copy()
+
+    def _developed(self) -> np.ndarray:
         light = tone.glow(self.pixels, self.glow) if self.glow else self.pixels
-        light = light * tone.vignette(self.shape, self.vignette)[..., None]
-        light = tone.shoulder(np.maximum(light, 0))
         top, left = (int(value) for value in self.stream("grain").integers(0, 512, 2))
-        pixels = to_srgb(tone.grained(light, (top, left), self.grain))
+        film = tone.vignette(self.shape, self.vignette) * tone.grain(self.shape, (top, left), self.grain)
+        pixels = tone.print_of(light * film[..., None])
         return tone.towards(pixels, self.palette) if self.branded else pixels
 
 

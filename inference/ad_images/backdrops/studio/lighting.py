@@ -12,9 +12,9 @@ from inference.ad_images.backdrops.studio.stage import Stage
 
 
 def pool(stage: Stage, depth: float = 0.5, wide: float = 0.75) -> np.ndarray:
-    """(n, width) float32: light gathered on the floor around the product, a little to the lamp's side."""
+    """(n, width) float32: light gathered in the middle of the floor, a little to the lamp's side."""
     floor = stage.floor
-    center = (stage.center - stage.middle) * stage.canvas.width / stage.canvas.unit + 0.22 * stage.sun_x
+    center = 0.15 * stage.sun_x
     away = floor.v / floor.v[np.argmin(np.abs(floor.depth - 1))] - 1.05
     near = np.exp(-(((floor.u - center) / (wide * floor.depth**0.5)) ** 2) - (away / 0.9) ** 2)
     columns = np.linspace(-1, 1, stage.canvas.width, dtype=np.float32)[None, :]
@@ -26,7 +26,7 @@ def window_on_floor(stage: Stage, rng: np.random.Generator, softness: float, pan
     floor = stage.floor
     slant = float(-stage.sun_x * rng.uniform(0.35, 0.7))
     u = floor.u - slant * (floor.v - floor.v[np.argmin(np.abs(floor.depth - 1))])
-    left = (stage.center - stage.middle) * stage.canvas.width / stage.canvas.unit + rng.uniform(-0.5, -0.25)
+    left = float(rng.uniform(-0.5, -0.2))
     base = float(floor.v[np.argmin(np.abs(floor.depth - 1))][0])
     pane = 0.34 * float(rng.uniform(0.9, 1.2))
     return _panes((u - left) / pane, (floor.v - base * rng.uniform(0.72, 0.9)) / (pane * 2.4), panes, 0.03 + 0.16 * softness)
@@ -89,18 +89,18 @@ def twig(surface: skia.Canvas, rng: np.random.Generator, at: tuple[float, float]
     """A twig with oval leaves."""
     angle = np.radians(towards)
     x, y = at
-    steps = 9
+    steps = 7
     for step in range(steps):
-        angle += float(rng.normal(0, 0.09))
+        angle += float(rng.normal(0, 0.12))
         nx, ny = x + np.cos(angle) * length / steps, y + np.sin(angle) * length / steps
         stroke = skia.Paint(paint)
         stroke.setStyle(skia.Paint.kStroke_Style)
         stroke.setStrokeWidth(length * 0.012)
         surface.drawLine(x, y, nx, ny, stroke)
         if step:
-            size = length * float(rng.uniform(0.13, 0.19)) * (1.1 - 0.5 * step / steps)
+            size = length * float(rng.uniform(0.17, 0.27)) * (1.1 - 0.5 * step / steps)
             for side in (-1, 1):
-                leaf(surface, (nx, ny), angle + side * float(rng.uniform(0.6, 1.1)), size, paint)
+                leaf(surface, (nx, ny), angle + side * float(rng.uniform(0.5, 1.3)), size, paint, 0.24)
         x, y = nx, ny
 
 
@@ -120,7 +120,7 @@ def leaves_on_wall(stage: Stage, rng: np.random.Generator, blur: float) -> np.nd
     wide = stage.canvas.width / stage.canvas.unit
     left = stage.sun_x < 0
     paint = ink(1.0)
-    palms = bool(rng.integers(2))
+    palms = bool(rng.integers(3))
 
     def draw(surface: skia.Canvas) -> None:
         for _ in range(3 if palms else 5):

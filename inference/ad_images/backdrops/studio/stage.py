@@ -39,10 +39,10 @@ class Stage:
         """`over`: how far the camera's height is over the horizon line, share of the height (a wall or a table's edge is nearer than the horizon)."""
         self.canvas = canvas
         self.horizon = 0.58 if scene.horizon is None else scene.horizon
-        self.base = float(np.clip(clear[3] / canvas.height, self.horizon + 0.08, 0.97))
+        self.base = round(float(np.clip(clear[3] / canvas.height, self.horizon + 0.08, 0.97)), 3)
         self.eye = self.horizon - over
         self.middle = 0.5
-        self.center = (clear[0] + clear[2]) / 2 / canvas.width
+        self.center = round((clear[0] + clear[2]) / 2 / canvas.width, 3)
         self.floor = Floor.seen(canvas, self.horizon, self.eye, self.base, self.middle)
         self.sun_x = float(np.cos(np.radians(scene.light.azimuth)))  # -1 from the left, 1 from the right
 

@@ -17,13 +17,13 @@ from inference.ad_images.scene import Scene
 def beach(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
     """Sand, a calm sea and the sky."""
     stage = Stage(canvas, scene, clear)
-    canvas.pixels = canvas.reuse(("open", round(stage.base, 3), round(stage.center, 2)), lambda: _shore(stage, scene))
+    canvas.whole(("open", stage.base), lambda: _shore(stage, scene))
 
 
 def snow(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
     """Fresh snow before firs and mountains."""
     stage = Stage(canvas, scene, clear)
-    canvas.pixels = canvas.reuse(("open", round(stage.base, 3), round(stage.center, 2)), lambda: _winter(stage, scene))
+    canvas.whole(("open", stage.base), lambda: _winter(stage, scene))
 
 
 def _sun(scene: Scene) -> tuple[float, float]:
@@ -44,7 +44,7 @@ def _sky(stage: Stage, far: Distance, colour: np.ndarray, low: np.ndarray, cloud
     far.light *= (1 + 0.30 * lamp)[..., None]
 
 
-def _shore(stage: Stage, scene: Scene) -> np.ndarray:
+def _shore(stage: Stage, scene: Scene) -> None:
     canvas = stage.canvas
     rng = canvas.stream("open")
     air, sand, water, deep = (canvas.colour(number) for number in range(4))
@@ -79,7 +79,7 @@ def _shore(stage: Stage, scene: Scene) -> np.ndarray:
     ground *= 1 - 0.38 * damp
     stage.compose(background, ground, 0.22, 0.075, 0.014)
     canvas.vignette = 0.14
-    return canvas.pixels * canvas.tint
+    canvas.shade(canvas.tint)
 
 
 def _dune(far: Distance, rng: np.random.Generator, horizon: float, sand: np.ndarray, wide: float) -> None:
@@ -106,7 +106,7 @@ def _dune(far: Distance, rng: np.random.Generator, horizon: float, sand: np.ndar
     far.draw(draw)
 
 
-def _winter(stage: Stage, scene: Scene) -> np.ndarray:
+def _winter(stage: Stage, scene: Scene) -> None:
     canvas = stage.canvas
     rng = canvas.stream("open")
     air, white, warm, deep = (canvas.colour(number) for number in range(4))
@@ -153,4 +153,4 @@ def _winter(stage: Stage, scene: Scene) -> np.ndarray:
     ]
     canvas.pixels += bokeh(canvas, flakes)
     canvas.vignette = 0.12
-    return canvas.pixels * canvas.tint
+    canvas.shade(canvas.tint)

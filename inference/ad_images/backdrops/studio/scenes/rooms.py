@@ -8,7 +8,7 @@ import skia
 
 from inference.ad_images.backdrops.studio.canvas import Box, StudioCanvas, ink
 from inference.ad_images.backdrops.studio.fields import smoothstep
-from inference.ad_images.backdrops.studio.lighting import frond, leaf, pool, window_on_floor, window_on_wall
+from inference.ad_images.backdrops.studio.lighting import frond, leaf, pool, twig, window_on_floor, window_on_wall
 from inference.ad_images.backdrops.studio.materials import concrete, planks
 from inference.ad_images.backdrops.studio.stage import Distance, Stage, bokeh
 from inference.ad_images.scene import Scene
@@ -17,19 +17,19 @@ from inference.ad_images.scene import Scene
 def living_room(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
     """A wooden floor before a calm wall: sofa or sideboard, a plant, sun from a window."""
     stage = Stage(canvas, scene, clear, over=0.10)
-    canvas.pixels = canvas.reuse(("room", round(stage.base, 3), round(stage.center, 2)), lambda: _living(stage, scene))
+    canvas.whole(("room", stage.base), lambda: _living(stage, scene))
 
 
 def bedroom(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
     """A light floor before a bed and curtains."""
     stage = Stage(canvas, scene, clear, over=0.10)
-    canvas.pixels = canvas.reuse(("room", round(stage.base, 3), round(stage.center, 2)), lambda: _sleeping(stage, scene))
+    canvas.whole(("room", stage.base), lambda: _sleeping(stage, scene))
 
 
 def gym(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
     """A dark hall: smooth floor, rows of lamps out of focus."""
     stage = Stage(canvas, scene, clear, over=0.05)
-    canvas.pixels = canvas.reuse(("room", round(stage.base, 3), round(stage.center, 2)), lambda: _hall(stage, scene))
+    canvas.whole(("room", stage.base), lambda: _hall(stage, scene))
 
 
 def _wall(stage: Stage, far: Distance, colour: np.ndarray, depth: float = 0.32) -> None:
@@ -94,13 +94,124 @@ def _sofa(surface: skia.Canvas, x: float, foot: float, wide: float, colour: np.n
     block(0.9, foot - 0.3 * wide, 1.0, foot - 0.055 * wide, 0.95, 0.03)
 
 
+def _curtain(stage: Stage, far: Distance) -> None:
+    """Thin curtains before a window, on the side of the light."""
+    wide = far.shape[1] / far.detail
+    folds = 0.5 + 0.5 * np.sin(far.x * 62 + 2.2 * far.noise("folds", 7, 1.7, 0.25))
+    reach = 0.36 * wide
+    curtain = smoothstep(reach + 0.03, reach - 0.05, far.x if stage.sun_x < 0 else wide - far.x) + 0 * far.y
+    far.fill(np.array([1.0, 0.97, 0.92], np.float32) * (0.66 + 0.42 * folds)[..., None], curtain * 0.92)
+
+
+def _bed(
+    far: Distance, rng: np.random.Generator, foot: float, wide: float, from_left: bool, colours: tuple[np.ndarray, ...]
+) -> None:
+    """A bed with pillows, cut by the edge of the picture that the light does not come from."""
+    accent, deep = colours
+    high = float(rng.uniform(0.20, 0.26))
+    sign = 1.0 if from_left else -1.0
+    start = (float(rng.uniform(0.26, 0.42)) if from_left else 1 - float(rng.uniform(0.26, 0.42))) * wide
+    linen = np.array([0.80, 0.78, 0.75], np.float32)
+    pillows = int(rng.integers(1, 4))
+
+    def span(near: float, reach: float, top: float, bottom: float) -> skia.Rect:
+        ends = sorted((start + sign * near, start + sign * reach))
+        return skia.Rect.MakeLTRB(ends[0], top, ends[1], bottom)
+
+    def draw(surface: skia.Canvas) -> None:
+        surface.drawRoundRect(span(0.02, 1.0, foot - high - 0.2, foot - 0.03), 0.03, 0.03, ink(deep * 1.3))
+        surface.drawRoundRect(span(0.0, 1.0, foot - high, foot - 0.015), 0.04, 0.04, ink(linen))
+        for number in range(pillows):
+            near = 0.06 + 0.29 * number
+            tone = linen * (1.10 - 0.05 * number) if number != 1 else accent * 1.3
+            pillow = span(near, near + 0.27, foot - high - 0.105, foot - high + 0.025)
+            surface.drawRoundRect(pillow, 0.06, 0.06, ink(np.minimum(tone, 0.95)))
+        surface.drawRoundRect(span(-0.01, 1.0, foot - high + 0.05, foot - 0.05), 0.05, 0.05, ink(accent * 1.05))
+        surface.drawRect(span(0.0, 1.0, foot - 0.05, foot), ink(deep * 0.5, 0.8))
+
+    far.draw(draw, 0.008)
+
+
+def _dresser(stage: Stage, far: Distance, rng: np.random.Generator, colours: tuple[np.ndarray, ...]) -> None:
+    """A chest of drawers with a round mirror over it."""
+    wood, accent, wall, deep = colours
+    wide = far.shape[1] / far.detail
+    foot = stage.horizon * far.shape[0] / far.detail
+    left = wide * (0.52 if stage.sun_x < 0 else -0.1)
+    middle = left + 0.29
+
+    def draw(surface: skia.Canvas) -> None:
+        surface.drawCircle(middle, foot - 0.47, 0.155, ink(deep * 1.2))
+        surface.drawCircle(middle, foot - 0.47, 0.14, ink(np.minimum(wall * 1.22, 0.95)))
+        surface.drawRect(skia.Rect.MakeXYWH(left, foot - 0.27, 0.58, 0.24), ink(wood * 0.8))
+        for number in range(2):
+            surface.drawRect(skia.Rect.MakeXYWH(left + 0.015, foot - 0.255 + 0.115 * number, 0.55, 0.1), ink(wood * 0.95))
+        for share in (0.06, 0.5):
+            surface.drawRect(skia.Rect.MakeXYWH(left + share, foot - 0.03, 0.02, 0.03), ink(deep * 0.6))
+        vase = skia.Rect.MakeXYWH(middle + 0.12, foot - 0.38, 0.07, 0.11)
+        for towards in (-118, -92, -66):
+            twig(surface, rng, (middle + 0.155, foot - 0.37), towards, 0.2, ink(np.array([0.3, 0.24, 0.15])))
+        surface.drawRoundRect(vase, 0.03, 0.03, ink(accent))
+
+    far.draw(draw)
+
+
+def _picture(surface: skia.Canvas, frame: skia.Rect, wall: np.ndarray, accent: np.ndarray, deep: np.ndarray) -> None:
+    """A framed picture on the wall."""
+    surface.drawRect(frame, ink(deep * 0.8))
+    surface.drawRect(frame.makeInset(0.012, 0.012), ink(np.minimum(wall * 1.25, 0.95)))
+    block = skia.Rect.MakeLTRB(frame.left() + 0.05, frame.top() + 0.14, frame.right() - 0.05, frame.bottom() - 0.06)
+    surface.drawRect(block, ink(accent))
+    surface.drawCircle(frame.centerX() + 0.02, frame.top() + 0.1, 0.03, ink(deep * 1.4))
+
+
+def _sideboard(
+    surface: skia.Canvas,
+    rng: np.random.Generator,
+    left: float,
+    foot: float,
+    wide: float,
+    colours: tuple[np.ndarray, ...],
+) -> None:
+    """A low cupboard with a lamp and vases."""
+    wood, accent, wall, green = colours
+    top = foot - 0.24
+    surface.drawRect(skia.Rect.MakeLTRB(left, top, left + wide, foot - 0.045), ink(wood * 0.85))
+    for number in range(3):
+        door = skia.Rect.MakeXYWH(left + wide * (0.02 + 0.325 * number), top + 0.018, wide * 0.31, 0.16)
+        surface.drawRect(door, ink(wood))
+    for share in (0.06, 0.92):
+        surface.drawRect(skia.Rect.MakeXYWH(left + wide * share, foot - 0.045, 0.018, 0.05), ink(wood * 0.4))
+    inner = left + wide * (0.72 if left < 0 else 0.2)
+    surface.drawRect(skia.Rect.MakeXYWH(inner, top - 0.16, 0.012, 0.16), ink(wood * 0.4))
+    shade = skia.Path().moveTo(inner - 0.045, top - 0.27).lineTo(inner + 0.057, top - 0.27)
+    shade.lineTo(inner + 0.085, top - 0.14).lineTo(inner - 0.073, top - 0.14).close()
+    surface.drawPath(shade, ink(np.array([1.15, 0.93, 0.66])))
+    for offset, high, colour in ((-0.17, 0.13, accent), (0.15, 0.09, wall * 0.6)):
+        x = inner + offset if left < 0 else inner - offset
+        surface.drawRoundRect(skia.Rect.MakeXYWH(x - 0.035, top - high, 0.07, high), 0.03, 0.03, ink(colour))
+    x = inner - 0.17 if left < 0 else inner + 0.17
+    for towards in (-120, -95, -70):
+        twig(surface, rng, (x, top - 0.12), towards, 0.22, ink(green))
+
+
+def _armchair(surface: skia.Canvas, left: float, foot: float, colour: np.ndarray) -> None:
+    """An armchair on thin legs."""
+    for share in (0.06, 0.25):
+        surface.drawLine(left + share, foot - 0.12, left + share, foot, _stroke(np.array([0.10, 0.06, 0.03]), 0.012))
+    surface.drawRoundRect(skia.Rect.MakeXYWH(left + 0.03, foot - 0.36, 0.26, 0.24), 0.06, 0.06, ink(colour * 0.85))
+    surface.drawRoundRect(skia.Rect.MakeXYWH(left + 0.05, foot - 0.19, 0.22, 0.08), 0.03, 0.03, ink(colour * 1.15))
+    for share in (0.0, 0.27):
+        surface.drawRoundRect(skia.Rect.MakeXYWH(left + share, foot - 0.24, 0.055, 0.15), 0.025, 0.025, ink(colour))
+
+
 def _floor_light(stage: Stage, rng: np.random.Generator, softness: float, sun: float) -> np.ndarray:
     """(n, width): even light, the pool around the product and sun from a window."""
     patch = window_on_floor(stage, rng, softness)
     return pool(stage, 0.34) * (1 - 0.35 * sun + sun * patch)
 
 
-def _living(stage: Stage, scene: Scene) -> np.ndarray:
+def _living(stage: Stage, scene: Scene) -> None:
     canvas = stage.canvas
     rng = canvas.stream("room")
     wall, wood, accent, deep = (canvas.colour(number) for number in range(4))
@@ -111,20 +222,26 @@ def _living(stage: Stage, scene: Scene) -> np.ndarray:
     if rng.integers(2):
         far.light *= (0.86 + 0.42 * window_on_wall(stage, far.x, far.y, rng, 0.5))[..., None]
     _skirting(stage, far, wall * 1.12)
-    side = bool(rng.integers(2))  # which side the sofa is on
+    side = bool(rng.integers(2))  # which side the furniture is on
     green = np.array([0.055, 0.10, 0.045], np.float32)
-    sofa_wide = float(rng.uniform(0.75, 0.95))
-    sofa_x = -0.34 * sofa_wide if side else wide - 0.66 * sofa_wide
+    size = float(rng.uniform(0.75, 0.95))
+    left = -0.34 * size if side else wide - 0.66 * size
     plant_x = wide * float(rng.uniform(0.84, 0.95)) if side else wide * float(rng.uniform(0.05, 0.16))
-    frame = skia.Rect.MakeXYWH(wide * float(rng.uniform(0.3, 0.55)), 0.08, 0.22, 0.29)
+    plant_tall = float(rng.uniform(0.40, 0.52))
+    picture = skia.Rect.MakeXYWH(wide * float(rng.uniform(0.3, 0.55)), 0.08, 0.22, 0.29)
+    piece = int(rng.integers(3))
+    if piece == 2:
+        _curtain(stage, far)
 
     def things(surface: skia.Canvas) -> None:
-        surface.drawRect(frame, ink(deep * 0.8))
-        surface.drawRect(frame.makeInset(0.012, 0.012), ink(np.minimum(wall * 1.25, 0.95)))
-        surface.drawRect(skia.Rect.MakeLTRB(frame.left() + 0.05, frame.top() + 0.14, frame.right() - 0.05, frame.bottom() - 0.06), ink(accent))
-        surface.drawCircle(frame.centerX() + 0.02, frame.top() + 0.1, 0.03, ink(deep * 1.4))
-        _sofa(surface, sofa_x, foot + 0.012, sofa_wide, accent)
-        _plant(surface, rng, plant_x, foot + 0.008, float(rng.uniform(0.42, 0.52)), green, deep * 0.9 + wall * 0.15)
+        if piece == 0:
+            _picture(surface, picture, wall, accent, deep)
+            _sofa(surface, left, foot + 0.012, size, accent)
+        elif piece == 1:
+            _sideboard(surface, rng, left, foot, size, (wood * 0.7, accent, wall, green))
+        else:
+            _armchair(surface, wide * (0.12 if side else 0.66), foot + 0.01, accent)
+        _plant(surface, rng, plant_x, foot + 0.008, plant_tall, green, deep * 0.9 + wall * 0.15)
 
     far.draw(things)
     far.blur(0.020)
@@ -132,7 +249,7 @@ def _living(stage: Stage, scene: Scene) -> np.ndarray:
     ground *= _floor_light(stage, rng, scene.light.softness, 0.55)[..., None]
     _dim_at_wall(stage, ground)
     stage.compose(far.enlarged(), ground, 0.42, 0.075, 0.010)
-    return canvas.pixels * canvas.tint
+    canvas.shade(canvas.tint)
 
 
 def _dim_at_wall(stage: Stage, ground: np.ndarray, amount: float = 0.35) -> None:
@@ -140,7 +257,7 @@ def _dim_at_wall(stage: Stage, ground: np.ndarray, amount: float = 0.35) -> None
     ground *= 1 - amount * np.exp(-(stage.floor.rows - stage.horizon) / 0.028)[..., None]
 
 
-def _sleeping(stage: Stage, scene: Scene) -> np.ndarray:
+def _sleeping(stage: Stage, scene: Scene) -> None:
     canvas = stage.canvas
     rng = canvas.stream("room")
     wall, wood, accent, deep = (canvas.colour(number) for number in range(4))
@@ -149,37 +266,24 @@ def _sleeping(stage: Stage, scene: Scene) -> np.ndarray:
     foot = stage.horizon * far.shape[0] / far.detail
     _wall(stage, far, wall, 0.25)
     from_left = stage.sun_x < 0
-    folds = 0.5 + 0.5 * np.sin(far.x * 62 + 2.2 * far.noise("folds", 7, 1.7, 0.25))
-    reach = 0.36 * wide
-    curtain = smoothstep(reach + 0.03, reach - 0.05, far.x if from_left else wide - far.x) + 0 * far.y
-    far.fill(np.array([1.0, 0.97, 0.92], np.float32) * (0.72 + 0.5 * folds)[..., None], curtain * 0.92)
+    if rng.integers(3):
+        _curtain(stage, far)
+    else:
+        far.light *= (0.86 + 0.4 * window_on_wall(stage, far.x, far.y, rng, 0.5))[..., None]
     _skirting(stage, far, wall * 1.1)
-    bed_high = 0.24
-    left = 0.30 * wide if from_left else -0.2 * wide
-    linen = np.array([0.80, 0.78, 0.75], np.float32)
-
-    def bed(surface: skia.Canvas) -> None:
-        right = left + 0.9 * wide
-        surface.drawRoundRect(skia.Rect.MakeLTRB(left + 0.02, foot - bed_high - 0.2, right, foot - 0.03), 0.03, 0.03, ink(deep * 1.3))
-        surface.drawRoundRect(skia.Rect.MakeLTRB(left, foot - bed_high, right, foot - 0.015), 0.04, 0.04, ink(linen))
-        surface.drawRoundRect(skia.Rect.MakeLTRB(left - 0.01, foot - bed_high + 0.035, right, foot - 0.05), 0.05, 0.05, ink(accent * 1.05))
-        for at, tone in ((0.08, 1.12), (0.36, 1.02)):
-            pillow = skia.Rect.MakeXYWH(left + at, foot - bed_high - 0.105, 0.27, 0.13)
-            surface.drawRoundRect(pillow, 0.06, 0.06, ink(linen * tone))
-        surface.drawRect(skia.Rect.MakeLTRB(left, foot - 0.05, right, foot), ink(deep * 0.5, 0.8))
-
-    far.draw(bed, 0.008)
-    soft = 0.10 * far.noise("linen", 9, 1.8, 2.0)
-    far.light *= (1 + soft * (far.y > foot - bed_high - 0.1))[..., None]
+    if rng.integers(3) == 0:
+        _dresser(stage, far, rng, (wood, accent, wall, deep))
+    else:
+        _bed(far, rng, foot, wide, from_left, (accent, deep))
     far.blur(0.028)
     ground = planks(stage.floor, rng, wood * 1.05, float(rng.uniform(0.16, 0.22)), float(rng.uniform(-12, 12)))
     ground *= _floor_light(stage, rng, scene.light.softness, 0.4)[..., None]
     _dim_at_wall(stage, ground)
     stage.compose(far.enlarged(), ground, 0.34, 0.075, 0.010)
-    return canvas.pixels * canvas.tint
+    canvas.shade(canvas.tint)
 
 
-def _hall(stage: Stage, scene: Scene) -> np.ndarray:
+def _hall(stage: Stage, scene: Scene) -> None:
     canvas = stage.canvas
     rng = canvas.stream("room")
     wall, rubber, accent, deep = (canvas.colour(number) for number in range(4))
@@ -205,9 +309,15 @@ def _hall(stage: Stage, scene: Scene) -> np.ndarray:
     white = np.array([1.0, 0.98, 0.94], np.float32)
 
     away = (0.5 * wide, stage.eye * far.shape[0] / far.detail)
-    rays = [(-1.9, 0.0), (-0.75, 0.0), (0.75, 0.5), (1.9, 0.5)]
+    kind = int(rng.integers(3))
+    rays = [(-1.9, 0.0), (-0.75, 0.0), (0.75, 0.5), (1.9, 0.5)] if kind == 0 else [(-1.3, 0.0), (0.0, 0.3), (1.3, 0.0)]
 
     def lamps(surface: skia.Canvas) -> None:
+        if kind == 2:  # a row of tall windows at the back
+            for number in range(5):
+                pane = skia.Rect.MakeXYWH(wide * (0.04 + 0.195 * number), 0.06, wide * 0.15, 0.5 * foot)
+                surface.drawRect(pane, ink(white * (0.62 if number % 2 else 0.5)))
+            return
         for lean, offset in rays:
             for number in range(4):
                 near, end = 0.62 ** (number + offset), 0.62 ** (number + offset + 0.62)
@@ -230,7 +340,7 @@ def _hall(stage: Stage, scene: Scene) -> np.ndarray:
     _line(stage, ground, rng, accent)
     stage.compose(background, ground, 0.62, 0.08, 0.008)
     canvas.vignette = 0.34
-    return canvas.pixels * canvas.tint
+    canvas.shade(canvas.tint)
 
 
 def _stroke(colour: np.ndarray, width: float) -> skia.Paint:

@@ -17,16 +17,16 @@ from inference.ad_images.scene import Scene
 def street(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
     """A pavement between facades, lights far away."""
     stage = Stage(canvas, scene, clear, over=0.02)
-    canvas.pixels = canvas.reuse(("street", round(stage.base, 3), round(stage.center, 2)), lambda: _city(stage, scene))
+    canvas.whole(("street", stage.base), lambda: _city(stage, scene))
 
 
 def forest(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
     """The floor of a wood, trunks and light through leaves."""
     stage = Stage(canvas, scene, clear, over=0.02)
-    canvas.pixels = canvas.reuse(("wood", round(stage.base, 3), round(stage.center, 2)), lambda: _wood(stage, scene))
+    canvas.whole(("wood", stage.base), lambda: _wood(stage, scene))
 
 
-def _city(stage: Stage, scene: Scene) -> np.ndarray:
+def _city(stage: Stage, scene: Scene) -> None:
     canvas = stage.canvas
     rng = canvas.stream("street")
     haze, stone, lamp, deep = (canvas.colour(number) for number in range(4))
@@ -73,10 +73,10 @@ def _city(stage: Stage, scene: Scene) -> np.ndarray:
     ground *= (1 + 0.10 * sun)[..., None]
     stage.compose(background, ground, 0.5, 0.085, 0.012)
     canvas.vignette = 0.24
-    return canvas.pixels * canvas.tint
+    canvas.shade(canvas.tint)
 
 
-def _wood(stage: Stage, scene: Scene) -> np.ndarray:
+def _wood(stage: Stage, scene: Scene) -> None:
     canvas = stage.canvas
     rng = canvas.stream("wood")
     air, soil, gold, deep = (canvas.colour(number) for number in range(4))
@@ -94,8 +94,6 @@ def _wood(stage: Stage, scene: Scene) -> np.ndarray:
 
     def draw(surface: skia.Canvas) -> None:
         for near, x in trunks:
-            if near > 0.75 and abs(x / wide - stage.center) < 0.2:
-                continue
             half = 0.010 + 0.034 * near**2
             tone = air * 0.45 * (1 - near) + deep * (0.35 + 0.65 * near) * (0.9 - 0.3 * near)
             lean = float(rng.normal(0, 0.02))
@@ -127,7 +125,7 @@ def _wood(stage: Stage, scene: Scene) -> np.ndarray:
     ground *= (pool(stage, 0.38) * (0.78 + 0.5 * dapple))[..., None]
     stage.compose(background, ground, 0.0, 0.085, 0.018)
     canvas.vignette = 0.28
-    return canvas.pixels * canvas.tint
+    canvas.shade(canvas.tint)
 
 
 def _litter(stage: Stage, ground: np.ndarray, rng: np.random.Generator, gold: np.ndarray, soil: np.ndarray) -> None:

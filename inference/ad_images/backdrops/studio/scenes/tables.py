@@ -17,13 +17,13 @@ from inference.ad_images.scene import Scene
 def kitchen(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
     """A worktop of marble or wood before tiles and shelves."""
     stage = Stage(canvas, scene, clear, over=0.12)
-    canvas.pixels = canvas.reuse(("table", round(stage.base, 3), round(stage.center, 2)), lambda: _cooking(stage, scene))
+    canvas.whole(("table", stage.base), lambda: _cooking(stage, scene))
 
 
 def desk(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
     """A wooden desk with books, a lamp and a plant behind."""
     stage = Stage(canvas, scene, clear, over=0.12)
-    canvas.pixels = canvas.reuse(("table", round(stage.base, 3), round(stage.center, 2)), lambda: _working(stage, scene))
+    canvas.whole(("table", stage.base), lambda: _working(stage, scene))
 
 
 def _solid(surface: skia.Canvas, rect: skia.Rect, colour: np.ndarray, from_left: bool, radius: float = 0.01) -> None:
@@ -35,7 +35,7 @@ def _solid(surface: skia.Canvas, rect: skia.Rect, colour: np.ndarray, from_left:
     surface.drawRoundRect(rect, radius, radius, paint)
 
 
-def _cooking(stage: Stage, scene: Scene) -> np.ndarray:
+def _cooking(stage: Stage, scene: Scene) -> None:
     canvas = stage.canvas
     rng = canvas.stream("table")
     wall, top, accent, deep = (canvas.colour(number) for number in range(4))
@@ -88,10 +88,10 @@ def _cooking(stage: Stage, scene: Scene) -> np.ndarray:
         ground = marble(stage.floor, rng, np.minimum(top * 0.88, 0.72), deep * 1.1 + 0.04)
     ground *= (pool(stage, 0.26) * (0.88 + 0.32 * window_on_floor(stage, rng, scene.light.softness)))[..., None]
     stage.compose(far.enlarged(), ground, 0.5 if not wooden else 0.3, 0.07, 0.006)
-    return canvas.pixels * canvas.tint
+    canvas.shade(canvas.tint)
 
 
-def _working(stage: Stage, scene: Scene) -> np.ndarray:
+def _working(stage: Stage, scene: Scene) -> None:
     canvas = stage.canvas
     rng = canvas.stream("table")
     wall, top, accent, deep = (canvas.colour(number) for number in range(4))
@@ -134,4 +134,4 @@ def _working(stage: Stage, scene: Scene) -> np.ndarray:
     ground = planks(stage.floor, rng, top, 0.30, 90 + float(rng.uniform(-5, 5)))
     ground *= (pool(stage, 0.36) * (0.85 + 0.38 * window_on_floor(stage, rng, scene.light.softness)))[..., None]
     stage.compose(far.enlarged(), ground, 0.34, 0.07, 0.006)
-    return canvas.pixels * canvas.tint
+    canvas.shade(canvas.tint)
