@@ -196,12 +196,12 @@ def pine(rng: np.random.Generator, sun: Sun, colour: np.ndarray) -> skia.Picture
         angle = np.deg2rad(heading)
         along = np.array([np.cos(angle), np.sin(angle)])
         canvas.drawLine(*at, *(float(value) for value in np.array(at) + along * length), wood)
-        count = int(length * 620)
+        count = int(length * 900)
         places = np.sort(rng.uniform(0, 1, count))
         spreads = rng.choice((-1, 1), count) * rng.uniform(14, 62, count)
         lengths = rng.uniform(0.026, 0.042, count) * (1 - 0.35 * places)
         tones = [shifted(colour, lift) for lift in (-0.10, -0.06, -0.02, 0.02, 0.06, 0.10)]
-        paints = [stroke(tone, 0.0019) for tone in tones]
+        paints = [stroke(tone, 0.0026) for tone in tones]
         for place, spread, needle in zip(places, spreads, lengths, strict=True):
             x, y = np.array(at) + along * length * place
             turn = np.deg2rad(heading + spread)

@@ -12,7 +12,7 @@ from inference.ad_images.backdrops.studio.surfaces.ground import Covering, betwe
 from inference.ad_images.backdrops.studio.surfaces.placing import Spot, Thing, drawn_corners, reaching, resting
 from inference.ad_images.scene import Scene
 
-PAPER = Covering("paper", 0.10, 0.08, 0.6)
+PAPER = Covering("paper", 0.10, 0.08, 0.32)
 PLASTER = Covering("plaster", 0.16, 0.10, 0.45)
 LINEN = Covering("linen", 0.16, 0.10, 0.5, (0, 1))
 FINE_LINEN = Covering("fine_linen", 0.14, 0.09, 0.5, (0, 1))
