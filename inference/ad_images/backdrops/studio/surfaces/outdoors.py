@@ -91,9 +91,9 @@ def forest(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
 def snow(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
     """Snow with soft dents that glitters; twigs of pine and cones."""
     rng = canvas.stream("kind")
-    cover(canvas, SNOW, shifted(canvas.colour(1), float(rng.uniform(-0.05, -0.01)), 1.2))
+    cover(canvas, SNOW, shifted(canvas.colour(1), float(rng.uniform(-0.03, 0.01)), 1.1))
     _glitter(canvas)
-    light_up(canvas, 0.94)
+    light_up(canvas, 1.06)
     first, second = drawn_corners(canvas, clear, 2)
     twigs = [reaching(canvas, first, foliage.pine, PINE_GREEN, 1.0, number) for number in range(2)]
     placing.set_down(canvas, clear, twigs, blur=0.0013, shadow=0.5)

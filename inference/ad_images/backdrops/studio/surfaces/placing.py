@@ -23,7 +23,8 @@ CHECK = 112  # points to the shorter side, for the check of overlap
 LARGEST = 0.9  # how far a thing reaches from its origin
 STEPS = 16
 MARGIN = 0.022  # kept free around the product's box
-LEAST_SHOWN = 0.18  # of a thing; with less in the picture, it reads as a flaw
+LEAST_SHOWN = 0.2  # of a thing; with less in the picture, it reads as a flaw,
+LARGE = 0.025  # unless so much of a square picture is covered
 STEP = 0.03  # by which a thing in the way is moved out
 
 
@@ -161,7 +162,7 @@ def _moved_clear(canvas: StudioCanvas, clear: Box, thing: Thing) -> tuple[Thing,
         spot = origin + step * STEP * direction
         shown = points + spot
         shown = shown[((shown > 0) & (shown < size)).all(1)]
-        if len(shown) < LEAST_SHOWN * len(points):
+        if len(shown) < min(LEAST_SHOWN * len(points), LARGE * CHECK**2):
             return None
         if not ((shown > box[:2] - margin) & (shown < box[2:] + margin)).all(1).any():
             extent = (*shown.min(0) - 1 / CHECK, *shown.max(0) + 1 / CHECK)
@@ -190,10 +191,10 @@ def reaching(canvas: StudioCanvas, spot: Spot, plant: Plant, colour: np.ndarray,
     """A plant that grows into the picture from a corner; `number` tells plants of one corner apart."""
     rng = canvas.stream(f"plant {spot.x:.2f} {spot.y:.2f} {number}")
     turn = spot.inward + float(rng.uniform(-30, 30))
-    picture = plant(rng, sun_in(canvas, turn), colour)
     back = np.deg2rad(spot.inward)
-    x = spot.x - 0.07 * np.cos(back) + float(rng.uniform(-0.08, 0.08))
-    y = spot.y - 0.07 * np.sin(back) + float(rng.uniform(-0.08, 0.08))
+    x, y = np.array([spot.x, spot.y]) - 0.07 * np.array([np.cos(back), np.sin(back)]) + rng.uniform(-0.08, 0.08, 2)
+    key = (spot, plant.__name__, np.asarray(colour).tobytes(), number)
+    picture = canvas.reuse(key, lambda: plant(rng, sun_in(canvas, turn), colour))
     return Thing(_scaled(picture, size), float(x), float(y), turn, 0.022 * size)
 
 

@@ -56,7 +56,7 @@ def plaster(seed: int) -> tuple[np.ndarray, np.ndarray]:
     trowel = warped(band_noise(seed + 1, 2.5, 40, 1.5, (1.7, 1)), 0.07 * bend, 0.07 * np.roll(bend, 400, 1))
     cloud = band_noise(seed + 2, 0.7, 24, 1.2)
     grit = band_noise(seed + 3, 70, 380, 0.3)
-    return 0.52 + 0.10 * cloud + 0.04 * trowel + 0.03 * grit, 0.0010 * trowel + 0.0002 * grit
+    return 0.52 + 0.10 * cloud + 0.014 * trowel + 0.025 * grit, 0.0007 * trowel + 0.0004 * cloud + 0.00012 * grit
 
 
 def linen(seed: int, threads: int = 128, slub: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -203,10 +203,10 @@ def terrazzo(seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 def snow(seed: int) -> tuple[np.ndarray, np.ndarray]:
     drift = band_noise(seed, 0.7, 4, 2.0)
-    dents = -stepped(band_noise(seed + 1, 2.2, 6, 1.6), 0.7, 2.4)
+    dents = -(np.maximum(band_noise(seed + 1, 1.6, 5, 2.0) - 0.5, 0) ** 1.4)
     crust = band_noise(seed + 2, 9, 110, 1.5)
     crystals = band_noise(seed + 3, 60, 384, 0.0)
-    tone = 0.60 + 0.03 * drift + 0.05 * dents + 0.02 * crust + 0.075 * crystals
+    tone = 0.62 + 0.03 * drift + 0.03 * dents + 0.02 * crust + 0.075 * crystals
     return tone, 0.017 * drift + 0.012 * dents + 0.00055 * crust + 0.00005 * crystals
 
 
@@ -234,8 +234,8 @@ def rubber(seed: int) -> tuple[np.ndarray, np.ndarray]:
     granules = band_noise(seed, 60, 300, 0.1)
     flecks = specks(seed + 1, 1500, (0.0012, 0.0042), 0.5)
     cloud = band_noise(seed + 2, 0.8, 6, 1.4)
-    tone = 0.26 + 0.05 * granules + 0.025 * cloud + 0.62 * flecks * (flecks > 0.3)
-    return tone, 0.0011 * granules
+    tone = 0.26 + 0.07 * granules + 0.025 * cloud + 0.55 * flecks * (flecks > 0.3)
+    return tone, 0.0005 * granules
 
 
 def ribbed_mat(seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -253,7 +253,7 @@ def felt(seed: int) -> tuple[np.ndarray, np.ndarray]:
     fibres = specks(seed, 30000, (0.003, 0.012), 0.05)
     fuzz = band_noise(seed + 1, 40, 380, 0.3)
     cloud = band_noise(seed + 2, 0.8, 12, 1.3)
-    return 0.44 + 0.14 * (fibres - 0.4) + 0.075 * fuzz + 0.035 * cloud, 0.0005 * fuzz + 0.0005 * fibres
+    return 0.44 + 0.12 * (fibres - 0.4) + 0.07 * fuzz + 0.035 * cloud, 0.00016 * fuzz + 0.0003 * fibres
 
 
 def wool(seed: int) -> tuple[np.ndarray, np.ndarray]:
