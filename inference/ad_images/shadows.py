@@ -24,7 +24,8 @@ from inference.ad_images.scene import Light, Scene
 SIDE = 192  # pixels of the picture that shadows are computed on
 RAYS = 24  # directions that stand for a light of some size
 LENS = 1.1  # focal length, in heights of the picture; sets how flat the floor looks
-MOST_RISE = 0.10  # of the product's height: how far behind its lowest point it may touch the ground
+MOST_RISE = 0.05  # of the product's height: how far behind the line on which it stands it may still touch the ground
+MOST_SLOPE = 0.15  # of that line: a photograph a little askew, or a product seen at an angle
 UNSURE = Light(azimuth=125.0, elevation=50.0, softness=0.55, warmth=0.0)  # from above, a little left, as shops light
 GOLDEN = np.pi * (3 - np.sqrt(5))
 
@@ -70,7 +71,10 @@ def reflection(placed: Placed, scene: Scene, reflectance: float) -> np.ndarray:
     near, far = (gaussian_filter(mirrored, (sigma, sigma * 0.6, 0)) for sigma in (0.6, 0.045 * small.tall))
     share = np.clip(below / (0.5 * small.tall), 0, 1)[..., None]
     layer = (near * (1 - share) + far * share) * fade[..., None] * _floor(small)[..., None]
-    return np.stack([_enlarged(layer[..., channel], (height, width)) for channel in range(4)], axis=-1)
+    top = max(int(ground.min() * height / rows) - 2, 0)
+    for channel in range(4):
+        empty[top:, :, channel] = _enlarged(layer[..., channel], (height, width), top)
+    return empty
 
 
 def apply(background: np.ndarray, shadow: np.ndarray, reflected: np.ndarray | None, light: Light) -> np.ndarray:
@@ -115,7 +119,8 @@ def estimate_light(cutout: Cutout) -> Light:
     if inside.sum() < 64:
         return UNSURE
     luminance = to_linear(np.asarray(image)[..., :3]) @ np.array([0.2126, 0.7152, 0.0722], np.float32)
-    pillow = gaussian_filter(alpha, 5.0)
+    padded = np.pad(alpha, 32)
+    pillow = (gaussian_filter(padded, 5.0) + gaussian_filter(padded, 14.0))[32:-32, 32:-32]
     down, right = np.gradient(pillow)
     slopes = np.stack([np.ones(inside.sum()), -right[inside], down[inside]], axis=1)  # facing right, facing up
     weights, *_ = np.linalg.lstsq(slopes, luminance[inside] / (luminance[inside].mean() + 1e-6), rcond=None)
@@ -169,34 +174,35 @@ class _Small:
 
 
 def _standing(alpha: np.ndarray, tall: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where the product meets the ground: the lower hull of its outline, but never far behind its lowest point."""
+    """Where the product meets the ground: the side of its outline's lower hull over which its weight is.
+
+    The hull itself is followed only a little behind that line: a ball touches the ground at a point, and a box seen
+    over its corner along two sides.
+    """
     rows, columns = alpha.shape
-    solid = alpha > 0.5
+    solid = alpha > (0.5 if (alpha > 0.5).any() else 0)
     seen = solid.any(0)
-    if not seen.any():
-        solid, seen = alpha > 0, (alpha > 0).any(0)
-    if not seen.any():
+    at = np.flatnonzero(seen)
+    if not len(at):
         return np.full(columns, float(rows)), np.full(columns, np.inf), np.full(columns, float(rows))
     lowest = np.where(seen, rows - np.argmax(solid[::-1], axis=0), 0).astype(np.float64)
-    at = np.flatnonzero(seen)
     hull: list[int] = []
     for column in at:
         while len(hull) > 1 and _turns_up(lowest, hull[-2], hull[-1], column):
             hull.pop()
         hull.append(int(column))
-    floor = lowest.max() - MOST_RISE * tall
-    ground = np.maximum(np.interp(np.arange(columns), hull, lowest[hull]), floor)
-    gap = np.where(seen, ground - lowest, np.inf)
-    weight = np.where(seen, np.exp(-np.maximum(gap, 0) / (0.02 * tall + 0.5)), 0)[at]
-    slope = 0.0
-    if len(at) > 3:
-        centre = np.average(at, weights=weight)
-        spread = np.average((at - centre) ** 2, weights=weight) + 1e-6
-        slope = float(np.clip(np.average((at - centre) * (ground[at] - ground[at].mean()), weights=weight) / spread, -0.15, 0.15))
-        line = np.average(ground[at], weights=weight) + slope * (np.arange(columns) - centre)
-    else:
-        line = np.full(columns, lowest.max())
-    return ground, gap, np.clip(line, floor, lowest.max())
+    weight = float(np.average(np.arange(columns), weights=alpha.sum(0)))
+    after = int(np.clip(np.searchsorted(hull, weight), 1, max(len(hull) - 1, 1)))
+    first, last = (hull[after - 1], hull[after]) if len(hull) > 1 else (hull[0], hull[0])
+    slope = (lowest[last] - lowest[first]) / max(last - first, 1)
+    bounded = float(np.clip(slope, -MOST_SLOPE, MOST_SLOPE))
+    middle = first if bounded < slope else last if bounded > slope else (first + last) / 2
+    height = float(np.interp(middle, hull, lowest[hull]))
+    line = height + bounded * (np.arange(columns) - middle)
+    ground = np.maximum(np.interp(np.arange(columns), hull, lowest[hull]), line - MOST_RISE * tall)
+    gap = np.where(seen, np.maximum(ground - lowest, 0), np.inf)
+    ends = np.clip(np.arange(columns), at[0] - 0.25 * len(at), at[-1] + 0.25 * len(at))
+    return ground, gap, height + bounded * (ends - middle)
 
 
 def _turns_up(lowest: np.ndarray, first: int, middle: int, last: int) -> bool:
@@ -229,9 +235,11 @@ def _contact(small: _Small) -> np.ndarray:
 def _thrown(small: _Small, light: Light) -> np.ndarray:
     """The shadow over the floor: the mean of what the rays of a light of some size throw."""
     rows, columns = small.alpha.shape
-    outline = gaussian_filter(small.alpha, 0.8)
-    thrown = np.zeros((rows, columns), np.float32)
-    height_over = np.arange(rows, dtype=np.float32)[:, None] - small.line[None, :].astype(np.float32)
+    floor = int(np.clip(small.horizon, 0, rows - 1))
+    outline = np.pad(gaussian_filter(small.alpha, 0.8), 1).reshape(-1)  # zeros around, for what lies outside
+    thrown = np.zeros((rows - floor, columns), np.float32)
+    line = small.line.astype(np.float32)[None, :]
+    height_over = np.arange(floor, rows, dtype=np.float32)[:, None] - line
     at = np.arange(columns, dtype=np.float32)[None, :]
     spread = 2.5 + 20 * light.softness
     thick = 0.10 * min(small.wide, small.tall)
@@ -241,15 +249,21 @@ def _thrown(small: _Small, light: Light) -> np.ndarray:
         azimuth = np.radians(light.azimuth + 1.3 * radius * np.cos(turn))
         length = 1 / np.tan(elevation)
         sideways, forward = -np.cos(azimuth) * length, np.sin(azimuth) * length * small.flat
-        forward = np.copysign(max(abs(forward), 0.04), forward)
-        depth = thick * small.flat * np.cos(2.4 * number)  # the product is no sheet of paper
-        up = (height_over - depth) / forward
-        row = np.round(small.line[None, :] - up).astype(np.int32)
-        column = np.round(at - sideways * up).astype(np.int32)
-        lies = (up >= 0) & (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
-        thrown += np.where(lies, outline[np.clip(row, 0, rows - 1), np.clip(column, 0, columns - 1)], 0)
+        forward = float(np.copysign(max(abs(forward), 0.04), forward))
+        depth = float(thick * small.flat * np.cos(2.4 * number))  # the product is no sheet of paper
+        up = (height_over - depth) * (1 / forward)
+        row = (line - up + 1.5).astype(np.int32)
+        column = (at - float(sideways) * up + 1.5).astype(np.int32)
+        row[up < 0] = 0
+        np.clip(row, 0, rows + 1, out=row)
+        np.clip(column, 0, columns + 1, out=column)
+        row *= columns + 2
+        row += column
+        thrown += outline[row]
     soft = gaussian_filter(thrown / RAYS, (0.6 + 1.2 * light.softness, 1.0 + 2.0 * light.softness))
-    return soft * (0.66 - 0.26 * light.softness)
+    taken = np.zeros((rows, columns), np.float32)
+    taken[floor:] = soft * (0.72 - 0.28 * light.softness)
+    return taken
 
 
 def _around(small: _Small, light: Light) -> np.ndarray:
@@ -277,7 +291,8 @@ def _floor(small: _Small) -> np.ndarray:
     return np.clip((rows - small.horizon - 0.5) / (0.02 * len(rows) + 1), 0, 1)
 
 
-def _enlarged(field: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """A field at the size of the picture."""
+def _enlarged(field: np.ndarray, shape: tuple[int, int], top: int = 0) -> np.ndarray:
+    """A field at the size of the picture, from its row `top` on."""
     image = Image.fromarray(np.ascontiguousarray(field, np.float32))
-    return np.asarray(image.resize(shape[::-1], Image.Resampling.BILINEAR))
+    part = (0, top * field.shape[0] / shape[0], field.shape[1], field.shape[0])
+    return np.asarray(image.resize((shape[1], shape[0] - top), Image.Resampling.BILINEAR, part))
