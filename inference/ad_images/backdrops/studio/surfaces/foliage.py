@@ -102,13 +102,13 @@ def eucalyptus(rng: np.random.Generator, sun: Sun, colour: np.ndarray) -> skia.P
     """A sprig with pairs of round, dusty leaves."""
 
     def draw(canvas: skia.Canvas) -> None:
-        points = _stem(rng, 0.46, float(rng.uniform(-34, 34)), 11)
+        points = _stem(rng, 0.46, float(rng.uniform(-34, 34)), 9)
         _draw_stem(canvas, points, between(colour, shifted(np.array([0.24, 0.10, 0.06]), 0), 0.55), 0.0055)
         for number, (x, y, heading) in enumerate(points[1:], 1):
-            size = 0.078 * (1 - 0.55 * number / len(points)) * float(rng.uniform(0.85, 1.1))
             for side in (-1, 1):
+                size = 0.086 * (1 - 0.55 * number / len(points)) * float(rng.uniform(0.72, 1.12))
                 tone = shifted(colour, float(rng.normal(0, 0.035)), float(rng.uniform(0.75, 1.15)))
-                spread = heading + side * float(rng.uniform(42, 78))
+                spread = heading + side * float(rng.uniform(34, 92))
                 leaf(canvas, (x, y), spread, (size, size * float(rng.uniform(0.48, 0.66)), 0.5), tone, sun)
         x, y, heading = points[-1]
         leaf(canvas, (x, y), heading, (0.04, 0.016, 0.4), shifted(colour, 0.04), sun)
@@ -196,12 +196,12 @@ def pine(rng: np.random.Generator, sun: Sun, colour: np.ndarray) -> skia.Picture
         angle = np.deg2rad(heading)
         along = np.array([np.cos(angle), np.sin(angle)])
         canvas.drawLine(*at, *(float(value) for value in np.array(at) + along * length), wood)
-        count = int(length * 620)
+        count = int(length * 900)
         places = np.sort(rng.uniform(0, 1, count))
         spreads = rng.choice((-1, 1), count) * rng.uniform(14, 62, count)
         lengths = rng.uniform(0.026, 0.042, count) * (1 - 0.35 * places)
         tones = [shifted(colour, lift) for lift in (-0.10, -0.06, -0.02, 0.02, 0.06, 0.10)]
-        paints = [stroke(tone, 0.0019) for tone in tones]
+        paints = [stroke(tone, 0.0026) for tone in tones]
         for place, spread, needle in zip(places, spreads, lengths, strict=True):
             x, y = np.array(at) + along * length * place
             turn = np.deg2rad(heading + spread)
@@ -253,16 +253,37 @@ def dry_grass(rng: np.random.Generator, sun: Sun, colour: np.ndarray) -> skia.Pi
 
 
 def fallen_leaf(rng: np.random.Generator, sun: Sun, colour: np.ndarray) -> skia.Picture:
-    """One dry leaf with veins, lying about its origin."""
+    """One dry leaf with veins and spots, lying about its origin, its edge darker and uneven."""
+    length = float(rng.uniform(0.085, 0.13))
+    tone = shifted(colour, float(rng.normal(0, 0.04)), float(rng.uniform(0.65, 0.95)))
+    half = length * float(rng.uniform(0.26, 0.36))
+    bend = float(rng.uniform(-0.10, 0.10)) * length
+    places = np.linspace(0, 1, 22)
+    out = half * np.sin(np.pi * places**0.85) ** 0.8
+    spine = np.stack([(places - 0.5) * length, bend * np.sin(np.pi * places)], 1)
+    rims = [spine + np.stack([0 * out, side * out * (1 + 0.10 * rng.standard_normal(22) * np.sin(np.pi * places))], 1) for side in (-1, 1)]
 
-    def draw(canvas: skia.Canvas) -> None:
-        length = float(rng.uniform(0.085, 0.13))
-        tone = shifted(colour, float(rng.normal(0, 0.05)), float(rng.uniform(0.8, 1.15)))
-        canvas.drawLine(-length * 0.72, 0.004, -length / 2, 0, stroke(shifted(tone, -0.12), 0.0026))
-        form = (length, length * float(rng.uniform(0.34, 0.46)), float(rng.uniform(0.36, 0.5)))
-        leaf(canvas, (-length / 2, 0), float(rng.uniform(-8, 8)), form, tone, sun, veins=7)
-        for _ in range(9):
-            x, y = float(rng.uniform(-0.3, 0.35)) * length, float(rng.uniform(-0.14, 0.14)) * length
-            canvas.drawCircle(x, y, length * float(rng.uniform(0.008, 0.028)), ink(shifted(tone, -0.11), 0.4))
+    def draw(target: skia.Canvas) -> None:
+        target.drawLine(-length * 0.72, -bend * 0.4, -length / 2, 0, stroke(shifted(tone, -0.12), 0.0026))
+        for side, rim in zip((-1, 1), rims, strict=True):
+            path = skia.Path()
+            path.addPoly([skia.Point(*(float(v) for v in point)) for point in (*spine, *rim[::-1])], True)
+            lift = side * sun[1] * 0.05
+            paint = ink(tone)
+            ends = (shifted(tone, lift + 0.035), shifted(tone, lift - 0.015), shifted(tone, lift - 0.09))
+            paint.setShader(_gradient((0, 0), (0, side * half * 1.05), *ends))
+            target.drawPath(path, paint)
+            target.save()
+            target.clipPath(path, True)
+            for number in range(2, 19, 2):
+                start, end = spine[number], rim[min(number + 3, 21)]
+                target.drawLine(*(float(v) for v in (*start, *end)), stroke(shifted(tone, 0.075), 0.0010, 0.5))
+            for _ in range(14):
+                x, y = float(rng.uniform(-0.48, 0.48)) * length, side * float(rng.uniform(0, 1)) * half
+                target.drawCircle(x, y, length * float(rng.uniform(0.008, 0.045)), ink(shifted(tone, -0.10), 0.22))
+            target.restore()
+        rib = skia.Path()
+        rib.addPoly([skia.Point(*(float(v) for v in point)) for point in spine], False)
+        target.drawPath(rib, stroke(shifted(tone, 0.09), 0.0016, 0.85))
 
     return recorded(draw)

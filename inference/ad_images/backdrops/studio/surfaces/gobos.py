@@ -120,7 +120,7 @@ def throw(canvas: StudioCanvas, kind: str, clear: Box, depth: float = 0.42) -> N
     Args:
         kind: a name of GOBOS. depth: share of the light that full shade takes.
     """
-    shade = _shade(canvas, kind)
+    shade = canvas.reuse(("gobo", kind), lambda: _shade(canvas, kind))
     rows, columns = canvas.grid()
     left, top, right, bottom = (value / canvas.unit for value in clear)
     across = np.abs(columns * canvas.width / canvas.unit - (left + right) / 2) - (right - left) / 2

@@ -9,9 +9,11 @@ All in linear light; lengths in shares of the canvas' shorter side, as on the ca
 from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image
 
 from inference.ad_images.backdrops.studio.canvas import StudioCanvas
-from inference.ad_images.backdrops.studio.surfaces.noise import SPAN
+from inference.ad_images.backdrops.studio.fields import resized
+from inference.ad_images.backdrops.studio.surfaces.noise import SPAN, TILE
 from inference.ad_images.backdrops.studio.surfaces.textures import VARIETIES, tile
 from inference.ad_images.scene import Light
 
@@ -19,6 +21,7 @@ _TO_LMS = np.array([[0.4122214708, 0.5363325363, 0.0514459929], [0.2119034982, 0
                     [0.0883024619, 0.2817188376, 0.6299787005]])  # fmt: skip
 _TO_OKLAB = np.array([[0.2104542553, 0.7936177850, -0.0040720468], [1.9779984951, -2.4285922050, 0.4505937099],
                       [0.0259040371, 0.7827717662, -0.8086757660]])  # fmt: skip
+_FROM_OKLAB, _FROM_LMS = np.linalg.inv(_TO_OKLAB), np.linalg.inv(_TO_LMS)
 RELIEF = 2.0  # of a material's own height: what looks right in linear light
 
 
@@ -48,7 +51,7 @@ def oklab(light: np.ndarray) -> np.ndarray:
 
 def from_oklab(lab: np.ndarray) -> np.ndarray:
     """OKLab as linear light, 0 to 1, float32."""
-    light = (lab @ np.linalg.inv(_TO_OKLAB).T) ** 3 @ np.linalg.inv(_TO_LMS).T
+    light = (lab @ _FROM_OKLAB.T) ** 3 @ _FROM_LMS.T
     return np.clip(light, 0, 1).astype(np.float32)
 
 
@@ -91,25 +94,37 @@ def relief_shade(rise_x: np.ndarray, rise_y: np.ndarray, light: Light, strength:
     """
     right, down, above = towards(light)
     direct = strength * (1.2 - 0.7 * light.softness) / max(above, 0.42)
-    return np.clip(1 - rise_x * np.float32(direct * right) - rise_y * np.float32(direct * down), 0.22, 1.8)
+    lit = 1 - rise_x * np.float32(direct * right) - rise_y * np.float32(direct * down)
+    return np.clip(lit, 0.22, 1.8)
 
 
 def laid(canvas: StudioCanvas, covering: Covering, colour: np.ndarray, name: str = "ground") -> np.ndarray:
-    """(height, width, 3) float32 linear light: the covering over the whole picture, lit; `name` of its random stream."""
+    """(height, width, 3) float32 linear light: the covering over the whole picture, lit. Not to be written to.
+
+    Args:
+        name: of its random stream.
+    """
+    return canvas.reuse((name, covering, np.asarray(colour).tobytes()), lambda: _laid(canvas, covering, colour, name))
+
+
+def _laid(canvas: StudioCanvas, covering: Covering, colour: np.ndarray, name: str) -> np.ndarray:
     rng = canvas.stream(name)
-    side = int(np.clip(max(canvas.shape), canvas.unit * SPAN, canvas.unit * 2.2))
+    wanted = int(np.clip(max(canvas.shape), canvas.unit * SPAN, canvas.unit * 2.2))
+    side = min(wanted, TILE)
     texture = tile(covering.material, int(rng.integers(VARIETIES)), side)
     turn = int(rng.choice(covering.turns))
-    height, width = canvas.shape if turn % 2 == 0 else canvas.shape[::-1]
-    places = np.ix_(
-        (np.arange(height) + int(rng.integers(side))) % side, (np.arange(width) + int(rng.integers(side))) % side
-    )
-    rise_x = np.rot90(texture.rise_x[places], turn).astype(np.float32)
-    rise_y = np.rot90(texture.rise_y[places], turn).astype(np.float32)
+    shape = tuple(-(-length * side // wanted) for length in canvas.shape)
+    height, width = shape if turn % 2 == 0 else shape[::-1]
+    corner = [int(share * side) for share in rng.random(2)]
+    places = np.ix_((np.arange(height) + corner[0]) % side, (np.arange(width) + corner[1]) % side)
+    rise_x, rise_y = (np.rot90(rise[places], turn) for rise in (texture.rise_x, texture.rise_y))
     for _ in range(turn):
         rise_x, rise_y = rise_y, -rise_x
-    shade = relief_shade(rise_x, rise_y, canvas.light, RELIEF * covering.relief)
-    return ramp(colour, covering)[np.rot90(texture.tone[places], turn)] * shade[..., None]
+    strength = RELIEF * covering.relief * texture.steepest / 127
+    shade = relief_shade(rise_x, rise_y, canvas.light, strength)
+    light = ramp(colour, covering)[np.rot90(texture.tone[places], turn)]
+    light *= shade[..., None]
+    return resized(light, canvas.shape, Image.Resampling.BICUBIC)
 
 
 def cover(canvas: StudioCanvas, covering: Covering, colour: np.ndarray) -> None:

@@ -12,7 +12,7 @@ from inference.ad_images.backdrops.studio.surfaces.ground import Covering, betwe
 from inference.ad_images.backdrops.studio.surfaces.placing import Spot, Thing, drawn_corners, reaching, resting
 from inference.ad_images.scene import Scene
 
-PAPER = Covering("paper", 0.10, 0.08, 0.6)
+PAPER = Covering("paper", 0.10, 0.08, 0.32)
 PLASTER = Covering("plaster", 0.16, 0.10, 0.45)
 LINEN = Covering("linen", 0.16, 0.10, 0.5, (0, 1))
 FINE_LINEN = Covering("fine_linen", 0.14, 0.09, 0.5, (0, 1))
@@ -20,9 +20,10 @@ OAK = Covering("oak_floor", 0.36, 0.13, 0.5, level=0.62)
 BUTCHER_BLOCK = Covering("butcher_block", 0.30, 0.13, 0.5, level=0.6)
 WALNUT = Covering("table_wood", 0.24, 0.14, 0.5, level=0.55)
 MARBLE = Covering("marble", 0.42, 0.035, level=0.86)
+SOAPSTONE = Covering("marble", -0.30, 0.03, level=0.86)
 SHEETS = Covering("sheets", 0.10, 0.05, 0.62)
 WOOL = Covering("wool", 0.24, 0.14, 0.5)
-FELT = Covering("felt", 0.14, 0.10, 0.45)
+FELT = Covering("felt", 0.13, 0.10, 0.6)
 RUBBER = Covering("rubber", 0.14, 0.40, 0.6, level=0.25)
 MAT = Covering("ribbed_mat", 0.14, 0.10, 0.5)
 
@@ -50,7 +51,7 @@ def studio(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
     """Coloured paper, one sheet or two; plaster; linen. Nothing lies on it but, at times, one sprig."""
     rng = canvas.stream("kind")
     kind = pick(rng, paper=0.25, two_papers=0.3, plaster=0.25, linen=0.2)
-    colour = canvas.colour(int(rng.integers(2)))
+    colour = canvas.colour(int(rng.choice((0, 1, 3), p=(0.44, 0.41, 0.15))))
     cover(canvas, {"plaster": PLASTER, "linen": LINEN}.get(kind, PAPER), colour)
     if kind == "two_papers":
         _second_sheet(canvas, rng, between(colour, canvas.colour(2), float(rng.uniform(0.35, 0.7))))
@@ -84,8 +85,11 @@ def living_room(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
 def kitchen(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
     """Marble or butcher block; a linen towel, a cup, a bowl, herbs."""
     rng = canvas.stream("kind")
-    if rng.random() < 0.6:
+    top = rng.random()
+    if top < 0.5:
         cover(canvas, MARBLE, shifted(canvas.colour(0), 0.04, 0.35))
+    elif top < 0.65:
+        cover(canvas, SOAPSTONE, shifted(canvas.colour(3), float(rng.uniform(-0.10, 0.02)), 0.3))
     else:
         cover(canvas, BUTCHER_BLOCK, between(np.array([0.55, 0.34, 0.17]), canvas.colour(1), 0.35))
     light_up(canvas)

@@ -22,7 +22,7 @@ PLANKS = Covering("weathered_planks", 0.34, 0.13, 0.55, level=0.6)
 SNOW = Covering("snow", 0.12, 0.05, 0.6)
 
 FERN_GREEN = np.array([0.085, 0.145, 0.032], np.float32)
-PINE_GREEN = np.array([0.045, 0.085, 0.055], np.float32)
+PINE_GREEN = np.array([0.040, 0.085, 0.036], np.float32)
 AUTUMN = tuple(np.array(tone, np.float32) for tone in ((0.38, 0.13, 0.03), (0.46, 0.23, 0.05), (0.25, 0.085, 0.03), (0.33, 0.19, 0.08)))
 STRAW = np.array([0.60, 0.44, 0.22], np.float32)
 CORAL = np.array([0.50, 0.20, 0.10], np.float32)
@@ -91,9 +91,9 @@ def forest(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
 def snow(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
     """Snow with soft dents that glitters; twigs of pine and cones."""
     rng = canvas.stream("kind")
-    cover(canvas, SNOW, shifted(canvas.colour(1), float(rng.uniform(-0.05, -0.01)), 1.2))
+    cover(canvas, SNOW, shifted(canvas.colour(1), float(rng.uniform(-0.03, 0.01)), 1.1))
     _glitter(canvas)
-    light_up(canvas, 0.94)
+    light_up(canvas, 1.06)
     first, second = drawn_corners(canvas, clear, 2)
     twigs = [reaching(canvas, first, foliage.pine, PINE_GREEN, 1.0, number) for number in range(2)]
     placing.set_down(canvas, clear, twigs, blur=0.0013, shadow=0.5)

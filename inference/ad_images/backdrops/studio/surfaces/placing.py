@@ -13,12 +13,18 @@ import numpy as np
 import skia
 
 from inference.ad_images.backdrops.studio.canvas import Box, StudioCanvas
+from inference.ad_images.backdrops.studio.fields import blurred, blurred_here
 from inference.ad_images.backdrops.studio.surfaces.foliage import Plant
 from inference.ad_images.backdrops.studio.surfaces.ground import towards
 
 Draw = Callable[[skia.Canvas], None]
-CHECK = 112  # pixels of the shorter side, for the check of overlap
+Extent = tuple[float, float, float, float]
+CHECK = 112  # points to the shorter side, for the check of overlap
+LARGEST = 0.9  # how far a thing reaches from its origin
+STEPS = 16
 MARGIN = 0.022  # kept free around the product's box
+LEAST_SHOWN = 0.2  # of a thing; with less in the picture, it reads as a flaw,
+LARGE = 0.025  # unless so much of a square picture is covered
 STEP = 0.03  # by which a thing in the way is moved out
 
 
@@ -83,78 +89,96 @@ def drawn_corners(canvas: StudioCanvas, clear: Box, count: int, name: str = "cor
     return [first, *others][:count]
 
 
-def laid_out(canvas: StudioCanvas, clear: Box, things: Sequence[Thing]) -> list[Thing]:
-    """The things where they leave the product's box free: moved out as far as they must be, left out where nothing remains."""
-    return [moved for thing in things if (moved := _moved_clear(canvas, clear, thing)) is not None]
-
-
-def set_down(
-    canvas: StudioCanvas, clear: Box, things: Sequence[Thing], blur: float = 0.0011, shadow: float = 0.62
-) -> None:
-    """Paints things with their shadows, first the shadows of all.
+def set_down(canvas: StudioCanvas, clear: Box, things: Sequence[Thing], blur: float = 0.0011, shadow: float = 0.62) -> None:
+    """Paints things one after the other, each with its shadow, where they leave the product's box free.
 
     Args:
         blur: of the things, as a lens' depth of field gives it. shadow: share of the light that a full shadow takes.
     """
-    kept = laid_out(canvas, clear, things)
-    if not kept:
-        return
-
-    def draw_all(target: skia.Canvas) -> None:
-        for thing in kept:
-            thing.paint(target)
-
-    for height in sorted({thing.height for thing in kept}):
-        shade(canvas, [thing for thing in kept if thing.height == height], height, shadow)
-    canvas.lay(canvas.layer(draw_all, blur))
+    for thing in things:
+        moved = _moved_clear(canvas, clear, thing)
+        if moved is not None:
+            _paint(canvas, *moved, blur, shadow)
 
 
-def shade(canvas: StudioCanvas, things: Sequence[Thing], height: float, depth: float) -> None:
-    """Takes the light that things of one height keep off the surface: a cast shadow and a darker line of contact."""
+def _paint(canvas: StudioCanvas, thing: Thing, extent: Extent, blur: float, shadow: float) -> None:
+    """A thing and its shadow, on the part of the canvas that both touch."""
     right, down, above = towards(canvas.light)
-    reach = min(height / max(above, 0.35), 0.09)
+    reach = min(thing.height / max(above, 0.35), 0.09)
     softness = 0.25 + 0.75 * canvas.light.softness
+    far, near = 0.004 + 0.55 * reach * softness, 0.0025 + 0.18 * reach * softness
+    margin = reach + 2.5 * far + 0.01
+    left, top = (max(int((value - margin) * canvas.unit), 0) for value in extent[:2])
+    width = min(int((extent[2] + margin) * canvas.unit) + 1, canvas.width) - left
+    height = min(int((extent[3] + margin) * canvas.unit) + 1, canvas.height) - top
+    layer = _drawn(thing, (left, top, width, height), canvas.unit)
+    alpha = layer[..., 3]
+    step = -reach * canvas.unit
+    fallen = blurred(_moved(alpha, down * step, right * step), far * canvas.unit)
+    touching = blurred(_moved(alpha, 0.35 * down * step, 0.35 * right * step), near * canvas.unit)
+    taken = shadow * (1 - (1 - 0.72 * fallen) * (1 - 0.5 * touching))
+    part = canvas.pixels[top : top + height, left : left + width]
+    part *= 1 - taken[..., None] * np.array([1.0, 0.985, 0.94], np.float32)
+    if blur * canvas.unit > 0.3:
+        layer = blurred_here(layer, blur * canvas.unit, blur * canvas.unit)
+    part *= 1 - layer[..., 3:]
+    part += layer[..., :3]
 
-    def cast(share: float) -> Draw:
-        def draw(target: skia.Canvas) -> None:
-            target.translate(-right * reach * share, -down * reach * share)
-            for thing in things:
-                thing.paint(target)
 
-        return draw
+def _drawn(thing: Thing, part: tuple[int, int, int, int], unit: float) -> np.ndarray:
+    """(height, width, 4) float32 linear light, premultiplied: a thing on a part (left, top, width, height) of the canvas.
+    """
+    left, top, width, height = part
+    pixels = np.zeros((height, width, 4), np.float16)
+    info = skia.ImageInfo.Make(
+        width, height, skia.kRGBA_F16_ColorType, skia.kPremul_AlphaType, skia.ColorSpace.MakeSRGBLinear()
+    )
+    target = skia.Surface.MakeRasterDirect(info, pixels).getCanvas()
+    target.translate(-left, -top)
+    target.scale(unit, unit)
+    thing.paint(target)
+    return pixels.astype(np.float32)
 
-    far = canvas.mask(cast(1.0), 0.004 + 0.55 * reach * softness)
-    near = canvas.mask(cast(0.35), 0.0025 + 0.18 * reach * softness)
-    taken = depth * (1 - (1 - 0.72 * np.clip(far, 0, 1)) * (1 - 0.5 * np.clip(near, 0, 1)))
-    canvas.pixels *= 1 - taken[..., None] * np.array([1.0, 0.985, 0.94], np.float32)
+
+def _moved(field: np.ndarray, down: float, right: float) -> np.ndarray:
+    """A field moved by whole pixels; its edge is repeated where nothing comes in."""
+    down, right = round(down), round(right)
+    padded = np.pad(field, ((max(down, 0), max(-down, 0)), (max(right, 0), max(-right, 0))), mode="edge")
+    rows, columns = field.shape
+    return padded[max(-down, 0) : max(-down, 0) + rows, max(-right, 0) : max(-right, 0) + columns]
 
 
-def _moved_clear(canvas: StudioCanvas, clear: Box, thing: Thing) -> Thing | None:
-    width, height = canvas.width / canvas.unit, canvas.height / canvas.unit
-    box = [value / canvas.unit for value in clear]
-    away = np.array([thing.x - (box[0] + box[2]) / 2, thing.y - (box[1] + box[3]) / 2])
-    corner = np.array([np.sign(thing.x - width / 2) or 1.0, np.sign(thing.y - height / 2) or 1.0])
-    direction = away / (np.linalg.norm(away) + 1e-9) + 0.4 * corner
+def _moved_clear(canvas: StudioCanvas, clear: Box, thing: Thing) -> tuple[Thing, Extent] | None:
+    """A thing as far out as the product's box asks, with what it covers; None where too little of it remains."""
+    size = np.array([canvas.width, canvas.height]) / canvas.unit
+    box = np.array(clear) / canvas.unit
+    origin = np.array([thing.x, thing.y])
+    away = origin - (box[:2] + box[2:]) / 2
+    direction = away / (np.linalg.norm(away) + 1e-9) + 0.4 * np.where(origin < size / 2, -1, 1)
     direction /= np.linalg.norm(direction)
     margin = MARGIN + min(1.6 * thing.height, 0.06)
-    shown = (slice(int(max(box[1] - margin, 0) * CHECK), int(np.ceil((box[3] + margin) * CHECK))),
-             slice(int(max(box[0] - margin, 0) * CHECK), int(np.ceil((box[2] + margin) * CHECK))))  # fmt: skip
-    for step in range(16):
-        x, y = np.array([thing.x, thing.y]) + step * STEP * direction
-        moved = Thing(thing.draw, float(x), float(y), thing.turn, thing.height)
-        alpha = _silhouette(moved, (width, height))
-        if not alpha[shown].any():
-            return moved if np.count_nonzero(alpha) > 0.0012 * alpha.size else None
+    points = _silhouette(thing)
+    for step in range(STEPS):
+        spot = origin + step * STEP * direction
+        shown = points + spot
+        shown = shown[((shown > 0) & (shown < size)).all(1)]
+        if len(shown) < min(LEAST_SHOWN * len(points), LARGE * CHECK**2):
+            return None
+        if not ((shown > box[:2] - margin) & (shown < box[2:] + margin)).all(1).any():
+            extent = (*shown.min(0) - 1 / CHECK, *shown.max(0) + 1 / CHECK)
+            return Thing(thing.draw, float(spot[0]), float(spot[1]), thing.turn, thing.height), extent
     return None
 
 
-def _silhouette(thing: Thing, size: tuple[float, float]) -> np.ndarray:
-    """(rows, columns) uint8, CHECK to the shorter side: where a thing is."""
-    surface = skia.Surface.MakeRasterN32Premul(int(np.ceil(size[0] * CHECK)), int(np.ceil(size[1] * CHECK)))
+def _silhouette(thing: Thing) -> np.ndarray:
+    """(n, 2): where a thing is, about its origin, CHECK points to the canvas' shorter side."""
+    side = int(2 * LARGEST * CHECK)
+    surface = skia.Surface.MakeRasterN32Premul(side, side)
     with surface as target:
         target.scale(CHECK, CHECK)
-        thing.paint(target)
-    return surface.toarray()[..., 3]
+        Thing(thing.draw, LARGEST, LARGEST, thing.turn, thing.height).paint(target)
+    rows, columns = np.nonzero(surface.toarray()[..., 3])
+    return (np.stack([columns, rows], 1) + 0.5) / CHECK - LARGEST
 
 
 def sun_in(canvas: StudioCanvas, turn: float) -> tuple[float, float]:
@@ -167,10 +191,10 @@ def reaching(canvas: StudioCanvas, spot: Spot, plant: Plant, colour: np.ndarray,
     """A plant that grows into the picture from a corner; `number` tells plants of one corner apart."""
     rng = canvas.stream(f"plant {spot.x:.2f} {spot.y:.2f} {number}")
     turn = spot.inward + float(rng.uniform(-30, 30))
-    picture = plant(rng, sun_in(canvas, turn), colour)
     back = np.deg2rad(spot.inward)
-    x = spot.x - 0.07 * np.cos(back) + float(rng.uniform(-0.08, 0.08))
-    y = spot.y - 0.07 * np.sin(back) + float(rng.uniform(-0.08, 0.08))
+    x, y = np.array([spot.x, spot.y]) - 0.07 * np.array([np.cos(back), np.sin(back)]) + rng.uniform(-0.08, 0.08, 2)
+    key = (spot, plant.__name__, np.asarray(colour).tobytes(), number)
+    picture = canvas.reuse(key, lambda: plant(rng, sun_in(canvas, turn), colour))
     return Thing(_scaled(picture, size), float(x), float(y), turn, 0.022 * size)
 
 

@@ -32,12 +32,13 @@ class Tile:
 
     Attributes:
         tone: (n, n) uint8, place on the surface's colour ramp, from its dark end to its light end.
-        rise_x, rise_y: (n, n) float16, slope of the relief along x (right) and y (down), height per length.
+        rise_x, rise_y: (n, n) int8, slope of the relief along x (right) and y (down); 127 is `steepest`, height per length.
     """
 
     tone: np.ndarray
     rise_x: np.ndarray
     rise_y: np.ndarray
+    steepest: float
 
 
 Material = Callable[[int], tuple[np.ndarray, np.ndarray]]
@@ -55,7 +56,7 @@ def plaster(seed: int) -> tuple[np.ndarray, np.ndarray]:
     trowel = warped(band_noise(seed + 1, 2.5, 40, 1.5, (1.7, 1)), 0.07 * bend, 0.07 * np.roll(bend, 400, 1))
     cloud = band_noise(seed + 2, 0.7, 24, 1.2)
     grit = band_noise(seed + 3, 70, 380, 0.3)
-    return 0.52 + 0.10 * cloud + 0.04 * trowel + 0.03 * grit, 0.0010 * trowel + 0.0002 * grit
+    return 0.52 + 0.10 * cloud + 0.014 * trowel + 0.025 * grit, 0.0007 * trowel + 0.0004 * cloud + 0.00012 * grit
 
 
 def linen(seed: int, threads: int = 128, slub: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -90,12 +91,12 @@ def grain(seed: int, figure: float = 1.0, pores: float = 1.0) -> tuple[np.ndarra
     fibre = band_noise(seed + 2, 12, 380, 0.55, (26, 1))
     pore = stepped(band_noise(seed + 3, 70, 380, 0.3, (15, 1)), 1.2, 2.3) * (0.35 + 0.65 * late)
     shade = band_noise(seed + 4, 0.7, 8, 1.3, (6, 1))
-    tone = 0.60 - 0.20 * figure * late + 0.075 * fibre + 0.055 * shade - 0.30 * pores * pore
+    tone = 0.60 - 0.20 * figure * late + 0.055 * fibre + 0.05 * shade - 0.30 * pores * pore
     return tone, 0.00022 * fibre - 0.0007 * pores * pore
 
 
 def boards(
-    seed: int, rows: int = 9, gap: float = 0.0022, figure: float = 1.0, spread: float = 0.07
+    seed: int, rows: int = 9, gap: float = 0.0014, figure: float = 1.0, spread: float = 0.05
 ) -> tuple[np.ndarray, np.ndarray]:
     """Boards along x, each cut from another place of the wood; joints staggered."""
     rng = np.random.default_rng(seed)
@@ -166,11 +167,11 @@ def sand(seed: int, ripple: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     phase = 2 * np.pi * (21 / SPAN * y + 0.42 * bend + 0.075 * fork)
     crest = np.sin(phase + 0.5 * np.sin(phase))
     strength = ripple * stepped(band_noise(seed + 2, 0.5, 3, 1.5), -1.6, 1.4)
-    grains = band_noise(seed + 3, 140, 384, -0.1)
+    grains = band_noise(seed + 3, 50, 384, 0.05)
     dune = band_noise(seed + 4, 1, 16, 1.6)
     dark = stepped(specks(seed + 5, 5200, (0.0005, 0.0011)), 0.3, 0.9)
-    tone = 0.55 + 0.03 * crest * strength + 0.09 * grains + 0.03 * dune - 0.22 * dark
-    return tone, 0.0017 * crest * strength + 0.0005 * grains + 0.0036 * dune
+    tone = 0.55 + 0.03 * crest * strength + 0.085 * grains + 0.03 * dune - 0.20 * dark
+    return tone, 0.0017 * crest * strength + 0.00014 * grains + 0.0036 * dune
 
 
 def smooth_sand(seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -202,11 +203,11 @@ def terrazzo(seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 def snow(seed: int) -> tuple[np.ndarray, np.ndarray]:
     drift = band_noise(seed, 0.7, 4, 2.0)
-    dents = -stepped(band_noise(seed + 1, 2.2, 6, 1.6), 0.7, 2.4)
-    crust = band_noise(seed + 2, 12, 80, 1.5)
-    crystals = band_noise(seed + 3, 130, 384, -0.1)
-    tone = 0.60 + 0.03 * drift + 0.05 * dents + 0.02 * crust + 0.06 * crystals
-    return tone, 0.019 * drift + 0.010 * dents + 0.0007 * crust + 0.00022 * crystals
+    dents = -(np.maximum(band_noise(seed + 1, 1.6, 5, 2.0) - 0.5, 0) ** 1.4)
+    crust = band_noise(seed + 2, 9, 110, 1.5)
+    crystals = band_noise(seed + 3, 60, 384, 0.0)
+    tone = 0.62 + 0.03 * drift + 0.03 * dents + 0.02 * crust + 0.075 * crystals
+    return tone, 0.017 * drift + 0.012 * dents + 0.00055 * crust + 0.00005 * crystals
 
 
 def moss(seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -233,8 +234,8 @@ def rubber(seed: int) -> tuple[np.ndarray, np.ndarray]:
     granules = band_noise(seed, 60, 300, 0.1)
     flecks = specks(seed + 1, 1500, (0.0012, 0.0042), 0.5)
     cloud = band_noise(seed + 2, 0.8, 6, 1.4)
-    tone = 0.26 + 0.05 * granules + 0.025 * cloud + 0.62 * flecks * (flecks > 0.3)
-    return tone, 0.0011 * granules
+    tone = 0.26 + 0.07 * granules + 0.025 * cloud + 0.55 * flecks * (flecks > 0.3)
+    return tone, 0.0005 * granules
 
 
 def ribbed_mat(seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -252,7 +253,7 @@ def felt(seed: int) -> tuple[np.ndarray, np.ndarray]:
     fibres = specks(seed, 30000, (0.003, 0.012), 0.05)
     fuzz = band_noise(seed + 1, 40, 380, 0.3)
     cloud = band_noise(seed + 2, 0.8, 12, 1.3)
-    return 0.44 + 0.14 * (fibres - 0.4) + 0.075 * fuzz + 0.035 * cloud, 0.0005 * fuzz + 0.0005 * fibres
+    return 0.44 + 0.12 * (fibres - 0.4) + 0.07 * fuzz + 0.035 * cloud, 0.00016 * fuzz + 0.0003 * fibres
 
 
 def wool(seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -298,21 +299,25 @@ MATERIALS: dict[str, Material] = {
 }  # fmt: skip
 
 
-@lru_cache(maxsize=24)
+@lru_cache(maxsize=48)
 def tile(material: str, variety: int, side: int) -> Tile:
     """A texture at a resolution; drawn once, at DENSITY, and resized.
 
     Args:
-        material: a name of MATERIALS. variety: 0 to VARIETIES - 1. side: of the returned tile, pixels.
+        material: a name of MATERIALS. variety: 0 to VARIETIES - 1. side: of the returned tile, pixels, at most TILE.
     """
     tone, height = MATERIALS[material](1000 * (variety + 1) + 17 * sorted(MATERIALS).index(material))
-    rise_x, rise_y = slopes(height)
+    rises = [_at(side, rise) for rise in slopes(height)]
+    steepest = max(float(np.quantile(np.abs(rise), 0.9995)) for rise in rises) or 1.0
+    rise_x, rise_y = (np.round(np.clip(rise / steepest, -1, 1) * 127).astype(np.int8) for rise in rises)
+    return Tile((np.clip(_at(side, tone), 0, 1) * 255 + 0.5).astype(np.uint8), rise_x, rise_y, steepest)
 
-    def resized(field: np.ndarray) -> np.ndarray:
-        return np.asarray(Image.fromarray(field.astype(np.float32)).resize((side, side), Image.Resampling.LANCZOS))
 
-    return Tile(
-        (np.clip(resized(tone), 0, 1) * 255).astype(np.uint8),
-        resized(rise_x).astype(np.float16),
-        resized(rise_y).astype(np.float16),
-    )
+def _at(side: int, field: np.ndarray) -> np.ndarray:
+    """A field resized to (side, side), repeating at its edges as before."""
+    if side == TILE:
+        return field
+    border = 12
+    padded = np.pad(field.astype(np.float32), border, mode="wrap")
+    box = (border, border, border + TILE, border + TILE)
+    return np.asarray(Image.fromarray(padded).resize((side, side), Image.Resampling.LANCZOS, box=box))
