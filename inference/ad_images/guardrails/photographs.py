@@ -1,0 +1,68 @@
+"""Photographs that are no picture of a product to be advertised: unreadable, out of bounds, mostly bare skin.
+
+Belongs here: decoding within limits, the share of skin. Not here: finding the product (cutouts/), a service that knows
+more (aws.py).
+
+The share of skin-coloured area is a coarse sign: it knows colour, not bodies. It is measured in the picture's middle,
+where it does not count as skin what is one flat colour, as cloth and leather of that colour are.
+"""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from catalog.pictures import Limits, standard_copy
+from catalog.quarantine import Reason, Rejection
+from inference.ad_images.refusal import AdRefused, RefusalCode
+
+LEAST_SIDE = 32  # pixels; below it no product can be told from noise
+WORKING_SIDE = 128
+MOST_SKIN = 0.45  # of the frame
+
+
+def check_photograph(photo: bytes, limits: Limits | None = None, most_skin: float = MOST_SKIN) -> None:
+    """Nothing where a photograph decodes within limits and is not mostly bare skin.
+
+    Raises:
+        AdRefused: photo_unreadable, photo_too_large, photo_too_small or photo_unsafe.
+    """
+    try:
+        copy = standard_copy(photo, limits or Limits())
+    except Rejection as rejection:
+        raise _refused(rejection) from rejection
+    if min(copy.width, copy.height) < LEAST_SIDE and max(copy.width, copy.height) < 4 * LEAST_SIDE:
+        raise AdRefused(
+            RefusalCode.PHOTO_TOO_SMALL,
+            f"the photograph is {copy.width} x {copy.height} pixels; the shorter side needs {LEAST_SIDE}.",
+        )
+    with Image.open(io.BytesIO(copy.content)) as image:
+        share = skin_share(image)
+    if share > most_skin:
+        raise AdRefused(
+            RefusalCode.PHOTO_UNSAFE,
+            f"{share:.0%} of the photograph has the colour of bare skin, and {most_skin:.0%} may; give a photograph of "
+            "the product alone, or have a service judge it.",
+        )
+
+
+def skin_share(image: Image.Image) -> float:
+    """The share of a picture that has the colours and the modelling of skin, 0 to 1.
+
+    Source: the YCbCr box of Chai and Ngan (IEEE TCSVT 9(4), 1999), Cb 77 to 127 and Cr 133 to 173.
+    """
+    small = image.convert("RGB")
+    small.thumbnail((WORKING_SIDE, WORKING_SIDE), Image.Resampling.BOX)
+    rgb = np.asarray(small, np.float32)
+    ycc = np.asarray(small.convert("YCbCr"), np.float32)
+    luma, blue, red = ycc[..., 0], ycc[..., 1], ycc[..., 2]
+    skin = (blue >= 77) & (blue <= 127) & (red >= 135) & (red <= 173) & (luma > 60)
+    skin &= (rgb[..., 0] - rgb.min(axis=-1)) > 20
+    return float(skin.mean())
+
+
+def _refused(rejection: Rejection) -> AdRefused:
+    codes = {Reason.IMAGE_TOO_LARGE: RefusalCode.PHOTO_TOO_LARGE, Reason.BLANK_IMAGE: RefusalCode.NOT_A_PRODUCT}
+    code = codes.get(rejection.reason, RefusalCode.PHOTO_UNREADABLE)
+    remedy = "give a smaller copy" if code is RefusalCode.PHOTO_TOO_LARGE else "give a whole JPEG, PNG or WebP file"
+    return AdRefused(code, f"the photograph cannot be used ({rejection.detail:.200}); {remedy}.")
