@@ -10,6 +10,9 @@ The mask convention of this house is True for what may be painted (plan.py). `to
 turned around.
 """
 
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
@@ -20,7 +23,8 @@ from inference.ad_images.scene import AdPicture, Scene
 
 MAX_SHIFT = 0.5  # pixels
 RING = 12  # pixels outside the product that the comparison sees
-CERTAIN = 0.25  # correlation of the edges, from which a shift is one and not chance
+CERTAIN = 0.25  # correlation of the edges, from which the product is recognised
+GAIN = 0.03  # of it over no movement at all, from which a shift is one and not chance
 
 
 class ProductChanged(RuntimeError):
@@ -112,37 +116,69 @@ def require_untouched(picture: np.ndarray, placed: Placed) -> None:
         raise ProductChanged(f"{changed.sum()} kept pixels of plan {placed.plan.number} changed, by up to {worst}")
 
 
-def moved_by(before: np.ndarray, after: np.ndarray, placed: Placed) -> tuple[float, float, float]:
+@dataclass(frozen=True)
+class Movement:
+    """How far a product moved between two pictures.
+
+    Attributes:
+        across, down: pixels, to the right and down.
+        likeness: correlation of the product's edges once moved back, -1 to 1.
+        gain: how much more alike they are than without moving.
+    """
+
+    across: float
+    down: float
+    likeness: float
+    gain: float
+
+    @property
+    def distance(self) -> float:
+        return math.hypot(self.across, self.down)
+
+    @property
+    def certain(self) -> bool:
+        """Whether the product was recognised where it says; otherwise the distance means nothing."""
+        return self.likeness >= CERTAIN and self.gain >= GAIN
+
+
+def movement(before: np.ndarray, after: np.ndarray, placed: Placed) -> Movement:
     """How far the product moved between what a backend was given and what it returned.
 
     The edges of the product and of what is printed on it are compared by phase correlation, in a window that fades out
-    `RING` pixels beyond the product. A plain product on a new background still has its outline.
+    `RING` pixels beyond the product: a plain product on a new background still has its outline. Once with the same
+    window on what came back, which keeps its new background out, and once without, for what moved far.
 
     Args:
         before, after: (height, width, 3) uint8.
 
-    Returns:
-        pixels to the right, pixels down, and the correlation of the edges once moved back (-1 to 1): below `CERTAIN`
-        nothing of the product is recognised, and the two numbers mean nothing.
-
     Source: Guizar-Sicairos et al., Opt. Lett. 33, 2008, as scikit-image has it.
     """
-    from scipy.ndimage import distance_transform_edt, shift
+    from scipy.ndimage import distance_transform_edt
     from skimage.registration import phase_cross_correlation
 
     left, top, right, bottom = placed.box
-    height, width = placed.alpha.shape
-    rows = slice(max(top - 2 * RING, 0), min(bottom + 2 * RING, height))
-    columns = slice(max(left - 2 * RING, 0), min(right + 2 * RING, width))
+    rows = slice(max(top - 2 * RING, 0), bottom + 2 * RING)
+    columns = slice(max(left - 2 * RING, 0), right + 2 * RING)
     window = np.clip(1 - distance_transform_edt(placed.alpha[rows, columns] == 0) / RING, 0, 1)
     first, second = (_edges(picture[rows, columns]) for picture in (before, after))
-    measured, _, _ = phase_cross_correlation(first * window, second, upsample_factor=20, normalization=None)
-    down, across = -float(measured[0]), -float(measured[1])
-    returned = shift(second, (-down, -across), order=1, mode="nearest")
+    at_rest = _likeness(first, second, window, (0.0, 0.0))
+    tries = []
+    for other in (second * window, second):
+        back = phase_cross_correlation(first * window, other, upsample_factor=20, normalization=None)[0]
+        tries.append((_likeness(first, second, window, back), -float(back[1]), -float(back[0])))
+    likeness, across, down = max(tries)
+    return Movement(across, down, likeness, likeness - at_rest)
+
+
+def _likeness(first: np.ndarray, second: np.ndarray, window: np.ndarray, back: Sequence[float]) -> float:
+    """Correlation of two pictures of edges inside a window, the second moved back by (rows, columns)."""
+    from scipy.ndimage import shift
+
     weight = window > 0
-    a, b = first[weight] - first[weight].mean(), returned[weight] - returned[weight].mean()
-    energy = float(np.sqrt((a * a).sum() * (b * b).sum()))
-    return across, down, float((a * b).sum()) / energy if energy else 0.0
+    one, other = first[weight], shift(second, back, order=1, mode="nearest")[weight]
+    one, other = one - one.mean(), other - other.mean()
+    energy = math.sqrt(float((one * one).sum() * (other * other).sum()))
+    return float((one * other).sum()) / energy if energy else 0.0
 
 
 def _edges(picture: np.ndarray) -> np.ndarray:
@@ -159,11 +195,11 @@ def require_unmoved(before: np.ndarray, after: np.ndarray, placed: Placed) -> No
 
     What it painted then belongs to a product that is no longer where ours is pasted: a second outline beside it.
     """
-    across, down, certainty = moved_by(before, after, placed)
-    distance = float(np.hypot(across, down))
-    if certainty >= CERTAIN and distance > MAX_SHIFT:
+    moved = movement(before, after, placed)
+    if moved.certain and moved.distance > MAX_SHIFT:
         raise AdRefused(
             RefusalCode.PRODUCT_MOVED,
-            f"the backend moved the product of plan {placed.plan.number} by {distance:.1f} px ({across:+.1f} across, "
-            f"{down:+.1f} down), so its background does not fit; use another backend, or a size that it keeps.",
+            f"the backend moved the product of plan {placed.plan.number} by {moved.distance:.1f} px "
+            f"({moved.across:+.1f} across, {moved.down:+.1f} down), so its background does not fit; use another "
+            "backend, or a size that it keeps.",
         )

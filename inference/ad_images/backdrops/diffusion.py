@@ -11,7 +11,8 @@ the next one and cropped afterwards (sizes that a pipeline does not keep come ba
 always 1.0: with less, the empty canvas shines through and objects grow (diffusers #5600).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -138,13 +139,14 @@ class Diffusion:
         device = self._device or ("cuda" if torch.cuda.is_available() else "cpu")
         weights = self.weights
         try:
-            pipeline = getattr(diffusers, weights.pipeline.paints_with).from_pretrained(
-                str(weights.folder),
-                torch_dtype=torch.float32 if device == "cpu" else torch.bfloat16,
-                use_safetensors=True,
-                local_files_only=True,
-                **dict.fromkeys(weights.absent),
-            )
+            with _quiet():
+                pipeline = getattr(diffusers, weights.pipeline.paints_with).from_pretrained(
+                    str(weights.folder),
+                    dtype=torch.float32 if device == "cpu" else torch.bfloat16,
+                    use_safetensors=True,
+                    local_files_only=True,
+                    **dict.fromkeys(weights.absent),
+                )
         except Exception as error:  # what a damaged file or a foreign configuration raises has no common class
             why = " ".join(str(error).split())[:300] or type(error).__name__
             raise AdRefused(
@@ -154,7 +156,27 @@ class Diffusion:
             ) from error
         _require_all_weights(pipeline, weights)
         pipeline.set_progress_bar_config(disable=True)
-        return pipeline.to(device)
+        with _quiet():
+            return pipeline.to(device)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bars and no warnings of diffusers and transformers; errors are raised anyway."""
+    from diffusers.utils import logging as diffusers_log
+    from transformers.utils import logging as transformers_log
+
+    before = [(log, log.get_verbosity(), log.is_progress_bar_enabled()) for log in (diffusers_log, transformers_log)]
+    for log, _, _ in before:
+        log.set_verbosity_error()
+        log.disable_progress_bar()
+    try:
+        yield
+    finally:
+        for log, verbosity, bars in before:
+            log.set_verbosity(verbosity)
+            if bars:
+                log.enable_progress_bar()
 
 
 def _require_all_weights(pipeline: Any, weights: Weights) -> None:
@@ -178,6 +200,6 @@ def _require_all_weights(pipeline: Any, weights: Weights) -> None:
         if absent:
             raise AdRefused(
                 RefusalCode.BACKEND_MISSING,
-                f"{weights.folder / name} lacks {len(absent)} of the weights of {type(network).__name__} ({absent[0]}); copy "
-                "the model's whole folder.",
+                f"{weights.folder / name} lacks {len(absent)} weights of {type(network).__name__} ({absent[0]}); "
+                "copy the model's whole folder.",
             )

@@ -1,0 +1,207 @@
+"""Rows: what is known of each request without opening its files, and the protocol of where rows are kept.
+
+Belongs here: the type, its JSON form, what may replace what, rows in an SQL database. Not here: DynamoDB
+(dynamo_rows.py), the files (store.py), the table of a drop (inference/tables.py).
+
+A row is written once its files are complete, so whoever finds a row finds them. A request that was refused leaves a row
+and nothing else. A stored row is never replaced; a refusal is, by whatever comes later: its cause may be gone.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from typing import Protocol
+
+from sqlalchemy import Column, Engine, MetaData, String, Table, Text, create_engine, select
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+
+from catalog.errors import SelvedgeError, ServiceUnavailable
+
+STORED, REFUSED = "stored", "refused"
+WAIT_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class StoredPicture:
+    """A picture and its recipe. uri, recipe_uri: files; sha256, recipe_sha256: of their bytes. rank: 1 is first."""
+
+    rank: int
+    uri: str
+    sha256: str
+    recipe_uri: str
+    recipe_sha256: str
+    score: float
+
+
+@dataclass(frozen=True)
+class AdRow:
+    """What came of one request, made in one way.
+
+    Attributes:
+        recipe_key: of all that decides the result (`store.recipe_key`); with request_id it names the row.
+        product_id: "" for a photograph of nobody's.
+        code, sentence: of a refusal.
+        created_at: ISO 8601, UTC; the only field that tells two runs of the same apart.
+    """
+
+    request_id: str
+    recipe_key: str
+    status: str
+    product_id: str
+    theme: str
+    created_at: str
+    code: str = ""
+    sentence: str = ""
+    pictures: tuple[StoredPicture, ...] = ()
+
+    def says_the_same(self, other: "AdRow") -> bool:
+        return replace(self, created_at="") == replace(other, created_at="")
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str, where: str) -> "AdRow":
+        """Raises SelvedgeError: it is none."""
+        try:
+            fields = json.loads(text)
+            return cls(**{**fields, "pictures": tuple(StoredPicture(**one) for one in fields["pictures"])})
+        except (ValueError, TypeError, KeyError) as error:
+            raise SelvedgeError(f"a row of ads in {where} is damaged ({error}); restore it from a backup.") from error
+
+
+class AdMetadata(Protocol):
+    """Where rows are kept."""
+
+    def put(self, row: AdRow) -> AdRow:
+        """Keep a row; returns the one that is kept now: an equal earlier one stays as it was.
+
+        Raises:
+            SelvedgeError: other pictures are stored under its name.
+            ServiceUnavailable: the database does not answer.
+        """
+
+    def find(self, request_id: str, recipe_key: str) -> AdRow | None:
+        """The row of a name."""
+
+    def of_request(self, request_id: str) -> list[AdRow]:
+        """All rows of a request, by recipe key."""
+
+
+def settled(earlier: AdRow, row: AdRow, where: str) -> AdRow | None:
+    """What is kept of two rows of one name; None where the new one replaces the earlier.
+
+    Raises:
+        SelvedgeError: both hold pictures, and not the same.
+    """
+    if earlier.status == REFUSED:
+        return earlier if earlier.says_the_same(row) else None
+    if row.status == REFUSED or earlier.says_the_same(row):
+        return earlier
+    raise SelvedgeError(
+        f"{where} holds other pictures of {row.request_id} under the same recipe key; what paints them does not "
+        "repeat: use another request id."
+    )
+
+
+_METADATA = MetaData()
+ADS = Table(
+    "ad_requests",
+    _METADATA,
+    Column("request_id", String(128), primary_key=True),
+    Column("recipe_key", String(64), primary_key=True),
+    Column("status", String(16), nullable=False),
+    Column("product_id", String(32), nullable=False, index=True),
+    Column("created_at", String(32), nullable=False),
+    Column("row", Text, nullable=False),
+)
+
+
+class SqlAdMetadata:
+    """Rows in an SQL database: SQLite or PostgreSQL.
+
+    Args:
+        url: as SQLAlchemy takes it, such as `sqlite:////home/ads.db`. The table is made where it is missing.
+
+    Raises:
+        SelvedgeError: another database, or a file that is none.
+        ServiceUnavailable: it does not answer.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine: Engine = create_engine(
+            url, connect_args={"timeout": WAIT_SECONDS} if url.startswith("sqlite") else {}
+        )
+        if self._engine.dialect.name not in ("sqlite", "postgresql"):
+            raise SelvedgeError(f"rows of ads cannot live in {self._engine.dialect.name}; use SQLite or PostgreSQL.")
+        self._where = self._engine.url.set(query={}).render_as_string(hide_password=True)
+        with self._answering():
+            try:
+                _METADATA.create_all(self._engine)
+            except DBAPIError as error:
+                if "already exists" not in str(error.orig):  # another process was a moment earlier
+                    raise
+
+    def put(self, row: AdRow) -> AdRow:
+        with self._answering():
+            try:
+                return self._put(row)
+            except IntegrityError:  # another process wrote the same name in between
+                return self._put(row)
+
+    def _put(self, row: AdRow) -> AdRow:
+        named = (ADS.c.request_id == row.request_id) & (ADS.c.recipe_key == row.recipe_key)
+        values = {
+            "status": row.status,
+            "product_id": row.product_id,
+            "created_at": row.created_at,
+            "row": row.to_json(),
+        }
+        with self._engine.begin() as connection:
+            text = connection.execute(select(ADS.c.row).where(named)).scalar()
+            if text is None:
+                names = {"request_id": row.request_id, "recipe_key": row.recipe_key}
+                connection.execute(ADS.insert().values(**names, **values))
+                return row
+            kept = settled(AdRow.from_json(text, self._where), row, self._where)
+            if kept is not None:
+                return kept
+            # Only over what was read: a picture that was stored meanwhile stays.
+            updated = connection.execute(ADS.update().where(named & (ADS.c.row == text)).values(**values))
+            if updated.rowcount == 1:
+                return row
+        return self._put(row)
+
+    def find(self, request_id: str, recipe_key: str) -> AdRow | None:
+        named = (ADS.c.request_id == request_id) & (ADS.c.recipe_key == recipe_key)
+        with self._answering(), self._engine.connect() as connection:
+            text = connection.execute(select(ADS.c.row).where(named)).scalar()
+        return None if text is None else AdRow.from_json(text, self._where)
+
+    def of_request(self, request_id: str) -> list[AdRow]:
+        chosen = select(ADS.c.row).where(ADS.c.request_id == request_id).order_by(ADS.c.recipe_key)
+        with self._answering(), self._engine.connect() as connection:
+            texts = connection.execute(chosen).scalars().all()
+        return [AdRow.from_json(text, self._where) for text in texts]
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            yield
+        except IntegrityError:
+            raise
+        except (OperationalError, InterfaceError) as error:
+            raise ServiceUnavailable(
+                f"the database of ads at {self._where} does not answer ({_why(error)}); check that it runs and that "
+                "its folder exists, and run again."
+            ) from error
+        except DBAPIError as error:
+            raise SelvedgeError(
+                f"the database of ads at {self._where} cannot be used ({_why(error)}); restore it from a backup, or "
+                "give ads one of their own."
+            ) from error
+
+
+def _why(error: DBAPIError) -> str:
+    return str(error.orig).strip().partition("\n")[0]
