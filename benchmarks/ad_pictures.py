@@ -37,25 +37,35 @@ class Parts:
 
 
 @lru_cache(maxsize=64)
+def drawn(number: int) -> Image.Image:
+    """Drawn product `number` as RGBA at 768 px, straight alpha from its truth mask."""
+    drawing = draw_garment(sample_spec(11, 40_000 + number), 768)
+    mask = drawing.parts > 0
+    picture = Image.fromarray(np.dstack([drawing.image * mask[..., None], 255 * mask]).astype(np.uint8), "RGBA")
+    return picture.crop(Image.fromarray(mask).getbbox())
+
+
+@lru_cache(maxsize=256)
 def product(number: int, long_side: int) -> np.ndarray:
     """(height, width, 4) uint8 premultiplied: drawn product `number`, its longer side in pixels."""
-    spec = sample_spec(11, 40_000 + number)
-    drawing = draw_garment(spec, 768)
-    mask = (drawing.parts > 0).astype(np.float32)
-    rows, columns = np.nonzero(mask)
-    cut = slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1)
-    layers = np.dstack([drawing.image * mask[..., None], 255 * mask])[cut]
-    factor = long_side / max(layers.shape[:2])
-    size = max(1, round(layers.shape[1] * factor)), max(1, round(layers.shape[0] * factor))
-    small = [np.asarray(Image.fromarray(layers[..., channel].astype(np.float32)).resize(size, Image.Resampling.BOX)) for channel in range(4)]
+    return shrunk_to(drawn(number), long_side)
+
+
+def shrunk_to(picture: Image.Image, long_side: int) -> np.ndarray:
+    """A straight RGBA picture by area averaging, premultiplied."""
+    factor = long_side / max(picture.size)
+    size = max(1, round(picture.width * factor)), max(1, round(picture.height * factor))
+    layers = np.asarray(picture).astype(np.float32)
+    layers = np.dstack([layers[..., :3] * (layers[..., 3:] / 255), layers[..., 3]])
+    small = [np.asarray(Image.fromarray(layers[..., channel]).resize(size, Image.Resampling.BOX)) for channel in range(4)]
     pixels = np.rint(np.clip(np.stack(small, axis=-1), 0, 255))
     pixels[..., :3] = np.minimum(pixels[..., :3], pixels[..., 3:])
     return pixels.astype(np.uint8)
 
 
-def place(number: int, support: Support, rng: np.random.Generator) -> Placed:
+def place(number: int, support: Support, rng: np.random.Generator, scale: float | None = None) -> Placed:
     """Drawn product `number` somewhere sensible on the canvas."""
-    scale = float(rng.choice(SCALES))
+    scale = float(rng.choice(SCALES)) if scale is None else scale
     pixels = product(number, round(scale * SIDE))
     height, width = pixels.shape[:2]
     section = int(rng.integers(3))
@@ -63,10 +73,17 @@ def place(number: int, support: Support, rng: np.random.Generator) -> Placed:
     x = round((0.3, 0.5, 0.7)[section] * SIDE - width / 2)
     x = min(max(margin, x), SIDE - width - margin)
     base = round(float(rng.uniform(0.78, 0.9)) * SIDE) if support is Support.STANDS else (SIDE + height) // 2
+    return placed_at(pixels, x, base - height, support, section, scale)
+
+
+def placed_at(pixels: np.ndarray, x: int, y: int, support: Support, section: int, scale: float) -> Placed:
+    """Premultiplied pixels on the canvas with their upper left corner at (x, y); what runs over the edge is cut off."""
+    height, width = pixels.shape[:2]
+    left, top, right, bottom = max(0, x), max(0, y), min(SIDE, x + width), min(SIDE, y + height)
     canvas = np.zeros((SIDE, SIDE, 4), np.uint8)
-    canvas[base - height : base, x : x + width] = pixels
-    plan = Plan(section, section, 3, 0.0, scale, (x + width / 2) / SIDE, base / SIDE, support, int(rng.integers(1 << 30)))
-    return Placed(plan, canvas, (x, base - height, x + width, base), hashlib.sha256(pixels.tobytes()).hexdigest())
+    canvas[top:bottom, left:right] = pixels[top - y : bottom - y, left - x : right - x]
+    plan = Plan(section, section, 3, 0.0, scale, (x + width / 2) / SIDE, (y + height) / SIDE, support, 0)
+    return Placed(plan, canvas, (left, top, right, bottom), hashlib.sha256(pixels.tobytes()).hexdigest())
 
 
 def colour(code: str) -> np.ndarray:
@@ -119,11 +136,12 @@ def cast_shadow(placed: Placed, light: Light) -> np.ndarray:
     return np.clip(0.4 * blurred(shadow, 5) + 0.6 * blurred(contact, 3), 0, 0.8)
 
 
-def clean_parts(number: int, seed: int) -> Parts:
-    """Picture `seed` of drawn product `number`; even seeds stand, odd ones lie."""
+def clean_parts(number: int, seed: int, *, scale: float | None = None, standing: bool | None = None) -> Parts:
+    """Picture `seed` of drawn product `number`; even seeds stand, odd ones lie, unless `standing` says."""
     rng = np.random.default_rng((seed, number))
-    support = Support.STANDS if seed % 2 == 0 else Support.LIES
-    placed = place(number, support, rng)
+    stands = seed % 2 == 0 if standing is None else standing
+    support = Support.STANDS if stands else Support.LIES
+    placed = place(number, support, rng, scale)
     side = float(rng.choice([-1, 1]))
     light = Light(90 + side * float(rng.uniform(25, 60)), float(rng.uniform(35, 60)), float(rng.uniform(0.2, 0.6)))
     horizon = float(rng.uniform(0.5, 0.68)) if support is Support.STANDS else None

@@ -9,7 +9,7 @@ from PIL import Image
 from scipy import ndimage
 
 from catalog.lab import difference
-from inference.ad_images.quality.view import Floats, View, grown, to_lab
+from inference.ad_images.quality.view import Floats, View, grown, in_all_channels, to_lab
 
 DOMINANT = 6  # colours of a background
 SMALLEST_SHARE = 0.05  # of the background; rarer colours are details
@@ -50,12 +50,12 @@ def palette(view: View) -> float | None:
 
 def highlights(view: View) -> float | None:
     """Background pixels burnt out in every channel, %."""
-    return _share(view, (view.pixels >= BURNT).all(axis=2))
+    return _share(view, in_all_channels(view.pixels, BURNT))
 
 
 def blacks(view: View) -> float | None:
     """Background pixels black in every channel, %."""
-    return _share(view, (view.pixels <= BLACK).all(axis=2))
+    return _share(view, in_all_channels(view.pixels, 0, BLACK))
 
 
 def brightness(view: View) -> float | None:

@@ -10,16 +10,22 @@ import numpy as np
 from scipy import ndimage
 
 from inference.ad_images.plan import Support
-from inference.ad_images.quality.view import Floats, Mask, View, grown
+from inference.ad_images.quality.view import Floats, View, grown
 
 FOOT = 0.03  # of the picture's height: rows over the product's lowest that count as its foot
 CONTACT = 0.012  # of the longer side: how far from the product a contact shadow is looked for
 CAST = 0.16  # of the longer side: how far a cast shadow is followed
-FAINT = 0.03  # darkness that is no shadow
-LEAST_SHADOW = 0.004  # of the frame, darkness times area: less has no direction
+BEHIND, FRONT = 0.2, 0.06  # of the longer side: rows above and below the foot on which a shadow falls
+NEAR = 0.03  # of the longer side: distance to an outline within which darkness has a direction
+FAINT = 0.03  # darkness that is no shadow, against the bare background
+FAINT_IF_PAINTED = 0.1  # against what the ground is estimated to be
+LEAST_SHADOW = 0.0008  # of the frame, darkness times area: less has no side
+LEAST_LEANING = 0.012  # darkness that leans to one side, mean over the outline
+LEAST_SIDE = 0.35  # of the light's direction that must be sideways
 OVERHEAD = 75.0  # degrees of elevation from which a shadow has no side
 OVERCAST = 0.85  # softness from which it has none
 STRIPS = 12  # vertical strips in which a horizon is looked for
+AS_ASKED = 0.08  # of the height around the scene's horizon
 CLEAR_STEP = 3.0  # levels per pixel, mean of a strip, that count as a horizon
 
 
@@ -52,7 +58,8 @@ def contact_shadow(view: View) -> float | None:
 def shadow_side(view: View) -> float | None:
     """Cosine between the measured direction of the shadow and the one away from the light, -1 to 1.
 
-    Of something that stands, only left and right can be told.
+    Of something that stands, only left and right can be told: then it is the balance of the shadow beside the foot,
+    1 where all of it lies on the side away from the light, -1 where all of it lies towards the light.
 
     Returns:
         None where the light has no side (high, overcast, from behind) or the shadow is too faint.
@@ -60,66 +67,87 @@ def shadow_side(view: View) -> float | None:
     light = view.picture.scene.light
     if light.elevation >= OVERHEAD or light.softness >= OVERCAST:
         return None
-    away = -math.cos(math.radians(light.azimuth)), math.sin(math.radians(light.azimuth))  # y grows downwards
-    standing = view.picture.placed.plan.support is Support.STANDS
-    if standing and abs(away[0]) < 0.35:
-        return None
-    weight = _cast(view, standing)
-    if weight.sum() < LEAST_SHADOW * weight.size:
-        return None
-    across, down = _direction(view, weight, standing)
-    length = math.hypot(across, 0.0 if standing else down)
-    if length < 1e-3:
-        return 0.0
-    if standing:
-        return float(np.sign(across) * np.sign(away[0]) * min(1.0, abs(across) / 0.1))
-    return (across * away[0] + down * away[1]) / length
+    across, down = -math.cos(math.radians(light.azimuth)), math.sin(math.radians(light.azimuth))  # y grows downwards
+    if view.picture.placed.plan.support is Support.STANDS:
+        balance = _beside_the_foot(view) if abs(across) >= LEAST_SIDE else None
+        return None if balance is None else float(np.sign(across)) * balance
+    measured = _around_the_outline(view)
+    return None if measured is None else measured[0] * across + measured[1] * down
 
 
-def _cast(view: View, standing: bool) -> Floats:
-    """Darkness around the product that counts as its shadow."""
+def _beside_the_foot(view: View) -> float | None:
+    """Shadow to the right of the foot against that to its left, -1 to 1."""
     product = view.alpha > 0
     side = max(product.shape)
-    near = grown(product, max(4, round(CAST * side))) & ~product
-    darkness = np.where(near & (_darkness(view) > FAINT), _darkness(view), np.float32(0))
-    if standing:  # on the ground: from a little over the foot downwards, and as far behind as a floor reaches
-        darkness[: max(0, view.box[3] - round(0.25 * side))] = 0
-    return darkness.astype(np.float32)
+    bottom = view.box[3]
+    foot = np.flatnonzero(product[max(0, bottom - max(2, round(FOOT * side))) : bottom].any(axis=0))
+    if not len(foot):
+        return None
+    rows = slice(max(0, bottom - round(BEHIND * side)), min(product.shape[0], bottom + round(FRONT * side)))
+    reach = round(CAST * side)
+    darkness = _shadow_only(view)[rows]
+    left = float(darkness[:, max(0, foot[0] - reach) : foot[0]].sum())
+    right = float(darkness[:, foot[-1] + 1 : foot[-1] + 1 + reach].sum())
+    if left + right < LEAST_SHADOW * product.size:
+        return None
+    return (right - left) / (right + left)
 
 
-def _direction(view: View, weight: Floats, standing: bool) -> tuple[float, float]:
-    """From the middle of what casts to the middle of the shadow, in product widths and heights; y downwards."""
-    left, top, right, bottom = view.box
-    rows, columns = np.nonzero(weight)
-    total = float(weight.sum())
-    x = float((weight[rows, columns] * columns).sum()) / total
-    y = float((weight[rows, columns] * rows).sum()) / total
-    across, down = max(1, right - left), max(1, bottom - top)
-    if standing:
-        foot = np.flatnonzero(view.product[max(0, bottom - max(2, round(0.04 * len(weight)))) : bottom].any(axis=0))
-        middle = (foot[0] + foot[-1]) / 2 if len(foot) else (left + right) / 2
-        return (x - float(middle)) / across, 0.0
-    middle_y, middle_x = ndimage.center_of_mass(view.product) if view.product.any() else (0.0, 0.0)
-    scale = max(across, down)
-    return (x - middle_x) / scale, (y - middle_y) / scale
+def _around_the_outline(view: View) -> tuple[float, float] | None:
+    """Unit vector towards which the ground beside the outline is darkest, x to the right, y downwards.
+
+    Darkness times the outward normal is summed: an even contact shadow cancels out whatever the outline.
+    """
+    alpha = np.asarray(view.alpha[::2, ::2], np.float32) / 255
+    darkness = _shadow_only(view)[::2, ::2]
+    width = max(3, round(NEAR * max(alpha.shape)) | 1)
+    smooth = ndimage.uniform_filter(ndimage.uniform_filter(alpha, width), width)
+    down, across = np.gradient(smooth)
+    x, y = -float((across * darkness).sum()), -float((down * darkness).sum())
+    outline = float(np.hypot(across, down)[alpha == 0].sum())
+    length = math.hypot(x, y)
+    if length < LEAST_LEANING * outline:
+        return None
+    return x / length, y / length
+
+
+def _shadow_only(view: View) -> Floats:
+    darkness = _darkness(view)
+    faint = FAINT if view.picture.shadow is not None else FAINT_IF_PAINTED
+    return np.where(darkness > faint, darkness, np.float32(0))
 
 
 def _darkness(view: View) -> Floats:
     """Light missing against the bare background; where a backend painted its own shadow, against the ground around it."""
     if view.picture.shadow is not None:
         return view.darkness
-    product = grown(view.alpha > 0, 1)
-    ground = _without(view.light, product)
-    missing = 1.0 - (view.light + 0.01) / (ground + 0.01)
+    missing = 1.0 - (view.light + 0.01) / (_bare_ground(view) + 0.01)
     return np.where(view.alpha > 0, np.float32(0), np.clip(missing, 0, 1)).astype(np.float32)
 
 
-def _without(light: Floats, product: Mask) -> Floats:
-    """What the ground would be without a shadow: per row, the upper quartile of the light beside the product."""
-    rows = np.where(product, np.float32(np.nan), light)
-    empty = np.isnan(rows).all(axis=1)
-    rows[empty] = light[empty]
-    return np.asarray(np.nanquantile(rows[:, ::4], 0.6, axis=1, keepdims=True), np.float32)
+def _bare_ground(view: View) -> Floats:
+    """What the ground would be without a shadow: a quadratic through the light away from the product.
+
+    Of something that stands, only what lies below the horizon is ground.
+    """
+    height, width = view.alpha.shape
+    rows, columns = (grid / max(height, width) for grid in np.mgrid[:height, :width].astype(np.float32))
+    side = max(height, width)
+    away = ~grown(view.alpha > 0, round(0.5 * CAST * side))
+    if view.picture.placed.plan.support is Support.STANDS:
+        away[: min(height - 8, round(height * ((view.picture.scene.horizon or 0.0) + 0.02)))] = False
+    at = np.flatnonzero(away)[:: max(1, int(away.sum()) // 2000)]
+    if len(at) < 20:
+        return view.light
+
+    def terms(r: np.ndarray, c: np.ndarray) -> np.ndarray:
+        return np.stack([np.ones_like(r), r, c, r * r, r * c, c * c], axis=-1)
+
+    basis, light = terms(rows.ravel()[at], columns.ravel()[at]), view.light.ravel()[at]
+    weights = np.linalg.lstsq(basis, light, rcond=None)[0]
+    kept = np.abs(basis @ weights - light) <= np.quantile(np.abs(basis @ weights - light), 0.8)
+    weights = np.linalg.lstsq(basis[kept], light[kept], rcond=None)[0]
+    return np.asarray(np.maximum(terms(rows, columns) @ weights, 0.0), np.float32)
 
 
 def horizon(view: View) -> float | None:
@@ -164,15 +192,19 @@ def horizon_tilt(view: View) -> float | None:
 
 
 def _strip_rows(view: View) -> tuple[Floats, Floats]:
-    """Row of the strongest level step in each strip near the scene's horizon, and its strength in levels per pixel."""
-    height, width = view.alpha.shape
-    luma = view.background.astype(np.float32).mean(axis=2)
-    cut = luma[:, : width - width % STRIPS].reshape(height, STRIPS, -1)
-    profile = ndimage.uniform_filter1d(cut.mean(axis=2), 3, axis=0)
+    """Row of the strongest level step in each strip, and its strength in levels per pixel.
+
+    Where the scene says a horizon and half of the strips see a step there, that one is meant, not a stronger shelf.
+    """
+    luma = view.background[:, ::2] @ np.array([0.2126, 0.7152, 0.0722], np.float32)
+    height, width = luma.shape
+    strips = luma[:, : width - width % STRIPS].reshape(height, STRIPS, -1).mean(axis=2)
+    profile = ndimage.uniform_filter1d(strips, 3, axis=0)
     step = np.abs(profile[2:] - profile[:-2]) / 2
     expected = view.picture.scene.horizon
     if expected is not None:
-        away = np.abs(np.arange(1, height - 1) / height - expected)
-        step = step * np.where(away < 0.2, 1.0, 0.0)[:, None]
+        close = np.abs(np.arange(1, height - 1) / height - expected) < AS_ASKED
+        if close.any() and np.count_nonzero(step[close].max(axis=0) >= CLEAR_STEP) >= STRIPS // 2:
+            step = step * close[:, None]
     rows = step.argmax(axis=0)
     return (rows + 1).astype(np.float32), step[rows, np.arange(STRIPS)].astype(np.float32)

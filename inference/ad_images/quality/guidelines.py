@@ -76,7 +76,7 @@ GUIDELINES: dict[str, Measured] = {
         "% of background", 99.5, 100, (THEME,), "{value:.1f} % of the background is pure white (at least {limit:g} %)"
     ),
     # Overlays.
-    "text_area": _at_most("% of frame", 0.4, 100, (SEED, CAPTION), "text covers {value:.2f} % of the frame"),
+    "text_area": _at_most("% of frame", 0.1, 100, (SEED, CAPTION), "text covers {value:.2f} % of the frame"),
     "overlay_area": _at_most(
         "% of frame", 0.3, 100, (SEED, CAPTION), "a flat overlay covers {value:.2f} % of the frame"
     ),

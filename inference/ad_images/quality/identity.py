@@ -13,6 +13,8 @@ LIKE_PRODUCT = 0.55  # share of product colour in a pixel between background and
 VISIBLE = 9.0  # ΔE between product and background below which no eye sees where one ends
 UNEXPECTED = 10  # levels between a pixel and background under its shadow
 REPAINTED = 12.0  # median ΔE between what was placed and what a backend painted there, where it repainted the product
+EDGE_PIXELS = 1500  # of the outline that are looked at
+LEAST_QUARTER = 40  # pixels of an outline that make a mean
 SHARP = 0.25  # step at the outer edge of a growth, as a share of product against background; a shadow fades out
 
 
@@ -142,10 +144,14 @@ def _sharp_only(candidates: Mask, lab: Floats, apart: Floats) -> Mask:
 
 
 def halo(view: View) -> float:
-    """How far the edge lies from any mix of the product just inside and the background just outside, mean ΔE.
+    """How far the edge lies, on average, from the mix of the product just inside and the background just outside, ΔE.
 
-    Semi-transparent pixels and the two beside them are looked at, at full size: a pixel of a clean edge lies on the
-    line between the two colours; a white or coloured rim left from the old background does not.
+    A pixel of a clean edge lies on the line between the two colours, give or take the product's pattern, which cancels
+    out along the outline. A rim of another colour, as an old background leaves it, does not. A darker edge is nearly
+    always the product's own shade and counts a quarter; a tint counts half.
+
+    Returns:
+        The largest mean over the four quarters of the outline.
     """
     picture = view.picture
     left, top, right, bottom = picture.placed.box
@@ -154,20 +160,25 @@ def halo(view: View) -> float:
     pixels = picture.pixels[rows, columns]
     visible = alpha > 16
     rim = grown(~visible, 1) & visible
-    solid = shrunk(alpha == 255, 4)
-    clear = ~grown(alpha > 0, 2)
+    solid, clear = shrunk(alpha == 255, 2), ~grown(alpha > 0, 2)
     if not rim.any() or not solid.any() or not clear.any():
         return 0.0
     at = np.nonzero(rim)
-    step = max(1, len(at[0]) // 1500)
+    step = max(1, len(at[0]) // EDGE_PIXELS)
     at = (at[0][::step], at[1][::step])
-    inside = _nearest_to(pixels, solid, at)
-    outside = _nearest_to(pixels, clear, at)
+    inside, outside = _nearest_to(pixels, solid, at), _nearest_to(pixels, clear, at)
     seen = to_lab(pixels[at])
     across = outside - inside
     share = ((seen - inside) * across).sum(axis=1) / np.maximum((across**2).sum(axis=1), 1e-6)
-    nearest = inside + np.clip(share, 0, 1)[:, None] * across
-    return float(np.linalg.norm(seen - nearest, axis=1).mean())
+    away = seen - inside - np.clip(share, 0, 1)[:, None] * across
+    quarter = 2 * (at[0] > alpha.shape[0] / 2) + (at[1] > alpha.shape[1] / 2)
+    large = [number for number in range(4) if np.count_nonzero(quarter == number) >= LEAST_QUARTER]
+    means = [away[quarter == number].mean(axis=0) for number in large] or [away.mean(axis=0)]
+    return max(_seen(*mean) for mean in means)
+
+
+def _seen(lightness: float, a: float, b: float) -> float:
+    return float(np.hypot(lightness if lightness > 0 else lightness / 4, np.hypot(a, b) / 2))
 
 
 def _nearest_to(pixels: np.ndarray, where: Mask, at: tuple[np.ndarray, ...]) -> Floats:

@@ -59,6 +59,12 @@ def grown(mask: Mask, radius: int) -> Mask:
     return mask
 
 
+def in_all_channels(pixels: np.ndarray, least: int, most: int = 255) -> Mask:
+    """Pixels of which every channel lies between two levels, both included."""
+    channels = [pixels[..., number] for number in range(3)]
+    return np.logical_and.reduce([(channel >= least) & (channel <= most) for channel in channels])
+
+
 def shrunk(mask: Mask, radius: int) -> Mask:
     """The mask without its outermost `radius` pixels; the canvas edge does not eat at it."""
     return ~grown(~mask, radius)
@@ -129,7 +135,7 @@ class View:
     def luma(self) -> Floats:
         """(height, width) 0 to 255, as the eye weighs sRGB codes."""
         weights = np.array([0.2126, 0.7152, 0.0722], np.float32)
-        return self.pixels @ weights
+        return np.asarray(self.pixels @ weights, np.float32)
 
     @cached_property
     def light(self) -> Floats:
@@ -144,7 +150,7 @@ class View:
     def darkness(self) -> Floats:
         """(height, width) how much light is missing against the background alone, 0 to 1; 0 on the product."""
         missing = 1.0 - (self.light + 0.01) / (self.background_light + 0.01)
-        return np.where(self.alpha > 0, np.float32(0), np.clip(missing, 0, 1))
+        return np.where(self.alpha > 0, 0, np.clip(missing, 0, 1)).astype(np.float32)
 
     @cached_property
     def _small_size(self) -> tuple[int, int]:
