@@ -18,15 +18,31 @@ LEAST_TOLERANCE = 1.6  # ΔE; flat white has no noise of its own
 DEEPEST_SHADOW = 42.0  # L below the backdrop; darker is product
 SHADOW_HUE = (3.0, 0.10)  # Δab that a shadow may have: at once, and per L that it darkens
 CALM = 0.6  # ΔE a pixel at 512 pixels a side; an empty backdrop is smoother
-ROUGH = 0.8  # ΔE to the mean of 3 x 3 pixels, at 512 pixels a side; a shadow is smoother
-STEEPENING = 0.7  # ΔE a pixel more, for each L that a shadow has darkened
-SHARP = 4.0  # ΔE a pixel at 512 pixels a side; a shadow is smoother even where it is dark
 GAP = 2  # pixels; narrower gaps of an outline let no backdrop in
 LEAST_EMPTY = 0.05  # share of the photograph that must be empty before light is measured on it
 HOLE_AREA = 0.0004  # share of the photograph; smaller holes are gloss
 HOLE_RADIUS = 0.008  # of the longer side; narrower holes are laces and prints of the backdrop's colour
 HOLE_EDGE = 0.3  # of the outline's own contrast, that a hole's rim has
 PART_AREA = 0.02  # share of the largest part; smaller ones are dust
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is taken for a shadow.
+
+    Attributes:
+        rough: ΔE to the mean of 3 x 3 pixels, at 512 pixels a side, below which it must be.
+        steepening: ΔE a pixel that it may change more for each L by which it has darkened.
+        sharp: ΔE a pixel at 512 pixels a side, below which it must be however dark.
+    """
+
+    rough: float
+    steepening: float
+    sharp: float
+
+
+READINGS = (Reading(0.8, 0.7, 4.0), Reading(0.4, 0.5, 2.0))
+"""Tight shadows, as of cloth that lies; and, where that eats a pale product, hardly any."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +111,7 @@ def refit(lab: np.ndarray, empty: np.ndarray, backdrop: Backdrop) -> Backdrop:
     return Backdrop(_drawn(surface, height, width), backdrop.homogeneity, backdrop.noise)
 
 
-def product_mask(lab: np.ndarray, backdrop: Backdrop) -> np.ndarray:
+def product_mask(lab: np.ndarray, backdrop: Backdrop, reading: Reading = READINGS[0]) -> np.ndarray:
     """Which pixels are product.
 
     Args:
@@ -107,13 +123,13 @@ def product_mask(lab: np.ndarray, backdrop: Backdrop) -> np.ndarray:
     scale = max(1.0, 512 / max(lab.shape[:2]))
     slope = _gradient(lab)
     calm = CALM * scale + backdrop.noise
-    smooth = _roughness(lab) < ROUGH * scale + backdrop.noise
+    smooth = _roughness(lab) < reading.rough * scale + backdrop.noise
     empty = _from_border((_distance(lab, backdrop) < backdrop.tolerance) & (slope < calm))
     if empty.mean() > LEAST_EMPTY:
         backdrop = refit(lab, empty, backdrop)
     distance = _distance(lab, backdrop)
     empty = (distance < backdrop.tolerance) & (slope < calm) & smooth
-    shade = empty | (_shaded(lab, backdrop, slope, calm, SHARP * scale) & smooth)
+    shade = empty | (_shaded(lab, backdrop, reading, slope, scale) & smooth)
     outside = _from_border(_opened(shade, GAP))
     silhouette = ndimage.binary_closing((distance > SURE) & ~outside, iterations=3)
     silhouette = ndimage.binary_fill_holes(silhouette | ~(smooth | outside))
@@ -147,13 +163,14 @@ def _roughness(lab: np.ndarray) -> np.ndarray:
     return np.sqrt(np.square(lab - ndimage.uniform_filter(lab, (3, 3, 0))).sum(axis=-1))
 
 
-def _shaded(lab: np.ndarray, backdrop: Backdrop, slope: np.ndarray, calm: float, sharp: float) -> np.ndarray:
+def _shaded(lab: np.ndarray, backdrop: Backdrop, reading: Reading, slope: np.ndarray, scale: float) -> np.ndarray:
     """Of the backdrop's hue, darker within reason, and the smoother the less it darkens."""
     change = lab - backdrop.lab
     darker = -change[..., 0]
     hue = np.hypot(change[..., 1], change[..., 2])
     alike = (darker > -backdrop.tolerance) & (darker < DEEPEST_SHADOW) & (hue < SHADOW_HUE[0] + SHADOW_HUE[1] * darker)
-    return alike & (slope < np.minimum(calm + STEEPENING * np.maximum(darker, 0), sharp + backdrop.noise))
+    limit = np.minimum(CALM * scale + reading.steepening * np.maximum(darker, 0), reading.sharp * scale)
+    return alike & (slope < limit + backdrop.noise)
 
 
 def _opened(area: np.ndarray, iterations: int) -> np.ndarray:

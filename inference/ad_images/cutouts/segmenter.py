@@ -118,5 +118,5 @@ class OnnxSegmenter:
         except OSError as error:
             raise AdRefused(
                 RefusalCode.BACKEND_MISSING,
-                f"the segmenter's weights {self.file} cannot be read ({error.strerror}); give the path of an ONNX file.",
+                f"the segmenter's weights {self.file} cannot be read ({error.strerror}); give an ONNX file's path.",
             ) from error
