@@ -66,6 +66,11 @@ def between(first: np.ndarray, second: np.ndarray, share: float) -> np.ndarray:
     return from_oklab((1 - share) * oklab(np.asarray(first)) + share * oklab(np.asarray(second)))
 
 
+def blended(canvas: StudioCanvas, natural: np.ndarray, number: int, share: float) -> np.ndarray:
+    """A material's natural colour with a share of the palette's, more of it where the palette is a brand's."""
+    return between(natural, canvas.colour(number), max(share, 0.65) if canvas.branded else share)
+
+
 def ramp(colour: np.ndarray, covering: Covering) -> np.ndarray:
     """(256, 3) float32: the tones of a covering of this colour, from dark to light."""
     lab = oklab(np.asarray(colour))

@@ -3,6 +3,7 @@
 Belongs here: the materials and their cache. Not here: colours, light (ground.py) and what lies on them (props).
 """
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -32,7 +33,8 @@ class Tile:
 
     Attributes:
         tone: (n, n) uint8, place on the surface's colour ramp, from its dark end to its light end.
-        rise_x, rise_y: (n, n) int8, slope of the relief along x (right) and y (down); 127 is `steepest`, height per length.
+        rise_x, rise_y: (n, n) int8, slope of the relief along x (right) and y (down).
+        steepest: the slope that 127 stands for, height per length.
     """
 
     tone: np.ndarray
@@ -101,10 +103,10 @@ def boards(
     """Boards along x, each cut from another place of the wood; joints staggered."""
     rng = np.random.default_rng(seed)
     tone, height = grain(seed, figure)
-    x, y = grid()
+    _, y = grid()
     wood, relief = np.empty_like(tone), np.empty_like(height)
     edges = np.round(np.linspace(0, TILE, rows + 1)).astype(int)
-    for top, bottom in zip(edges[:-1], edges[1:], strict=True):
+    for top, bottom in itertools.pairwise(edges):
         joints = np.sort((rng.uniform(0, TILE) + np.array([0, TILE * rng.uniform(0.42, 0.58)])) % TILE).astype(int)
         depth = np.minimum(np.abs(y[top:bottom] - top / DENSITY), np.abs(y[top:bottom] - bottom / DENSITY))
         for start, stop in ((joints[0], joints[1]), (joints[1], joints[0] + TILE)):
@@ -193,12 +195,6 @@ def marble(seed: int) -> tuple[np.ndarray, np.ndarray]:
         veil, vein, core = (np.exp(-distance / (width * wide)) for width in (0.12, 0.020, 0.0035))
         tone -= strength * (0.13 * veil + 0.20 * vein + 0.30 * core)
     return tone, np.zeros_like(tone)
-
-
-def terrazzo(seed: int) -> tuple[np.ndarray, np.ndarray]:
-    chips = specks(seed, 2600, (0.002, 0.013), 0.5)
-    dust = band_noise(seed + 1, 60, 380, 0.3)
-    return 0.62 + 0.02 * dust + np.where(chips > 0, (chips - 0.62) * 0.55, 0), np.zeros_like(dust)
 
 
 def snow(seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -293,8 +289,8 @@ def sheets(seed: int) -> tuple[np.ndarray, np.ndarray]:
 MATERIALS: dict[str, Material] = {
     material.__name__: material
     for material in (
-        paper, plaster, linen, fine_linen, oak_floor, butcher_block, table_wood, weathered_planks, concrete, asphalt, sand,
-        smooth_sand, marble, terrazzo, snow, moss, earth, rubber, ribbed_mat, felt, wool, sheets,
+        paper, plaster, linen, fine_linen, oak_floor, butcher_block, table_wood, weathered_planks, concrete, asphalt,
+        sand, smooth_sand, marble, snow, moss, earth, rubber, ribbed_mat, felt, wool, sheets,
     )
 }  # fmt: skip
 
