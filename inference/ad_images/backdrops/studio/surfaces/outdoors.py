@@ -28,7 +28,7 @@ SMOOTH_SAND = Covering("smooth_sand", 0.17, 0.10, 0.75)
 MOSS = Covering("moss", 0.30, 0.22, 0.6)
 EARTH = Covering("earth", 0.20, 0.20, 0.6, level=0.4)
 PLANKS = Covering("weathered_planks", 0.34, 0.13, 0.55, level=0.6)
-SNOW = Covering("snow", 0.12, 0.05, 0.6)
+SNOW = Covering("snow", 0.12, 0.05, 0.6, sky=(0.20, 0.28, 0.40))
 
 FERN_GREEN = np.array([0.085, 0.145, 0.032], np.float32)
 PINE_GREEN = np.array([0.040, 0.085, 0.036], np.float32)

@@ -169,11 +169,11 @@ def sand(seed: int, ripple: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     phase = 2 * np.pi * (21 / SPAN * y + 0.42 * bend + 0.075 * fork)
     crest = np.sin(phase + 0.5 * np.sin(phase))
     strength = ripple * stepped(band_noise(seed + 2, 0.5, 3, 1.5), -1.6, 1.4)
-    grains = band_noise(seed + 3, 50, 384, 0.05)
+    grains = band_noise(seed + 3, 70, 384, -0.25)
     dune = band_noise(seed + 4, 1, 16, 1.6)
     dark = stepped(specks(seed + 5, 5200, (0.0005, 0.0011)), 0.3, 0.9)
-    tone = 0.55 + 0.03 * crest * strength + 0.085 * grains + 0.03 * dune - 0.20 * dark
-    return tone, 0.0017 * crest * strength + 0.00014 * grains + 0.0036 * dune
+    tone = 0.55 + 0.03 * crest * strength + 0.10 * grains + 0.03 * dune - 0.24 * dark
+    return tone, 0.0017 * crest * strength + 0.00010 * grains + 0.0032 * dune
 
 
 def smooth_sand(seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -203,7 +203,7 @@ def snow(seed: int) -> tuple[np.ndarray, np.ndarray]:
     crust = band_noise(seed + 2, 9, 110, 1.5)
     crystals = band_noise(seed + 3, 60, 384, 0.0)
     tone = 0.62 + 0.03 * drift + 0.03 * dents + 0.02 * crust + 0.075 * crystals
-    return tone, 0.017 * drift + 0.012 * dents + 0.00055 * crust + 0.00005 * crystals
+    return tone, 0.017 * drift + 0.010 * dents + 0.00055 * crust + 0.00005 * crystals
 
 
 def moss(seed: int) -> tuple[np.ndarray, np.ndarray]:
