@@ -1,13 +1,14 @@
 """Surfaces: scenes seen from above, for products that lie.
 
-Belongs here: one painter for each theme. Not here: scenes with a horizon (scenes/), shadows of the product (shadows.py).
+Belongs here: one painter for each theme. Not here: scenes with a horizon (scenes/), shadows of the product
+(shadows.py).
 
 | module | holds |
 |---|---|
 | noise.py, textures.py | what surfaces are made of |
 | ground.py, gobos.py | a surface in the scene's light; shadows thrown over it from outside |
 | placing.py | things at the edges, clear of the product, with their shadows |
-| foliage.py, cloths.py | such things |
+| foliage.py, crockery.py, finds.py, workthings.py, cloths.py, shore.py | what lies at the edges |
 | indoors.py, outdoors.py | the themes |
 """
 

@@ -21,7 +21,8 @@ class Cloth:
 
     Attributes:
         thickness: of its edge. wave: unevenness of its outline; 0 is cut straight, as paper.
-        folds: height of soft folds. hem: distance of its seam from the edge, 0 for none. fringe: length of threads, 0 for none.
+        folds: height of soft folds. hem: distance of its seam from the edge, 0 for none.
+        fringe: length of threads, 0 for none.
         reach: at most so far into the picture.
     """
 
@@ -53,9 +54,9 @@ def spread(canvas: StudioCanvas, clear: Box, spot: Spot, cloth: Cloth, colour: n
     y = rows * np.float32(canvas.height / canvas.unit) - np.float32(spot.y)
     depth = x * np.float32(along[0]) + y * np.float32(along[1])
     sideways = y * np.float32(along[0]) - x * np.float32(along[1])
-    edge = np.float32(min(free, cloth.reach * rng.uniform(0.75, 1.0)))
+    edge = np.full(canvas.shape, min(free, cloth.reach * rng.uniform(0.75, 1.0)), np.float32)
     if cloth.wave:
-        edge = edge + cloth.wave * canvas.noise(f"wave {spot.x:.2f} {spot.y:.2f}", 4, 1.9).astype(np.float32)
+        edge += cloth.wave * canvas.noise(f"wave {spot.x:.2f} {spot.y:.2f}", 4, 1.9).astype(np.float32)
     inside = edge - depth
     mask = np.clip(inside * canvas.unit + 0.5, 0, 1)
     _edge_shadow(canvas, inside, cloth, along)

@@ -1,4 +1,4 @@
-"""Crockery: round things seen from above, each a profile turned about its middle: cups, saucers, bowls, candles, weights.
+"""Crockery: round things from above, each a profile turned about its middle: cup, bowl, weight, straw hat.
 
 Belongs here: shading of turned profiles, and the profiles. Not here: where they stand (placing.py).
 
@@ -101,8 +101,10 @@ def cup(canvas: StudioCanvas, radius: float, glaze: np.ndarray, drink: np.ndarra
         Ring(0.97, 0.30, shifted(glaze, 0.02), 0.3), Ring(1.0, -0.9, glaze),
     ))  # fmt: skip
     body = turned(canvas, radius, (
-        Ring(0.62, 0.0, drink, 0.10), Ring(0.78, 0.03, shifted(drink, 0.035), 0.12), Ring(0.815, 0.25, shifted(drink, 0.13, 0.9), 0.3),
-        Ring(0.93, 2.2, shifted(glaze, -0.03)), Ring(0.965, 0.4, shifted(glaze, 0.03), 0.9), Ring(1.0, -1.5, glaze, 0.2),
+        Ring(0.62, 0.0, drink, 0.10), Ring(0.78, 0.03, shifted(drink, 0.035), 0.12),
+        Ring(0.815, 0.25, shifted(drink, 0.13, 0.9), 0.3),
+        Ring(0.93, 2.2, shifted(glaze, -0.03)), Ring(0.965, 0.4, shifted(glaze, 0.03), 0.9),
+        Ring(1.0, -1.5, glaze, 0.2),
     ))  # fmt: skip
     right, down, above = towards(canvas.light)
 
@@ -133,25 +135,14 @@ def bowl(canvas: StudioCanvas, radius: float, glaze: np.ndarray) -> skia.Picture
     ), 0.02)  # fmt: skip
 
 
-def candle(canvas: StudioCanvas, radius: float, jar: np.ndarray, wax: np.ndarray) -> skia.Picture:
-    """A candle in a jar, unlit."""
-    body = turned(canvas, radius, (
-        Ring(0.30, -0.03, shifted(wax, -0.01), 0.05), Ring(0.84, 0.02, wax, 0.05), Ring(0.88, 0.9, shifted(wax, -0.06)),
-        Ring(0.93, 1.8, shifted(jar, -0.10)), Ring(0.975, 0.3, jar, 0.9), Ring(1.0, -1.5, shifted(jar, -0.06)),
-    ))  # fmt: skip
-    def draw(target: skia.Canvas) -> None:
-        target.drawPicture(body)
-        target.drawLine(0, 0, radius * 0.13, -radius * 0.05, stroke(np.array([0.02, 0.018, 0.016]), radius * 0.05))
-
-    return recorded(draw)
-
-
 def weight(canvas: StudioCanvas, radius: float, rubber: np.ndarray) -> skia.Picture:
     """A weight plate: rubber with a steel hub."""
     steel = np.array([0.42, 0.43, 0.45])
     return turned(canvas, radius, (
-        Ring(0.085, 0.0, shifted(rubber, -0.14)), Ring(0.11, -2.0, steel), Ring(0.20, 0.0, steel, 0.25), Ring(0.225, -1.0, steel, 0.1),
-        Ring(0.30, 0.0, rubber), Ring(0.36, -0.7, rubber, 0.05), Ring(0.70, 0.0, shifted(rubber, -0.015)), Ring(0.76, 0.8, rubber, 0.05),
+        Ring(0.085, 0.0, shifted(rubber, -0.14)), Ring(0.11, -2.0, steel), Ring(0.20, 0.0, steel, 0.25),
+        Ring(0.225, -1.0, steel, 0.1),
+        Ring(0.30, 0.0, rubber), Ring(0.36, -0.7, rubber, 0.05), Ring(0.70, 0.0, shifted(rubber, -0.015)),
+        Ring(0.76, 0.8, rubber, 0.05),
         Ring(0.93, 0.0, shifted(rubber, 0.012), 0.03), Ring(1.0, -1.3, rubber, 0.06),
     ), 0.035)  # fmt: skip
 
@@ -165,7 +156,9 @@ def hat(canvas: StudioCanvas, radius: float, straw: np.ndarray) -> skia.Picture:
         crown = 0.9 if 0.36 < end < 0.46 else 0.12
         tone = shifted(straw, 0.03 * ((number * 7919) % 5 - 2) / 2)
         rings += [Ring(end - 0.6 / rounds, 0.75 - crown, tone), Ring(end, -0.75 - crown, shifted(tone, -0.03))]
-    band = [Ring(ring.to, ring.slope, np.array([0.03, 0.03, 0.035])) if 0.38 < ring.to < 0.47 else ring for ring in rings]
+    band = [
+        Ring(ring.to, ring.slope, np.array([0.03, 0.03, 0.035])) if 0.38 < ring.to < 0.47 else ring for ring in rings
+    ]
     plain = turned(canvas, radius, tuple(band), 0.03)
     return _braided(canvas, plain, radius, straw)
 

@@ -48,12 +48,14 @@ def _bumps(rng: np.random.Generator, side: int, finest: float) -> np.ndarray:
     return field / field.std()
 
 
-def starfish(canvas: StudioCanvas, rng: np.random.Generator, turn: float, radius: float, colour: np.ndarray) -> skia.Picture:
+def starfish(
+    canvas: StudioCanvas, rng: np.random.Generator, turn: float, radius: float, colour: np.ndarray
+) -> skia.Picture:
     x, y, pixels = _square(canvas, radius)
     angle = np.arctan2(y, x) + 0.10 * np.sin(3 * np.arctan2(y, x) + float(rng.uniform(0, 6)))
     reach = np.hypot(x, y)
     arm = np.abs((angle / (2 * np.pi) * 5) % 1 - 0.5) * 2
-    outline = 0.27 + 0.73 * arm ** 2.6
+    outline = 0.27 + 0.73 * arm**2.6
     share = reach / outline
     inside = np.clip((1 - share) * outline * pixels * 0.8 + 0.5, 0, 1)
     side = int(2 * pixels)
@@ -64,7 +66,9 @@ def starfish(canvas: StudioCanvas, rng: np.random.Generator, turn: float, radius
     return _raised(canvas, turn, height, colour * np.clip(tone, 0.5, 1.5)[..., None], inside, radius)
 
 
-def scallop(canvas: StudioCanvas, rng: np.random.Generator, turn: float, radius: float, colour: np.ndarray) -> skia.Picture:
+def scallop(
+    canvas: StudioCanvas, rng: np.random.Generator, turn: float, radius: float, colour: np.ndarray
+) -> skia.Picture:
     x, y, pixels = _square(canvas, radius)
     y = y + np.float32(0.86)
     angle = np.arctan2(x, y)
@@ -86,7 +90,9 @@ def scallop(canvas: StudioCanvas, rng: np.random.Generator, turn: float, radius:
     return _raised(canvas, turn, height, albedo, inside, radius)
 
 
-def pebble(canvas: StudioCanvas, rng: np.random.Generator, turn: float, radius: float, colour: np.ndarray) -> skia.Picture:
+def pebble(
+    canvas: StudioCanvas, rng: np.random.Generator, turn: float, radius: float, colour: np.ndarray
+) -> skia.Picture:
     x, y, pixels = _square(canvas, radius)
     angle = np.arctan2(y * 1.35, x)
     wobble = sum(float(rng.normal(0, 0.018)) * np.cos(order * angle + float(rng.uniform(0, 6))) for order in (2, 3, 4))
@@ -103,7 +109,9 @@ def cone(rng: np.random.Generator, sun: tuple[float, float], radius: float) -> s
     wood = np.array([0.13, 0.072, 0.036])
 
     def draw(target: skia.Canvas) -> None:
-        target.drawOval(skia.Rect.MakeLTRB(-radius * 1.1, -radius * 0.62, radius * 1.1, radius * 0.62), ink(shifted(wood, -0.16)))
+        target.drawOval(
+            skia.Rect.MakeLTRB(-radius * 1.1, -radius * 0.62, radius * 1.1, radius * 0.62), ink(shifted(wood, -0.16))
+        )
         rows = 11
         for row in range(rows):
             share = row / (rows - 1)

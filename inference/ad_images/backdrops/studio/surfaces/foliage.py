@@ -3,10 +3,11 @@
 Belongs here: drawing them, lit, into a skia picture. Not here: where they lie (placing.py), shadows of foliage that is
 out of the picture (gobos.py).
 
-A plant grows along +x from its origin; lengths are shares of the canvas' shorter side. `sun` is the direction to the light
-(right, down) in the plant's own axes.
+A plant grows along +x from its origin; lengths are shares of the canvas' shorter side. `sun` is the direction to the
+light (right, down) in the plant's own axes.
 """
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
@@ -94,7 +95,7 @@ def _stem(rng: np.random.Generator, length: float, bend: float, steps: int) -> l
 
 
 def _draw_stem(canvas: skia.Canvas, points: list[tuple[float, float, float]], colour: np.ndarray, width: float) -> None:
-    for number, ((x, y, _), (onward_x, onward_y, _)) in enumerate(zip(points[:-1], points[1:], strict=True)):
+    for number, ((x, y, _), (onward_x, onward_y, _)) in enumerate(itertools.pairwise(points)):
         canvas.drawLine(x, y, onward_x, onward_y, stroke(colour, width * (1 - 0.7 * number / len(points))))
 
 
@@ -261,7 +262,10 @@ def fallen_leaf(rng: np.random.Generator, sun: Sun, colour: np.ndarray) -> skia.
     places = np.linspace(0, 1, 22)
     out = half * np.sin(np.pi * places**0.85) ** 0.8
     spine = np.stack([(places - 0.5) * length, bend * np.sin(np.pi * places)], 1)
-    rims = [spine + np.stack([0 * out, side * out * (1 + 0.10 * rng.standard_normal(22) * np.sin(np.pi * places))], 1) for side in (-1, 1)]
+    rims = [
+        spine + np.stack([0 * out, side * out * (1 + 0.10 * rng.standard_normal(22) * np.sin(np.pi * places))], 1)
+        for side in (-1, 1)
+    ]
 
     def draw(target: skia.Canvas) -> None:
         target.drawLine(-length * 0.72, -bend * 0.4, -length / 2, 0, stroke(shifted(tone, -0.12), 0.0026))

@@ -137,7 +137,7 @@ def _shade(canvas: StudioCanvas, kind: str) -> np.ndarray:
 
     rng = canvas.stream("gobo")
     size = (canvas.width / canvas.unit, canvas.height / canvas.unit)
-    width, height = (max(int(round(side * RESOLUTION)), 8) for side in size)
+    width, height = (max(round(side * RESOLUTION), 8) for side in size)
     shade = np.zeros((height, width), np.float32)
     layers = (0.010, 0.024) if kind == "foliage" else (0.011,)
     for layer, blur in enumerate(layers):

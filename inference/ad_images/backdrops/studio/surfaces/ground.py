@@ -34,6 +34,7 @@ class Covering:
         dark, light: how far its tones reach below and above its colour, in OKLab lightness.
         relief: strength of its relief; 1 is the material's own. turns: quarter turns that look right.
         level: place of its colour on the material's tones, 0 to 1.
+        sky: red, green, blue that the sky puts back where the key light is missing, shares of full light.
     """
 
     material: str
@@ -42,6 +43,7 @@ class Covering:
     relief: float = 1.0
     turns: tuple[int, ...] = (0, 1, 2, 3)
     level: float = 0.5
+    sky: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
 def oklab(light: np.ndarray) -> np.ndarray:
@@ -64,6 +66,11 @@ def shifted(colour: np.ndarray, lightness: float, chroma: float = 1.0) -> np.nda
 def between(first: np.ndarray, second: np.ndarray, share: float) -> np.ndarray:
     """(3,) float32: a mixture in OKLab; share 0 is the first."""
     return from_oklab((1 - share) * oklab(np.asarray(first)) + share * oklab(np.asarray(second)))
+
+
+def blended(canvas: StudioCanvas, natural: np.ndarray, number: int, share: float) -> np.ndarray:
+    """A material's natural colour with a share of the palette's, more of it where the palette is a brand's."""
+    return between(natural, canvas.colour(number), max(share, 0.65) if canvas.branded else share)
 
 
 def ramp(colour: np.ndarray, covering: Covering) -> np.ndarray:
@@ -123,7 +130,8 @@ def _laid(canvas: StudioCanvas, covering: Covering, colour: np.ndarray, name: st
     strength = RELIEF * covering.relief * texture.steepest / 127
     shade = relief_shade(rise_x, rise_y, canvas.light, strength)
     light = ramp(colour, covering)[np.rot90(texture.tone[places], turn)]
-    light *= shade[..., None]
+    filled = np.maximum(1 - shade, 0)[..., None] * np.array(covering.sky, np.float32)
+    light *= shade[..., None] + filled
     return resized(light, canvas.shape, Image.Resampling.BICUBIC)
 
 

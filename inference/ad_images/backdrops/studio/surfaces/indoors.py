@@ -8,7 +8,16 @@ import numpy as np
 from inference.ad_images.backdrops.studio.canvas import Box, StudioCanvas
 from inference.ad_images.backdrops.studio.surfaces import cloths, crockery, foliage, gobos, placing, workthings
 from inference.ad_images.backdrops.studio.surfaces.cloths import Cloth
-from inference.ad_images.backdrops.studio.surfaces.ground import Covering, between, cover, laid, light_up, shifted, towards
+from inference.ad_images.backdrops.studio.surfaces.ground import (
+    Covering,
+    between,
+    blended,
+    cover,
+    laid,
+    light_up,
+    shifted,
+    towards,
+)
 from inference.ad_images.backdrops.studio.surfaces.placing import Spot, Thing, drawn_corners, reaching, resting
 from inference.ad_images.scene import Scene
 
@@ -73,7 +82,9 @@ def living_room(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
     light_up(canvas)
     first, second = drawn_corners(canvas, clear, 2)
     if rng.random() < (0.6 if wooden else 0.25):
-        cloths.spread(canvas, clear, first, BLANKET, between(canvas.colour(0), canvas.colour(2), float(rng.uniform(0, 0.4))))
+        cloths.spread(
+            canvas, clear, first, BLANKET, between(canvas.colour(0), canvas.colour(2), float(rng.uniform(0, 0.4)))
+        )
     else:
         placing.set_down(canvas, clear, _reading(canvas, first, canvas.colour(2)))
     if rng.random() < 0.7:
@@ -91,12 +102,14 @@ def kitchen(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
     elif top < 0.65:
         cover(canvas, SOAPSTONE, shifted(canvas.colour(3), float(rng.uniform(-0.10, 0.02)), 0.3))
     else:
-        cover(canvas, BUTCHER_BLOCK, between(np.array([0.55, 0.34, 0.17]), canvas.colour(1), 0.35))
+        cover(canvas, BUTCHER_BLOCK, blended(canvas, np.array([0.55, 0.34, 0.17]), 1, 0.35))
     light_up(canvas)
     first, second = drawn_corners(canvas, clear, 2)
     towel = rng.random() < 0.6
     if towel:
-        cloths.spread(canvas, clear, first, TOWEL, between(canvas.colour(0), canvas.colour(2), float(rng.uniform(0.1, 0.75))))
+        cloths.spread(
+            canvas, clear, first, TOWEL, between(canvas.colour(0), canvas.colour(2), float(rng.uniform(0.1, 0.75)))
+        )
     else:
         placing.set_down(canvas, clear, [_cup(canvas, first, 0.085)])
     things = [reaching(canvas, second, foliage.olive, LEAF_GREEN, 0.9, number) for number in range(2)]
@@ -117,7 +130,9 @@ def desk(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
     light_up(canvas)
     first, second = drawn_corners(canvas, clear, 2)
     things = [*_notes(canvas, first)] if rng.random() < 0.55 else [_keyboard(canvas, first)]
-    things.append(_cup(canvas, second, 0.075) if rng.random() < 0.5 else reaching(canvas, second, foliage.eucalyptus, SAGE))
+    things.append(
+        _cup(canvas, second, 0.075) if rng.random() < 0.5 else reaching(canvas, second, foliage.eucalyptus, SAGE)
+    )
     placing.set_down(canvas, clear, things)
     _gobo(canvas, clear, rng, foliage=0.2, blinds=0.3, window=0.15, none=0.35)
 
@@ -130,7 +145,9 @@ def bedroom(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
     light_up(canvas)
     first, second = drawn_corners(canvas, clear, 2)
     if rng.random() < 0.5:
-        cloths.spread(canvas, clear, first, BLANKET, between(canvas.colour(1), canvas.colour(2), float(rng.uniform(0, 1))))
+        cloths.spread(
+            canvas, clear, first, BLANKET, between(canvas.colour(1), canvas.colour(2), float(rng.uniform(0, 1)))
+        )
     else:
         placing.set_down(canvas, clear, _reading(canvas, first, canvas.colour(2)))
     if rng.random() < 0.55:
@@ -151,10 +168,19 @@ def gym(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
         cloths.spread(canvas, clear, first, GYM_TOWEL, between(PORCELAIN, canvas.colour(2), float(rng.uniform(0, 0.5))))
     else:
         black = np.array([0.022, 0.023, 0.025])
-        placing.set_down(canvas, clear, [resting(canvas, first, lambda *_: crockery.weight(canvas, 0.27, black), 0.06, 0.03)])
+        placing.set_down(
+            canvas, clear, [resting(canvas, first, lambda *_: crockery.weight(canvas, 0.27, black), 0.06, 0.03)]
+        )
     accent = between(canvas.colour(2), PORCELAIN, 0.1)
     if rng.random() < 0.5:
-        thing = resting(canvas, second, lambda stream, sun, _: workthings.bottle(stream, sun, accent), 0.15, 0.035, second.inward + 90)
+        thing = resting(
+            canvas,
+            second,
+            lambda stream, sun, _: workthings.bottle(stream, sun, accent),
+            0.15,
+            0.035,
+            second.inward + 90,
+        )
     else:
         thing = resting(canvas, second, lambda stream, sun, _: workthings.dumbbell(stream, sun, accent), 0.13, 0.035)
     placing.set_down(canvas, clear, [thing])
@@ -177,7 +203,7 @@ def _second_sheet(canvas: StudioCanvas, rng: np.random.Generator, colour: np.nda
     x = (columns - 0.5) * np.float32(canvas.width / canvas.unit)
     y = (rows - 0.5) * np.float32(canvas.height / canvas.unit)
     inside = x * np.float32(np.cos(turn)) + y * np.float32(np.sin(turn)) - np.float32(rng.uniform(0.02, 0.2))
-    right, down, above = towards(canvas.light)
+    right, down, _ = towards(canvas.light)
     away = max(0.0, float(np.cos(turn) * right + np.sin(turn) * down))
     shadow = (0.12 + 0.22 * away) * np.exp(-np.clip(-inside, 0, 1) / np.float32(0.003 + 0.010 * away))
     canvas.shade(1 - shadow)
@@ -210,7 +236,9 @@ def _notes(canvas: StudioCanvas, spot: Spot) -> list[Thing]:
     book_cover = between(canvas.colour(3), canvas.colour(2), 0.3)
     book = resting(canvas, spot, lambda stream, sun, _: workthings.notebook(stream, sun, book_cover), 0.11, 0.014, lean)
     ink_colour = canvas.colour(2)
-    pencil = resting(canvas, spot, lambda stream, sun, _: workthings.pencil(stream, sun, ink_colour), 0.33, 0.006, lean + 70)
+    pencil = resting(
+        canvas, spot, lambda stream, sun, _: workthings.pencil(stream, sun, ink_colour), 0.33, 0.006, lean + 70
+    )
     return [book, pencil]
 
 

@@ -3,8 +3,8 @@
 Belongs here: random fields and what bends, resizes and differentiates them. Not here: what they are to look like
 (textures.py).
 
-A field is (TILE, TILE) float32, DENSITY samples to the unit; a unit is the side of a square picture, so that a grain or a
-plank has the same share of a picture at any resolution. Fields repeat after TILE / DENSITY units.
+A field is (TILE, TILE) float32, DENSITY samples to the unit; a unit is the shorter side of a picture, so that a grain
+or a plank has the same share of a picture at any resolution. Fields repeat after TILE / DENSITY units.
 """
 
 import numpy as np
@@ -77,14 +77,13 @@ def specks(seed: int, count: int, radii: tuple[float, float], roundness: float =
     """Flecks strewn over the tile: 0 between them, 0.15 to 1 on each.
 
     Args:
-        count: per tile. radii: smallest and largest, units. roundness: of 1 are discs; less are longish, turned at random.
+        count: per tile. radii: smallest and largest, units.
+        roundness: of 1 are discs; less are longish, turned at random.
     """
     import skia
 
     rng = np.random.default_rng(seed)
-    surface = skia.Surface.MakeRaster(
-        skia.ImageInfo.Make(TILE, TILE, skia.kRGBA_8888_ColorType, skia.kPremul_AlphaType)
-    )
+    surface = skia.Surface.MakeRasterN32Premul(TILE, TILE)
     canvas = surface.getCanvas()
     canvas.clear(skia.Color(0, 0, 0))
     places = rng.uniform(0, TILE, (count, 2))

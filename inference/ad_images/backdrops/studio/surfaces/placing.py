@@ -89,7 +89,9 @@ def drawn_corners(canvas: StudioCanvas, clear: Box, count: int, name: str = "cor
     return [first, *others][:count]
 
 
-def set_down(canvas: StudioCanvas, clear: Box, things: Sequence[Thing], blur: float = 0.0011, shadow: float = 0.62) -> None:
+def set_down(
+    canvas: StudioCanvas, clear: Box, things: Sequence[Thing], blur: float = 0.0011, shadow: float = 0.62
+) -> None:
     """Paints things one after the other, each with its shadow, where they leave the product's box free.
 
     Args:
@@ -126,8 +128,7 @@ def _paint(canvas: StudioCanvas, thing: Thing, extent: Extent, blur: float, shad
 
 
 def _drawn(thing: Thing, part: tuple[int, int, int, int], unit: float) -> np.ndarray:
-    """(height, width, 4) float32 linear light, premultiplied: a thing on a part (left, top, width, height) of the canvas.
-    """
+    """(height, width, 4) float32, premultiplied linear light: a thing on a part (left, top, width, height) of it."""
     left, top, width, height = part
     pixels = np.zeros((height, width, 4), np.float16)
     info = skia.ImageInfo.Make(
@@ -187,7 +188,9 @@ def sun_in(canvas: StudioCanvas, turn: float) -> tuple[float, float]:
     return float(np.cos(azimuth)), float(np.sin(azimuth))
 
 
-def reaching(canvas: StudioCanvas, spot: Spot, plant: Plant, colour: np.ndarray, size: float = 1.0, number: int = 0) -> Thing:
+def reaching(
+    canvas: StudioCanvas, spot: Spot, plant: Plant, colour: np.ndarray, size: float = 1.0, number: int = 0
+) -> Thing:
     """A plant that grows into the picture from a corner; `number` tells plants of one corner apart."""
     rng = canvas.stream(f"plant {spot.x:.2f} {spot.y:.2f} {number}")
     turn = spot.inward + float(rng.uniform(-30, 30))

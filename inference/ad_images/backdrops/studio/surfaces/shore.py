@@ -1,6 +1,7 @@
 """Shore: the edge of the sea that runs up a beach, seen from above.
 
-Belongs here: wet sand, foam and shallow water over a corner of the canvas. Not here: sand (textures.py), shells (finds.py).
+Belongs here: wet sand, foam and shallow water over a corner of the canvas. Not here: sand (textures.py), shells
+(finds.py).
 """
 
 import numpy as np
@@ -40,7 +41,11 @@ def _foam(canvas: StudioCanvas, depth: np.ndarray) -> None:
     """A bright rim of bubbles, then lace that thins towards the sea."""
     cells, lace = canvas.noise("cells", 34, 1.0), canvas.noise("lace", 14, 1.5)
     rim = smoothstep(-0.002, 0.003, depth) * smoothstep(0.030, 0.006, depth + 0.008 * cells)
-    threads = smoothstep(0.34, 0.04, np.abs(lace + 0.35 * cells)) * smoothstep(0.0, 0.02, depth) * smoothstep(0.24, 0.04, depth)
+    threads = (
+        smoothstep(0.34, 0.04, np.abs(lace + 0.35 * cells))
+        * smoothstep(0.0, 0.02, depth)
+        * smoothstep(0.24, 0.04, depth)
+    )
     amount = np.clip(0.92 * rim + 0.55 * threads, 0, 0.95)
     bubbles = 1 - 0.10 * np.clip(canvas.noise("bubbles", 220, 0.4), -1, 1.5)
     shadow = smoothstep(-0.012, 0.0, depth) * smoothstep(0.004, -0.001, depth)

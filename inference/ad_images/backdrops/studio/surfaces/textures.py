@@ -3,6 +3,7 @@
 Belongs here: the materials and their cache. Not here: colours, light (ground.py) and what lies on them (props).
 """
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -32,7 +33,8 @@ class Tile:
 
     Attributes:
         tone: (n, n) uint8, place on the surface's colour ramp, from its dark end to its light end.
-        rise_x, rise_y: (n, n) int8, slope of the relief along x (right) and y (down); 127 is `steepest`, height per length.
+        rise_x, rise_y: (n, n) int8, slope of the relief along x (right) and y (down).
+        steepest: the slope that 127 stands for, height per length.
     """
 
     tone: np.ndarray
@@ -101,10 +103,10 @@ def boards(
     """Boards along x, each cut from another place of the wood; joints staggered."""
     rng = np.random.default_rng(seed)
     tone, height = grain(seed, figure)
-    x, y = grid()
+    _, y = grid()
     wood, relief = np.empty_like(tone), np.empty_like(height)
     edges = np.round(np.linspace(0, TILE, rows + 1)).astype(int)
-    for top, bottom in zip(edges[:-1], edges[1:], strict=True):
+    for top, bottom in itertools.pairwise(edges):
         joints = np.sort((rng.uniform(0, TILE) + np.array([0, TILE * rng.uniform(0.42, 0.58)])) % TILE).astype(int)
         depth = np.minimum(np.abs(y[top:bottom] - top / DENSITY), np.abs(y[top:bottom] - bottom / DENSITY))
         for start, stop in ((joints[0], joints[1]), (joints[1], joints[0] + TILE)):
@@ -167,11 +169,11 @@ def sand(seed: int, ripple: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
     phase = 2 * np.pi * (21 / SPAN * y + 0.42 * bend + 0.075 * fork)
     crest = np.sin(phase + 0.5 * np.sin(phase))
     strength = ripple * stepped(band_noise(seed + 2, 0.5, 3, 1.5), -1.6, 1.4)
-    grains = band_noise(seed + 3, 50, 384, 0.05)
+    grains = band_noise(seed + 3, 70, 384, -0.25)
     dune = band_noise(seed + 4, 1, 16, 1.6)
     dark = stepped(specks(seed + 5, 5200, (0.0005, 0.0011)), 0.3, 0.9)
-    tone = 0.55 + 0.03 * crest * strength + 0.085 * grains + 0.03 * dune - 0.20 * dark
-    return tone, 0.0017 * crest * strength + 0.00014 * grains + 0.0036 * dune
+    tone = 0.55 + 0.03 * crest * strength + 0.10 * grains + 0.03 * dune - 0.24 * dark
+    return tone, 0.0017 * crest * strength + 0.00010 * grains + 0.0032 * dune
 
 
 def smooth_sand(seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -195,19 +197,13 @@ def marble(seed: int) -> tuple[np.ndarray, np.ndarray]:
     return tone, np.zeros_like(tone)
 
 
-def terrazzo(seed: int) -> tuple[np.ndarray, np.ndarray]:
-    chips = specks(seed, 2600, (0.002, 0.013), 0.5)
-    dust = band_noise(seed + 1, 60, 380, 0.3)
-    return 0.62 + 0.02 * dust + np.where(chips > 0, (chips - 0.62) * 0.55, 0), np.zeros_like(dust)
-
-
 def snow(seed: int) -> tuple[np.ndarray, np.ndarray]:
     drift = band_noise(seed, 0.7, 4, 2.0)
     dents = -(np.maximum(band_noise(seed + 1, 1.6, 5, 2.0) - 0.5, 0) ** 1.4)
     crust = band_noise(seed + 2, 9, 110, 1.5)
     crystals = band_noise(seed + 3, 60, 384, 0.0)
     tone = 0.62 + 0.03 * drift + 0.03 * dents + 0.02 * crust + 0.075 * crystals
-    return tone, 0.017 * drift + 0.012 * dents + 0.00055 * crust + 0.00005 * crystals
+    return tone, 0.017 * drift + 0.010 * dents + 0.00055 * crust + 0.00005 * crystals
 
 
 def moss(seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -293,8 +289,8 @@ def sheets(seed: int) -> tuple[np.ndarray, np.ndarray]:
 MATERIALS: dict[str, Material] = {
     material.__name__: material
     for material in (
-        paper, plaster, linen, fine_linen, oak_floor, butcher_block, table_wood, weathered_planks, concrete, asphalt, sand,
-        smooth_sand, marble, terrazzo, snow, moss, earth, rubber, ribbed_mat, felt, wool, sheets,
+        paper, plaster, linen, fine_linen, oak_floor, butcher_block, table_wood, weathered_planks, concrete, asphalt,
+        sand, smooth_sand, marble, snow, moss, earth, rubber, ribbed_mat, felt, wool, sheets,
     )
 }  # fmt: skip
 

@@ -18,17 +18,23 @@ def _box(left: float, top: float, right: float, bottom: float) -> skia.Rect:
     return skia.Rect.MakeLTRB(left, top, right, bottom)
 
 
-def _plate(target: skia.Canvas, box: skia.Rect, radius: float, colour: np.ndarray, sun: Sun, bevel: float = 0.0016) -> None:
+def _plate(
+    target: skia.Canvas, box: skia.Rect, radius: float, colour: np.ndarray, sun: Sun, bevel: float = 0.0016
+) -> None:
     """A flat slab: a soft gradient towards the light, an edge that catches it."""
     paint = ink(colour)
     middle = np.array([box.centerX(), box.centerY()])
     reach = np.array(sun) * max(box.width(), box.height()) * 0.5
     ends = [skia.Point(*(float(v) for v in middle - reach)), skia.Point(*(float(v) for v in middle + reach))]
-    paint.setShader(skia.GradientShader.MakeLinear(ends, [packed(shifted(colour, -0.022)), packed(shifted(colour, 0.022))]))
+    paint.setShader(
+        skia.GradientShader.MakeLinear(ends, [packed(shifted(colour, -0.022)), packed(shifted(colour, 0.022))])
+    )
     target.drawRoundRect(box, radius, radius, paint)
     inset = bevel / 2
     edge = stroke(colour, bevel)
-    edge.setShader(skia.GradientShader.MakeLinear(ends, [packed(shifted(colour, -0.11)), packed(shifted(colour, 0.12))]))
+    edge.setShader(
+        skia.GradientShader.MakeLinear(ends, [packed(shifted(colour, -0.11)), packed(shifted(colour, 0.12))])
+    )
     rim = _box(box.left() + inset, box.top() + inset, box.right() - inset, box.bottom() - inset)
     target.drawRoundRect(rim, radius, radius, edge)
 
@@ -58,11 +64,17 @@ def notebook(rng: np.random.Generator, sun: Sun, colour: np.ndarray) -> skia.Pic
     return recorded(draw)
 
 
-def _rod_down(target: skia.Canvas, x: float, width: float, reach: tuple[float, float], colour: np.ndarray, sun: Sun) -> None:
+def _rod_down(
+    target: skia.Canvas, x: float, width: float, reach: tuple[float, float], colour: np.ndarray, sun: Sun
+) -> None:
     target.drawRect(_box(x - width / 2, reach[0], x + width / 2, reach[1]), ink(colour))
     side = 1 if sun[0] > 0 else -1
-    target.drawLine(x + side * width * 0.3, reach[0], x + side * width * 0.3, reach[1], stroke(shifted(colour, 0.08), width * 0.22))
-    target.drawLine(x - side * width * 0.72, reach[0], x - side * width * 0.72, reach[1], stroke(np.zeros(3), width * 0.4, 0.22))
+    target.drawLine(
+        x + side * width * 0.3, reach[0], x + side * width * 0.3, reach[1], stroke(shifted(colour, 0.08), width * 0.22)
+    )
+    target.drawLine(
+        x - side * width * 0.72, reach[0], x - side * width * 0.72, reach[1], stroke(np.zeros(3), width * 0.4, 0.22)
+    )
 
 
 def book(rng: np.random.Generator, sun: Sun, colour: np.ndarray) -> skia.Picture:
@@ -96,9 +108,13 @@ def pencil(rng: np.random.Generator, sun: Sun, colour: np.ndarray) -> skia.Pictu
             top = -half + number * 2 * half / 3
             target.drawRect(_box(-0.155, top, 0.125, top + 2 * half / 3 + 0.0002), ink(shifted(colour, lift + 0.02)))
         wood = np.array([0.56, 0.37, 0.20])
-        tip = skia.Path().moveTo(0.125, -half).lineTo(0.162, 0).lineTo(0.125, half).quadTo(0.131, 0, 0.125, -half).close()
+        tip = (
+            skia.Path().moveTo(0.125, -half).lineTo(0.162, 0).lineTo(0.125, half).quadTo(0.131, 0, 0.125, -half).close()
+        )
         target.drawPath(tip, ink(wood))
-        target.drawPath(skia.Path().moveTo(0.151, -0.0018).lineTo(0.162, 0).lineTo(0.151, 0.0018).close(), ink(np.full(3, 0.03)))
+        target.drawPath(
+            skia.Path().moveTo(0.151, -0.0018).lineTo(0.162, 0).lineTo(0.151, 0.0018).close(), ink(np.full(3, 0.03))
+        )
         _rod(target, _box(-0.178, -half, -0.155, half), np.array([0.5, 0.48, 0.44]), sun, 0.2)
         _rod(target, _box(-0.194, -half * 0.95, -0.178, half * 0.95), np.array([0.62, 0.27, 0.24]), sun, 0.02)
 
@@ -117,7 +133,9 @@ def keyboard(rng: np.random.Generator, sun: Sun, colour: np.ndarray) -> skia.Pic
             for column in range(13):
                 wide = key if (row + column * 3) % 13 or column else key * 1.55
                 top = -0.012 - (row + 1) * pitch + (pitch - key)
-                target.drawRoundRect(_box(x - wide, top + 0.0012, x, top + key + 0.0018), 0.005, 0.005, ink(np.zeros(3), 0.35))
+                target.drawRoundRect(
+                    _box(x - wide, top + 0.0012, x, top + key + 0.0018), 0.005, 0.005, ink(np.zeros(3), 0.35)
+                )
                 _plate(target, _box(x - wide, top, x, top + key), 0.005, colour, sun, 0.0011)
                 x -= wide + pitch - key
 
