@@ -23,7 +23,7 @@ from inference.ad_images.scene import AdPicture, Scene
 
 MAX_SHIFT = 0.5  # pixels
 RING = 12  # pixels outside the product that the comparison sees
-CERTAIN = 0.25  # correlation of the edges, from which the product is recognised
+CERTAIN = 0.2  # correlation of the edges, from which the product is recognised
 GAIN = 0.03  # of it over no movement at all, from which a shift is one and not chance
 
 
@@ -157,6 +157,8 @@ def movement(before: np.ndarray, after: np.ndarray, placed: Placed) -> Movement:
     from skimage.registration import phase_cross_correlation
 
     left, top, right, bottom = placed.box
+    if (after == after[0, 0]).all():
+        return Movement(0.0, 0.0, 0.0, 0.0)  # a blank has no edges to compare
     rows = slice(max(top - 2 * RING, 0), bottom + 2 * RING)
     columns = slice(max(left - 2 * RING, 0), right + 2 * RING)
     window = np.clip(1 - distance_transform_edt(placed.alpha[rows, columns] == 0) / RING, 0, 1)

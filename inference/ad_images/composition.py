@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
+from scipy.ndimage import minimum_filter
 
 from inference.ad_images.cutout import Cutout
 from inference.ad_images.plan import Placed, Plan, Support
@@ -27,6 +28,7 @@ MARGIN = 0.04  # share of the canvas' shorter side that stays free around a prod
 STANDING_BASE = 0.86  # share of the height, where a theme has no base line of its own
 PULL = 0.4  # of a section's width, from its centre toward the picture's: near the lines of thirds
 MAX_OVERSAMPLING = 4
+SMALLEST = 4  # pixels of the target's longer side
 LOBES = 3  # pixels of the target that Lanczos reaches beyond an edge
 Box = tuple[float, float, float, float]
 
@@ -139,11 +141,12 @@ def fitted(plan: Plan, cutout: Cutout, size: tuple[int, int], *, centred: bool =
     width, height = size
     margin = MARGIN * min(size)
     left, top, right, bottom = _turned_box(cutout.alpha, plan.rotation)
-    box_width, box_height = right - left, bottom - top
+    box_width, box_height = right - left + 2, bottom - top + 2  # an edge fades out over a pixel of the source
     longer = max(cutout.pixels.shape[:2])
     pixels = plan.scale * min(size) / longer  # canvas pixels for one of the cut-out
-    floor = min(max(plan.base_y * height, 2 * margin), height - margin)
-    room_high = floor - margin if plan.support is Support.STANDS else height - 2 * margin
+    stands = plan.support is Support.STANDS
+    floor = min(max(plan.base_y * height, height / 2 if stands else 0.0), height - margin)
+    room_high = floor - margin if stands else height - 2 * margin
     fits = min(_room_wide(plan, width, margin) / box_width, room_high / box_height)
     notes = [plan.note] if plan.note else []
     scale = plan.scale
@@ -219,24 +222,27 @@ def _on_canvas(patch: np.ndarray, plan: Plan, size: tuple[int, int], digest: str
 
 
 def _resampled(pixels: np.ndarray, scale: float, rotation: float) -> np.ndarray:
-    """A premultiplied picture, scaled and turned with one Lanczos resampling, cropped to alpha > 0.
+    """A premultiplied picture, scaled and turned with one resampling, cropped to alpha > 0.
+
+    Lanczos rings: beside the silhouette it would draw a brighter line inside and a faint one outside, the halo that a
+    cut-out is known by. Pixels whose Lanczos window reaches over the silhouette therefore take a kernel without
+    negative weights (Hamming), of the same source; the rest of the product takes Lanczos, and stays opaque.
 
     Where it is turned, the affine is drawn at a whole multiple of the target's resolution, finer than the source, so
-    that it takes nothing away; Lanczos then does all of the filtering, as it does without a turn.
+    that it takes nothing away, and the filtering is left to the resampling, as without a turn.
 
-    Lanczos rings on both sides of an edge. What is wholly transparent or opaque in the source over a pixel's own area
-    stays so, and colour follows alpha.
+    Raises:
+        ValueError: nothing of the product would be seen.
     """
+    if scale * max(pixels.shape[:2]) < SMALLEST:
+        raise ValueError("the product is too small for this canvas: nothing of it would be seen")
     source, box, shape = _upright(pixels, scale) if rotation == 0 else _turned(pixels, scale, rotation)
-    patch = np.array(source.resize(shape, Image.Resampling.LANCZOS, box=box))
-    area = Image.Resampling.BOX if box[2] - box[0] >= shape[0] else Image.Resampling.BILINEAR
-    covered = np.asarray(source.getchannel(3).resize(shape, area, box=box))
-    alpha = np.where(covered == 255, 255, np.where(covered == 0, 0, patch[..., 3])).astype(np.uint8)
-    rung = alpha != patch[..., 3]
-    wide = patch[rung].astype(np.uint16)
-    patch[rung, :3] = (wide[:, :3] * alpha[rung][:, None] + wide[:, 3:] // 2) // np.maximum(wide[:, 3:], 1)
-    patch[..., 3] = alpha
-    np.minimum(patch[..., :3], alpha[..., None], out=patch[..., :3])
+    patch = np.array(source.resize(shape, Image.Resampling.HAMMING, box=box))
+    alpha = patch[..., 3]
+    reach = math.ceil(LOBES * max(1.0, scale))
+    inner = minimum_filter(alpha, 2 * reach - 1, mode="constant") == 255
+    lanczos = np.asarray(source.resize(shape, Image.Resampling.LANCZOS, box=box))
+    patch[inner, :3] = lanczos[inner, :3]
     rows, columns = np.flatnonzero(alpha.any(axis=1)), np.flatnonzero(alpha.any(axis=0))
     if rows.size == 0:
         raise ValueError("the product is too small for this canvas: nothing of it would be seen")
@@ -249,11 +255,9 @@ def _upright(pixels: np.ndarray, scale: float) -> tuple[Image.Image, Box, tuple[
     The lowest row of the product ends on a whole pixel of the target: it stands on it.
     """
     height, width = pixels.shape[:2]
-    shape = math.ceil(width * scale) + 2 * LOBES, math.ceil(height * scale) + 2 * LOBES
-    spare = shape[0] / scale - width
-    below = LOBES / scale
-    above = shape[1] / scale - height - below
-    rim = math.ceil(max(spare, above, below)) + 1
+    shape = math.ceil(width * scale) + 2 * LOBES, math.ceil(height * scale) + LOBES
+    spare, above = shape[0] / scale - width, shape[1] / scale - height
+    rim = math.ceil(max(spare, above)) + 1
     source = _premultiplied(np.pad(pixels, ((rim, rim), (rim, rim), (0, 0))))
     left, top = rim - spare / 2, rim - above
     return source, (left, top, left + shape[0] / scale, top + shape[1] / scale), shape
@@ -278,7 +282,7 @@ def _turned(pixels: np.ndarray, scale: float, rotation: float) -> tuple[Image.Im
     canvas.translate(shape[0] / scale / 2 - (left + right) / 2, shape[1] / scale / 2 - (top + bottom) / 2)
     canvas.rotate(rotation)
     image = skia.Image.fromarray(source, colorType=skia.kRGBA_8888_ColorType, alphaType=skia.kPremul_AlphaType)
-    canvas.drawImage(image, -2, -2, skia.SamplingOptions(skia.CubicResampler.CatmullRom()))
+    canvas.drawImage(image, -2, -2, skia.SamplingOptions(skia.CubicResampler.Mitchell()))
     surface.flushAndSubmit()
     return _premultiplied(fine), (0.0, 0.0, float(fine.shape[1]), float(fine.shape[0])), shape
 
