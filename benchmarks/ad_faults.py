@@ -31,7 +31,17 @@ from inference.ad_images.plan import Support
 from inference.ad_images.scene import AdPicture
 
 Plant = Callable[[int, int, float, np.random.Generator], AdPicture]
-WORDS = ("SALE", "New season", "Shop now", "50% OFF", "Only today", "Free delivery", "Click here", "Best price", "limited")
+WORDS = (
+    "SALE",
+    "New season",
+    "Shop now",
+    "50% OFF",
+    "Only today",
+    "Free delivery",
+    "Click here",
+    "Best price",
+    "limited",
+)
 PRODUCTS = 40
 
 
@@ -47,6 +57,20 @@ class Fault:
 
     def counted(self, severity: float) -> bool:
         return severity <= self.counts_from if self.falling else severity >= self.counts_from
+
+
+def _overlaid(parts: Parts, layer: Image.Image) -> AdPicture:
+    """A layer over the finished picture, the product left as it is; the background has it, too."""
+    picture = assemble(parts)
+    shown = np.asarray(
+        Image.alpha_composite(Image.fromarray(picture.pixels).convert("RGBA"), layer).convert("RGB")
+    ).copy()
+    behind = np.asarray(
+        Image.alpha_composite(Image.fromarray(picture.background).convert("RGBA"), layer).convert("RGB")
+    )
+    product = picture.placed.alpha > 0
+    shown[product] = picture.pixels[product]
+    return replace(picture, pixels=shown, background=behind)
 
 
 def _shown(parts: Parts, background: np.ndarray) -> AdPicture:
@@ -141,8 +165,10 @@ def _halo(number: int, seed: int, share: float, rng: np.random.Generator) -> AdP
     picture = assemble(clean_parts(number, seed))
     alpha = picture.placed.alpha
     edge = (alpha > 0) & (blurred(alpha == 255, 1.0 + (seed % 2)) < 0.97)
-    old = np.array(((250, 250, 250), (235, 235, 230), (60, 200, 80))[seed % 3], float)
     pixels = picture.pixels.astype(float)
+    near = [pixels[picture.placed.kept].mean(axis=0), picture.background.astype(float).mean(axis=(0, 1))]
+    choices = [np.array(old, float) for old in ((250, 250, 250), (225, 225, 220), (60, 200, 80))]
+    old = max(choices, key=lambda old: min(float(np.linalg.norm(old - colour)) for colour in near))  # one that shows
     pixels[edge] = (1 - share) * pixels[edge] + share * old
     pixels[picture.placed.kept] = picture.pixels[picture.placed.kept]
     return replace(picture, pixels=np.rint(pixels).astype(np.uint8))
@@ -206,13 +232,13 @@ def _text(number: int, seed: int, pixels: float, rng: np.random.Generator) -> Ad
     font = ImageFont.load_default(pixels / 0.72)
     lines = [str(word) for word in rng.choice(WORDS, int(rng.integers(1, 4)), replace=False)]
     text = "\n".join(line.upper() if rng.random() < 0.5 else line for line in lines)
-    picture = Image.fromarray(parts.background.astype(np.uint8))
-    draw = ImageDraw.Draw(picture)
+    layer = Image.new("RGBA", (SIDE, SIDE))
+    draw = ImageDraw.Draw(layer)
     left, top, right, bottom = (round(side) for side in draw.multiline_textbbox((0, 0), text, font))
     x, y = _free_place(parts, right - left, bottom - top, rng)
     ink = _ink(parts.background, (x, y, x + right - left, y + bottom - top), rng)
     draw.multiline_text((x - left, y - top), text, ink, font)
-    return _shown(parts, np.asarray(picture).astype(float))
+    return _overlaid(parts, layer)
 
 
 def _overlay(number: int, seed: int, percent: float, rng: np.random.Generator) -> AdPicture:
@@ -223,10 +249,10 @@ def _overlay(number: int, seed: int, percent: float, rng: np.random.Generator) -
     ratio = float(rng.uniform(2.0, 4.0)) if shape < 2 else 1.0
     height = round(math.sqrt(area / ratio))
     width = round(height * ratio)
-    picture = Image.fromarray(parts.background.astype(np.uint8))
+    layer = Image.new("RGBA", (SIDE, SIDE))
     x, y = _free_place(parts, width, height, rng)
     box = (x, y, x + width, y + height)
-    draw = ImageDraw.Draw(picture)
+    draw = ImageDraw.Draw(layer)
     fill = _ink(parts.background, box, rng)
     if shape == 0:
         draw.rectangle(box, fill)
@@ -239,7 +265,7 @@ def _overlay(number: int, seed: int, percent: float, rng: np.random.Generator) -
     label = ("BUY", "NEW", "%", "")[int(rng.integers(4))]
     other = (255, 255, 255) if sum(fill) < 384 else (20, 20, 20)
     draw.text((x + width / 2, y + height / 2), label, other, ImageFont.load_default(max(8, height * 0.35)), anchor="mm")
-    return _shown(parts, np.asarray(picture).astype(float))
+    return _overlaid(parts, layer)
 
 
 def _no_shadow(number: int, seed: int, percent: float, rng: np.random.Generator) -> AdPicture:
@@ -264,7 +290,9 @@ def _floats(number: int, seed: int, percent: float, rng: np.random.Generator) ->
     horizon = min(0.97, parts.placed.box[3] / SIDE + percent / 100)
     scene = replace(parts.scene, horizon=horizon)
     asked = scene if seed % 2 else parts.scene  # half of them: the backend did not paint what was asked
-    return assemble(replace(parts, background=paint_background(scene, rng), scene=replace(asked, horizon=asked.horizon)))
+    return assemble(
+        replace(parts, background=paint_background(scene, rng), scene=replace(asked, horizon=asked.horizon))
+    )
 
 
 def _tilted(number: int, seed: int, degrees: float, rng: np.random.Generator) -> AdPicture:
@@ -356,7 +384,11 @@ def _soft(number: int, seed: int, radius: float, rng: np.random.Generator) -> Ad
     pixels = np.dstack([np.asarray(layer.filter(ImageFilter.GaussianBlur(radius))) for layer in channels])
     pixels[..., :3] = np.minimum(pixels[..., :3], pixels[..., 3:])
     lines = 25.0 * (np.indices((SIDE, SIDE)).sum(axis=0) // 4 % 2 * 2 - 1)[..., None]
-    return assemble(replace(parts, placed=replace(parts.placed, pixels=pixels), background=np.clip(parts.background + lines, 0, 255)))
+    return assemble(
+        replace(
+            parts, placed=replace(parts.placed, pixels=pixels), background=np.clip(parts.background + lines, 0, 255)
+        )
+    )
 
 
 def _busy(number: int, seed: int, spacing: float, rng: np.random.Generator) -> AdPicture:
@@ -380,7 +412,7 @@ FAULTS: dict[str, Fault] = {
     "text_area": Fault("px of capitals", (8, 11, 14, 20, 28, 36), 11, _text),
     "overlay_area": Fault("% of frame", (0.3, 0.6, 1, 2, 4, 8), 0.6, _overlay),
     "contact_shadow": Fault("% of light missing", (0, 3, 6, 10, 20), 6, _no_shadow, falling=True),
-    "shadow_side": Fault("° off", (95, 110, 130, 150, 180), 110, _wrong_side),
+    "shadow_side": Fault("° off", (95, 110, 130, 150, 180), 130, _wrong_side),
     "horizon": Fault("% of height", (1, 2, 4, 8), 2, _floats),
     "horizon_tilt": Fault("°", (1, 2, 3, 5, 8), 2, _tilted),
     "highlights": Fault("% of background", (5, 12, 20, 40), 12, _burnt),

@@ -57,7 +57,9 @@ def shrunk_to(picture: Image.Image, long_side: int) -> np.ndarray:
     size = max(1, round(picture.width * factor)), max(1, round(picture.height * factor))
     layers = np.asarray(picture).astype(np.float32)
     layers = np.dstack([layers[..., :3] * (layers[..., 3:] / 255), layers[..., 3]])
-    small = [np.asarray(Image.fromarray(layers[..., channel]).resize(size, Image.Resampling.BOX)) for channel in range(4)]
+    small = [
+        np.asarray(Image.fromarray(layers[..., channel]).resize(size, Image.Resampling.BOX)) for channel in range(4)
+    ]
     pixels = np.rint(np.clip(np.stack(small, axis=-1), 0, 255))
     pixels[..., :3] = np.minimum(pixels[..., :3], pixels[..., 3:])
     return pixels.astype(np.uint8)

@@ -96,13 +96,17 @@ def main() -> None:
     for name in arguments.only:
         count = plant_all(name, arguments.each)
         count.alarms, count.clean = alarms.get(name, (0, 0))
-        sweep = ", ".join(f"{severity:g}: {hit / total:.2f}" for severity, (hit, total) in sorted(count.by_severity.items()))
+        sweep = ", ".join(
+            f"{severity:g}: {hit / total:.2f}" for severity, (hit, total) in sorted(count.by_severity.items())
+        )
         print(
             f"{name:18} {count.planted:7} {count.recall:7.3f} {count.recall_bound:8.3f} {count.precision:9.3f} "
             f"{count.alarms:4}/{count.clean:<4}  {FAULTS[name].unit}: {sweep}",
             flush=True,
         )
-    print(f"{'HFPC, published':18} {'':7} {'':7} {'':8} {HFPC:9.3f}  (its own inpainted pictures and labels; not the same set)")
+    print(
+        f"{'HFPC, published':18} {'':7} {'':7} {'':8} {HFPC:9.3f}  (its own inpainted pictures and labels; not the same set)"
+    )
     print(f"{time.monotonic() - started:.0f} s")
 
 

@@ -55,7 +55,7 @@ GUIDELINES: dict[str, Measured] = {
     ),
     "halo": _at_most("ΔE", 6, 100, (THEME, SEED), "the edge is {value:.1f} ΔE away from product and background"),
     "duplicates": _at_most(
-        "likeness", 0.7, 1, (SEED, CAPTION), "something like the product is there again (likeness {value:.2f})"
+        "likeness", 0.55, 1, (SEED, CAPTION), "something like the product is there again (likeness {value:.2f})"
     ),
     # Framing.
     "clipping": _at_most(
@@ -85,7 +85,7 @@ GUIDELINES: dict[str, Measured] = {
         "% darker", 10, 100, (LIGHT, SEED), "the ground at the product is {value:.0f} % darker (at least {limit:g} %)"
     ),
     "shadow_side": _at_least(
-        "cosine", 0, 1, (LIGHT, SEED), "the shadow's direction agrees by {value:+.2f} with the light (-1 to 1)", -1
+        "cosine", 0.1, 1, (LIGHT, SEED), "the shadow's direction agrees by {value:+.2f} with the light (-1 to 1)", -1
     ),
     "horizon": _at_least(
         "% of height",

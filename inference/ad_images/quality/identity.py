@@ -3,19 +3,24 @@
 Belongs here: kept pixels, growth beyond the mask, the edge, a second product. Not here: place and size (framing.py).
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import ndimage
 
+from inference.ad_images.plan import Support
+from inference.ad_images.quality.colour import dominant
 from inference.ad_images.quality.view import Floats, Mask, View, grown, shrunk, to_lab
 
 REACH = 0.12  # of the longer side: growth is looked for this far around the product
-LIKE_PRODUCT = 0.55  # share of product colour in a pixel between background and product
-VISIBLE = 9.0  # ΔE between product and background below which no eye sees where one ends
-UNEXPECTED = 10  # levels between a pixel and background under its shadow
+COLOURS = 6  # of a product
+NEARER = 0.8  # distance to the product against distance to the surroundings
+VISIBLE = 8.0  # ΔE from the surroundings below which no eye sees where the product ends
+UNEXPECTED = 10  # levels between a pixel and its background
 REPAINTED = 12.0  # median ΔE between what was placed and what a backend painted there, where it repainted the product
 EDGE_PIXELS = 1500  # of the outline that are looked at
 LEAST_QUARTER = 40  # pixels of an outline that make a mean
-SHARP = 0.25  # step at the outer edge of a growth, as a share of product against background; a shadow fades out
+SHARP = 0.3  # step over two pixels at the outer edge of a growth, as a share of its contrast; a shadow fades out
 
 
 def product_identity(view: View) -> float:
@@ -31,60 +36,73 @@ def product_identity(view: View) -> float:
 def object_expansion(view: View) -> float:
     """Growth of the product beyond its mask: area(out ∪ in - in) / area(in), %.
 
-    Two ways, the larger counts. A pixel outside that is neither background nor background under its shadow is growth.
-    And where a backend repainted the product, what continues it beyond the mask in the backend's own picture is.
+    Two ways, together. A pixel outside that is neither background, nor background in the product's shadow, nor a faint
+    reflection is growth. And where a backend repainted the product, what continues it beyond the mask in the backend's
+    own picture is.
 
     Source: E of yahoo/photo-background-generation (CVPRW 2024), area(m_out ∪ m_in) - area(m_in).
     """
     area = int(view.product.sum())
     if not area:
         return 0.0
-    inner = _surroundings(view)
-    shape = inner.alpha
-    clear = shape == 0
-    expected = inner.background.astype(np.float32)
-    if view.picture.shadow is None:
-        left_over = np.zeros(shape.shape, bool)
-    else:
-        left_over = clear & _not_explained(inner.pixels, expected)
-    grown_there = _connected(left_over, shape)
-    if _was_repainted(inner):
-        grown_there |= _continued(inner)
+    crop = _surroundings(view)
+    grown_there = np.zeros(crop.alpha.shape, bool)
+    if crop.shadow is not None:
+        grown_there |= _left_over(crop, view.picture.placed.plan.support)
+    if _was_repainted(crop):
+        grown_there |= _continued(crop)
     return 100 * float(grown_there.sum()) / area
 
 
+@dataclass(frozen=True)
 class _Crop:
     """The product and its surroundings, for what needs no whole canvas."""
 
-    def __init__(self, view: View, rows: slice, columns: slice) -> None:
-        self.pixels = view.pixels[rows, columns]
-        self.background = view.background[rows, columns]
-        self.placed = view.placed[rows, columns]
-        self.alpha = self.placed[..., 3]
+    pixels: np.ndarray
+    background: np.ndarray
+    placed: np.ndarray
+    shadow: np.ndarray | None
+
+    @property
+    def alpha(self) -> np.ndarray:
+        return self.placed[..., 3]
 
 
 def _surroundings(view: View) -> _Crop:
     left, top, right, bottom = view.box
     height, width = view.alpha.shape
     near = max(4, round(REACH * max(height, width)))
-    rows = slice(max(0, top - near), min(height, bottom + near))
-    columns = slice(max(0, left - near), min(width, right + near))
-    return _Crop(view, rows, columns)
+    part = slice(max(0, top - near), min(height, bottom + near)), slice(max(0, left - near), min(width, right + near))
+    shadow = None if view.shadow is None else view.shadow[part]
+    return _Crop(view.pixels[part], view.background[part], view.placed[part], shadow)
 
 
-def _not_explained(pixels: np.ndarray, expected: Floats) -> Mask:
-    """Pixels that are not their background, nor that background with less light (a shadow takes all channels down)."""
-    seen = pixels.astype(np.float32)
+def _left_over(crop: _Crop, support: Support) -> Mask:
+    """Growth that was painted over the background: what background, shadow and reflection leave unexplained."""
+    strange = _not_explained(crop) & (crop.alpha == 0)
+    if support is Support.STANDS and strange.any():
+        product = crop.alpha > 0
+        below = np.logical_or.accumulate(product, axis=0) & ~np.logical_or.accumulate(product[::-1], axis=0)[::-1]
+        if (strange & below).any():
+            strange &= ~below | _like_product(crop, to_lab(crop.pixels), to_lab(crop.background))[0]
+    return _connected(strange, crop.alpha)
+
+
+def _not_explained(crop: _Crop) -> Mask:
+    """Pixels that are not their background, nor that background with at most the shadow's light taken away."""
+    assert crop.shadow is not None
+    seen, expected = crop.pixels.astype(np.float32), crop.background.astype(np.float32)
     brighter = (seen - expected).max(axis=2) > UNEXPECTED
+    darkest = expected.sum(axis=2) * (1 - crop.shadow) - 3 * UNEXPECTED
     share = (seen + 4).sum(axis=2) / (expected + 4).sum(axis=2)
     tint = np.abs(seen - expected * share[..., None]).max(axis=2)
-    return np.asarray(brighter | ((share < 0.97) & (tint > 2 * UNEXPECTED)))
+    return np.asarray(brighter | (seen.sum(axis=2) < darkest) | ((share < 0.97) & (tint > 2 * UNEXPECTED)))
 
 
 def _connected(candidates: Mask, alpha: np.ndarray) -> Mask:
-    """Candidates that hang together with the product and are more than a rim of one pixel."""
-    solid = shrunk(grown(candidates | (alpha > 0), 1), 1)
-    thick = grown(shrunk(solid, 1), 1) & candidates
+    """Candidates that hang together with the product and are no hair beside it."""
+    whole = shrunk(grown(candidates | (alpha > 0), 1), 1)
+    thick = grown(shrunk(whole, 1), 1) & candidates
     if not thick.any():
         return thick
     labels, _ = ndimage.label(thick | (alpha > 0))
@@ -104,21 +122,34 @@ def _was_repainted(crop: _Crop) -> bool:
 
 
 def _continued(crop: _Crop) -> Mask:
-    """Pixels outside the mask, in the backend's picture, that are nearer to the product's edge than to its surroundings."""
-    solid = shrunk(crop.alpha == 255, 2)
-    outer = np.ones(solid.shape, bool)
-    outer[2:-2, 2:-2] = False
-    reference = ~grown(crop.alpha > 0, max(4, min(solid.shape) // 10))
-    if not solid.any() or not (reference | outer).any():
-        return np.zeros(solid.shape, bool)
+    """Pixels outside the mask, in the backend's picture, that have the product's colours and not the surroundings'."""
+    far = ~grown(crop.alpha > 0, max(4, round(0.75 * REACH / (1 + 2 * REACH) * max(crop.alpha.shape))))
+    if not far.any():
+        far[:2] = far[-2:] = far[:, :2] = far[:, -2:] = True
     lab = to_lab(crop.background)
-    product = _nearest(to_lab(crop.placed[..., :3]), solid)
-    around = _nearest(lab, reference if reference.any() else outer)
-    across = product - around
-    apart = np.linalg.norm(across, axis=2)
-    share = ((lab - around) * across).sum(axis=2) / np.maximum(apart, 1) ** 2
-    like = (share > LIKE_PRODUCT) & (apart > VISIBLE) & (crop.alpha == 0)
-    return _sharp_only(_connected(like, crop.alpha), lab, apart)
+    like, apart = _like_product(crop, lab, _nearest(lab, far))
+    return _sharp_only(_connected(like & (crop.alpha < 128), crop.alpha), lab, apart)
+
+
+def _like_product(crop: _Crop, lab: Floats, around: Floats) -> tuple[Mask, Floats]:
+    """Pixels nearer to the product's edge beside them, or to one of its own colours, than to `around`; and how near.
+
+    Returns:
+        The mask, and (height, width) ΔE from `around`.
+    """
+    solid = shrunk(crop.alpha == 255, 2)
+    if not solid.any():
+        solid = crop.alpha >= 128
+    away = np.linalg.norm(lab - around, axis=2)
+    wanted = (away > VISIBLE) & (crop.alpha < 128)
+    colours, _ = dominant(crop.placed[solid][:, :3], COLOURS)
+    edge = _nearest(to_lab(crop.placed[..., :3]), solid)[wanted]
+    pixels = lab[wanted]
+    near = np.linalg.norm(pixels - edge, axis=1)
+    near = np.minimum(near, np.linalg.norm(pixels[:, None] - colours, axis=2).min(axis=1))
+    like = np.zeros(wanted.shape, bool)
+    like[wanted] = near < NEARER * away[wanted]
+    return like, away
 
 
 def _nearest(values: Floats, where: Mask) -> Floats:
@@ -132,12 +163,13 @@ def _sharp_only(candidates: Mask, lab: Floats, apart: Floats) -> Mask:
     if not candidates.any():
         return candidates
     labels, count = ndimage.label(grown(candidates, 1))
-    lightness = ndimage.uniform_filter(lab, (3, 3, 1))
-    step = np.linalg.norm(
-        np.stack([ndimage.sobel(lightness[..., channel], 0) for channel in range(3)]), axis=0
-    ) + np.linalg.norm(np.stack([ndimage.sobel(lightness[..., channel], 1) for channel in range(3)]), axis=0)
+    across, down = np.zeros(apart.shape, np.float32), np.zeros(apart.shape, np.float32)
+    across[:, 1:-1] = np.linalg.norm(lab[:, 2:] - lab[:, :-2], axis=2)
+    down[1:-1] = np.linalg.norm(lab[2:] - lab[:-2], axis=2)
+    reference = ndimage.maximum_filter(np.where(candidates, apart, 0), 5)
     rim = grown(candidates, 1) & ~candidates
-    strength = ndimage.mean(step / np.maximum(apart, 1), np.where(rim, labels, 0), np.arange(count + 1))
+    steps = np.maximum(across, down) / np.maximum(reference, 1)
+    strength = ndimage.mean(steps, np.where(rim, labels, 0), np.arange(count + 1))
     keep = np.nan_to_num(np.atleast_1d(strength)) > SHARP
     keep[0] = False
     return candidates & keep[labels]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from inference.ad_images.quality.view import Floats, Mask, View, grown
+from inference.ad_images.quality.view import Floats, Mask, View, grown, shrunk
 
 INK = 24.0  # levels between a letter and its ground
 LETTER = (5, 90)  # height in pixels of the working copy
@@ -18,9 +18,12 @@ FILL = (0.18, 0.92)  # share of its box that a letter inks
 MOST_MARKS = 3000  # more are texture
 IN_A_LINE = 4  # letters
 EVEN_INK = 0.35  # spread of the ink's contrast over a line, as a share of it
+PIECE = 0.0006  # share of the frame of the smallest flat piece that is followed
 SHAPE = (0.0015, 0.2)  # share of the frame that a flat overlay covers
 STRIDE = 2  # every second pixel of the working copy is looked at for flat shapes
 FLAT_STEP = 3  # levels between neighbours of one flat colour
+SAME_COLOUR = 10  # levels, within one overlay
+LETTERS = 4  # half the width of a stroke that cuts an overlay, in pixels of the strided copy
 OVERLAY_FILL = 0.5  # share of its box that a filled shape covers
 OVERLAY_CONTRAST = 20.0  # levels, mean over channels, against what lies around it
 CRISP = 0.6  # share of the contrast that is reached two pixels of the strided copy further out
@@ -112,18 +115,19 @@ def _reads_as_text(boxes: NDArray[np.int64], fill: NDArray[np.float64]) -> bool:
 
 def overlay_area(view: View) -> float:
     """Flat shapes with crisp edges outside the product, % of the frame."""
-    flat = _flat(view.pixels[::STRIDE, ::STRIDE]) & view.outside[::STRIDE, ::STRIDE]
+    pixels = view.pixels[::STRIDE, ::STRIDE]
+    clear = view.alpha[::STRIDE, ::STRIDE] == 0
+    flat = _flat(pixels) & view.outside[::STRIDE, ::STRIDE]
     labels, count = ndimage.label(flat)
-    if not count:
-        return 0.0
+    covered = np.zeros(flat.shape, bool)
     area = np.bincount(labels.ravel(), minlength=count + 1)[1:]
-    least, most = 0.4 * SHAPE[0] * flat.size, SHAPE[1] * flat.size
     boxes = ndimage.find_objects(labels)
-    covered = sum(
-        _overlay(view, labels[boxes[number]] == number + 1, boxes[number], flat.shape)
-        for number in np.flatnonzero((area >= least) & (area <= most))
-    )
-    return 100 * covered / flat.size
+    for number in np.flatnonzero((area >= PIECE * flat.size) & (area <= SHAPE[1] * flat.size)):
+        piece = labels[boxes[number]] == number + 1
+        colour = np.median(pixels[boxes[number]][piece], axis=0)
+        if np.abs(pixels[boxes[number]][piece] - colour).mean() <= FLAT_STEP:  # else a gradient: sky, wall
+            _cover(covered, pixels, clear, boxes[number], colour)
+    return 100 * float(covered.mean())
 
 
 def _flat(pixels: np.ndarray) -> Mask:
@@ -136,29 +140,33 @@ def _flat(pixels: np.ndarray) -> Mask:
     return flat
 
 
-def _overlay(view: View, flat: Mask, box: tuple[slice, slice], size: tuple[int, int]) -> int:
-    """Area of the filled shape if it is an overlay, else 0; in pixels of the strided copy."""
-    rows, columns = box
-    if rows.start == 0 or columns.start == 0 or rows.stop >= size[0] - 1 or columns.stop >= size[1] - 1:
-        return 0
-    shape = ndimage.binary_fill_holes(flat)
+def _cover(
+    covered: Mask, pixels: np.ndarray, clear: Mask, box: tuple[slice, slice], colour: NDArray[np.float64]
+) -> None:
+    """Marks the shape that a flat piece belongs to, if it is an overlay: letters may cut it in two."""
+    around = _wider(box[0]), _wider(box[1])
+    values, free = pixels[around].astype(np.float32), clear[around]
+    same = (np.abs(values - colour).max(axis=2) <= SAME_COLOUR) & free
+    labels, _ = ndimage.label(ndimage.binary_fill_holes(shrunk(grown(same, LETTERS), LETTERS)))
+    top, left = (part.start - whole.start for part, whole in zip(box, around, strict=True))
+    inner = labels[top : top + box[0].stop - box[0].start, left : left + box[1].stop - box[1].start]
+    if not inner.any():
+        return
+    shape = labels == np.bincount(inner[inner > 0]).argmax()
+    rows, columns = np.flatnonzero(shape.any(axis=1)), np.flatnonzero(shape.any(axis=0))
+    extent = (rows[-1] - rows[0] + 1) * (columns[-1] - columns[0] + 1)
     area = int(shape.sum())
-    if area < SHAPE[0] * size[0] * size[1] or area < OVERLAY_FILL * shape.size:
-        return 0
-    margin = 4
-    around = tuple(slice(max(0, part.start - margin), part.stop + margin) for part in box)
-    before = [(part.start - whole.start) for part, whole in zip(box, around, strict=True)]
-    values = view.pixels[::STRIDE, ::STRIDE][around].astype(np.float32)
-    clear = view.alpha[::STRIDE, ::STRIDE][around] == 0
-    after = [whole - part - first for whole, part, first in zip(clear.shape, shape.shape, before, strict=True)]
-    shape, own = (np.pad(mask, tuple(zip(before, after, strict=True))) for mask in (shape, flat))
-    colour = np.median(values[own], axis=0)
-    if np.abs(values[own] - colour).mean() > FLAT_STEP:
-        return 0  # a gradient: sky, wall
-    rings = [grown(shape, radius + 1) & ~grown(shape, radius) & clear for radius in (1, 3)]
-    if min(ring.sum() for ring in rings) < 8:
-        return 0
+    if not SHAPE[0] * covered.size <= area <= SHAPE[1] * covered.size or area < OVERLAY_FILL * extent:
+        return
+    rings = [grown(shape, radius + 1) & ~grown(shape, radius) & free for radius in (1, 3)]
+    rim = int((grown(shape, 1) & ~shape).sum())
+    if shape[[0, -1]].any() or shape[:, [0, -1]].any() or min(ring.sum() for ring in rings) < 0.5 * rim:
+        return  # it goes on beyond what is looked at, touches the frame, or lies behind the product
     beside, apart = (float(np.quantile(np.abs(values[ring] - colour).mean(axis=1), 0.15)) for ring in rings)
-    return area if beside > OVERLAY_CONTRAST and beside >= CRISP * apart else 0
+    if beside > OVERLAY_CONTRAST and beside >= CRISP * apart:
+        covered[around] |= shape
 
 
+def _wider(part: slice) -> slice:
+    reach = part.stop - part.start + 6
+    return slice(max(0, part.start - reach), part.stop + reach)

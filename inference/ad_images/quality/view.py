@@ -102,6 +102,14 @@ class View:
         return self._copy(self.picture.background)
 
     @cached_property
+    def shadow(self) -> Floats | None:
+        """(height, width) light that was taken away, 0 to 1; None where the backend painted its own."""
+        shadow = self.picture.shadow
+        if shadow is None or self.factor == 1.0:
+            return shadow
+        return self._copy(shadow.astype(np.float32))
+
+    @cached_property
     def placed(self) -> np.ndarray:
         """(height, width, 4) uint8, premultiplied."""
         if self.factor == 1.0:
