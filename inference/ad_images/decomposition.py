@@ -11,7 +11,7 @@ A model's answer is held to the schema; a broken one is asked for once more, and
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -65,6 +65,7 @@ class Entities:
     Attributes:
         product: a noun phrase; the brief's subject where the prompt names none. background: places, surfaces, props.
         themes: mood, light, season, camera, style. denied: what it says shall not be there, of either kind.
+        reference: the first place with its preposition ("on wooden floor"), which is also the first of the background.
         source: "rules" or the model that took it apart.
     """
 
@@ -72,6 +73,7 @@ class Entities:
     background: tuple[str, ...] = ()
     themes: tuple[str, ...] = ()
     denied: tuple[str, ...] = ()
+    reference: str = ""
     source: str = "rules"
 
 
@@ -99,7 +101,14 @@ def decompose(
     if not product and product_words is not None:
         product = _words(product_words(brief.request.photo).lower())
     denied = tuple(dict.fromkeys([*by_rules(prompt or "").denied, *entities.denied]))
-    return Entities(product or brief.subject, background[:MOST_ENTITIES], entities.themes, denied, entities.source)
+    reference = entities.reference if background == entities.background else ""
+    return replace(
+        entities,
+        product=product or brief.subject,
+        background=background[:MOST_ENTITIES],
+        denied=denied,
+        reference=reference,
+    )
 
 
 def _share_a_word(words: str, others: str) -> bool:
@@ -112,7 +121,7 @@ def _share_a_word(words: str, others: str) -> bool:
 
 def by_rules(prompt: str) -> Entities:
     """Entities by English word order; `product` is "" where the prompt names none."""
-    product, lists = "", _lists()
+    product, reference, lists = "", "", _lists()
     kinds: dict[str, list[str]] = {"background": [], "themes": [], "denied": []}
     for number, clause in enumerate(_clauses(prompt)):
         chunks = list(_chunks(REQUESTS.sub("", clause)))
@@ -127,9 +136,11 @@ def by_rules(prompt: str) -> Entities:
             if kind == "background" and (number, position) == (0, 0) and named_article(words) is not None:
                 product = words
             else:
+                if kind == "background" and preposition in lists.placing and not kinds["background"]:
+                    reference = f"{preposition} {words}"
                 kinds[kind].append(words)
     most = {kind: tuple(dict.fromkeys(words))[:MOST_ENTITIES] for kind, words in kinds.items()}
-    return Entities(product, most["background"], most["themes"], most["denied"])
+    return Entities(product, most["background"], most["themes"], most["denied"], reference)
 
 
 @dataclass(frozen=True)
@@ -173,7 +184,7 @@ def _kind(preposition: str, words: str) -> str:
     if preposition in lists.denying:
         return "denied"
     parts = words.split()
-    if CAMERA.fullmatch(words) or parts[-1] in lists.style:
+    if CAMERA.fullmatch(words) or parts[-1] in lists.style or parts[0] in ("style", "like"):
         return "themes"
     if preposition not in lists.placing and not lists.style.isdisjoint(parts) and not _names_scene(words):
         return "themes"
@@ -284,7 +295,7 @@ def read_entities(given: Any, prompt: str, source: str) -> Entities:
         phrases = (_words(each.lower()) for each in listed)
         kinds[kind] = tuple(dict.fromkeys(each for each in phrases if each and _is_said(each, said)))[:MOST_ENTITIES]
     product = _words(given["product"].lower())
-    return Entities(product if _is_said(product, said) else "", kinds["background"], kinds["themes"], (), source)
+    return Entities(product if _is_said(product, said) else "", kinds["background"], kinds["themes"], source=source)
 
 
 def _is_said(phrase: str, said: set[str]) -> bool:
