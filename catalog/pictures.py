@@ -129,6 +129,29 @@ def standard_copy(content: bytes, limits: Limits) -> StandardCopy:
     return StandardCopy(copy, hashlib.sha256(copy).hexdigest(), picture.width, picture.height, source_sha256)
 
 
+def decoded(content: bytes, limits: Limits, longest: int) -> Image.Image:
+    """An image decoded to its last pixel and upright, in its own mode, with its own profile and transparency.
+
+    Of an animation, the first picture.
+
+    Args:
+        longest: pixels of the long side that are enough; a JPEG is decoded smaller, down to no less than this.
+
+    Raises:
+        Rejection: as `measure_picture`, but for blank_image.
+    """
+    image = _open(content, limits)
+    try:
+        orientation = _orientation(image)
+        image.draft(None, (longest, longest))
+        image.load()
+        return _upright(image, orientation)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise _undecodable(content, error) from error
+
+
 def difference_hash(grey: Image.Image) -> str:
     """256-bit difference hash of a picture's content: is each cell of a 16 x 17 grid darker than its right neighbour.
 

@@ -25,6 +25,7 @@ class ListedProduct:
     product_id: int
     title: str
     article_type: str
+    master_category: str = ""
     gender: str = ""
     colour: str = ""
     season: str = ""

@@ -24,7 +24,7 @@ from inference.ad_images.scene import Light, Scene
 SIDE = 192  # pixels of the picture that shadows are computed on
 RAYS = 24  # directions that stand for a light of some size
 LENS = 1.1  # focal length, in heights of the picture; sets how flat the floor looks
-MOST_RISE = 0.10  # of the product's height: how far behind its lowest point it may touch the ground
+MOST_SLOPE = 0.5  # of the outline where it may touch the ground: steeper parts are sides
 UNSURE = Light(azimuth=125.0, elevation=50.0, softness=0.55, warmth=0.0)  # from above, a little left, as shops light
 GOLDEN = np.pi * (3 - np.sqrt(5))
 
@@ -70,7 +70,10 @@ def reflection(placed: Placed, scene: Scene, reflectance: float) -> np.ndarray:
     near, far = (gaussian_filter(mirrored, (sigma, sigma * 0.6, 0)) for sigma in (0.6, 0.045 * small.tall))
     share = np.clip(below / (0.5 * small.tall), 0, 1)[..., None]
     layer = (near * (1 - share) + far * share) * fade[..., None] * _floor(small)[..., None]
-    return np.stack([_enlarged(layer[..., channel], (height, width)) for channel in range(4)], axis=-1)
+    top = max(int(ground.min() * height / rows) - 2, 0)
+    for channel in range(4):
+        empty[top:, :, channel] = _enlarged(layer[..., channel], (height, width), top)
+    return empty
 
 
 def apply(background: np.ndarray, shadow: np.ndarray, reflected: np.ndarray | None, light: Light) -> np.ndarray:
@@ -115,7 +118,8 @@ def estimate_light(cutout: Cutout) -> Light:
     if inside.sum() < 64:
         return UNSURE
     luminance = to_linear(np.asarray(image)[..., :3]) @ np.array([0.2126, 0.7152, 0.0722], np.float32)
-    pillow = gaussian_filter(alpha, 5.0)
+    padded = np.pad(alpha, 32)
+    pillow = (gaussian_filter(padded, 5.0) + gaussian_filter(padded, 14.0))[32:-32, 32:-32]
     down, right = np.gradient(pillow)
     slopes = np.stack([np.ones(inside.sum()), -right[inside], down[inside]], axis=1)  # facing right, facing up
     weights, *_ = np.linalg.lstsq(slopes, luminance[inside] / (luminance[inside].mean() + 1e-6), rcond=None)
@@ -134,7 +138,6 @@ class _Small:
     Attributes:
         pixels: (rows, columns, 4) float32, linear light premultiplied. alpha: its last channel.
         ground: (columns,) row on which the product stands under each column. gap: rows of air under it, inf where there is none of it.
-        line: (columns,) the same as one straight line, which goes on beyond the product.
         tall, wide: of its box, rows and columns. horizon: row; negative where there is none.
         flat: how much shorter than wide a length on the floor looks towards the horizon.
     """
@@ -142,7 +145,6 @@ class _Small:
     pixels: np.ndarray
     ground: np.ndarray
     gap: np.ndarray
-    line: np.ndarray
     tall: float
     wide: float
     horizon: float
@@ -161,42 +163,37 @@ class _Small:
         pixels = np.concatenate([to_linear(reduced[..., :3]), reduced[..., 3:].astype(np.float32) / 255], axis=-1)
         left, top, right, bottom = placed.box
         tall, wide = max((bottom - top) * shrink, 1.0), max((right - left) * shrink, 1.0)
-        ground, gap, line = _standing(pixels[..., 3], tall)
+        ground, gap = _standing(pixels[..., 3])
         horizon = -1.0 if scene.horizon is None else scene.horizon * rows
-        base = float(line.mean())
+        base = float(ground.max())
         flat = float(np.clip((base - max(horizon, 0.0)) / rows / LENS, 0.12, 0.4))
-        return cls(pixels, ground, gap, line, tall, wide, horizon, flat)
+        return cls(pixels, ground, gap, tall, wide, horizon, flat)
 
 
-def _standing(alpha: np.ndarray, tall: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where the product meets the ground: the lower hull of its outline, but never far behind its lowest point."""
+def _standing(alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where the product meets the ground: its outline's lower hull, around the lowest point as far as that is no side.
+
+    A shoe seen from over its toe stands on two sides of its outline, which run up the picture to the left and right; a
+    ball on a point, because its outline soon gets steep.
+    """
     rows, columns = alpha.shape
-    solid = alpha > 0.5
+    solid = alpha > (0.5 if (alpha > 0.5).any() else 0)
     seen = solid.any(0)
     if not seen.any():
-        solid, seen = alpha > 0, (alpha > 0).any(0)
-    if not seen.any():
-        return np.full(columns, float(rows)), np.full(columns, np.inf), np.full(columns, float(rows))
+        return np.full(columns, float(rows)), np.full(columns, np.inf)
     lowest = np.where(seen, rows - np.argmax(solid[::-1], axis=0), 0).astype(np.float64)
-    at = np.flatnonzero(seen)
     hull: list[int] = []
-    for column in at:
+    for column in np.flatnonzero(seen):
         while len(hull) > 1 and _turns_up(lowest, hull[-2], hull[-1], column):
             hull.pop()
         hull.append(int(column))
-    floor = lowest.max() - MOST_RISE * tall
-    ground = np.maximum(np.interp(np.arange(columns), hull, lowest[hull]), floor)
-    gap = np.where(seen, ground - lowest, np.inf)
-    weight = np.where(seen, np.exp(-np.maximum(gap, 0) / (0.02 * tall + 0.5)), 0)[at]
-    slope = 0.0
-    if len(at) > 3:
-        centre = np.average(at, weights=weight)
-        spread = np.average((at - centre) ** 2, weights=weight) + 1e-6
-        slope = float(np.clip(np.average((at - centre) * (ground[at] - ground[at].mean()), weights=weight) / spread, -0.15, 0.15))
-        line = np.average(ground[at], weights=weight) + slope * (np.arange(columns) - centre)
-    else:
-        line = np.full(columns, lowest.max())
-    return ground, gap, np.clip(line, floor, lowest.max())
+    corners, heights = np.array(hull), lowest[hull]
+    flat = np.abs(np.diff(heights)) <= MOST_SLOPE * np.diff(corners)
+    bottom = int(np.argmax(heights))
+    first = bottom - int(np.argmin(np.append(flat[:bottom][::-1], False)))
+    last = bottom + int(np.argmin(np.append(flat[bottom:], False)))
+    ground = np.interp(np.arange(columns), corners[first : last + 1], heights[first : last + 1])
+    return ground, np.where(seen, np.maximum(ground - lowest, 0), np.inf)
 
 
 def _turns_up(lowest: np.ndarray, first: int, middle: int, last: int) -> bool:
@@ -227,12 +224,14 @@ def _contact(small: _Small) -> np.ndarray:
 
 
 def _thrown(small: _Small, light: Light) -> np.ndarray:
-    """The shadow over the floor: the mean of what the rays of a light of some size throw."""
+    """The shadow over the floor: the mean of what the rays of a light of some size throw, pixel by pixel."""
     rows, columns = small.alpha.shape
-    outline = gaussian_filter(small.alpha, 0.8)
-    thrown = np.zeros((rows, columns), np.float32)
-    height_over = np.arange(rows, dtype=np.float32)[:, None] - small.line[None, :].astype(np.float32)
-    at = np.arange(columns, dtype=np.float32)[None, :]
+    row, column = np.nonzero(small.alpha > 0.05)
+    opaque = small.alpha[row, column]
+    foot = small.ground[column].astype(np.float32)
+    height = np.maximum(foot - row, 0).astype(np.float32)
+    column = column.astype(np.float32)
+    thrown = np.zeros((rows + 2) * (columns + 2), np.float32)  # a pixel around for what falls outside
     spread = 2.5 + 20 * light.softness
     thick = 0.10 * min(small.wide, small.tall)
     for number in range(RAYS):
@@ -240,16 +239,14 @@ def _thrown(small: _Small, light: Light) -> np.ndarray:
         elevation = np.radians(np.clip(light.elevation + radius * np.sin(turn), 14, 88))
         azimuth = np.radians(light.azimuth + 1.3 * radius * np.cos(turn))
         length = 1 / np.tan(elevation)
-        sideways, forward = -np.cos(azimuth) * length, np.sin(azimuth) * length * small.flat
-        forward = np.copysign(max(abs(forward), 0.04), forward)
-        depth = thick * small.flat * np.cos(2.4 * number)  # the product is no sheet of paper
-        up = (height_over - depth) / forward
-        row = np.round(small.line[None, :] - up).astype(np.int32)
-        column = np.round(at - sideways * up).astype(np.int32)
-        lies = (up >= 0) & (row >= 0) & (row < rows) & (column >= 0) & (column < columns)
-        thrown += np.where(lies, outline[np.clip(row, 0, rows - 1), np.clip(column, 0, columns - 1)], 0)
-    soft = gaussian_filter(thrown / RAYS, (0.6 + 1.2 * light.softness, 1.0 + 2.0 * light.softness))
-    return soft * (0.66 - 0.26 * light.softness)
+        sideways, forward = float(-np.cos(azimuth) * length), float(np.sin(azimuth) * length * small.flat)
+        depth = float(thick * small.flat * np.cos(2.4 * number))  # the product is no sheet of paper
+        down = np.clip(foot + (forward * height + (depth + 1.0)), 0, rows + 1).astype(np.int32)
+        right = np.clip(column + (sideways * height + 1.5), 0, columns + 1).astype(np.int32)
+        thrown += np.minimum(np.bincount(down * (columns + 2) + right, opaque, len(thrown)), 1)
+    taken = thrown.reshape(rows + 2, columns + 2)[1:-1, 1:-1] / RAYS
+    soft = gaussian_filter(taken, (0.9 + 1.2 * light.softness, 1.0 + 2.0 * light.softness))
+    return soft * (0.74 - 0.28 * light.softness)
 
 
 def _around(small: _Small, light: Light) -> np.ndarray:
@@ -277,7 +274,8 @@ def _floor(small: _Small) -> np.ndarray:
     return np.clip((rows - small.horizon - 0.5) / (0.02 * len(rows) + 1), 0, 1)
 
 
-def _enlarged(field: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """A field at the size of the picture."""
+def _enlarged(field: np.ndarray, shape: tuple[int, int], top: int = 0) -> np.ndarray:
+    """A field at the size of the picture, from its row `top` on."""
     image = Image.fromarray(np.ascontiguousarray(field, np.float32))
-    return np.asarray(image.resize(shape[::-1], Image.Resampling.BILINEAR))
+    part = (0, top * field.shape[0] / shape[0], field.shape[1], field.shape[0])
+    return np.asarray(image.resize((shape[1], shape[0] - top), Image.Resampling.BILINEAR, part))

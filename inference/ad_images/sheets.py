@@ -4,8 +4,11 @@ Belongs here: one request's plans with their scores and reasons, and the top pic
 pictures themselves (pipeline.py), what Dagster's page makes of a sheet (orchestration/assets/metadata.py).
 """
 
+import importlib.util
 import textwrap
 from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -14,7 +17,7 @@ from inference.ad_images.result import AdResult, Judged
 CELL, GAP, LINE = 320, 16, 17  # pixels
 INK, SOFT, GOOD, BAD, PAPER = "#1d1f24", "#686d78", "#0f6b5c", "#a63d2f", "#fbfaf8"
 TEXT_LINES = 5  # under a plan
-CHARACTERS = 46  # of a line of text under a cell
+CHARACTERS = 44  # of a line of text under a cell
 
 
 def plan_sheet(result: AdResult) -> Image.Image:
@@ -30,7 +33,7 @@ def plan_sheet(result: AdResult) -> Image.Image:
     tall = CELL + TEXT_LINES * LINE + GAP
     sheet = Image.new("RGB", (columns * (CELL + GAP) + GAP, head + rows * tall + GAP), PAPER)
     draw = ImageDraw.Draw(sheet)
-    title, caption = ImageFont.load_default(15), ImageFont.load_default(13)
+    title, caption = _font(14), _font(12)
     brief = result.brief
     draw.text((GAP, GAP // 2), f"{brief.subject} · {brief.theme} · {len(result.attempts)} attempt(s)", INK, title)
     for number, line in enumerate(textwrap.wrap(result.caption, 3 * CHARACTERS)[:2]):
@@ -61,6 +64,15 @@ def top_sheet(results: Sequence[AdResult], *, columns: int = 6, cell: int = 256)
     return sheet
 
 
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    """DejaVu Sans as matplotlib ships it: Pillow's own font has no Greek letter."""
+    spec = importlib.util.find_spec("matplotlib")
+    assert spec is not None
+    assert spec.origin is not None
+    return ImageFont.truetype(Path(spec.origin).parent / "mpl-data/fonts/ttf/DejaVuSans.ttf", size)
+
+
 def _paste(sheet: Image.Image, judged: Judged, left: int, top: int, side: int) -> None:
     picture = Image.fromarray(judged.picture.pixels)
     picture.thumbnail((side, side), Image.Resampling.LANCZOS)
@@ -70,7 +82,9 @@ def _paste(sheet: Image.Image, judged: Judged, left: int, top: int, side: int) -
 def _plan_lines(judged: Judged, place: int) -> list[tuple[str, str]]:
     plan = judged.picture.placed.plan
     turned = f", {plan.rotation:+.0f}°" if plan.rotation else ""
-    head = f"plan {plan.number + 1}: section {plan.section + 1} of {plan.sections}{turned}, score {judged.score:+.2f}"
+    head = (
+        f"plan {plan.number + 1}: section {plan.section + 1} of {plan.sections}{turned}, score {judged.score + 0.0:.2f}"
+    )
     lines = [(head, INK)]
     if place:
         lines.append((f"chosen, number {place}", GOOD))

@@ -1,6 +1,6 @@
-"""`selvedge infer`: attributes, descriptions and whatever else a champion makes of a catalogue directory, by hand.
+"""`selvedge infer`: attributes, descriptions, ads and whatever else a champion makes of a catalogue directory, by hand.
 
-Belongs here: options, what can be inferred, results. Not here: the work (a family's folder, inference/).
+Belongs here: options, what can be inferred, results. Not here: the work (a family's folder, inference/, ad_command.py).
 
 A second run into the same folder computes only what changed: the tables there are what is compared with.
 """
@@ -15,17 +15,19 @@ import typer
 from catalog.errors import SelvedgeError
 from catalog.places import locked_folder
 from orchestration import families
+from orchestration.cli.ad_command import AdOptions, infer_ads
 from orchestration.cli.models import CHAMPION, find_model
 from orchestration.cli.results import JsonFlag, emit
 from orchestration.cli.tailoring import tailored
 from orchestration.cli.terminal import reporting, say
 from orchestration.families.contract import Family, InferenceRequest
 
-DESCRIPTIONS = "descriptions"  # of no family: written from attributes
+DESCRIPTIONS, ADS = "descriptions", "ads"  # of no family: made from attributes and photographs
+AD_PANEL = "Options of ads"
 
 
 def add_to(app: typer.Typer) -> None:
-    names = [*_by_family(), DESCRIPTIONS]
+    names = [*_by_family(), DESCRIPTIONS, ADS]
     inferred = StrEnum("Inferred", {name: name for name in names})  # type: ignore[misc]
     argument = typer.Argument(metavar="|".join(names), help="What to infer.")
     app.command("infer")(tailored(infer, {"what": Annotated[inferred, argument]}))
@@ -33,17 +35,47 @@ def add_to(app: typer.Typer) -> None:
 
 def infer(
     what: StrEnum,
-    catalog: Annotated[Path, typer.Option(help="Catalogue directory.")],
-    out: Annotated[Path, typer.Option(help="Folder of the tables; descriptions read the attributes there.")],
+    out: Annotated[Path, typer.Option(help="Folder of the results; descriptions and ads read the attributes there.")],
+    catalog: Annotated[Path | None, typer.Option(help="Catalogue directory.")] = None,
     model: Annotated[str, typer.Option(help="Folder of a model, or champion for the registry's.")] = CHAMPION,
+    product: Annotated[int | None, typer.Option(help="One product of the catalogue.", rich_help_panel=AD_PANEL)] = None,
+    photo: Annotated[
+        Path | None, typer.Option(help="A photograph of yours, without a catalogue.", rich_help_panel=AD_PANEL)
+    ] = None,
+    prompt: Annotated[str | None, typer.Option(help="What the picture shall show.", rich_help_panel=AD_PANEL)] = None,
+    theme: Annotated[
+        str | None, typer.Option(help="Theme; the one that fits by default.", rich_help_panel=AD_PANEL)
+    ] = None,
+    brand: Annotated[
+        str | None, typer.Option(help="Guidelines: a preset, or a YAML file.", rich_help_panel=AD_PANEL)
+    ] = None,
+    backdrop: Annotated[
+        str | None,
+        typer.Option(help="studio, photographs, diffusers or bedrock.", rich_help_panel=AD_PANEL),
+    ] = None,
+    size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT in pixels.", rich_help_panel=AD_PANEL)] = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything drawn.", min=0, rich_help_panel=AD_PANEL)] = 0,
+    comment: Annotated[
+        str | None, typer.Option(help="What a reviewer would have otherwise.", rich_help_panel=AD_PANEL)
+    ] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Predict attributes with a model, or write descriptions from predicted attributes."""
+    """Predict attributes with a model, write descriptions from predicted attributes, or make ads of products."""
     began = time.monotonic()
     family = _by_family().get(what.value)
     _refuse_a_catalogue(out)
+    options = AdOptions(product, photo, prompt, theme, brand, backdrop, size, seed, comment)
+    if what.value != ADS and options != AdOptions():
+        raise SelvedgeError(f"`selvedge infer {what.value}` takes none of the options of ads; leave them out.")
+    if what.value != ADS and catalog is None:
+        raise SelvedgeError(f"`selvedge infer {what.value}` reads a catalogue directory; add --catalog.")
     with locked_folder(out.expanduser()):
-        values = _described(catalog, out) if family is None else _inferred(family, catalog, out, model)
+        if what.value == ADS:
+            values = infer_ads(catalog, out, options)
+        else:
+            assert catalog is not None
+            values = _described(catalog, out) if family is None else _inferred(family, catalog, out, model)
+        values = {"pictures": None, "refusals": None, **values}
     left_out = values.pop("left_out", None)
     emit(
         "infer",

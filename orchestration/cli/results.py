@@ -94,14 +94,17 @@ _SHARED: dict[str, dict[str, str]] = {
         "seconds": _DURATION,
     },
     "infer": {
-        "what": "attributes or descriptions",
-        "path": "the published table",
+        "what": "attributes, descriptions or ads",
+        "path": "the published table; of one product's ads the sheet of its plans",
         "rows": "rows of the table",
         "recomputed": "rows computed now",
         "kept": "rows whose inputs had not changed",
-        "abstained": "attribute rows below the confidence threshold; null for descriptions",
+        "abstained": "attribute rows below the confidence threshold; null for descriptions and ads",
         "model": "address of the model that answered",
-        "left_out": "products without a description, with the reasons on stderr; null for attributes",
+        "left_out": "products without a description, or orders without ads, with the reasons on stderr; null for "
+        "attributes",
+        "pictures": "of one product's ads, best first; null otherwise",
+        "refusals": "orders of ads that were refused: product, code, why; null for what is no ad",
         "seconds": _DURATION,
     },
     "trace": {

@@ -136,9 +136,34 @@ def texts_are_faithful(context: dg.AssetCheckExecutionContext, tables: Tables) -
     )
 
 
+@dg.asset_check(
+    asset=["inference", "ad_images"],
+    partitions_def=DROPS,
+    blocking=True,
+    description="Every published picture is there as it was recorded, with the recipe that it is made again from.",
+)
+@errors_as_sentences
+def pictures_are_whole(context: dg.AssetCheckExecutionContext, tables: Tables) -> dg.AssetCheckResult:
+    """Against the files as they stand."""
+    from inference.ad_images.published import broken_pictures
+
+    drop = context.partition_key
+    pictures = tables.read(context.instance, "inference/ad_images", drop).to_pandas()
+    broken = broken_pictures(pictures)
+    rows = [[fault.product_id, fault.uri, fault.why] for fault in broken[:SHOWN_FAILURES]]
+    return dg.AssetCheckResult(
+        passed=not broken,
+        description=f"{len(broken)} of {len(pictures)} pictures are missing, changed, or not what their recipe says",
+        metadata={
+            "pictures": len(pictures),
+            **({"broken": table(["product", "picture", "why"], rows)} if broken else {}),
+        },
+    )
+
+
 def inference_checks() -> Sequence[dg.AssetChecksDefinition]:
     """Every check of the stage inference/."""
-    return [texts_are_faithful]
+    return [texts_are_faithful, pictures_are_whole]
 
 
 def catalogue_checks() -> Sequence[dg.AssetChecksDefinition]:

@@ -11,6 +11,7 @@ import dagster as dg
 
 from orchestration.families.contract import Family
 from orchestration.families.section import Section
+from orchestration.report.ads import PublishedAds, read_ads
 from orchestration.report.catalogue import CatalogueSummary, summarise_catalogue
 from orchestration.report.commands import next_commands
 from orchestration.report.family import newest_candidate, section_source
@@ -38,6 +39,7 @@ class ReportData:
     published: PublishedProducts
     lineage: Sequence[LineageStep]
     chains: Sequence[Trace]
+    ads: PublishedAds
     commands: Sequence[tuple[str, str]]
     seconds: Mapping[str, float] = field(default_factory=dict)
     peak_memory: float = 0.0
@@ -66,6 +68,7 @@ def gather(
         published=published,
         lineage=lineage(home, families),
         chains=[tracer.follow(card.product_id) for card in published.cards],
+        ads=read_ads(home),
         commands=next_commands(settings, trained[0], _goes_back(settings, trained[0]))
         if trained
         else next_commands(settings, None),

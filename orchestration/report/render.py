@@ -41,6 +41,7 @@ def render_report(data: ReportData) -> str:
             catalogue=data.catalogue,
             sections=data.sections,
             published=data.published,
+            ads=data.ads,
             lineage=data.lineage,
             chains=data.chains,
             commands=data.commands,

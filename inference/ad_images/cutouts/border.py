@@ -1,0 +1,232 @@
+"""Border: the outline of a product before a plain backdrop, from what the photograph's own border shows.
+
+Belongs here: the backdrop as a smooth surface, what is shadow, what is product, which holes are holes. Not here: soft
+edges and colours (matting.py), a second opinion (contours.py).
+
+A shadow is backdrop: of its hue, darker, and smooth. So the backdrop is entered from the border and followed through
+everything of that description, as far as an edge; where the edge has a gap, a watershed on the gradient closes it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+from skimage.segmentation import watershed
+
+SURE = 7.0  # ΔE to the backdrop that no noise explains
+LEAST_TOLERANCE = 1.6  # ΔE; flat white has no noise of its own
+DEEPEST_SHADOW = 42.0  # L below the backdrop; darker is product
+SHADOW_HUE = (3.0, 0.10)  # Δab that a shadow may have: at once, and per L that it darkens
+CALM = 0.6  # ΔE a pixel at 512 pixels a side; an empty backdrop is smoother
+GAP = 2  # pixels; narrower gaps of an outline let no backdrop in
+LEAST_EMPTY = 0.05  # share of the photograph that must be empty before light is measured on it
+HOLE_AREA = 0.0004  # share of the photograph; smaller holes are gloss
+HOLE_RADIUS = 0.008  # of the longer side; narrower holes are laces and prints of the backdrop's colour
+HOLE_EDGE = 0.3  # of the outline's own contrast, that a hole's rim has
+PART_AREA = 0.02  # share of the largest part; smaller ones are dust
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is taken for a shadow.
+
+    Attributes:
+        rough: ΔE to the mean of 3 x 3 pixels, at 512 pixels a side, below which it must be.
+        steepening: ΔE a pixel that it may change more for each L by which it has darkened.
+        sharp: ΔE a pixel at 512 pixels a side, below which it must be however dark.
+    """
+
+    rough: float
+    steepening: float
+    sharp: float
+
+
+READINGS = (Reading(0.8, 0.7, 4.0), Reading(0.4, 0.5, 2.0))
+"""Tight shadows, as of cloth that lies; and, where that eats a pale product, hardly any."""
+
+
+@dataclass(frozen=True)
+class Backdrop:
+    """The backdrop of a photograph.
+
+    Attributes:
+        lab: (height, width, 3) float32, what an empty backdrop would show.
+        homogeneity: share of the border's pixels that it explains.
+        noise: ΔE, of the border's own high frequencies after the blur.
+    """
+
+    lab: np.ndarray
+    homogeneity: float
+    noise: float
+
+    @property
+    def tolerance(self) -> float:
+        return max(LEAST_TOLERANCE, 2 * self.noise)
+
+
+def backdrop_of(lab: np.ndarray) -> Backdrop:
+    """The backdrop as a quadratic surface through the border, outliers left out.
+
+    Args:
+        lab: (height, width, 3) float32, blurred by a pixel.
+    """
+    height, width = lab.shape[:2]
+    strip = max(2, round(0.015 * min(height, width)))
+    frame = np.ones((height, width), bool)
+    frame[strip:-strip, strip:-strip] = False
+    rows, columns = np.nonzero(frame)
+    values = lab[rows, columns]
+    terms = _terms(rows / height, columns / width)
+    near = np.linalg.norm(values - np.median(values, axis=0), axis=1) < 3 * SURE
+    for limit in (2 * SURE, SURE, 0.6 * SURE):
+        if near.sum() < 4 * terms.shape[1]:
+            break
+        surface, *_ = np.linalg.lstsq(terms[near], values[near], rcond=None)
+        distance = np.linalg.norm(values - terms @ surface, axis=1)
+        near = distance < limit
+    else:
+        fine = lab - ndimage.uniform_filter(lab, (5, 5, 0))
+        noise = 1.4826 * float(np.median(np.linalg.norm(fine[rows, columns][near], axis=1)))
+        return Backdrop(_drawn(surface, height, width), float((distance < SURE).mean()), noise)
+    return Backdrop(np.broadcast_to(np.median(values, axis=0), lab.shape).astype(np.float32), float(near.mean()), SURE)
+
+
+def _terms(y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    return np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
+
+
+def _drawn(surface: np.ndarray, height: int, width: int) -> np.ndarray:
+    y, x = (np.arange(height) / height)[:, None], (np.arange(width) / width)[None, :]
+    planes = [c[0] + c[3] * x * x + c[1] * x + (c[2] * y + c[5] * y * y) + c[4] * x * y for c in surface.T]
+    return np.stack(planes, axis=-1).astype(np.float32)
+
+
+def refit(lab: np.ndarray, empty: np.ndarray, backdrop: Backdrop) -> Backdrop:
+    """The same with the surface through all pixels that are `empty`: light falls off towards the middle too."""
+    rows, columns = np.nonzero(empty)
+    step = max(1, len(rows) // 4000)
+    rows, columns = rows[::step], columns[::step]
+    height, width = empty.shape
+    surface, *_ = np.linalg.lstsq(_terms(rows / height, columns / width), lab[rows, columns], rcond=None)
+    return Backdrop(_drawn(surface, height, width), backdrop.homogeneity, backdrop.noise)
+
+
+def product_mask(lab: np.ndarray, backdrop: Backdrop, reading: Reading = READINGS[0]) -> np.ndarray:
+    """Which pixels are product.
+
+    Args:
+        lab: (height, width, 3) float32, blurred by a pixel.
+
+    Returns:
+        (height, width) bool; nowhere true where the photograph shows backdrop only.
+    """
+    scale = max(1.0, 512 / max(lab.shape[:2]))
+    slope = _gradient(lab)
+    calm = CALM * scale + backdrop.noise
+    smooth = _roughness(lab) < reading.rough * scale + backdrop.noise
+    empty = _from_border((_distance(lab, backdrop) < backdrop.tolerance) & (slope < calm))
+    if empty.mean() > LEAST_EMPTY:
+        backdrop = refit(lab, empty, backdrop)
+    distance = _distance(lab, backdrop)
+    empty = (distance < backdrop.tolerance) & (slope < calm) & smooth
+    shade = empty | (_shaded(lab, backdrop, reading, slope, scale) & smooth)
+    outside = _from_border(_opened(shade, GAP))
+    silhouette = ndimage.binary_closing((distance > SURE) & ~outside, iterations=3)
+    silhouette = ndimage.binary_fill_holes(silhouette | ~(smooth | outside))
+    holes = _hole_seeds(empty & silhouette & ~outside, shade & silhouette & ~outside)
+    around = ndimage.binary_dilation(outside | holes, iterations=1)
+    inside = ndimage.binary_erosion(silhouette, iterations=2) & ~around
+    if not inside.any():
+        return np.zeros(lab.shape[:2], bool)
+    markers = np.where(inside, np.int32(1), np.int32(0))
+    markers[outside | holes] = 2
+    frame = np.ones(markers.shape, bool)
+    frame[1:-1, 1:-1] = False
+    markers[frame & shade] = 2
+    return _parts(_true_holes(watershed(slope, markers) == 1, slope))
+
+
+def _distance(lab: np.ndarray, backdrop: Backdrop) -> np.ndarray:
+    return np.sqrt(np.square(lab - backdrop.lab).sum(axis=-1))
+
+
+def _gradient(lab: np.ndarray) -> np.ndarray:
+    """Steepest change, ΔE a pixel."""
+    down, across = np.zeros_like(lab), np.zeros_like(lab)
+    down[1:-1] = (lab[2:] - lab[:-2]) / 2
+    across[:, 1:-1] = (lab[:, 2:] - lab[:, :-2]) / 2
+    return np.sqrt((np.square(down) + np.square(across)).sum(axis=-1))
+
+
+def _roughness(lab: np.ndarray) -> np.ndarray:
+    """How far a pixel is from the mean around it, ΔE: high on lines and edges, low on any slope."""
+    return np.sqrt(np.square(lab - ndimage.uniform_filter(lab, (3, 3, 0))).sum(axis=-1))
+
+
+def _shaded(lab: np.ndarray, backdrop: Backdrop, reading: Reading, slope: np.ndarray, scale: float) -> np.ndarray:
+    """Of the backdrop's hue, darker within reason, and the smoother the less it darkens."""
+    change = lab - backdrop.lab
+    darker = -change[..., 0]
+    hue = np.hypot(change[..., 1], change[..., 2])
+    alike = (darker > -backdrop.tolerance) & (darker < DEEPEST_SHADOW) & (hue < SHADOW_HUE[0] + SHADOW_HUE[1] * darker)
+    limit = np.minimum(CALM * scale + reading.steepening * np.maximum(darker, 0), reading.sharp * scale)
+    return alike & (slope < limit + backdrop.noise)
+
+
+def _opened(area: np.ndarray, iterations: int) -> np.ndarray:
+    padded = np.pad(area, iterations + 1, mode="edge")
+    opened = ndimage.binary_opening(padded, iterations=iterations)
+    return opened[iterations + 1 : -iterations - 1, iterations + 1 : -iterations - 1]
+
+
+def _from_border(area: np.ndarray) -> np.ndarray:
+    """The parts of an area that touch the photograph's border."""
+    labels, count = ndimage.label(area)
+    touching = np.zeros(count + 1, bool)
+    for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        touching[edge] = True
+    touching[0] = False
+    return touching[labels]
+
+
+def _hole_seeds(empty: np.ndarray, shade: np.ndarray) -> np.ndarray:
+    """Enclosed backdrop of some size, with the shadow around it."""
+    seeds = _large(_opened(empty, max(1, round(HOLE_RADIUS * max(empty.shape)))), HOLE_AREA * empty.size)
+    labels, _ = ndimage.label(_opened(shade, 1) | seeds)
+    return np.isin(labels, np.unique(labels[seeds])) & (labels > 0)
+
+
+def _large(area: np.ndarray, least: float) -> np.ndarray:
+    labels, _ = ndimage.label(area)
+    areas = np.bincount(labels.ravel())
+    areas[0] = 0
+    return (areas > least)[labels]
+
+
+def _true_holes(mask: np.ndarray, slope: np.ndarray) -> np.ndarray:
+    """A hole's rim is as sharp as the outline; what fades into the product is gloss, and filled."""
+    filled = ndimage.binary_fill_holes(mask)
+    labels, count = ndimage.label(filled & ~mask)
+    if not count:
+        return mask
+    outline = filled & ~ndimage.binary_erosion(filled, iterations=2)
+    steepest = ndimage.maximum_filter(slope, 3)
+    limit = HOLE_EDGE * float(np.median(steepest[outline]))
+    grown = ndimage.grey_dilation(labels, size=3)
+    rim = (grown > 0) & (labels == 0)
+    index = np.arange(count + 1)
+    sharp = ndimage.median(steepest, np.where(rim, grown, -1), index) >= limit
+    areas = ndimage.sum_labels(np.ones_like(mask), labels, index)
+    hole = sharp & (areas > HOLE_AREA * mask.size)
+    hole[0] = False
+    return filled & ~hole[labels]
+
+
+def _parts(mask: np.ndarray) -> np.ndarray:
+    """The largest part and what is not dust beside it."""
+    labels, count = ndimage.label(mask)
+    if count <= 1:
+        return mask
+    areas = np.bincount(labels.ravel())
+    areas[0] = 0
+    return (areas >= PART_AREA * areas.max())[labels]

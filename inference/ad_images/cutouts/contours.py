@@ -1,0 +1,102 @@
+"""Contours: a second opinion on where a product ends, from edges alone.
+
+Belongs here: the silhouette that closed edges enclose. Not here: colours, backdrops and shadows (border.py, whose
+decisions it must not share: their agreement is a cut-out's confidence).
+
+Each pixel gets the height of the lowest pass between it and the photograph's border, over the landscape of its
+edges (a greyscale hole filling). A closed contour makes a plateau; of all heights to cut the plateau at, the
+lowest is taken around which its area is steady (as in Matas and others, 2002). Soft shadows have no edges and stay low.
+"""
+
+import numpy as np
+from PIL import Image
+from scipy.ndimage import binary_dilation, binary_fill_holes, uniform_filter
+from skimage.morphology import reconstruction
+
+from inference.ad_images.cutouts.lab import lab_of
+
+SIDE = 256  # pixels, the longer side on which contours are followed
+HEIGHTS = 0.4 * 1.22 ** np.arange(18)  # ΔE, at which a silhouette may be cut
+STEADY = 0.03  # share by which the area may change from one height to the next
+LONGEST_RUN = 4  # heights that a cut is raised at most, on a steady plateau
+GRAIN = 0.5  # ΔE of the border's own edges, above which single pixels say little and slopes are followed
+QUIET = 0.95  # quantile of the border's own edges, which no contour may be lower than
+AREAS = (0.004, 0.97)  # shares of the photograph that a silhouette may have
+
+
+def silhouette(rgb: np.ndarray) -> np.ndarray:
+    """What closed contours enclose, holes filled.
+
+    Args:
+        rgb: (height, width, 3) uint8.
+
+    Returns:
+        (height, width) bool of the reduced photograph (see `reduced_size`).
+    """
+    small = np.asarray(Image.fromarray(rgb).resize(reduced_size(rgb.shape), Image.Resampling.BOX))
+    lab = lab_of(small)
+    landscape = _edges(lab)
+    noise = _quiet_level(landscape)
+    if noise > GRAIN:
+        landscape = _slope(lab)
+        noise = _quiet_level(landscape)
+    return _plateau(landscape, noise)
+
+
+def _quiet_level(landscape: np.ndarray) -> float:
+    frame = np.concatenate([landscape[0], landscape[-1], landscape[:, 0], landscape[:, -1]])
+    return float(np.quantile(frame, QUIET))
+
+
+def _plateau(landscape: np.ndarray, noise: float) -> np.ndarray:
+    """The lowest steady plateau above the noise, cut as high as it is steady."""
+    start = np.full_like(landscape, landscape.max())
+    for edge in (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1]):
+        start[edge] = landscape[edge]
+    passes = reconstruction(start, landscape, method="erosion")
+    areas = np.array([(passes > height).mean() for height in HEIGHTS])
+    change = (areas[:-1] - areas[1:]) / np.maximum(areas[:-1], 1e-6)
+    fair = (areas[:-1] > AREAS[0]) & (areas[:-1] < AREAS[1]) & (HEIGHTS[:-1] > noise)
+    if not fair.any():
+        return np.zeros(landscape.shape, bool)
+    steady = fair & (change < STEADY)
+    if not steady.any():
+        return np.asarray(passes > HEIGHTS[np.argmin(np.where(fair, change, np.inf))])
+    first = int(np.argmax(steady))
+    length = int(np.argmin(np.append(steady[first:], False)))
+    return np.asarray(passes > HEIGHTS[first + min(length, LONGEST_RUN)])
+
+
+def reduced_size(shape: tuple[int, ...]) -> tuple[int, int]:
+    """(width, height) of the reduced photograph."""
+    factor = min(1.0, SIDE / max(shape[:2]))
+    return max(1, round(shape[1] * factor)), max(1, round(shape[0] * factor))
+
+
+def reduced(mask: np.ndarray) -> np.ndarray:
+    """A mask of the whole photograph, holes filled, on the reduced one."""
+    filled = Image.fromarray(binary_fill_holes(mask).astype(np.uint8) * 255)
+    return np.asarray(filled.resize(reduced_size(mask.shape), Image.Resampling.BOX)) >= 128
+
+
+def agreement(first: np.ndarray, second: np.ndarray) -> float:
+    """IoU of two silhouettes of the reduced photograph.
+
+    The pixel around the first does not count: a contour begins an edge's width further out.
+    """
+    second = second & ~(binary_dilation(first) & ~first)
+    union = int((first | second).sum())
+    return float((first & second).sum() / union) if union else 0.0
+
+
+def _edges(lab: np.ndarray) -> np.ndarray:
+    """How far a pixel is from the mean around it, ΔE: high on lines and edges, low on any slope, however steep."""
+    return np.sqrt(np.square(lab - uniform_filter(lab, (3, 3, 0))).sum(axis=-1))
+
+
+def _slope(lab: np.ndarray) -> np.ndarray:
+    """Change to the pixel below and to the right, ΔE."""
+    down, across = np.zeros(lab.shape[:2], np.float32), np.zeros(lab.shape[:2], np.float32)
+    down[:-1] = np.sqrt(np.square(lab[1:] - lab[:-1]).sum(axis=-1))
+    across[:, :-1] = np.sqrt(np.square(lab[:, 1:] - lab[:, :-1]).sum(axis=-1))
+    return np.maximum(down, across)

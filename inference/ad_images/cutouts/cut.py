@@ -1,0 +1,165 @@
+"""Cut: from a photograph's bytes to a cut-out, or to the reason why there is none.
+
+Belongs here: which method cuts, which one judges it, and what is refused. Not here: the methods.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from catalog.pictures import Limits
+from inference.ad_images.cutout import Cutout
+from inference.ad_images.cutouts.border import READINGS, Backdrop, backdrop_of, product_mask
+from inference.ad_images.cutouts.contours import agreement, reduced, silhouette
+from inference.ad_images.cutouts.lab import lab_of
+from inference.ad_images.cutouts.matting import premultiplied, soft_alpha
+from inference.ad_images.cutouts.people import require_policy
+from inference.ad_images.cutouts.photograph import Photograph, read_photograph
+from inference.ad_images.cutouts.segmenter import Segmenter
+from inference.ad_images.cutouts.things import require_one_thing
+from inference.ad_images.refusal import AdRefused, RefusalCode
+from inference.ad_images.request import OnModel
+
+PLAIN = 0.90  # share of the border that a plain backdrop explains
+SURE = 0.90  # IoU of two methods from which a cut-out is trusted
+BLUR = 0.4  # pixels, against JPEG's ringing
+CONFIRMED = 0.95  # IoU from which no other reading of the shadows is tried
+LEAST_PRODUCT = 0.004  # share of the photograph
+OPAQUE = 0.5  # alpha of a segmenter from which a pixel is product
+CLEARLY = 7.0  # ΔE to the backdrop that no noise explains
+MARGIN = 16  # pixels around a mask
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A mask (height, width) bool, who made it, and its agreement with a second method."""
+
+    mask: np.ndarray
+    method: str
+    confidence: float
+
+
+def cut_out(
+    photo: bytes,
+    *,
+    article_type: str | None,
+    apparel: bool | None,
+    on_model: OnModel,
+    segmenters: Sequence[Segmenter] = (),
+    limits: Limits | None = None,
+) -> Cutout:
+    """The product of a photograph, without its background.
+
+    Args:
+        photo: bytes of an image file.
+        article_type: as the catalogue says, for the sentences; None where nobody knows.
+        apparel: whether it is worn on the body, so that a person may be in the picture; None where nobody knows, and
+            then people are looked for too.
+        on_model: what happens to a photograph in which a person wears the product.
+        segmenters: asked, in this order, where the backdrop is not plain or the border's cut is not confirmed.
+        limits: held before decoding.
+
+    Raises:
+        AdRefused: photo_unreadable, photo_too_large, photo_too_small, not_a_product, no_product, on_model,
+            cutout_uncertain; backend_missing from a segmenter.
+        ServiceUnavailable: from a segmenter.
+    """
+    photograph = read_photograph(photo, limits)
+    source = hashlib.sha256(photo).hexdigest()
+    person = apparel is not False and require_policy(photograph.rgb, on_model, article_type)
+    if photograph.alpha is not None:
+        return _brought_along(photograph, source, person)
+    outline = find_outline(photograph.rgb, segmenters)
+    box = _around(outline.mask)
+    rgb, mask = photograph.rgb[box].astype(np.float32), outline.mask[box]
+    pixels = cropped(premultiplied(rgb, soft_alpha(rgb, mask)))
+    return Cutout(pixels, source, outline.method, round(outline.confidence, 4), person)
+
+
+def find_outline(rgb: np.ndarray, segmenters: Sequence[Segmenter] = ()) -> Outline:
+    """The product's outline, if two methods agree on it.
+
+    Args:
+        rgb: (height, width, 3) uint8 sRGB.
+
+    Raises:
+        AdRefused: not_a_product, no_product, cutout_uncertain; what a segmenter raises.
+    """
+    lab = ndimage.gaussian_filter(lab_of(rgb), (BLUR, BLUR, 0))
+    backdrop = backdrop_of(lab)
+    opinions = {"contours": silhouette(rgb)}
+    outline = _by_border(lab, backdrop, opinions["contours"])
+    plain = backdrop.homogeneity >= PLAIN
+    if plain and outline.confidence >= SURE:
+        require_one_thing(outline.mask)
+        return outline
+    if plain:
+        opinions["border"] = reduced(outline.mask)
+    best = outline.confidence
+    for segmenter in segmenters:
+        mask = segmenter.mask(rgb) >= OPAQUE
+        small = reduced(mask)
+        confidence, judge = max((agreement(small, other), name) for name, other in opinions.items())
+        if confidence >= SURE:
+            require_one_thing(mask)
+            mask = outline.mask if judge == "border" else mask  # the border's is the finer one
+            return Outline(mask, f"{segmenter.name} {segmenter.version}, {judge}", confidence)
+        opinions[segmenter.name] = small
+        best = max(best, confidence)
+    require_one_thing(opinions["contours"])
+    require_one_thing(np.square(lab - backdrop.lab).sum(axis=-1) > CLEARLY**2)
+    raise _uncertain(outline, backdrop.homogeneity, best)
+
+
+def _by_border(lab: np.ndarray, backdrop: Backdrop, second: np.ndarray) -> Outline:
+    """The reading of shadows that is confirmed, or else comes nearest to it."""
+    outlines = []
+    for reading in READINGS:
+        mask = product_mask(lab, backdrop, reading)
+        outlines.append(Outline(mask, "border, contours", agreement(reduced(mask), second)))
+        if outlines[-1].confidence >= CONFIRMED:
+            break
+    return max(outlines, key=lambda outline: outline.confidence)
+
+
+def _uncertain(outline: Outline, homogeneity: float, agreed: float) -> AdRefused:
+    if outline.mask.mean() < LEAST_PRODUCT:
+        return AdRefused(
+            RefusalCode.NO_PRODUCT, "no product stands out from the photograph's background; give another photograph."
+        )
+    return AdRefused(
+        RefusalCode.CUTOUT_UNCERTAIN,
+        f"two methods agree on {agreed:.0%} of the outline (least {SURE:.0%}), and {homogeneity:.0%} of the border is "
+        f"plain (least {PLAIN:.0%}); photograph the product before a plain backdrop, or name a segmenter.",
+    )
+
+
+def _around(mask: np.ndarray) -> tuple[slice, slice]:
+    """The box of a mask and what its soft edge needs around it."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    top, left = max(0, int(rows[0]) - MARGIN), max(0, int(columns[0]) - MARGIN)
+    return slice(top, int(rows[-1]) + 1 + MARGIN), slice(left, int(columns[-1]) + 1 + MARGIN)
+
+
+def cropped(pixels: np.ndarray) -> np.ndarray:
+    """(height, width, 4) uint8 cropped to alpha > 0.
+
+    Raises:
+        AdRefused: no_product, where nothing is left.
+    """
+    rows, columns = np.flatnonzero(pixels[..., 3].any(axis=1)), np.flatnonzero(pixels[..., 3].any(axis=0))
+    if not len(rows):
+        raise AdRefused(RefusalCode.NO_PRODUCT, "nothing of the photograph is opaque; give one that shows a product.")
+    return np.ascontiguousarray(pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
+
+
+def _brought_along(photograph: Photograph, source: str, person: bool) -> Cutout:
+    """A file that is a cut-out already: its own alpha is the truth, and nothing can contradict it."""
+    assert photograph.alpha is not None and photograph.colours is not None
+    opacity = np.rint(photograph.alpha * 255)[..., None]
+    colours = np.minimum(np.rint(photograph.colours * (opacity / 255)), opacity)
+    pixels = np.concatenate([colours, opacity], axis=-1).astype(np.uint8)
+    return Cutout(cropped(pixels), source, "alpha", 1.0, person)

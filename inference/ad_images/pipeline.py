@@ -1,0 +1,235 @@
+"""The pipeline: one request through all stages, with its retries, and a comment through those that it concerns.
+
+Belongs here: the order of the stages and what passes between them. Not here: any stage, storing what comes out
+(store.py), many requests at once (batch.py).
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from inference.ad_images.adjustments import Adjustment, Stage
+from inference.ad_images.brief import article_scene, write_brief
+from inference.ad_images.captions import CaptionWriter, write_caption
+from inference.ad_images.compositing import compose
+from inference.ad_images.composition import Grid, place_all, plans_for
+from inference.ad_images.cutout import Cutout
+from inference.ad_images.cutouts.cut import cut_out
+from inference.ad_images.cutouts.segmenter import Segmenter
+from inference.ad_images.decomposition import Decomposer, decompose
+from inference.ad_images.feedback import next_attempt, nothing_passed, route_comment
+from inference.ad_images.finding import Finding
+from inference.ad_images.guardrails.guardrail import Guardrail
+from inference.ad_images.media.retrieval import Retriever
+from inference.ad_images.plan import Placed, Plan
+from inference.ad_images.quality.brand import Brand
+from inference.ad_images.quality.control import Judge, judge
+from inference.ad_images.ranking import AdRanker, features, top_three, untrained_order
+from inference.ad_images.refusal import AdRefused, RefusalCode
+from inference.ad_images.request import AdBrief, AdRequest
+from inference.ad_images.result import AdResult, Attempt, Judged
+from inference.ad_images.scene import AdPicture, Backdrop, LibraryPhoto, Scene
+from inference.ad_images.shadows import apply, cast, reflection
+from inference.ad_images.staging import base_line, light_on, stage
+from inference.ad_images.themes import theme
+
+APPAREL = "Apparel"  # master category of what people wear
+
+
+@dataclass(frozen=True)
+class AdPipeline:
+    """The stages that a request goes through.
+
+    Attributes:
+        guardrail: of a request, since which brands a prompt may name depends on its product.
+        segmenters: asked where the backdrop of a photograph is not plain.
+        retriever: of a media library; None draws everything.
+        decomposer, caption_writer: language models in place of the rules; None for the rules.
+        ask: a vision model for the brand's questions; None leaves them out.
+    """
+
+    backdrop: Backdrop
+    brand: Brand
+    guardrail: Callable[[AdRequest], Guardrail]
+    ranker: AdRanker = field(default_factory=AdRanker.untrained)
+    segmenters: Sequence[Segmenter] = ()
+    retriever: Retriever | None = None
+    decomposer: Decomposer | None = None
+    caption_writer: CaptionWriter | None = None
+    ask: Judge | None = None
+    grid: Grid = field(default_factory=Grid)
+
+    def make(self, request: AdRequest) -> AdResult:
+        """Three pictures of a request, or fewer where fewer pass.
+
+        Raises:
+            AdRefused: a guardrail, the cut-out or quality control refuses; the code says which.
+            ServiceUnavailable: a service that a stage needs does not answer.
+        """
+        clock = _Clock()
+        with clock.stage("brief"):
+            brief = write_brief(request)
+            self.backdrop.check(request.size, brief.theme)
+        with clock.stage(Stage.GUARDRAILS):
+            self.guardrail(request).check(request.prompt, request.photo)
+        with clock.stage(Stage.CUTOUT):
+            cutout = self._cut(request)
+        return self._worked(brief, cutout, Adjustment(), clock)
+
+    def rework(self, result: AdResult, comment: str) -> AdResult:
+        """The request again as a reviewer's comment asks, through the stages that it concerns.
+
+        Raises:
+            AdRefused: as `make`; BAD_REQUEST where no rule understands the comment.
+        """
+        change = route_comment(comment)
+        request, clock = result.brief.request, _Clock()
+        if not change.stages:
+            raise AdRefused(RefusalCode.BAD_REQUEST, f"the comment changes nothing: {change.sentence}.")
+        if Stage.GUARDRAILS in change.stages:
+            with clock.stage(Stage.GUARDRAILS):
+                self.guardrail(request).check(comment, request.photo)
+        cutout = result.cutout
+        if Stage.CUTOUT in change.stages:
+            with clock.stage(Stage.CUTOUT):
+                cutout = self._cut(request)
+        return self._worked(result.brief, cutout, change, clock)
+
+    def _cut(self, request: AdRequest) -> Cutout:
+        product = request.product
+        return cut_out(
+            request.photo,
+            article_type=product.article_type if product else None,
+            apparel=product.master_category == APPAREL if product and product.master_category else None,
+            on_model=request.on_model,
+            segmenters=self.segmenters,
+        )
+
+    def _worked(self, brief: AdBrief, cutout: Cutout, change: Adjustment, clock: "_Clock") -> AdResult:
+        work = self._prepared(brief, cutout, change, clock)
+        attempts = [Attempt(self._attempted(work, change, clock), change.sentence if change.stages else "")]
+        relaxed: tuple[str, ...] = ()
+        while not attempts[-1].passed:
+            step = next_attempt(_findings(attempts[-1]), len(attempts) - 1, self.brand.relaxing)
+            if step is None:
+                raise nothing_passed(_findings(attempts[-1]))
+            if step.relaxed:
+                relaxed = step.relaxed
+                attempts[-1] = replace(
+                    attempts[-1], judged=[replace(each, relaxed=relaxed) for each in attempts[-1].judged]
+                )
+                break
+            change = change.then(step)
+            if {Stage.CAPTION, Stage.RETRIEVAL} & set(step.stages):
+                work = self._prepared(work.brief, cutout, step.then(replace(change, next_theme=False)), clock)
+            attempts.append(Attempt(self._attempted(work, change, clock), step.sentence))
+        judged = attempts[-1].judged
+        with clock.stage(Stage.RANKING):
+            top = top_three([each.picture for each in judged], _findings(attempts[-1]), self.ranker, relaxed)
+        reasons = [*([self.ranker.note] if not self.ranker.trained else []), *work.reasons]
+        if relaxed:
+            reasons.append(f"nothing passed as asked; let go: {', '.join(relaxed)}")
+        if change.unknown:
+            reasons.append(change.sentence)
+        asset = f"{work.photo.name} ({work.photo.licence})" if work.photo else ""
+        return AdResult(work.brief, cutout, work.caption, attempts, top, asset, reasons, clock.seconds)
+
+    def _prepared(self, brief: AdBrief, cutout: Cutout, change: Adjustment, clock: "_Clock") -> "_Work":
+        """What all plans share: entities, assets, caption, light."""
+        brief = _rethemed(brief, change)
+        with clock.stage(Stage.DECOMPOSITION):
+            entities = decompose(brief.request.prompt, brief, self.decomposer)
+        with clock.stage(Stage.RETRIEVAL):
+            assets = self.retriever.retrieve(entities, brief) if self.retriever else None
+        photo = assets.background(brief) if assets else None
+        with clock.stage(Stage.CAPTION):
+            caption = write_caption(
+                brief, entities, theme(brief.theme), assets, change.words, change.without, self.caption_writer
+            )
+        reasons = assets.reasons if assets else ()
+        return _Work(brief, cutout, caption, photo, tuple(reasons))
+
+    def _attempted(self, work: "_Work", change: Adjustment, clock: "_Clock") -> list[Judged]:
+        brief, cutout = work.brief, work.cutout
+        with clock.stage(Stage.COMPOSITION):
+            plans = plans_for(brief, cutout, grid=self.grid, scale_factor=change.scale, base_y=base_line(brief))
+            plans = [replace(change, scale=1.0).placed(plan) for plan in plans]
+            placed = place_all(cutout, plans, brief.request.size)
+        plans = [each.plan for each in placed]
+        with clock.stage(Stage.BACKGROUND):
+            scenes = self._staged(work, plans, change)
+            backgrounds = self.backdrop.paint(scenes, placed)
+        with clock.stage(Stage.COMPOSITING):
+            pictures = [
+                self._composed(background, each, scene)
+                for background, each, scene in zip(backgrounds, placed, scenes, strict=True)
+            ]
+        with clock.stage(Stage.QUALITY):
+            findings = [judge(picture, self.brand, self.ask) for picture in pictures]
+        with clock.stage(Stage.RANKING):
+            scores = [self._score(picture, each) for picture, each in zip(pictures, findings, strict=True)]
+        return [Judged(picture, each, score) for picture, each, score in zip(pictures, findings, scores, strict=True)]
+
+    def _staged(self, work: "_Work", plans: Sequence[Plan], change: Adjustment) -> list[Scene]:
+        light = change.lit(light_on(work.cutout, work.brief.theme))
+        strength = 1.0 if change.strength is None else change.strength
+        palette = self.brand.palette
+        return stage(work.brief, plans, work.caption, light, palette=palette, photo=work.photo, strength=strength)
+
+    def _composed(self, background: np.ndarray, placed: Placed, scene: Scene) -> AdPicture:
+        if self.backdrop.paints_shadows:
+            return compose(background, background, placed, scene, None)
+        shadow = cast(placed, scene)
+        mirrored = reflection(placed, scene, theme(scene.theme).reflectance)
+        return compose(background, apply(background, shadow, mirrored, scene.light), placed, scene, shadow)
+
+    def _score(self, picture: AdPicture, findings: Sequence[Finding]) -> float:
+        if self.ranker.trained:
+            return float(self.ranker.scores(features(picture, findings))[0])
+        return -float(untrained_order(picture, findings)[0])
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What all plans of an attempt share."""
+
+    brief: AdBrief
+    cutout: Cutout
+    caption: str
+    photo: LibraryPhoto | None
+    reasons: tuple[str, ...]
+
+
+class _Clock:
+    """Wall seconds by stage, over all attempts."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[str(name)] = self.seconds.get(str(name), 0.0) + time.perf_counter() - began
+
+
+def _findings(attempt: Attempt) -> list[Sequence[Finding]]:
+    return [judged.findings for judged in attempt.judged]
+
+
+def _rethemed(brief: AdBrief, change: Adjustment) -> AdBrief:
+    """The brief in another theme, where the change asks for one; a theme that the request names is kept."""
+    if change.theme is not None:
+        return replace(brief, theme=change.theme, inferred={**brief.inferred, "theme": "a comment asked for it"})
+    if not change.next_theme or brief.request.theme is not None:
+        return brief
+    prior = article_scene(brief.request)[0].themes
+    others = sorted((name for name in prior if name != brief.theme), key=lambda name: (-prior[name], name))
+    if not others:
+        return brief
+    return replace(brief, theme=others[0], inferred={**brief.inferred, "theme": "the one before it did not pass"})

@@ -1,0 +1,197 @@
+"""`selvedge infer ads`: the ads of one product or photograph, or of a catalogue directory, by hand.
+
+Belongs here: from options to requests, the sheet, the result. Not here: the stages (inference/ad_images/), what the
+settings choose (orchestration/defs/inference/ad_parts.py).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from catalog.errors import SelvedgeError
+from orchestration.cli.terminal import reporting, say
+
+if TYPE_CHECKING:
+    from inference.ad_images.orders import AdOrder
+    from inference.ad_images.request import AdRequest
+    from orchestration.defs.inference.ad_parts import AdParts
+
+SHEET_FILE, TABLE_FILE = "sheet.png", "ad_images.parquet"
+
+
+@dataclass(frozen=True)
+class AdOptions:
+    """What was asked on the command line; None leaves a thing to the settings, or to be inferred."""
+
+    product: int | None = None
+    photo: Path | None = None
+    prompt: str | None = None
+    theme: str | None = None
+    brand: str | None = None
+    backdrop: str | None = None
+    size: str | None = None
+    seed: int = 0
+    comment: str | None = None
+
+    @property
+    def of_one(self) -> bool:
+        """One product or photograph, whose nine plans are shown on a sheet."""
+        return self.product is not None or self.photo is not None
+
+    def require_fitting(self) -> None:
+        """Raises SelvedgeError: options that contradict each other."""
+        if self.product is not None and self.photo is not None:
+            raise SelvedgeError("--product and --photo name two pictures; give one of them.")
+        if not self.of_one and (self.prompt is not None or self.comment is not None):
+            raise SelvedgeError("--prompt and --comment are about one picture; add --product or --photo.")
+
+
+def infer_ads(catalog: Path | None, out: Path, options: AdOptions) -> dict[str, Any]:
+    """Make them; returns the result's keys.
+
+    Raises:
+        SelvedgeError: options that do not fit, no such product, or, for one picture, its refusal.
+    """
+    from orchestration.defs.inference.ad_parts import AdParts
+    from orchestration.families.settings import load_settings
+
+    options.require_fitting()
+    settings = load_settings()
+    folder = out.expanduser().resolve()
+    parts = replace(
+        AdParts.of(settings, backdrop=options.backdrop, brand=options.brand),
+        root=str(folder / "pictures"),
+        rows=f"sqlite:///{folder / 'ads.db'}",
+    )
+    size = _size(options.size) if options.size else (settings.ad_size, settings.ad_size)
+    if options.of_one:
+        return _one(_request(catalog, out, options, size), folder, parts, options.comment)
+    if catalog is None:
+        raise SelvedgeError("ads are made of a catalogue, a product of it, or a photograph; add --catalog or --photo.")
+    return _all(_orders(catalog, out, options, size, parts), folder, parts, settings.threads)
+
+
+def _one(request: "AdRequest", folder: Path, parts: "AdParts", comment: str | None) -> dict[str, Any]:
+    from catalog.files import png_bytes, publish_bytes
+    from inference.ad_images.refusal import AdRefused
+    from inference.ad_images.sheets import plan_sheet
+    from inference.ad_images.store import recipe_key
+    from orchestration.defs.inference.ad_parts import ad_maker
+
+    folder.mkdir(parents=True, exist_ok=True)
+    maker = ad_maker(parts)
+    key = recipe_key(request, {**maker.context, "comment": comment or ""})
+    try:
+        result = maker.pipeline.make(request)
+        if comment is not None:
+            result = maker.pipeline.rework(result, comment)
+    except AdRefused as refusal:
+        maker.store.refuse(request, key, refusal)
+        raise
+    row = maker.store.keep(result, key, maker.pipeline.backdrop, maker.context)
+    publish_bytes(png_bytes(plan_sheet(result)), folder / SHEET_FILE)
+    for reason in result.reasons:
+        say(reason)
+    return {
+        "path": str(folder / SHEET_FILE),
+        "rows": len(row.pictures),
+        "recomputed": len(row.pictures),
+        "kept": 0,
+        "abstained": None,
+        "model": f"{maker.pipeline.backdrop.name} {maker.pipeline.backdrop.version}",
+        "left_out": 0,
+        "pictures": [picture.uri for picture in row.pictures],
+        "refusals": [],
+    }
+
+
+def _all(orders: "list[AdOrder]", folder: Path, parts: "AdParts", threads: int | None) -> dict[str, Any]:
+    import pandas as pd
+
+    from catalog.tables import write_table
+    from inference.ad_images.batch import fulfil_all
+    from inference.tables import AD_IMAGES
+    from orchestration.defs.inference.ad_parts import ad_maker, workers
+
+    folder.mkdir(parents=True, exist_ok=True)
+    backdrop = ad_maker(parts).pipeline.backdrop
+    with reporting() as reporter:
+        outcomes = list(fulfil_all(orders, partial(ad_maker, parts), reporter.progress, workers(parts, threads)))
+    rows = [row for outcome in outcomes for row in outcome.rows]
+    write_table(pd.DataFrame(rows, columns=AD_IMAGES.names), folder / TABLE_FILE, "ad_images")
+    refused = [outcome for outcome in outcomes if outcome.code]
+    for outcome in refused:
+        say(f"product {outcome.order.product.product_id}: {outcome.sentence}")
+    return {
+        "path": str(folder / TABLE_FILE),
+        "rows": len(rows),
+        "recomputed": sum(len(outcome.rows) for outcome in outcomes if not outcome.kept),
+        "kept": sum(len(outcome.rows) for outcome in outcomes if outcome.kept),
+        "abstained": None,
+        "model": f"{backdrop.name} {backdrop.version}",
+        "left_out": len(refused),
+        "pictures": None,
+        "refusals": [
+            {"product": outcome.order.product.product_id, "code": outcome.code, "why": outcome.sentence}
+            for outcome in refused
+        ],
+    }
+
+
+def _request(catalog: Path | None, out: Path, options: AdOptions, size: tuple[int, int]) -> "AdRequest":
+    from inference.ad_images.request import AdRequest
+
+    if options.photo is not None:
+        try:
+            photo = options.photo.expanduser().read_bytes()
+        except OSError as error:
+            raise SelvedgeError(
+                f"--photo {options.photo} cannot be read ({error.strerror}); name a picture."
+            ) from error
+        stem = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in options.photo.stem)
+        made = AdRequest(f"photo-{stem}"[:100], photo, size=size)
+    else:
+        if catalog is None:
+            raise SelvedgeError("--product is a row of a catalogue; add --catalog.")
+        orders = _orders(catalog, out, options, size, None)
+        order = next((order for order in orders if order.product.product_id == options.product), None)
+        if order is None:
+            raise SelvedgeError(f"{catalog} has no product {options.product}; see its products table for ids.")
+        made = order.request()
+    return replace(made, prompt=options.prompt, theme=options.theme, seed=options.seed)
+
+
+def _orders(
+    catalog: Path, out: Path, options: AdOptions, size: tuple[int, int], parts: "AdParts | None"
+) -> "list[AdOrder]":
+    """Orders of a catalogue directory, with the attributes that were inferred into `out` before, if any."""
+    import pandas as pd
+
+    from catalog.workspace import open_catalogue
+    from inference.ad_images.orders import orders_of, themes_named
+    from inference.folders import ATTRIBUTES_FILE, previous_table
+    from inference.tables import ATTRIBUTES
+    from orchestration.defs.inference.ad_parts import stamps
+
+    opened = open_catalogue(catalog)
+    attributes = previous_table(out.expanduser() / ATTRIBUTES_FILE)
+    stamped: Mapping[str, str] = stamps(parts) if parts else {}
+    return orders_of(
+        opened.products.to_pandas(),
+        opened.images.to_pandas(),
+        pd.DataFrame(columns=ATTRIBUTES.names) if attributes is None else attributes.to_pandas(),
+        themes=themes_named(options.theme),
+        size=size,
+        seed=options.seed,
+        stamps=stamped,
+    )
+
+
+def _size(text: str) -> tuple[int, int]:
+    parts = text.lower().split("x")
+    if len(parts) not in (1, 2) or not all(part.isascii() and part.isdigit() and len(part) < 6 for part in parts):
+        raise SelvedgeError(f"--size {text:.20} is not WIDTHxHEIGHT in pixels; 768x1024 is one.")
+    numbers = [int(part) for part in parts]
+    return numbers[0], numbers[-1]

@@ -1,0 +1,98 @@
+"""inference/ad_images: three pictures of the products of a drop, each in a scene that suits it.
+
+Belongs here: the asset. Not here: making them (inference/ad_images/), what from (ad_parts.py).
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from orchestration.assets.conditions import follows_new
+from orchestration.assets.failures import errors_as_sentences
+from orchestration.assets.metadata import contact_sheet, image, table
+from orchestration.assets.partitions import DROPS, SAME
+from orchestration.assets.published import Tables
+from orchestration.assets.reporters import log_and
+from orchestration.defs.inference.ad_parts import AdParts, ad_maker, stamps, workers
+from orchestration.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from inference.ad_images.batch import AdOutcome
+
+READS = "inference/attributes"
+SHOWN_REFUSALS = 20
+
+
+@dg.asset(
+    key_prefix="inference",
+    group_name="inference",
+    partitions_def=DROPS,
+    deps=[
+        dg.AssetDep(["catalog", "products"], partition_mapping=SAME),
+        dg.AssetDep(["catalog", "images"], partition_mapping=SAME),
+        dg.AssetDep(READS.split("/"), partition_mapping=SAME),
+    ],
+    automation_condition=follows_new(),
+    owners=["team:models"],
+    kinds={"parquet"},
+    code_version="1",
+)
+@errors_as_sentences
+def ad_images(
+    context: dg.AssetExecutionContext,
+    settings: dg.ResourceParam[Settings],
+    tables: Tables,
+    progress: dg.ResourceParam[Any],
+) -> dg.MaterializeResult:
+    """A product is cut out, placed nine times, judged, and shown as its best three; one that holds is kept."""
+    import pandas as pd
+
+    from inference.ad_images.batch import counts_of, fulfil_all
+    from inference.ad_images.orders import orders_of, themes_named
+    from inference.tables import AD_IMAGES
+
+    drop, parts = context.partition_key, AdParts.of(settings)
+    products, images, attributes = (
+        tables.read(context.instance, name, drop).to_pandas() for name in ("catalog/products", "catalog/images", READS)
+    )
+    orders = orders_of(
+        products,
+        images,
+        attributes,
+        themes=themes_named(settings.ad_themes),
+        most=settings.ad_products,
+        size=(settings.ad_size, settings.ad_size),
+        stamps=stamps(parts),
+    )
+    report = log_and(context, progress).progress
+    outcomes = list(fulfil_all(orders, partial(ad_maker, parts), report, workers(parts, settings.threads)))
+    for outcome in outcomes:
+        if outcome.code:
+            context.log.warning(f"product {outcome.order.product.product_id}: {outcome.sentence}")
+    rows = [row for outcome in outcomes for row in outcome.rows]
+    return tables.publish(
+        context, "ad_images", pd.DataFrame(rows, columns=AD_IMAGES.names), {**counts_of(outcomes), **_shown(outcomes)}
+    )
+
+
+def _shown(outcomes: "Sequence[AdOutcome]") -> Mapping[str, Any]:
+    """What Dagster's page shows of a drop's ads."""
+    from inference.ad_images.funnel import funnel_plot, stage_seconds
+
+    best = [str(outcome.rows[0]["uri"]) for outcome in outcomes if outcome.rows]
+    refused = [
+        [outcome.order.product.product_id, outcome.code, outcome.sentence] for outcome in outcomes if outcome.code
+    ]
+    shown: dict[str, Any] = {}
+    if best:
+        shown["for example"] = contact_sheet(best)
+    if any(outcome.plans for outcome in outcomes):
+        shown["funnel"] = image(funnel_plot(outcomes), "plans, passed, shown")
+        shown["seconds by stage"] = table(
+            ["stage", "seconds"], [[stage, f"{seconds:.1f}"] for stage, seconds in stage_seconds(outcomes).items()]
+        )
+    if refused:
+        shown["refusals"] = table(["product", "code", "why"], refused[:SHOWN_REFUSALS])
+    return shown

@@ -1,0 +1,134 @@
+"""What makes ads, as the settings say: backdrop, brand, guardrails, library, store.
+
+Belongs here: from settings to the parts. Not here: the parts (inference/ad_images/), the asset (ad_images.py).
+
+Worker processes build their own, from the few values that are sent to them; keys and tokens come from the environment,
+as AWS tools take them.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from catalog.errors import SelvedgeError
+from orchestration.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from inference.ad_images.batch import AdMaker
+    from inference.ad_images.guardrails.guardrail import Guardrail
+    from inference.ad_images.pipeline import AdPipeline
+    from inference.ad_images.request import AdRequest
+    from inference.ad_images.scene import Backdrop
+
+
+@dataclass(frozen=True)
+class AdParts:
+    """The settings that decide what an ad looks like, and where it is kept."""
+
+    backdrop: str
+    weights: Path | None
+    library: str | None
+    brand: str
+    guardrails: str
+    guardrail: str | None
+    region: str
+    root: str
+    rows: str
+
+    @classmethod
+    def of(cls, settings: Settings, *, backdrop: str | None = None, brand: str | None = None) -> "AdParts":
+        """As the settings say. backdrop, brand: in place of theirs."""
+        return cls(
+            backdrop=backdrop or settings.ad_backdrop,
+            weights=settings.ad_weights,
+            library=settings.ad_library,
+            brand=brand or settings.ad_brand,
+            guardrails=settings.ad_guardrails,
+            guardrail=settings.ad_guardrail,
+            region=settings.bedrock_region,
+            root=str(settings.objects() / "ads"),
+            rows=f"sqlite:///{settings.home / 'ads.db'}",
+        )
+
+
+@lru_cache(maxsize=1)
+def ad_maker(parts: AdParts) -> "AdMaker":
+    """Everything that an order needs, once a process.
+
+    Raises:
+        SelvedgeError: a setting that a part needs is missing, or weights, packages or a library are.
+    """
+    from inference.ad_images.ad_rows import SqlAdMetadata
+    from inference.ad_images.batch import AdMaker
+    from inference.ad_images.store import AdStore
+
+    return AdMaker(ad_pipeline(parts), AdStore(parts.root, SqlAdMetadata(parts.rows)), stamps(parts))
+
+
+def ad_pipeline(parts: AdParts) -> "AdPipeline":
+    """Raises SelvedgeError: as `ad_maker`."""
+    from inference.ad_images.pipeline import AdPipeline
+    from inference.ad_images.quality.brand import read_brand
+
+    return AdPipeline(_backdrop(parts), read_brand(parts.brand), partial(_guardrail, parts))
+
+
+def stamps(parts: AdParts) -> dict[str, str]:
+    """Name → version of what decides a picture besides its request.
+
+    Raises:
+        SelvedgeError: as `ad_maker`.
+    """
+    from catalog.files import json_sha256
+    from inference.ad_images.quality.brand import read_brand
+
+    backdrop = _backdrop(parts)
+    return {
+        "backdrop": f"{backdrop.name} {backdrop.version}",
+        "brand": json_sha256(repr(read_brand(parts.brand))),
+        "guardrails": f"{parts.guardrails} {parts.guardrail or ''}".strip(),
+        "library": parts.library or "",
+    }
+
+
+def workers(parts: AdParts, threads: int | None) -> int | None:
+    """Worker processes; a backdrop that fills a device or waits for a service has one."""
+    return threads if parts.backdrop in ("studio", "photographs") else 1
+
+
+def _backdrop(parts: AdParts) -> "Backdrop":
+    if parts.backdrop == "studio":
+        from inference.ad_images.backdrops.studio.backdrop import Studio
+
+        return Studio()
+    if parts.backdrop == "photographs":
+        from inference.ad_images.backdrops.photographs import Photographs
+
+        if parts.library is None:
+            raise SelvedgeError("the photographs backdrop needs photographs; set SELVEDGE_AD_LIBRARY to their folder.")
+        return Photographs()
+    if parts.backdrop == "bedrock":
+        from inference.ad_images.backdrops.bedrock import BedrockInpaint, make_client
+
+        return BedrockInpaint(make_client(parts.region))
+    if parts.weights is None:
+        raise SelvedgeError("the diffusers backdrop needs weights; set SELVEDGE_AD_WEIGHTS to a pipeline's folder.")
+    from inference.ad_images.backdrops.diffusion import Diffusion
+
+    return Diffusion(parts.weights)
+
+
+def _guardrail(parts: AdParts, request: "AdRequest") -> "Guardrail":
+    """The guardrails of a request, cheap ones first."""
+    from inference.ad_images.guardrails.guardrail import Guardrails
+    from inference.ad_images.guardrails.local import LocalGuardrail
+
+    own_brand = request.product.brand if request.product else ""
+    return Guardrails([LocalGuardrail(own_brand), *_services(parts)])
+
+
+@lru_cache(maxsize=1)
+def _services(parts: AdParts) -> "tuple[Guardrail, ...]":
+    """The guardrails that a service runs."""
+    return ()
