@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from inference.ad_images.composition import MARGIN, Grid, fitted, place, place_all, plans_for, ruled_size
 from inference.ad_images.cutout import Cutout
 from inference.ad_images.plan import Plan, Support
+from inference.ad_images.refusal import AdRefused, RefusalCode
 from tests.inference.ad_images.drawn_products import block, brief_of, cutout_of, drawn
 
 SIZE = (512, 512)
@@ -183,5 +184,7 @@ def test_placing_repeats_to_the_byte():
 
 def test_a_product_that_nobody_would_see():
     line = Cutout(np.full((1, 3000, 4), 255, np.uint8), "0" * 64, "border", 1.0)
-    with pytest.raises(ValueError, match="nothing of it would be seen"):
-        place(line, replace(plan_of(), scale=0.0004), SIZE)
+    for scale in (0.0004, 0.01):
+        with pytest.raises(AdRefused, match="too small on this canvas") as refusal:
+            place(line, replace(plan_of(), scale=scale), SIZE)
+        assert refusal.value.code is RefusalCode.BAD_SIZE
