@@ -136,7 +136,7 @@ def article_scene(request: AdRequest) -> tuple[ArticleScene, str]:
     product = request.product
     if product is not None and product.article_type in data.types:
         return data.types[product.article_type], f"article type {product.article_type!r:.40}"
-    named = _named_article(request.prompt or "")
+    named = named_article(request.prompt or "")
     listed = f"article type {product.article_type!r:.40} is not listed" if product else "no product of the catalogue"
     if named is not None:
         return named, f"{named.name!r} in the prompt ({listed})"
@@ -153,7 +153,7 @@ def _support(request: AdRequest, article: ArticleScene, reason: str) -> tuple[Su
     return article.support, reason
 
 
-def _named_article(prompt: str) -> ArticleScene | None:
+def named_article(prompt: str) -> ArticleScene | None:
     """The thing that a prompt names first, before any "on" or "beside": an article type, or an object of the list."""
     tokens = list(takewhile(lambda token: token.word not in PLACING, _tokens(prompt)))
     matches = list(_articles().nouns.find(tokens))
@@ -166,7 +166,7 @@ def _named_article(prompt: str) -> ArticleScene | None:
 def _subject(request: AdRequest) -> tuple[str, str]:
     product = request.product
     if product is None:
-        named = _named_article(request.prompt or "")
+        named = named_article(request.prompt or "")
         if named is None:
             return "the product", "no product of the catalogue, and the prompt names none"
         return f"{_article_of(named.name)} {named.name}", "the thing that the prompt names"

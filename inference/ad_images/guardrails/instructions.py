@@ -101,7 +101,7 @@ def _pattern(forms: Iterable[Mapping[str, Any]]) -> re.Pattern[str]:
 
 
 def _any_of(phrases: Iterable[str]) -> str:
-    """Whole phrases; `*` at the end of a word is any ending. Scripts that part no words are found inside longer runs."""
+    """Whole phrases; `*` at the end of a word is any ending. Scripts without spaces are found in longer runs."""
     listed = sorted(map(str, phrases), key=len, reverse=True)
     whole = [re.escape(phrase).replace(r"\*", r"[\w']*") for phrase in listed if not UNPARTED.match(phrase)]
     inside = [re.escape(phrase.rstrip("*")) for phrase in listed if UNPARTED.match(phrase)]

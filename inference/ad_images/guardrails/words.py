@@ -17,7 +17,16 @@ from typing import Any
 from catalog.schema import load_schema
 from catalog.yaml_files import read_yaml
 from inference.ad_images.guardrails.normalising import disguises, plain
-from inference.descriptions.matching import Match, PhraseBook, Token, denied_tokens, phrase_words, stem, tokenise, without
+from inference.descriptions.matching import (
+    Match,
+    PhraseBook,
+    Token,
+    denied_tokens,
+    phrase_words,
+    stem,
+    tokenise,
+    without,
+)
 from inference.descriptions.wording import Wording, wording_of
 
 HERE = Path(__file__).parent

@@ -22,8 +22,10 @@ in a bright bedroom with white linen
 on a gym floor before blurred equipment
 on a stone wall in a garden
 """.strip().splitlines()
-_ADDED = ("", ", shallow depth of field", ", warm colours", ", no people", ", minimal and elegant", ", autumn leaves around",
-          ", low evening sun from the left", ", film look")  # fmt: skip
+_ADDED = (
+    "", ", shallow depth of field", ", warm colours", ", no people", ", minimal and elegant", ", autumn leaves",
+    ", low evening sun from the left", ", film look",
+)  # fmt: skip
 _SUBJECTS = ("", "black running shoes ", "women's red handbag ", "a men's navy shirt ", "men casual shoes ")
 
 TRICKY = """
