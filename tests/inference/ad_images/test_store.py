@@ -283,9 +283,10 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 @pytest.mark.e2e
 def test_a_bucket_and_dynamodb_hold_ads_like_a_folder_and_sqlite(aws, tmp_path, rows):
-    from inference.ad_images.dynamo_rows import DynamoAdMetadata, create_table, make_client
+    from inference.ad_images.aws import make_client
+    from inference.ad_images.dynamo_rows import DynamoAdMetadata, create_table
 
-    client = make_client("us-east-1")
+    client = make_client("dynamodb", "us-east-1")
     items = DynamoAdMetadata(client, "ads")
     result = result_of()
     key = key_of(result)
