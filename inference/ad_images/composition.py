@@ -25,7 +25,7 @@ from inference.ad_images.plan import Placed, Plan, Support
 from inference.ad_images.refusal import AdRefused, RefusalCode
 from inference.ad_images.request import AdBrief
 
-MARGIN = 0.04  # share of the canvas' shorter side that stays free around a product
+MARGIN = 0.05  # share of the canvas' shorter side that stays free around a product
 STANDING_BASE = 0.86  # share of the height, where a theme has no base line of its own
 PULL = 0.4  # of a section's width, from its centre toward the picture's: near the lines of thirds
 MAX_OVERSAMPLING = 4
