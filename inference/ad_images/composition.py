@@ -22,9 +22,10 @@ from scipy.ndimage import minimum_filter
 
 from inference.ad_images.cutout import Cutout
 from inference.ad_images.plan import Placed, Plan, Support
+from inference.ad_images.refusal import AdRefused, RefusalCode
 from inference.ad_images.request import AdBrief
 
-MARGIN = 0.04  # share of the canvas' shorter side that stays free around a product
+MARGIN = 0.05  # share of the canvas' shorter side that stays free around a product
 STANDING_BASE = 0.86  # share of the height, where a theme has no base line of its own
 PULL = 0.4  # of a section's width, from its centre toward the picture's: near the lines of thirds
 MAX_OVERSAMPLING = 4
@@ -232,10 +233,10 @@ def _resampled(pixels: np.ndarray, scale: float, rotation: float) -> np.ndarray:
     that it takes nothing away, and the filtering is left to the resampling, as without a turn.
 
     Raises:
-        ValueError: nothing of the product would be seen.
+        AdRefused: BAD_SIZE, nothing of the product would be seen.
     """
     if scale * max(pixels.shape[:2]) < SMALLEST:
-        raise ValueError("the product is too small for this canvas: nothing of it would be seen")
+        raise _unseen()
     source, box, shape = _upright(pixels, scale) if rotation == 0 else _turned(pixels, scale, rotation)
     patch = np.array(source.resize(shape, Image.Resampling.HAMMING, box=box))
     alpha = patch[..., 3]
@@ -245,8 +246,15 @@ def _resampled(pixels: np.ndarray, scale: float, rotation: float) -> np.ndarray:
     patch[inner, :3] = lanczos[inner, :3]
     rows, columns = np.flatnonzero(alpha.any(axis=1)), np.flatnonzero(alpha.any(axis=0))
     if rows.size == 0:
-        raise ValueError("the product is too small for this canvas: nothing of it would be seen")
+        raise _unseen()
     return np.ascontiguousarray(patch[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
+
+
+def _unseen() -> AdRefused:
+    return AdRefused(
+        RefusalCode.BAD_SIZE,
+        "the product would be too small on this canvas to be seen; ask for a larger size, or for a larger product.",
+    )
 
 
 def _upright(pixels: np.ndarray, scale: float) -> tuple[Image.Image, Box, tuple[int, int]]:

@@ -1,33 +1,19 @@
 """Rows of ads in DynamoDB: the same protocol as in an SQL database (ad_rows.py).
 
-Belongs here: requests to DynamoDB and their errors as sentences. Not here: what may replace what (ad_rows.py). boto3 is
-imported only where a client is made.
+Belongs here: requests to DynamoDB. Not here: clients and errors (aws.py), what may replace what (ad_rows.py).
 
 One item a row: partition key `request_id`, sort key `recipe_key`. Writes are conditional on what was read, so two
 writers never lose a stored picture.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
 from inference.ad_images.ad_rows import AdRow, settled
+from inference.ad_images.aws import ask
 
 KEYS = ("request_id", "recipe_key")
 MAX_ITEM = 400 * 1024  # bytes
-WORTH_A_RETRY = frozenset(
-    {
-        "ThrottlingException", "ProvisionedThroughputExceededException", "RequestLimitExceeded", "InternalServerError",
-        "TransactionConflictException", "ServiceUnavailable",
-    }
-)  # fmt: skip
-REMEDIES = {
-    "ResourceNotFoundException": "make it first (`create_table`, or the infrastructure's own)",
-    "AccessDeniedException": "grant dynamodb:PutItem, GetItem and Query on it",
-    "UnrecognizedClientException": "check the credentials",
-    "ValidationException": "give it the keys request_id and recipe_key, both strings",
-}
 TRIES = 5
 
 
@@ -35,7 +21,7 @@ class DynamoAdMetadata:
     """Rows in one DynamoDB table.
 
     Args:
-        client: a `dynamodb` client (see `make_client`).
+        client: a `dynamodb` client (aws.make_client).
     """
 
     def __init__(self, client: Any, table: str) -> None:
@@ -78,59 +64,54 @@ class DynamoAdMetadata:
 
     def _written(self, item: dict[str, Any], condition: dict[str, Any]) -> bool:
         """Whether the item is there now; False where the condition did not hold."""
-        from botocore.exceptions import ClientError
-
-        with self._answering():
-            try:
-                self._client.put_item(TableName=self._table, Item=item, **condition)
-            except ClientError as error:
-                if error.response.get("Error", {}).get("Code") != "ConditionalCheckFailedException":
-                    raise
-                return False
+        try:
+            self._ask("PutItem", Item=item, **condition)
+        except SelvedgeError as error:
+            if _code(error) != "ConditionalCheckFailedException":
+                raise
+            return False
         return True
 
     def find(self, request_id: str, recipe_key: str) -> AdRow | None:
         """As `AdMetadata.find`."""
         key = {"request_id": {"S": request_id}, "recipe_key": {"S": recipe_key}}
-        with self._answering():
-            answer = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True)
-        return None if "Item" not in answer else self._row(answer["Item"])
+        answer = self._ask("GetItem", Key=key, ConsistentRead=True)
+        return self._row(answer["Item"]) if "Item" in answer else None
 
     def of_request(self, request_id: str) -> list[AdRow]:
         """As `AdMetadata.of_request`."""
         query: dict[str, Any] = {
-            "TableName": self._table,
             "KeyConditionExpression": "request_id = :id",
             "ExpressionAttributeValues": {":id": {"S": request_id}},
             "ConsistentRead": True,
         }
-        with self._answering():
-            pages = list(self._client.get_paginator("query").paginate(**query))
-        return [self._row(item) for page in pages for item in page["Items"]]
+        rows: list[AdRow] = []
+        while True:
+            page = self._ask("Query", **query)
+            rows += [self._row(item) for item in page["Items"]]
+            if not page.get("LastEvaluatedKey"):
+                return rows
+            query["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def _row(self, item: dict[str, Any]) -> AdRow:
         return AdRow.from_json(item.get("row", {}).get("S", ""), self._where)
 
-    @contextmanager
-    def _answering(self) -> Iterator[None]:
-        from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
-
+    def _ask(self, operation: str, **request: Any) -> dict[str, Any]:
         try:
-            yield
-        except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "")
-            if code in WORTH_A_RETRY:
-                raise ServiceUnavailable(f"{self._where} is not available ({code}); run again later.") from error
-            remedy = REMEDIES.get(code, "see the AWS console for the cause")
-            raise SelvedgeError(f"{self._where} refused the request ({code}); {remedy}.") from error
-        except NoCredentialsError as error:
+            return ask(self._client, operation, self._where, TableName=self._table, **request)
+        except SelvedgeError as error:
+            if _code(error) != "ResourceNotFoundException":
+                raise
             raise SelvedgeError(
-                f"{self._where} needs AWS credentials; set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+                f"DynamoDB has no table {self._table} in this region; make it first, with the keys "
+                f"{' and '.join(KEYS)}, both strings."
             ) from error
-        except BotoCoreError as error:
-            raise ServiceUnavailable(
-                f"{self._where} cannot be reached ({error}); check network and credentials."
-            ) from error
+
+
+def _code(error: SelvedgeError) -> str:
+    """What the service called it; "" where it was no service."""
+    answer = getattr(error.__cause__, "response", None) or {}
+    return str(answer.get("Error", {}).get("Code", ""))
 
 
 def create_table(client: Any, table: str) -> None:
@@ -144,17 +125,3 @@ def create_table(client: Any, table: str) -> None:
         BillingMode="PAY_PER_REQUEST",
     )
     client.get_waiter("table_exists").wait(TableName=table)
-
-
-def make_client(region: str) -> Any:
-    """A `dynamodb` client with botocore's own retries; credentials come from the environment, as AWS tools do.
-
-    Raises:
-        SelvedgeError: boto3 is not installed.
-    """
-    try:
-        import boto3
-        from botocore.config import Config
-    except ImportError as error:
-        raise SelvedgeError("rows of ads in DynamoDB need boto3; install selvedge[aws].") from error
-    return boto3.client("dynamodb", region_name=region, config=Config(retries={"mode": "adaptive", "max_attempts": 6}))

@@ -1,7 +1,7 @@
 """The Bedrock backdrop: backgrounds by Stability's Stable Image Inpaint, and when a hosted model ends.
 
-Belongs here: request bodies and their limits, answers, errors as sentences, reading old Nova Canvas recipes, a model's
-lifecycle. Not here: pasting the product (compositing.py). boto3 is imported only where a client is made.
+Belongs here: request bodies and their limits, answers, reading old Nova Canvas recipes, a model's lifecycle. Not here:
+clients and errors (aws.py), pasting the product (compositing.py).
 
 `grow_mask` is sent as 0: left out, the service grows the mask by 5 pixels into the product.
 """
@@ -20,6 +20,7 @@ from PIL import Image
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
 from catalog.files import png_bytes
+from inference.ad_images.aws import ask
 from inference.ad_images.compositing import Polarity, from_backend, pasted, require_unmoved, to_backend
 from inference.ad_images.plan import Placed
 from inference.ad_images.refusal import AdRefused, RefusalCode
@@ -45,25 +46,13 @@ FILTERED = {
     "Filter reason: input image": (RefusalCode.PHOTO_UNSAFE, "the photograph"),
     "Filter reason: output image": (RefusalCode.TEXT_UNSAFE, "what it painted of the caption"),
 }
-WORTH_A_RETRY = frozenset(
-    {
-        "ThrottlingException", "ServiceUnavailableException", "ModelTimeoutException", "InternalServerException",
-        "ModelNotReadyException", "ModelErrorException",
-    }
-)  # fmt: skip
-REMEDIES = {
-    "AccessDeniedException": "grant bedrock:InvokeModel on it and enable the model in this account and region",
-    "ResourceNotFoundException": "check the model id and the region",
-    "ServiceQuotaExceededException": "ask AWS for a higher quota",
-    "ValidationException": "check the model id and the limits of its requests",
-}
 
 
 class BedrockInpaint:
     """A backdrop over one hosted inpainting model.
 
     Args:
-        client: a `bedrock-runtime` client (see `make_client`).
+        client: a `bedrock-runtime` client (aws.make_client).
         model_id: model or inference-profile id, such as "us." before the model's.
     """
 
@@ -111,34 +100,17 @@ class BedrockInpaint:
         return background
 
     def _invoke(self, body: bytes) -> Any:
-        from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
-
         where = f"Bedrock model {self.version}"
+        request = {"modelId": self.version, "body": body, "contentType": "application/json"}
         try:
-            answer = self._client.invoke_model(
-                modelId=self.version, body=body, contentType="application/json", accept="application/json"
-            )
-            content = answer["body"].read()
-        except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "")
-            if code in WORTH_A_RETRY:
-                raise ServiceUnavailable(f"{where} is not available ({code}); run again later.") from error
-            raise AdRefused(
-                RefusalCode.BACKEND_MISSING,
-                f"{where} refused the request ({code}); {REMEDIES.get(code, 'see the AWS console for the cause')}.",
-            ) from error
-        except (NoCredentialsError, PartialCredentialsError) as error:
-            raise AdRefused(
-                RefusalCode.BACKEND_MISSING,
-                f"{where} needs AWS credentials ({error}); set AWS_PROFILE or AWS_ACCESS_KEY_ID and "
-                "AWS_SECRET_ACCESS_KEY, or use another backdrop.",
-            ) from error
-        except BotoCoreError as error:
-            raise ServiceUnavailable(f"{where} cannot be reached ({error}); check network and credentials.") from error
-        try:
-            return json.loads(content)
+            answer = ask(self._client, "InvokeModel", where, accept="application/json", **request)
+            return json.loads(answer["body"].read())
         except ValueError as error:
             raise ServiceUnavailable(f"{where} answered what is no JSON; run again.") from error
+        except ServiceUnavailable:
+            raise
+        except SelvedgeError as error:
+            raise AdRefused(RefusalCode.BACKEND_MISSING, str(error)) from error
 
 
 def _canvas(placed: Placed) -> np.ndarray:
@@ -199,24 +171,6 @@ def picture_of(answer: Any, model_id: str) -> np.ndarray:
         return np.asarray(picture.convert("RGB"))
     except (KeyError, IndexError, TypeError, ValueError, binascii.Error, OSError) as error:
         raise ServiceUnavailable(f"{model_id} answered without a picture ({error}); run again.") from error
-
-
-def make_client(region: str, service: str = "bedrock-runtime", timeout_seconds: float = 120.0) -> Any:
-    """A client with botocore's own retries; credentials come from the environment, as AWS tools do.
-
-    Args:
-        service: "bedrock" for `model_lifecycle`.
-
-    Raises:
-        AdRefused: BACKEND_MISSING, boto3 is not installed.
-    """
-    try:
-        import boto3
-        from botocore.config import Config
-    except ImportError as error:
-        raise AdRefused(RefusalCode.BACKEND_MISSING, "Bedrock needs boto3; install selvedge[aws].") from error
-    config = Config(retries={"mode": "adaptive", "max_attempts": 6}, read_timeout=timeout_seconds)
-    return boto3.client(service, region_name=region, config=config)
 
 
 @dataclass(frozen=True)
@@ -297,21 +251,15 @@ def model_lifecycle(client: Any, model_id: str, today: date) -> str | None:
         SelvedgeError: it is unknown here, or may not be asked for.
         ServiceUnavailable: the service did not answer.
     """
-    from botocore.exceptions import BotoCoreError, ClientError
-
     plain = model_id if model_id.count(".") < 2 else model_id.split(".", 1)[1]
     try:
-        details = client.get_foundation_model(modelIdentifier=plain)["modelDetails"]
-    except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "")
-        if code in WORTH_A_RETRY:
-            raise ServiceUnavailable(f"Bedrock did not answer about {plain} ({code}); run again later.") from error
-        remedy = "check its id and the region; it may have ended" if "NotFound" in code or "Validation" in code else (
-            "grant bedrock:GetFoundationModel"
-        )  # fmt: skip
-        raise SelvedgeError(f"Bedrock does not tell about {plain} ({code}); {remedy}.") from error
-    except BotoCoreError as error:
-        raise ServiceUnavailable(f"Bedrock cannot be reached ({error}); check network and credentials.") from error
+        details = (
+            ask(client, "GetFoundationModel", f"Bedrock model {plain}", modelIdentifier=plain).get("modelDetails") or {}
+        )
+    except ServiceUnavailable:
+        raise
+    except SelvedgeError as error:
+        raise SelvedgeError(f"{error} A model that has ended is unknown, too.") from error
     lifecycle = details.get("modelLifecycle") or {}
     end = lifecycle.get("endOfLifeTime")
     last = None if end is None else end.date()

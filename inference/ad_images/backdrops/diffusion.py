@@ -103,16 +103,23 @@ class Diffusion:
         empty = np.full((scene.size[1], scene.size[0], 3), CANVAS_GREY, np.uint8)
         canvas = np.pad(pasted(empty, placed), ((0, below), (0, right), (0, 0)), constant_values=CANVAS_GREY)
         paintable = np.pad(placed.repaint, ((0, below), (0, right)), constant_values=True)
-        answer = self._pipeline(
-            image=Image.fromarray(canvas),
-            mask_image=Image.fromarray(to_backend(paintable, Polarity.PAINT_WHITE)),
-            width=width,
-            height=height,
-            strength=STRENGTH,
-            generator=torch.Generator("cpu").manual_seed(scene.seed),
-            **self._said(scene.caption),
-            **{**self.weights.pipeline.call, **({"num_inference_steps": self._steps} if self._steps else {})},
-        )
+        try:
+            answer = self._pipeline(
+                image=Image.fromarray(canvas),
+                mask_image=Image.fromarray(to_backend(paintable, Polarity.PAINT_WHITE)),
+                width=width,
+                height=height,
+                strength=STRENGTH,
+                generator=torch.Generator("cpu").manual_seed(scene.seed),
+                **self._said(scene.caption),
+                **{**self.weights.pipeline.call, **({"num_inference_steps": self._steps} if self._steps else {})},
+            )
+        except torch.OutOfMemoryError as error:
+            raise AdRefused(
+                RefusalCode.BACKEND_MISSING,
+                f"{self.weights.pipeline.model} does not fit into the memory of this device at {width}x{height} px; "
+                "ask for a smaller size, or use another device or backdrop.",
+            ) from error
         picture = np.asarray(answer.images[0].convert("RGB"))
         if picture.shape != canvas.shape:
             raise AdRefused(
@@ -190,8 +197,9 @@ def _require_all_weights(pipeline: Any, weights: Weights) -> None:
 
     for name in weights.components:
         network: Any = getattr(pipeline, name)
-        if not isinstance(network, diffusers.ModelMixin):
-            continue  # transformers' own check knows which of its weights are shared
+        checks_itself = not isinstance(network, diffusers.ModelMixin)
+        if checks_itself:
+            continue  # transformers knows which of its weights are shared
         held: set[str] = set()
         for file in (weights.folder / name).glob("*.safetensors"):
             with safe_open(file, "np") as content:

@@ -106,7 +106,8 @@ def _opened(photo: LibraryPhoto, size: tuple[int, int]) -> Image.Image:
         content = photo.file.read_bytes()
     except OSError as error:
         raise AdRefused(
-            RefusalCode.NO_ASSET, f"photograph {photo.name} of the media library cannot be read ({error.strerror}); restore it."
+            RefusalCode.NO_ASSET,
+            f"photograph {photo.name} of the media library cannot be read ({error.strerror}); restore it.",
         ) from error
     if hashlib.sha256(content).hexdigest() != photo.sha256:
         raise AdRefused(
@@ -121,7 +122,8 @@ def _opened(photo: LibraryPhoto, size: tuple[int, int]) -> Image.Image:
         return srgb_on_white(ImageOps.exif_transpose(image))
     except (OSError, ValueError, SyntaxError) as error:
         raise AdRefused(
-            RefusalCode.NO_ASSET, f"photograph {photo.name} of the media library is no picture ({error!s:.80}); replace it."
+            RefusalCode.NO_ASSET,
+            f"photograph {photo.name} of the media library is no picture ({error!s:.80}); replace it.",
         ) from error
 
 

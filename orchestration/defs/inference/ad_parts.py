@@ -109,9 +109,10 @@ def _backdrop(parts: AdParts) -> "Backdrop":
             raise SelvedgeError("the photographs backdrop needs photographs; set SELVEDGE_AD_LIBRARY to their folder.")
         return Photographs()
     if parts.backdrop == "bedrock":
-        from inference.ad_images.backdrops.bedrock import BedrockInpaint, make_client
+        from inference.ad_images.aws import make_client
+        from inference.ad_images.backdrops.bedrock import BedrockInpaint
 
-        return BedrockInpaint(make_client(parts.region))
+        return BedrockInpaint(make_client("bedrock-runtime", parts.region))
     if parts.weights is None:
         raise SelvedgeError("the diffusers backdrop needs weights; set SELVEDGE_AD_WEIGHTS to a pipeline's folder.")
     from inference.ad_images.backdrops.diffusion import Diffusion

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import binary_erosion, gaussian_filter
 from scipy.ndimage import shift as shifted
 
 from inference.ad_images.compositing import (
@@ -18,7 +18,7 @@ from inference.ad_images.compositing import (
     require_untouched,
     to_backend,
 )
-from inference.ad_images.plan import Placed, Support
+from inference.ad_images.plan import KEPT_EROSION, Placed, Support
 from inference.ad_images.refusal import AdRefused, RefusalCode
 from tests.inference.ad_images.drawn_products import block, drawn, placed_on, scene_of
 
@@ -136,3 +136,8 @@ def test_what_may_be_painted_is_everything_but_the_opaque_product():
     placed = placed_on(SIZE)
     assert (placed.repaint == (placed.alpha < 255)).all() and not (placed.kept & placed.repaint).any()
     assert replace(placed).kept.sum() < (placed.alpha == 255).sum()
+
+
+def test_what_is_kept_is_the_opaque_part_without_its_rim():
+    placed = placed_on(SIZE, drawn(5))
+    assert (placed.kept == binary_erosion(placed.alpha == 255, iterations=KEPT_EROSION)).all()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from inference.ad_images.composition import MARGIN, Grid, fitted, place, place_all, plans_for, ruled_size
 from inference.ad_images.cutout import Cutout
 from inference.ad_images.plan import Plan, Support
+from inference.ad_images.refusal import AdRefused, RefusalCode
 from tests.inference.ad_images.drawn_products import block, brief_of, cutout_of, drawn
 
 SIZE = (512, 512)
@@ -101,10 +102,10 @@ def test_a_plan_that_would_clip_says_what_became_of_it():
     cutout = block(200, 100)
     moved = fitted(plan_of(center_x=0.1), cutout, SIZE)
     assert moved.center_x == pytest.approx(0.25 * 202 / 200 + MARGIN)
-    assert moved.note == "moved from 0.100 to 0.292 of the width to fit"
+    assert moved.note == "moved from 0.100 to 0.302 of the width to fit"
     smaller = fitted(plan_of(scale=1.4, note="as asked"), cutout, SIZE)
-    assert smaller.scale == pytest.approx(0.92 * 200 / 202, abs=1e-3) and smaller.note.startswith(
-        "as asked; made smaller to fit, 1.400 to 0.91"
+    assert smaller.scale == pytest.approx(0.9 * 200 / 202, abs=1e-3) and smaller.note.startswith(
+        "as asked; made smaller to fit, 1.400 to 0.89"
     )
     raised = fitted(plan_of(base_y=1.2, support=Support.STANDS), cutout, SIZE)
     assert raised.base_y == 1 - MARGIN and "its base moved from 1.200" in raised.note
@@ -183,5 +184,7 @@ def test_placing_repeats_to_the_byte():
 
 def test_a_product_that_nobody_would_see():
     line = Cutout(np.full((1, 3000, 4), 255, np.uint8), "0" * 64, "border", 1.0)
-    with pytest.raises(ValueError, match="nothing of it would be seen"):
-        place(line, replace(plan_of(), scale=0.0004), SIZE)
+    for scale in (0.0004, 0.01):
+        with pytest.raises(AdRefused, match="too small on this canvas") as refusal:
+            place(line, replace(plan_of(), scale=scale), SIZE)
+        assert refusal.value.code is RefusalCode.BAD_SIZE

@@ -253,6 +253,25 @@ def test_a_damaged_row(tmp_path, rows):
         rows.find("r1", "k" * 64)
 
 
+@pytest.mark.e2e
+def test_postgresql_keeps_rows_as_sqlite_does(tmp_path, rows):
+    from tests.labeling.review import postgres_for_tests
+
+    if why := postgres_for_tests.missing():
+        pytest.skip(why)
+    (tmp_path / "server").mkdir()
+    with postgres_for_tests.server(tmp_path / "server") as address:
+        far = SqlAdMetadata(address)
+        result = result_of()
+        refusal = AdRefused(RefusalCode.NO_PRODUCT, "nothing of it\0 is seen – naïve.")
+        for metadata in (far, rows):
+            store = AdStore(tmp_path / "ads", metadata)
+            store.refuse(result.brief.request, "k" * 64, refusal)
+            assert metadata.find("r1", "k" * 64).sentence == str(refusal)
+            store.keep(result, "k" * 64, Painter(), CONTEXT)
+        assert SqlAdMetadata(address).find("r1", "k" * 64).says_the_same(rows.find("r1", "k" * 64))
+
+
 # -- a bucket and DynamoDB ---------------------------------------------------------------------------------------------
 
 
@@ -283,9 +302,10 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 @pytest.mark.e2e
 def test_a_bucket_and_dynamodb_hold_ads_like_a_folder_and_sqlite(aws, tmp_path, rows):
-    from inference.ad_images.dynamo_rows import DynamoAdMetadata, create_table, make_client
+    from inference.ad_images.aws import make_client
+    from inference.ad_images.dynamo_rows import DynamoAdMetadata, create_table
 
-    client = make_client("us-east-1")
+    client = make_client("dynamodb", "us-east-1")
     items = DynamoAdMetadata(client, "ads")
     result = result_of()
     key = key_of(result)

@@ -59,7 +59,9 @@ class Stage:
         canvas, floor = self.canvas, self.floor
         ground = floor.focused(ground, aperture)
         if sheen:
-            mirror = fields.blurred(far[max(floor.top - len(ground), 0) : floor.top][::-1], 0.02 * canvas.unit, 0.008 * canvas.unit)
+            mirror = fields.blurred(
+                far[max(floor.top - len(ground), 0) : floor.top][::-1], 0.02 * canvas.unit, 0.008 * canvas.unit
+            )
             steep = sheen * np.exp(-3.2 * (floor.rows - self.horizon) / (1 - self.horizon))[..., None]
             count = min(len(mirror), len(ground))
             ground[:count] += (mirror[:count] - ground[:count]) * steep[:count]
@@ -103,7 +105,9 @@ class Floor:
     def turned(self, degrees: float) -> tuple[np.ndarray, np.ndarray]:
         """(n, width) u and v of a pattern that lies turned on the floor."""
         cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-        return (self.u * cosine - self.v * sine).astype(np.float32), (self.u * sine + self.v * cosine).astype(np.float32)
+        return (self.u * cosine - self.v * sine).astype(np.float32), (self.u * sine + self.v * cosine).astype(
+            np.float32
+        )
 
     def noise(
         self,

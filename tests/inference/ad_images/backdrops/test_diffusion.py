@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from inference.ad_images.backdrops import diffusion
 from inference.ad_images.backdrops.diffusion import Diffusion
@@ -30,7 +31,7 @@ def backdrops(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Diffusion]:
     opened = {}
     for model in TINY:
         encoder = save_tiny(model, home / model)
-        opened[model] = Diffusion(home / model, device="cpu", steps=2, encoder=encoder)
+        opened[model] = Diffusion(home / model, device="cpu", steps=1, encoder=encoder)
     return opened
 
 
@@ -126,9 +127,20 @@ def test_a_product_that_comes_back_moved_is_refused(backdrops, monkeypatch):
     assert refusal.value.code is RefusalCode.PRODUCT_MOVED
 
 
+def test_a_device_that_is_too_small(backdrops, monkeypatch):
+    def runs_out(**_):
+        raise torch.OutOfMemoryError("tried to allocate 20 GiB")
+
+    backdrop = Diffusion(backdrops["FLUX.2-klein-4B"].weights.folder)
+    monkeypatch.setitem(backdrop.__dict__, "_pipeline", runs_out)
+    with pytest.raises(AdRefused, match="does not fit into the memory") as refusal:
+        backdrop.paint([scene_of(SIZE)], [placed_on(SIZE)])
+    assert refusal.value.code is RefusalCode.BACKEND_MISSING
+
+
 def refused(folder: Path, encoder=None) -> str:
     with pytest.raises(AdRefused) as refusal:
-        Diffusion(folder, device="cpu", steps=2, encoder=encoder).paint([scene_of(SIZE)], [placed_on(SIZE)])
+        Diffusion(folder, device="cpu", steps=1, encoder=encoder).paint([scene_of(SIZE)], [placed_on(SIZE)])
     assert refusal.value.code is RefusalCode.BACKEND_MISSING
     return str(refusal.value)
 

@@ -36,7 +36,11 @@ def _wall(stage: Stage, far: Distance, colour: np.ndarray, depth: float = 0.32) 
     """Plaster that the window lights from its side."""
     wide, high = far.shape[1] / far.detail, stage.horizon * far.shape[0] / far.detail
     lamp = 0.5 * wide + 0.6 * wide * stage.sun_x
-    light = 1 - depth + depth * 1.25 * np.exp(-(((far.x - lamp) / (0.9 * wide)) ** 2) - ((far.y - 0.35 * high) / (1.1 * high)) ** 2)
+    light = (
+        1
+        - depth
+        + depth * 1.25 * np.exp(-(((far.x - lamp) / (0.9 * wide)) ** 2) - ((far.y - 0.35 * high) / (1.1 * high)) ** 2)
+    )
     far.fill(colour)
     far.light *= (light * (1 + 0.02 * far.noise("plaster", 5)))[..., None]
 
@@ -49,7 +53,15 @@ def _skirting(stage: Stage, far: Distance, colour: np.ndarray) -> None:
     far.light *= (1 - 0.22 * np.exp(-(((far.y - foot + 0.05) / 0.008) ** 2)))[..., None]
 
 
-def _plant(surface: skia.Canvas, rng: np.random.Generator, x: float, foot: float, tall: float, green: np.ndarray, pot: np.ndarray) -> None:
+def _plant(
+    surface: skia.Canvas,
+    rng: np.random.Generator,
+    x: float,
+    foot: float,
+    tall: float,
+    green: np.ndarray,
+    pot: np.ndarray,
+) -> None:
     """A plant in a pot on the floor, for the distance."""
     pot_high, half = tall * 0.26, tall * 0.14
     body = skia.Path().moveTo(x - half, foot - pot_high).lineTo(x + half, foot - pot_high)
@@ -66,7 +78,14 @@ def _plant(surface: skia.Canvas, rng: np.random.Generator, x: float, foot: float
             tip = (x + np.cos(angle) * reach * 0.62, foot - pot_high + np.sin(angle) * reach)
             surface.drawLine(x, foot - pot_high, *tip, _stroke(green * 0.7, tall * 0.014))
             for turn in (-0.5, 0.45):
-                leaf(surface, tip, angle + turn + float(rng.normal(0, 0.3)), tall * float(rng.uniform(0.2, 0.3)), paint, 0.36)
+                leaf(
+                    surface,
+                    tip,
+                    angle + turn + float(rng.normal(0, 0.3)),
+                    tall * float(rng.uniform(0.2, 0.3)),
+                    paint,
+                    0.36,
+                )
     surface.drawPath(body, ink(pot))
     surface.drawRect(skia.Rect.MakeLTRB(x, foot - pot_high, x + half * 0.8, foot), ink(pot * 0.75, 0.5))
 
@@ -79,7 +98,10 @@ def _sofa(surface: skia.Canvas, x: float, foot: float, wide: float, colour: np.n
     def block(left: float, upper: float, right: float, lower: float, tone: float, radius: float) -> None:
         rect = skia.Rect.MakeLTRB(x + left * wide, upper, x + right * wide, lower)
         paint = skia.Paint(AntiAlias=True)
-        ends = [skia.Color4f(*(float(v) for v in np.clip(colour * tone * t, 0, 1) ** (1 / 2.2)), 1).toColor() for t in (1.18, 0.72)]
+        ends = [
+            skia.Color4f(*(float(v) for v in np.clip(colour * tone * t, 0, 1) ** (1 / 2.2)), 1).toColor()
+            for t in (1.18, 0.72)
+        ]
         paint.setShader(skia.GradientShader.MakeLinear([(0, upper), (0, lower)], ends))
         surface.drawRoundRect(rect, radius, radius, paint)
 
@@ -145,7 +167,9 @@ def _dresser(stage: Stage, far: Distance, rng: np.random.Generator, colours: tup
         surface.drawCircle(middle, foot - 0.47, 0.14, ink(np.minimum(wall * 1.22, 0.95)))
         surface.drawRect(skia.Rect.MakeXYWH(left, foot - 0.27, 0.58, 0.24), ink(wood * 0.8))
         for number in range(2):
-            surface.drawRect(skia.Rect.MakeXYWH(left + 0.015, foot - 0.255 + 0.115 * number, 0.55, 0.1), ink(wood * 0.95))
+            surface.drawRect(
+                skia.Rect.MakeXYWH(left + 0.015, foot - 0.255 + 0.115 * number, 0.55, 0.1), ink(wood * 0.95)
+            )
         for share in (0.06, 0.5):
             surface.drawRect(skia.Rect.MakeXYWH(left + share, foot - 0.03, 0.02, 0.03), ink(deep * 0.6))
         vase = skia.Rect.MakeXYWH(middle + 0.12, foot - 0.38, 0.07, 0.11)
@@ -300,7 +324,10 @@ def _hall(stage: Stage, scene: Scene) -> None:
             surface.drawRect(skia.Rect.MakeXYWH(x, 0.05, 0.016, foot - 0.05), ink(deep * 0.8))
             if number % 2 == bands:
                 for disc in range(3):
-                    surface.drawOval(skia.Rect.MakeXYWH(x + 0.02 + 0.03 * disc, foot - 0.21, 0.026, 0.2), ink(deep * (0.5 + 0.2 * disc)))
+                    surface.drawOval(
+                        skia.Rect.MakeXYWH(x + 0.02 + 0.03 * disc, foot - 0.21, 0.026, 0.2),
+                        ink(deep * (0.5 + 0.2 * disc)),
+                    )
         surface.drawRect(skia.Rect.MakeLTRB(0, foot - 0.30, wide, foot - 0.288), ink(deep * 1.6))
 
     far.draw(things)
@@ -332,7 +359,12 @@ def _hall(stage: Stage, scene: Scene) -> None:
     far.light += 1.5 * glow + 1.6 * strips.light
     background = far.enlarged()
     lights = [
-        (float(rng.uniform(0, wide)), float(rng.uniform(0.22, 0.42)) * foot / 0.57, float(rng.uniform(0.012, 0.024)), accent * float(rng.uniform(0.1, 0.35)))
+        (
+            float(rng.uniform(0, wide)),
+            float(rng.uniform(0.22, 0.42)) * foot / 0.57,
+            float(rng.uniform(0.012, 0.024)),
+            accent * float(rng.uniform(0.1, 0.35)),
+        )
         for _ in range(9)
     ]
     background = background + bokeh(canvas, lights)
