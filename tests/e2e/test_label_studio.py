@@ -130,6 +130,10 @@ def sign_up(url: str, **query: str) -> int:
 def test_nobody_signs_up_without_an_invitation(label_studio, admin):
     assert sign_up(label_studio.url) == 403
     assert sign_up(label_studio.url, token="0" * 40) == 403
+    headers = token_header(ensure_account(label_studio.secrets).token)
+    invitation = httpx.get(f"{label_studio.url}/api/invite", headers=headers, timeout=30, trust_env=False).json()
+    new_account(admin)  # ends it, whoever has read it meanwhile
+    assert sign_up(label_studio.url, token=invitation["token"]) == 403
     with closing(sqlite3.connect(label_studio.database)) as database:
         rows = database.execute("select count(*) from htx_user where email like 'stranger%'").fetchone()
     assert rows == (0,)
@@ -367,6 +371,8 @@ def test_through_the_proxy_an_annotator_reaches_nobody_elses_ballot(label_studio
         theirs, own = ballots[ben.email], ballots[anna.email]
         http = httpx.Client(base_url=owner.url, headers={"Authorization": f"Token {anna.token}"}, timeout=60)
         kept = owner.pull_annotations(project)
+        headers = token_header(ensure_account(label_studio.secrets).token)
+        invitation = httpx.get(f"{label_studio.url}/api/invite", headers=headers, timeout=60).json()["token"]
         forged = {"result": ballot_result("left"), "completed_by": ben.user_id}
         for method, path, content in (
             ("GET", f"/api/annotations/{theirs.annotation_id}", None),
@@ -377,6 +383,8 @@ def test_through_the_proxy_an_annotator_reaches_nobody_elses_ballot(label_studio
             ("DELETE", f"/api/projects/{project}", None),
             ("GET", "/api/invite", None),
             ("GET", "/user/signup/?token=any", None),
+            ("POST", f"/user/signup/?token={invitation}", {"email": "sock@example.com", "password": "long-enough-77"}),
+            ("POST", "/api/users", {"email": "sock@example.com", "password": "long-enough-77"}),
         ):
             assert http.request(method, path, json=content).status_code == 403, path
         for path in (f"/api/tasks/{theirs.task_id}", f"/api/tasks?project={project}", f"/api/users?project={project}"):
