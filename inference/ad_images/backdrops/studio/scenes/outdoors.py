@@ -47,7 +47,7 @@ def _sky(stage: Stage, far: Distance, colour: np.ndarray, low: np.ndarray, cloud
 def _shore(stage: Stage, scene: Scene) -> None:
     canvas = stage.canvas
     rng = canvas.stream("open")
-    air, sand, water, deep = (canvas.colour(number) for number in range(4))
+    air, sand, water = (canvas.colour(number) for number in range(3))
     far = Distance(canvas, 160)
     wide = far.shape[1] / far.detail
     horizon = stage.horizon * far.shape[0] / far.detail
@@ -91,7 +91,14 @@ def _dune(far: Distance, rng: np.random.Generator, horizon: float, sand: np.ndar
     def draw(surface: skia.Canvas) -> None:
         sign = 1 if left else -1
         path = skia.Path().moveTo(side - sign * 0.1, horizon + 0.05).lineTo(side - sign * 0.1, horizon - high)
-        path.cubicTo(side + sign * 0.15, horizon - high * 1.05, side + sign * 0.28, horizon - 0.03, side + sign * 0.5, horizon + 0.05)
+        path.cubicTo(
+            side + sign * 0.15,
+            horizon - high * 1.05,
+            side + sign * 0.28,
+            horizon - 0.03,
+            side + sign * 0.5,
+            horizon + 0.05,
+        )
         surface.drawPath(path, ink(sand * 0.86))
         for _ in range(70):
             x = side + sign * float(rng.uniform(-0.05, 0.24))
@@ -131,9 +138,21 @@ def _winter(stage: Stage, scene: Scene) -> None:
                 share = layer / 6
                 top = horizon + 0.01 - tall * (1 - share * 0.92)
                 half = tall * (0.05 + 0.24 * share)
-                bough = skia.Path().moveTo(x, top).lineTo(x + half, top + tall * 0.24).lineTo(x - half, top + tall * 0.24).close()
+                bough = (
+                    skia.Path()
+                    .moveTo(x, top)
+                    .lineTo(x + half, top + tall * 0.24)
+                    .lineTo(x - half, top + tall * 0.24)
+                    .close()
+                )
                 surface.drawPath(bough, ink(tone))
-                cap = skia.Path().moveTo(x, top).lineTo(x + half * 0.62, top + tall * 0.15).lineTo(x - half * 0.5, top + tall * 0.13).close()
+                cap = (
+                    skia.Path()
+                    .moveTo(x, top)
+                    .lineTo(x + half * 0.62, top + tall * 0.15)
+                    .lineTo(x - half * 0.5, top + tall * 0.13)
+                    .close()
+                )
                 surface.drawPath(cap, ink(white * 0.85, 0.55))
 
     far.draw(trees)
@@ -148,7 +167,12 @@ def _winter(stage: Stage, scene: Scene) -> None:
     ground += (smoothstep(2.7, 3.6, sparkle) * 0.5 * np.clip(1.3 - 0.3 * stage.floor.depth, 0, 1))[..., None]
     stage.compose(far.enlarged(), ground, 0.0, 0.08, 0.016)
     flakes = [
-        (float(rng.uniform(0, wide)), float(rng.uniform(0, 0.9)), float(rng.uniform(0.003, 0.011)), np.full(3, float(rng.uniform(0.06, 0.3))))
+        (
+            float(rng.uniform(0, wide)),
+            float(rng.uniform(0, 0.9)),
+            float(rng.uniform(0.003, 0.011)),
+            np.full(3, float(rng.uniform(0.06, 0.3))),
+        )
         for _ in range(46)
     ]
     canvas.pixels += bokeh(canvas, flakes)

@@ -143,11 +143,22 @@ def _litter(stage: Stage, ground: np.ndarray, rng: np.random.Generator, gold: np
         size = float(rng.uniform(0.03, 0.07)) / depth
         mix = float(rng.uniform(0, 1))
         colour = (0.5 * gold**1.7) * mix + (rust * 0.7 + soil * 0.3) * (1 - mix)
-        leaves.append((y, float(np.clip(rng.choice([0.06, 0.94]) + rng.normal(0, 0.2), -0.05, 1.05)) * wide, size, float(rng.uniform(0, 6.3)), colour * float(rng.uniform(0.35, 1.0))))
+        leaves.append(
+            (
+                y,
+                float(np.clip(rng.choice([0.06, 0.94]) + rng.normal(0, 0.2), -0.05, 1.05)) * wide,
+                size,
+                float(rng.uniform(0, 6.3)),
+                colour * float(rng.uniform(0.35, 1.0)),
+            )
+        )
 
     def draw(surface: skia.Canvas) -> None:
         for y, x, size, turn, colour in sorted(leaves, key=lambda item: item[0]):
-            for dx, dy, paint in ((-0.08 * stage.sun_x * size, 0.09 * size, ink(soil * 0.12, 0.6)), (0.0, 0.0, ink(colour))):
+            for dx, dy, paint in (
+                (-0.08 * stage.sun_x * size, 0.09 * size, ink(soil * 0.12, 0.6)),
+                (0.0, 0.0, ink(colour)),
+            ):
                 surface.save()
                 surface.translate(x + dx, y + dy)
                 surface.scale(1, 0.42)

@@ -52,7 +52,10 @@ def _cooking(stage: Stage, scene: Scene) -> None:
     tones = rng.standard_normal(64)
     number = (row.astype(int) * 7 + column.astype(int) * 13) & 63
     far.light *= (1 + 0.045 * tones[number])[..., None]
-    joint = np.minimum(np.minimum(across - column, column + 1 - across) * tile_wide, np.abs((edge - far.y) / tile_high - np.round((edge - far.y) / tile_high)) * tile_high)
+    joint = np.minimum(
+        np.minimum(across - column, column + 1 - across) * tile_wide,
+        np.abs((edge - far.y) / tile_high - np.round((edge - far.y) / tile_high)) * tile_high,
+    )
     far.light *= (1 - 0.16 * smoothstep(0.006, 0.002, joint))[..., None]
     light = 0.72 + 0.42 * np.exp(-(((far.x - lamp) / (0.9 * wide)) ** 2) - ((far.y - 0.2) / 0.7) ** 2)
     far.light *= light[..., None]
@@ -62,7 +65,9 @@ def _cooking(stage: Stage, scene: Scene) -> None:
 
     def things(surface: skia.Canvas) -> None:
         shelf_left, shelf_right = (0.0, 0.44 * wide) if left else (0.56 * wide, wide)
-        surface.drawRect(skia.Rect.MakeLTRB(shelf_left, shelf + 0.022, shelf_right, shelf + 0.07), ink(deep * 0.3, 0.30))
+        surface.drawRect(
+            skia.Rect.MakeLTRB(shelf_left, shelf + 0.022, shelf_right, shelf + 0.07), ink(deep * 0.3, 0.30)
+        )
         surface.drawRect(skia.Rect.MakeLTRB(shelf_left, shelf, shelf_right, shelf + 0.022), ink(deep))
         x = shelf_left + 0.03
         while x < shelf_right - 0.08:
@@ -72,7 +77,11 @@ def _cooking(stage: Stage, scene: Scene) -> None:
             _solid(surface, skia.Rect.MakeLTRB(x, shelf - tall, x + size, shelf), colour, from_left, 0.012)
             x += size + float(rng.uniform(0.015, 0.05))
         x = wide * (0.80 if left else 0.07)
-        for offset, size, tall, colour in ((0.0, 0.085, 0.21, accent), (0.1, 0.07, 0.15, deep), (-0.085, 0.07, 0.11, wall * 0.8)):
+        for offset, size, tall, colour in (
+            (0.0, 0.085, 0.21, accent),
+            (0.1, 0.07, 0.15, deep),
+            (-0.085, 0.07, 0.11, wall * 0.8),
+        ):
             rect = skia.Rect.MakeLTRB(x + offset, edge - tall, x + offset + size, edge + 0.006)
             _solid(surface, rect, colour, from_left, 0.02)
         twig_at = (x + 0.04, edge - 0.2)
@@ -111,7 +120,7 @@ def _working(stage: Stage, scene: Scene) -> None:
     def things(surface: skia.Canvas) -> None:
         x = x_books
         shades = (accent, deep * 1.3, wall * 0.95, accent * 0.6, deep, np.array([0.5, 0.42, 0.33]))
-        for number in range(7):
+        for _ in range(7):
             thick, tall = float(rng.uniform(0.028, 0.05)), float(rng.uniform(0.2, 0.3))
             book = skia.Rect.MakeLTRB(x, edge - tall, x + thick, edge + 0.01)
             _solid(surface, book, shades[int(rng.integers(6))], from_left, 0.004)
