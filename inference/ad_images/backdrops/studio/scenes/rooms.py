@@ -14,6 +14,7 @@ from inference.ad_images.backdrops.studio.scenes.furniture import (
     armchair,
     bed,
     dresser,
+    picture,
     plant,
     sideboard,
     sofa,
