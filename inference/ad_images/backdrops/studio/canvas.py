@@ -1,9 +1,11 @@
 """Canvas: what a painter of a drawn scene paints on, with everything that scenes of both views share.
 
-Belongs here: `StudioCanvas`, the type of painters. Not here: a scene (scenes/, surfaces/), noise and blur (fields.py), tone (tone.py).
+Belongs here: `StudioCanvas`, the type of painters. Not here: a scene (scenes/, surfaces/), noise and blur (fields.py),
+tone (tone.py).
 
 All painting is in linear light. Lengths are shares of the shorter side (`unit` pixels), so that a scene looks alike at
-every size. Random draws come from `stream(name)`, one generator for each thing, so that leaving one thing out moves no other.
+every size. Random draws come from `stream(name)`, one generator for each thing, so that leaving one thing out moves no
+other.
 """
 
 import hashlib
@@ -15,7 +17,7 @@ import skia
 from PIL import Image
 
 from inference.ad_images.backdrops.studio import fields, tone
-from inference.ad_images.linear_light import of_hex, to_srgb
+from inference.ad_images.linear_light import of_hex
 from inference.ad_images.scene import Scene
 
 T = TypeVar("T")
@@ -49,6 +51,7 @@ class StudioCanvas:
         self._key = (scene.theme, scene.view, scene.size, scene.seed, scene.light, scene.horizon, scene.palette)
         self._name = f"{scene.theme}/{scene.view}/{scene.seed}"
         self._shared = {} if shared is None else shared
+        self._finished: np.ndarray | None = None
 
     def stream(self, name: str) -> np.random.Generator:
         """A generator of its own for one thing of this scene; the same name gives the same draws."""
@@ -100,17 +103,10 @@ class StudioCanvas:
         return self.layer(draw, blur)[..., 3]
 
     def layer(self, draw: Callable[[skia.Canvas], None], blur: float = 0.0) -> np.ndarray:
-        """(height, width, 4) float32: what `draw` paints, linear light premultiplied by alpha. Arguments as in mask()."""
+        """(height, width, 4) float32 linear light premultiplied by alpha: what `draw` paints. See mask()."""
         step = int(np.clip(blur * self.unit / 1.5, 1, self.unit // 24))
         shape = (-(-self.height // step), -(-self.width // step))
-        drawn = np.zeros((*shape, 4), np.float16)
-        info = skia.ImageInfo.Make(
-            shape[1], shape[0], skia.kRGBA_F16_ColorType, skia.kPremul_AlphaType, skia.ColorSpace.MakeSRGBLinear()
-        )
-        canvas = skia.Surface.MakeRasterDirect(info, drawn).getCanvas()
-        canvas.scale(self.unit / step, self.unit / step)
-        draw(canvas)
-        pixels = drawn.astype(np.float32)
+        pixels = drawn(shape, self.unit / step, draw)
         if blur:
             pixels = fields.blurred_here(pixels, blur * self.unit / step, blur * self.unit / step)
         if step == 1:
@@ -131,14 +127,37 @@ class StudioCanvas:
         """Multiplies light by (height, width) or (3,)."""
         self.pixels *= factor[..., None] if factor.ndim == 2 else factor
 
+    def whole(self, name: Hashable, paint: Callable[[], None]) -> None:
+        """Paints a picture that depends on the scene and `name` alone: once for all plans that show it."""
+
+        def finished() -> np.ndarray:
+            paint()
+            return self._developed()
+
+        self._finished = self.reuse(name, finished)
+
     def finish(self) -> np.ndarray:
         """(height, width, 3) uint8: lens, film and palette applied to what is painted."""
+        return self._developed() if self._finished is None else self._finished.copy()
+
+    def _developed(self) -> np.ndarray:
         light = tone.glow(self.pixels, self.glow) if self.glow else self.pixels
-        light = light * tone.vignette(self.shape, self.vignette)[..., None]
-        light = tone.shoulder(np.maximum(light, 0))
         top, left = (int(value) for value in self.stream("grain").integers(0, 512, 2))
-        pixels = to_srgb(tone.grained(light, (top, left), self.grain))
+        film = tone.vignette(self.shape, self.vignette) * tone.grain(self.shape, (top, left), self.grain)
+        pixels = tone.print_of(light * film[..., None])
         return tone.towards(pixels, self.palette) if self.branded else pixels
+
+
+def drawn(shape: tuple[int, int], scale: float, draw: Callable[[skia.Canvas], None]) -> np.ndarray:
+    """(height, width, 4) float32 linear light premultiplied by alpha: what `draw` paints, `scale` pixels its unit."""
+    pixels = np.zeros((*shape, 4), np.float16)
+    info = skia.ImageInfo.Make(
+        shape[1], shape[0], skia.kRGBA_F16_ColorType, skia.kPremul_AlphaType, skia.ColorSpace.MakeSRGBLinear()
+    )
+    canvas = skia.Surface.MakeRasterDirect(info, pixels).getCanvas()
+    canvas.scale(scale, scale)
+    draw(canvas)
+    return pixels.astype(np.float32)
 
 
 def ink(colour: np.ndarray | float = 1.0, alpha: float = 1.0) -> skia.Paint:

@@ -1,7 +1,10 @@
 """Tone: from painted light to the finished picture, as lens, film and a brand's palette would have it.
 
-Belongs here: warmth of light, vignette, glow of the lights, tone curve, grain, pull towards a palette. Not here: what is painted (scenes/, surfaces/).
+Belongs here: warmth of light, vignette, glow of the lights, tone curve, grain, pull towards a palette. Not here: what
+is painted (scenes/, surfaces/).
 """
+
+import functools
 
 import numpy as np
 from skimage.color import rgb2lab
@@ -9,6 +12,8 @@ from skimage.color import rgb2lab
 from inference.ad_images.backdrops.studio.fields import blurred, resized, tile
 from inference.ad_images.linear_light import to_linear, to_srgb
 
+BRIGHTEST, KNEE = 4.0, 0.7  # of the tone curve: what it still tells apart, and where it bends
+STEPS = 1 << 13
 GRAIN = 0.012  # deviation, share of a middle tone
 PALETTE_PULL = 0.6  # share of the way to the nearest colour of a brand's palette
 
@@ -35,20 +40,26 @@ def glow(light: np.ndarray, share: float) -> np.ndarray:
     return light + share * resized(spread, light.shape[:2])
 
 
-def shoulder(light: np.ndarray) -> np.ndarray:
-    """The upper end of the tone curve: bright light bends towards white in place of being cut off."""
-    knee = 0.7
-    over = np.maximum(light - knee, 0)
-    return np.minimum(light, knee) + over / (1 + over / (1.02 - knee))
+def print_of(light: np.ndarray) -> np.ndarray:
+    """Float32 linear light to uint8 sRGB. Bright light bends towards white in place of being cut off."""
+    index = np.clip(light, 0, BRIGHTEST)
+    np.sqrt(index, out=index)
+    index *= STEPS
+    return _tone_curve()[index.astype(np.uint16)]
 
 
-def grained(light: np.ndarray, offset: tuple[int, int], amount: float = GRAIN) -> np.ndarray:
-    """Film grain: the same in all colours, strongest in the middle tones."""
-    height, width = light.shape[:2]
-    rows = (np.arange(height) + offset[0]) % 512
-    columns = (np.arange(width) + offset[1]) % 512
-    noise = tile(0, 0.35)[np.ix_(rows, columns)]
-    return light * (1 + amount * noise)[..., None]
+@functools.cache
+def _tone_curve() -> np.ndarray:
+    light = (np.arange(round(STEPS * BRIGHTEST**0.5) + 2) / STEPS) ** 2
+    over = np.maximum(light - KNEE, 0)
+    return to_srgb((np.minimum(light, KNEE) + over / (1 + over / (1.02 - KNEE))).astype(np.float32))
+
+
+def grain(shape: tuple[int, int], offset: tuple[int, int], amount: float = GRAIN) -> np.ndarray:
+    """(height, width) float32 that multiplies light: the grain of a film, the same in all colours."""
+    rows = (np.arange(shape[0]) + offset[0]) % 512
+    columns = (np.arange(shape[1]) + offset[1]) % 512
+    return 1 + amount * tile(0, 0.35)[np.ix_(rows, columns)]
 
 
 def towards(pixels: np.ndarray, palette: np.ndarray, pull: float = PALETTE_PULL) -> np.ndarray:

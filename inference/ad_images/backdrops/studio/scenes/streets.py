@@ -1,0 +1,172 @@
+"""Streets and woods: ground between upright things that stand far out of focus.
+
+Belongs here: street, forest. Not here: open ground (outdoors.py).
+"""
+
+import numpy as np
+import skia
+
+from inference.ad_images.backdrops.studio.canvas import Box, StudioCanvas, ink
+from inference.ad_images.backdrops.studio.fields import smoothstep
+from inference.ad_images.backdrops.studio.lighting import leaf, pool
+from inference.ad_images.backdrops.studio.materials import asphalt, relief, slabs
+from inference.ad_images.backdrops.studio.stage import Distance, Stage, bokeh
+from inference.ad_images.scene import Scene
+
+
+def street(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
+    """A pavement between facades, lights far away."""
+    stage = Stage(canvas, scene, clear, over=0.02)
+    canvas.whole(("street", stage.base), lambda: _city(stage, scene))
+
+
+def forest(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
+    """The floor of a wood, trunks and light through leaves."""
+    stage = Stage(canvas, scene, clear, over=0.02)
+    canvas.whole(("wood", stage.base), lambda: _wood(stage, scene))
+
+
+def _city(stage: Stage, scene: Scene) -> None:
+    canvas = stage.canvas
+    rng = canvas.stream("street")
+    haze, stone, lamp, deep = (canvas.colour(number) for number in range(4))
+    far = Distance(canvas)
+    wide = far.shape[1] / far.detail
+    foot = stage.horizon * far.shape[0] / far.detail
+    middle = wide * float(rng.uniform(0.4, 0.6))
+    glow = np.exp(-(((far.x - middle) / 0.25) ** 2) - ((far.y - 0.6 * foot) / 0.5) ** 2)
+    far.fill(haze * 1.15)
+    far.light += (lamp * 0.55 + haze * 0.5) * glow[..., None]
+
+    def facades(surface: skia.Canvas) -> None:
+        for side in (-1, 1):
+            for number in range(5):  # from far to near
+                share = number / 4
+                inner = middle + side * (0.07 + 0.42 * share**1.3) * wide
+                outer = middle + side * 1.6 * wide
+                top = foot - (0.16 + 0.75 * share + float(rng.uniform(-0.05, 0.05)))
+                tone = haze * (1 - share) * 0.9 + (deep * float(rng.uniform(1.0, 1.7)) + stone * 0.12) * share
+                surface.drawRect(skia.Rect.MakeLTRB(min(inner, outer), top, max(inner, outer), foot + 0.02), ink(tone))
+                for row in range(2 + 2 * number):
+                    y = foot - 0.06 - row * (0.05 + 0.05 * share)
+                    for column in range(3):
+                        x = inner + side * (0.02 + column * (0.03 + 0.07 * share)) * wide
+                        lit = rng.random() < 0.22
+                        colour = lamp * 1.5 if lit else tone * float(rng.uniform(0.6, 1.25))
+                        size = 0.012 + 0.028 * share
+                        surface.drawRect(skia.Rect.MakeXYWH(x, y, side * size, size * 1.5), ink(colour, 0.9))
+
+    far.draw(facades)
+    far.blur(0.026)
+    lights = []
+    for _ in range(30):
+        x, y = wide * float(rng.uniform(0, 1)), foot * float(np.clip(rng.normal(0.72, 0.2), 0.05, 0.98))
+        kind = (lamp, lamp * np.array([1.0, 0.8, 0.6], np.float32), haze)[int(rng.integers(3))]
+        lights.append((x, y, float(rng.uniform(0.012, 0.034)), kind * float(rng.uniform(0.12, 0.55))))
+    background = far.enlarged() + bokeh(canvas, lights)
+    if rng.integers(3):
+        ground = slabs(stage.floor, rng, stone, float(rng.uniform(0.34, 0.46)), float(rng.uniform(-12, 12)))
+    else:
+        ground = asphalt(stage.floor, rng, stone * 0.55)
+    ground *= pool(stage, 0.32)[..., None]
+    sun = stage.floor.noise(2, 1.9, stage.floor.u, stage.floor.v, (14, 8))
+    ground *= (1 + 0.10 * sun)[..., None]
+    stage.compose(background, ground, 0.5, 0.085, 0.012)
+    canvas.vignette = 0.24
+    canvas.shade(canvas.tint)
+
+
+def _wood(stage: Stage, scene: Scene) -> None:
+    canvas = stage.canvas
+    rng = canvas.stream("wood")
+    air, soil, gold, deep = (canvas.colour(number) for number in range(4))
+    far = Distance(canvas)
+    wide = far.shape[1] / far.detail
+    foot = stage.horizon * far.shape[0] / far.detail
+    far.fill(air * 0.7)
+    glow = np.exp(-(((far.x - wide * (0.5 + 0.3 * stage.sun_x)) / 0.42) ** 2) - ((far.y - 0.3 * foot) / 0.42) ** 2)
+    far.light += gold * 0.75 * glow[..., None]
+    foliage = far.noise("foliage", 13, 1.5)
+    far.light *= (1 + 0.20 * foliage)[..., None]
+    low = smoothstep(foot - 0.22, foot, far.y + 0.04 * far.noise("shrubs", 11, 1.6))
+    far.fill(deep * 0.75 + air * 0.28, 0.75 * low)
+    trunks = sorted((float(rng.uniform(0.2, 1)), float(rng.uniform(-0.05, 1.05)) * wide) for _ in range(15))
+
+    def draw(surface: skia.Canvas) -> None:
+        for near, x in trunks:
+            half = 0.010 + 0.034 * near**2
+            tone = air * 0.45 * (1 - near) + deep * (0.35 + 0.65 * near) * (0.9 - 0.3 * near)
+            lean = float(rng.normal(0, 0.02))
+            end = foot + 0.012 * near
+            trunk = skia.Path().moveTo(x - half + lean, -0.05).lineTo(x + half + lean, -0.05)
+            trunk.lineTo(x + half * 1.25, end).lineTo(x - half * 1.25, end).close()
+            surface.drawPath(trunk, ink(tone))
+            rim = x + half * 0.7 * stage.sun_x
+            stroke = ink(gold * 0.8, 0.5 * near)
+            stroke.setStyle(skia.Paint.kStroke_Style)
+            stroke.setStrokeWidth(half * 0.4)
+            surface.drawLine(rim + lean, -0.05, rim, end, stroke)
+
+    far.draw(draw)
+    far.blur(0.022)
+    lights = []
+    for _ in range(60):
+        x = wide * float(np.clip(rng.normal(0.5 + 0.25 * stage.sun_x, 0.32), 0, 1))
+        y = foot * float(np.clip(rng.normal(0.38, 0.26), 0, 0.9))
+        lights.append((x, y, float(rng.uniform(0.012, 0.036)), gold * float(rng.uniform(0.03, 0.20))))
+    background = far.enlarged() + bokeh(canvas, lights)
+    ground = relief(stage.floor, rng, soil * 0.62, (round(stage.sun_x, 1), 0.5), (0.0, 30.0), 0.7, 0.22)
+    moss = smoothstep(-0.1, 1.3, stage.floor.noise(1, 1.4, stage.floor.u, stage.floor.v, (60, 44)))
+    green = 0.45 * soil + 0.5 * deep + np.array([0.01, 0.028, 0.0], np.float32)
+    tuft = 1 + 0.30 * stage.floor.noise(2, 0.8, stage.floor.u, stage.floor.v, (330, 170))
+    ground += (green * tuft[..., None] - ground) * (0.7 * moss)[..., None]
+    _litter(stage, ground, rng, gold, soil)
+    dapple = smoothstep(-0.2, 1.2, stage.floor.noise(3, 1.7, stage.floor.u, stage.floor.v, (26, 12)))
+    ground *= (pool(stage, 0.38) * (0.78 + 0.5 * dapple))[..., None]
+    stage.compose(background, ground, 0.0, 0.085, 0.018)
+    canvas.vignette = 0.28
+    canvas.shade(canvas.tint)
+
+
+def _litter(stage: Stage, ground: np.ndarray, rng: np.random.Generator, gold: np.ndarray, soil: np.ndarray) -> None:
+    """Fallen leaves on the ground, smaller and flatter with the distance."""
+    canvas, floor = stage.canvas, stage.floor
+    wide = canvas.width / canvas.unit
+    high = canvas.height / canvas.unit
+    span = (1 - stage.eye) * high
+    rust = np.array([0.30, 0.12, 0.035], np.float32)
+    leaves = []
+    for _ in range(190):
+        share = float(rng.uniform(0.16, 1.0)) ** 0.8
+        y = stage.eye * high + span * share
+        depth = (stage.base - stage.eye) / (share * (1 - stage.eye))
+        size = float(rng.uniform(0.03, 0.07)) / depth
+        mix = float(rng.uniform(0, 1))
+        colour = (0.5 * gold**1.7) * mix + (rust * 0.7 + soil * 0.3) * (1 - mix)
+        leaves.append(
+            (
+                y,
+                float(np.clip(rng.choice([0.06, 0.94]) + rng.normal(0, 0.2), -0.05, 1.05)) * wide,
+                size,
+                float(rng.uniform(0, 6.3)),
+                colour * float(rng.uniform(0.35, 1.0)),
+            )
+        )
+
+    def draw(surface: skia.Canvas) -> None:
+        for y, x, size, turn, colour in sorted(leaves, key=lambda item: item[0]):
+            for dx, dy, paint in (
+                (-0.08 * stage.sun_x * size, 0.09 * size, ink(soil * 0.12, 0.6)),
+                (0.0, 0.0, ink(colour)),
+            ):
+                surface.save()
+                surface.translate(x + dx, y + dy)
+                surface.scale(1, 0.42)
+                leaf(surface, (0, 0), turn, size, paint, 0.38)
+                if not dx:
+                    leaf(surface, (0, 0), turn - 0.16, size * 0.92, ink(colour * 0.72, 0.7), 0.17)
+                surface.restore()
+
+    layer = canvas.layer(draw)[floor.top :]
+    ground *= 1 - layer[..., 3:]
+    ground += layer[..., :3]
