@@ -4,8 +4,8 @@ Belongs here: the protocol of an embedder, the default one. Not here: where vect
 
 The default needs no weights: a picture is what is said of it (title, tags, themes, name) and the colours and
 brightness that can be seen, all as weighted tokens hashed into one space. Words of one theme share a token, so that
-"seaside" finds what is tagged "beach". It knows nothing of what a picture without words shows beyond its colours; an embedder with a
-vision model in it does, and fits the same protocol.
+"seaside" finds what is tagged "beach". It knows nothing of what a picture without words shows beyond its colours; an
+embedder with a vision model in it does, and fits the same protocol.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from inference.descriptions.matching import phrase_words, stem
 
 WIDTH = 512
 DRAWING = 1  # goes up with every change that makes other vectors
-THEME, TRIGRAM, COLOUR, BRIGHTNESS = 0.8, 0.15, 0.5, 0.3  # weights beside a word's 1
+THEME, TRIGRAM, COLOUR, BRIGHTNESS = 2.0, 0.15, 1.5, 0.5  # weights beside a word's 1
 WORKING_SIDE = 48
 LEAST_SHARE = 0.12  # of a picture that has a colour's name
 COLOURS = {
@@ -47,8 +47,10 @@ class Embedder(Protocol):
         digest: changes whenever it would make other vectors. width: numbers in a vector.
     """
 
-    digest: str
     width: int
+
+    @property
+    def digest(self) -> str: ...
 
     def asset(self, asset: Asset, picture: Image.Image) -> np.ndarray:
         """(width,) float32 of length 1 for a picture and what is said of it."""
@@ -58,10 +60,14 @@ class Embedder(Protocol):
 
 
 class TokenEmbedder:
-    """The default: weighted tokens, hashed with sign."""
+    """The default: weighted tokens, each theme and colour in a place of its own, words hashed with sign."""
 
-    digest = hashlib.sha256(f"tokens {DRAWING} {WIDTH}".encode()).hexdigest()
     width = WIDTH
+
+    @property
+    def digest(self) -> str:
+        """As `Embedder.digest`: it changes with the list of themes, too."""
+        return hashlib.sha256(f"tokens {DRAWING} {WIDTH} {sorted(_places())}".encode()).hexdigest()
 
     def asset(self, asset: Asset, picture: Image.Image) -> np.ndarray:
         """As `Embedder.asset`."""
@@ -137,7 +143,18 @@ def _hashed(tokens: Mapping[str, float]) -> np.ndarray:
     return vector / length if length > 0 else vector
 
 
+@lru_cache
+def _places() -> Mapping[str, int]:
+    """Tokens that weigh much, with places that no word shares: a clash would turn a theme into its opposite."""
+    heavy = [f"theme:{name}" for name in theme_names()]
+    heavy += [f"colour:{name}" for name in COLOURS] + ["light:bright", "light:dark"]
+    return {token: place for place, token in enumerate(heavy)}
+
+
 @lru_cache(maxsize=65536)
 def _place(token: str) -> tuple[int, int]:
+    reserved = _places()
+    if token in reserved:
+        return reserved[token], 1
     number = int.from_bytes(hashlib.blake2b(token.encode(), digest_size=8).digest(), "big")
-    return number % WIDTH, 1 if number >> 63 else -1
+    return len(reserved) + number % (WIDTH - len(reserved)), 1 if number >> 63 else -1

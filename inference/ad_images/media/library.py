@@ -157,9 +157,9 @@ def licence_fault(licence: str) -> str | None:
     said = _plain(licence)
     data = _licences()
     if any(f" {word} " in said for word in map(_plain_word, data["denied"])):
-        return f"its licence {licence:.60!r} does not allow it"
+        return f"its licence {licence!r:.60} does not allow it"
     if not any(f" {word} " in said for word in map(_plain_word, data["allowed"])):
-        return f"its licence {licence:.60!r} is none that we know"
+        return f"its licence {licence!r:.60} is none that we know"
     return None
 
 
@@ -263,11 +263,11 @@ def _asset(root: UPath, name: str, entry: Mapping[str, Any], limits: Limits) -> 
     measured = measure_picture(content, limits)
     kind = str(entry.get("kind") or _kind_by_folder(name))
     if kind not in list(AssetKind):
-        raise ValueError(f"its kind {kind:.40!r} is none of {', '.join(AssetKind)}")
+        raise ValueError(f"its kind {kind!r:.40} is none of {', '.join(AssetKind)}")
     themes = _listed(entry, "themes")
     unknown = next((each for each in themes if each not in theme_names()), None)
     if unknown is not None:
-        raise ValueError(f"its theme {unknown:.40!r} is none of {', '.join(theme_names())}")
+        raise ValueError(f"its theme {unknown!r:.40} is none of {', '.join(theme_names())}")
     return Asset(
         name,
         AssetKind(kind),

@@ -16,6 +16,7 @@ from upath import UPath
 from inference.ad_images.decomposition import Entities
 from inference.ad_images.media.index import MediaIndex, Near
 from inference.ad_images.media.library import AssetKind, Library, photo_of
+from inference.ad_images.plan import Support
 from inference.ad_images.refusal import AdRefused, RefusalCode
 from inference.ad_images.request import AdBrief
 from inference.ad_images.scene import LibraryPhoto
@@ -24,6 +25,7 @@ from inference.ad_images.themes import theme
 TOP = 5
 NEAR_ENOUGH = 0.25  # cosine; one shared word of a short entity, or the theme
 LEVEL = 0.05  # cosine: pictures this near to the best are as good; the seed takes one
+FROM_ABOVE = "from above"  # a tag: preferred for products that lie, left to them by those that stand
 KINDS = {
     "product": (AssetKind.PRODUCT,),
     "background": (AssetKind.BACKGROUND, AssetKind.PROP),
@@ -102,6 +104,8 @@ class Retriever:
         near = [each for each in near if each.closeness >= self.near_enough]
         if not near:
             return None
+        lies = brief.support is Support.LIES
+        near = [each for each in near if (FROM_ABOVE in each.asset.tags) == lies] or near
         level = sorted(
             (each for each in near if each.closeness >= near[0].closeness - LEVEL), key=lambda n: n.asset.name
         )

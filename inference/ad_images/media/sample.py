@@ -1,6 +1,6 @@
-"""A drawn sample library, for the demo and for trying the library out: nobody's photographs, so that any shop may use it.
+"""A drawn sample library, for the demo and for trying the library out: nobody's photographs, free for any shop.
 
-Belongs here: which scenes are drawn, what the library says of them. Not here: drawing them (whoever paints backgrounds).
+Belongs here: which scenes are drawn, what the library says of them. Not here: drawing them (backdrops/).
 """
 
 import io
