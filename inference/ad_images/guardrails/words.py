@@ -16,7 +16,7 @@ from typing import Any
 
 from catalog.schema import load_schema
 from catalog.yaml_files import read_yaml
-from inference.ad_images.guardrails.normalising import disguises, plain
+from inference.ad_images.guardrails.normalising import STRETCHED, disguises, plain, unstretched
 from inference.descriptions.matching import (
     Match,
     PhraseBook,
@@ -41,6 +41,7 @@ class _Words:
     """words.yaml, ready to be looked up."""
 
     category: Mapping[str, str]  # single word → category of unsafe words
+    stretched: Mapping[str, str]  # the same, no letter twice in a row
     phrases: PhraseBook[str]
     anywhere: re.Pattern[str]
     persons: PhraseBook[str]
@@ -62,6 +63,8 @@ def unsafe_category(prompt: str) -> str | None:
     for spelled in disguises(_cleared(text, tokens)):
         if spelled in words.category:
             return words.category[spelled]
+        if STRETCHED.search(spelled) and unstretched(spelled) in words.stretched:
+            return words.stretched[unstretched(spelled)]
     for masked in MASKED.findall(text):
         pattern = re.compile(re.sub(r"[*#%_]+", lambda run: f"[a-z]{{1,{max(2, len(run.group()))}}}", masked))
         hidden = next((word for word in words.category if len(word) > 2 and pattern.fullmatch(word)), None)
@@ -135,6 +138,11 @@ class OtherBrands:
     def _is_own(self, key: tuple[str, ...]) -> bool:
         return bool(self._own) and (set(key) <= set(self._own) or set(self._own) <= set(key))
 
+    def without_own(self, prompt: str) -> str:
+        """The prompt with the product's brand out, which may be made of words that mean more ("The North Face")."""
+        named = r"\W+".join(map(re.escape, self._own))
+        return re.sub(rf"(?<!\w)(?:the\s+)?{named}(?!\w)", " ", prompt, flags=re.IGNORECASE) if named else prompt
+
     def named(self, prompt: str) -> str | None:
         """The brand that a prompt names, or None.
 
@@ -198,6 +206,7 @@ def _words() -> _Words:
                 category.setdefault(phrase, name)
     return _Words(
         category,
+        {unstretched(word): name for word, name in category.items()},
         phrases,
         re.compile("|".join(map(re.escape, data["anywhere"]))),
         _book(data["persons"]),
