@@ -35,10 +35,15 @@ SPACED = re.compile(r"(?<![^\W_])(?:[^\W_]{1,2}[\s.\-_*·,/\\]{1,3}){2,}[^\W_]{1
 
 def plain(prompt: str) -> str:
     """Lower case, compatibility forms resolved, look-alikes and accents made Latin, entities resolved."""
+    return latin(prompt).casefold()
+
+
+def latin(prompt: str) -> str:
+    """As `plain`, with its capitals."""
     text = SILENT.sub("", html.unescape(prompt))
     text = unicodedata.normalize("NFKC", text).translate(LOOK_ALIKES)
     text = "".join(each for each in unicodedata.normalize("NFD", text) if not unicodedata.combining(each))
-    return unicodedata.normalize("NFC", text).casefold()
+    return unicodedata.normalize("NFC", text)
 
 
 def hidden_characters(prompt: str) -> list[str]:

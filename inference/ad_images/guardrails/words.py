@@ -16,7 +16,7 @@ from typing import Any
 
 from catalog.schema import load_schema
 from catalog.yaml_files import read_yaml
-from inference.ad_images.guardrails.normalising import STRETCHED, disguises, plain, unstretched
+from inference.ad_images.guardrails.normalising import STRETCHED, disguises, latin, plain, unstretched
 from inference.descriptions.matching import (
     Match,
     PhraseBook,
@@ -33,6 +33,7 @@ HERE = Path(__file__).parent
 NEXT_WORDS = 8  # between a department ("men") and its article ("casual shoes")
 DETERMINERS = frozenset(("a", "an", "the", "one", "this", "that", "some", "another", "each", "every"))
 PART = frozenset(("a", "an", "the", "in", "on", "at", "with", "by", "to", "is", "are", "who", "whose"))
+MAN = re.compile(r"[a-z]{2,}(?:man|men|woman|women)")
 MASKED = re.compile(r"[a-z]+[*#%_]+[a-z*#%_]*|[*#%_]+[a-z]{2,}")
 
 
@@ -47,6 +48,7 @@ class _Words:
     persons: PhraseBook[str]
     innocent: PhraseBook[str]
     departments: frozenset[str]
+    no_persons: frozenset[str]  # words that end like "fisherman" and name nobody
     articles: frozenset[str]  # stems of the last words of article names
 
 
@@ -91,6 +93,9 @@ def person_asked_for(prompt: str) -> str | None:
     for match in words.persons.find(tokens):
         if match.first not in denied and not _is_department(tokens, match.first, words):
             return " ".join(token.word for token in tokens[match.first : match.last + 1])
+    for index, token in enumerate(tokens):
+        if MAN.fullmatch(token.word) and token.word not in words.no_persons and index not in denied:
+            return token.word
     return None
 
 
@@ -133,7 +138,7 @@ class OtherBrands:
     def _add(self, book: PhraseBook[str], name: str) -> None:
         key = _key(name)
         if key and not self._is_own(key):
-            book.add(name.replace("&", " and "), name)
+            book.add(latin(name.replace("&", " and ")), name)
 
     def _is_own(self, key: tuple[str, ...]) -> bool:
         return bool(self._own) and (set(key) <= set(self._own) or set(self._own) <= set(key))
@@ -150,7 +155,7 @@ class OtherBrands:
         "logo".
         """
         innocent = _words().innocent
-        prompt = prompt.replace("&", " and ")
+        prompt = latin(prompt.replace("&", " and "))
         text = plain(prompt)
         tokens = without(tokenise(text), innocent)
         for match in self._names.find(tokens):
@@ -212,6 +217,7 @@ def _words() -> _Words:
         _book(data["persons"]),
         _book(data["innocent"]),
         frozenset(data["group_words"]),
+        frozenset(data["no_persons"]),
         frozenset(_wording().article_nouns) | {stem(phrase_words(str(name))[-1]) for name in _article_names(data)},
     )
 

@@ -196,9 +196,9 @@ def _files(root: UPath) -> Iterator[str]:
             if path.is_file() and path.resolve().is_relative_to(inside):
                 yield path.relative_to(inside).as_posix()
         return
-    base = root.path.rstrip("/")
-    for path in root.fs.find(base):
-        yield str(path)[len(base.lstrip("/")) + str(path).find(base.lstrip("/")) :].lstrip("/")
+    base = root.path.strip("/")
+    for path in root.fs.find(root.path):
+        yield str(path).strip("/").removeprefix(base).lstrip("/")
 
 
 def _stated(root: UPath) -> dict[str, dict[str, Any]]:
