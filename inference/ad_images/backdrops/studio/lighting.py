@@ -1,6 +1,7 @@
 """Lighting: what light does to wall and floor of a drawn scene.
 
-Belongs here: pools, falls-off, windows and leaves between lamp and wall. Not here: the product's shadow (inference/ad_images/shadows.py).
+Belongs here: pools, windows and leaves between lamp and wall. Not here: the product's shadow
+(inference/ad_images/shadows.py).
 """
 
 import numpy as np
@@ -65,12 +66,12 @@ def frond(
     length: float,
     paint: skia.Paint,
 ) -> None:
-    """A palm leaf: a bent stem with leaflets, from `at` in the direction `towards` (degrees, clockwise from the right)."""
+    """A palm leaf: a bent stem with leaflets, from `at` towards a direction (degrees, clockwise from the right)."""
     angle = np.radians(towards)
     bend = float(rng.uniform(-0.5, 0.5))
     stem = [at]
     steps = 22
-    for step in range(steps):
+    for _ in range(steps):
         angle += bend / steps
         stem.append((stem[-1][0] + np.cos(angle) * length / steps, stem[-1][1] + np.sin(angle) * length / steps))
     for step in range(3, steps):

@@ -9,6 +9,7 @@ distance of a row from the base row (the circle of confusion goes with 1/depth, 
 """
 
 import functools
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -36,7 +37,7 @@ class Stage:
     """
 
     def __init__(self, canvas: StudioCanvas, scene: Scene, clear: Box, over: float = 0.0) -> None:
-        """`over`: how far the camera's height is over the horizon line, share of the height (a wall or a table's edge is nearer than the horizon)."""
+        """A camera at the horizon line, or `over` it by a share of the height: a wall is nearer than the horizon."""
         self.canvas = canvas
         self.horizon = 0.58 if scene.horizon is None else scene.horizon
         self.base = round(float(np.clip(clear[3] / canvas.height, self.horizon + 0.08, 0.97)), 3)
@@ -118,7 +119,7 @@ class Floor:
         scale: tuple[float, float],
         make: Callable[[Any, float], np.ndarray] = fields.tile,
     ) -> np.ndarray:
-        """(n, width) float32 noise that lies on the floor: `scale` noise pixels a unit of u and v; `make` gives the tile.
+        """(n, width) float32 noise that lies on the floor, `scale` noise pixels a unit of u and v, of a tile of `make`.
 
         Rows that show more than one noise pixel a pixel take a reduced tile, so that nothing glitters.
         """
@@ -134,7 +135,7 @@ class Floor:
         return out
 
     def fade(self, period: float) -> np.ndarray:
-        """(n, 1): 1 where a pattern of this period (units) is well resolved, 0 where a pixel holds more than half of it."""
+        """(n, 1): 1 where a pattern of this period (units) is resolved, 0 where a pixel holds more than half of it."""
         return np.clip(2 - 4 * self.grain / period, 0, 1)
 
     def focused(self, ground: np.ndarray, aperture: float) -> np.ndarray:
@@ -144,7 +145,7 @@ class Floor:
         sigma = np.maximum(sigma - 0.02 * aperture, 0)
         levels = [0.0, 0.003, 0.009, 0.022]
         out = ground.copy()
-        for lower, upper in zip(levels, levels[1:], strict=False):
+        for lower, upper in itertools.pairwise(levels):
             share = np.clip((sigma - lower) / (upper - lower), 0, 1)
             rows = np.flatnonzero(share[:, 0, 0] > 0)
             if not len(rows):
@@ -224,7 +225,7 @@ class Distance:
 
 
 def bokeh(canvas: StudioCanvas, lights: list[tuple[float, float, float, np.ndarray]]) -> np.ndarray:
-    """(height, width, 3) light of points far out of focus: soft-edged discs, a little brighter at the rim, as a lens draws them.
+    """(height, width, 3) light of points far out of focus: soft discs, a little brighter at the rim, as of a lens.
 
     Args:
         lights: x, y, radius (shares of the shorter side), colour (linear light) of each.

@@ -1,6 +1,7 @@
 """Tone: from painted light to the finished picture, as lens, film and a brand's palette would have it.
 
-Belongs here: warmth of light, vignette, glow of the lights, tone curve, grain, pull towards a palette. Not here: what is painted (scenes/, surfaces/).
+Belongs here: warmth of light, vignette, glow of the lights, tone curve, grain, pull towards a palette. Not here: what
+is painted (scenes/, surfaces/).
 """
 
 import functools

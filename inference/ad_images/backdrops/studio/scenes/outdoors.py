@@ -47,7 +47,7 @@ def _sky(stage: Stage, far: Distance, colour: np.ndarray, low: np.ndarray, cloud
 def _shore(stage: Stage, scene: Scene) -> None:
     canvas = stage.canvas
     rng = canvas.stream("open")
-    air, sand, water, deep = (canvas.colour(number) for number in range(4))
+    air, sand, water = (canvas.colour(number) for number in range(3))
     far = Distance(canvas, 160)
     wide = far.shape[1] / far.detail
     horizon = stage.horizon * far.shape[0] / far.detail

@@ -120,7 +120,7 @@ def _working(stage: Stage, scene: Scene) -> None:
     def things(surface: skia.Canvas) -> None:
         x = x_books
         shades = (accent, deep * 1.3, wall * 0.95, accent * 0.6, deep, np.array([0.5, 0.42, 0.33]))
-        for number in range(7):
+        for _ in range(7):
             thick, tall = float(rng.uniform(0.028, 0.05)), float(rng.uniform(0.2, 0.3))
             book = skia.Rect.MakeLTRB(x, edge - tall, x + thick, edge + 0.01)
             _solid(surface, book, shades[int(rng.integers(6))], from_left, 0.004)
