@@ -72,9 +72,10 @@ def _shore(stage: Stage, scene: Scene) -> None:
         if dune * (x - 0.5 * wide) > wide * 0.02:
             continue
         glints.append((x, y, float(rng.uniform(0.006, 0.013)), canvas.tint * float(rng.uniform(0.05, 0.28))))
-    background = far.enlarged() + bokeh(canvas, glints)
+    background = far.enlarged()
+    bokeh(canvas, background, glints)
     ripple = float(rng.choice([0.0, 0.10, 0.16]))
-    ground = relief(stage.floor, rng, sand, _sun(scene), (ripple, float(rng.uniform(42, 60))), 1.0, 0.085)
+    ground = relief(stage.floor, rng, sand, _sun(scene), (ripple, float(rng.uniform(42, 60))), 1.0, 0.12)
     ground *= pool(stage, 0.22, 0.9)[..., None]
     damp = np.exp(-(stage.floor.rows - stage.horizon) / 0.02)[..., None]
     ground *= 1 - 0.38 * damp
@@ -174,7 +175,7 @@ def _winter(stage: Stage, scene: Scene) -> None:
             x, y = wide * float(rng.uniform(0, 1)), horizon - float(rng.uniform(0.0, 0.16))
             colour = np.array([1.0, 0.62, 0.28]) * float(rng.uniform(0.15, 0.5))
             lamps.append((x, y, float(rng.uniform(0.010, 0.022)), colour))
-        canvas.pixels += bokeh(canvas, lamps)
+        bokeh(canvas, canvas.pixels, lamps)
     flakes = [
         (
             float(rng.uniform(0, wide)),
@@ -184,6 +185,6 @@ def _winter(stage: Stage, scene: Scene) -> None:
         )
         for _ in range(46)
     ]
-    canvas.pixels += bokeh(canvas, flakes)
+    bokeh(canvas, canvas.pixels, flakes)
     canvas.vignette = 0.12
     canvas.shade(canvas.tint)

@@ -6,7 +6,7 @@ Belongs here: street, forest. Not here: open ground (outdoors.py).
 import numpy as np
 import skia
 
-from inference.ad_images.backdrops.studio.canvas import Box, StudioCanvas, ink
+from inference.ad_images.backdrops.studio.canvas import Box, StudioCanvas, drawn, ink
 from inference.ad_images.backdrops.studio.fields import smoothstep
 from inference.ad_images.backdrops.studio.lighting import leaf, pool
 from inference.ad_images.backdrops.studio.materials import asphalt, relief, slabs
@@ -45,7 +45,8 @@ def _city(stage: Stage, scene: Scene) -> None:
         x, y = wide * float(rng.uniform(0, 1)), foot * float(np.clip(rng.normal(0.72, 0.2), 0.05, 0.98))
         kind = (lamp, lamp * np.array([1.0, 0.8, 0.6], np.float32), haze)[int(rng.integers(3))]
         lights.append((x, y, float(rng.uniform(0.012, 0.034)), kind * float(rng.uniform(0.12, 0.5))))
-    background = far.enlarged() + bokeh(canvas, lights) * (1.0 if place < 2 else 0.45)
+    background = far.enlarged()
+    bokeh(canvas, background, lights, 1.0 if place < 2 else 0.45)
     if rng.integers(3):
         ground = slabs(stage.floor, rng, stone, float(rng.uniform(0.34, 0.46)), float(rng.uniform(-12, 12)))
     else:
@@ -194,7 +195,8 @@ def _wood(stage: Stage, scene: Scene) -> None:
         x = wide * float(np.clip(rng.normal(0.5 + 0.25 * stage.sun_x, 0.32), 0, 1))
         y = foot * float(np.clip(rng.normal(0.38, 0.26), 0, 0.9))
         lights.append((x, y, float(rng.uniform(0.012, 0.036)), gold * float(rng.uniform(0.03, 0.20))))
-    background = far.enlarged() + bokeh(canvas, lights)
+    background = far.enlarged()
+    bokeh(canvas, background, lights)
     ground = relief(stage.floor, rng, soil * 0.62, (round(stage.sun_x, 1), 0.5), (0.0, 30.0), 0.7, 0.22)
     moss = smoothstep(-0.1, 1.3, stage.floor.noise(1, 1.4, stage.floor.u, stage.floor.v, (60, 44)))
     green = 0.45 * soil + 0.5 * deep + np.array([0.01, 0.028, 0.0], np.float32)
@@ -247,6 +249,10 @@ def _litter(stage: Stage, ground: np.ndarray, rng: np.random.Generator, gold: np
                     leaf(surface, (0, 0), turn - 0.16, size * 0.92, ink(colour * 0.72, 0.7), 0.17)
                 surface.restore()
 
-    layer = canvas.layer(draw)[floor.top :]
+    def from_the_horizon(surface: skia.Canvas) -> None:
+        surface.translate(0, -floor.top / canvas.unit)
+        draw(surface)
+
+    layer = drawn(ground.shape[:2], canvas.unit, from_the_horizon)
     ground *= 1 - layer[..., 3:]
     ground += layer[..., :3]
