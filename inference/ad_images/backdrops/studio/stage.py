@@ -18,7 +18,7 @@ import numpy as np
 import skia
 
 from inference.ad_images.backdrops.studio import fields
-from inference.ad_images.backdrops.studio.canvas import Box, StudioCanvas, drawn
+from inference.ad_images.backdrops.studio.canvas import Box, StudioCanvas, drawn, ink
 from inference.ad_images.backdrops.studio.fields import TILE, smoothstep
 from inference.ad_images.scene import Scene
 from inference.ad_images.shadows import LENS
@@ -224,16 +224,18 @@ class Distance:
         return np.maximum(fields.resized(self.light, self.canvas.shape, Image.Resampling.BICUBIC), 0)
 
 
-def bokeh(canvas: StudioCanvas, lights: list[tuple[float, float, float, np.ndarray]]) -> np.ndarray:
-    """(height, width, 3) light of points far out of focus: soft discs, a little brighter at the rim, as of a lens.
+def bokeh(
+    canvas: StudioCanvas, light: np.ndarray, points: list[tuple[float, float, float, np.ndarray]], share: float = 1.0
+) -> None:
+    """Adds points far out of focus: soft discs, a little brighter at the rim, as of a lens.
 
     Args:
-        lights: x, y, radius (shares of the shorter side), colour (linear light) of each.
+        light: (height, width, 3) float32, what they are added to.
+        points: x, y, radius (shares of the shorter side), colour (linear light) of each. share: of their light.
     """
-    from inference.ad_images.backdrops.studio.canvas import ink
 
     def draw(surface: skia.Canvas) -> None:
-        for x, y, radius, colour in lights:
+        for x, y, radius, colour in points:
             paint = ink(colour)
             paint.setBlendMode(skia.BlendMode.kPlus)
             surface.drawCircle(x, y, radius, paint)
@@ -243,4 +245,8 @@ def bokeh(canvas: StudioCanvas, lights: list[tuple[float, float, float, np.ndarr
             rim.setStrokeWidth(radius * 0.12)
             surface.drawCircle(x, y, radius * 0.93, rim)
 
-    return canvas.layer(draw, max(0.0045, 3.0 / canvas.unit))[..., :3]
+    lowest = max((y + radius for _, y, radius, _ in points), default=0.0) + 0.03
+    rows = min(-(-round(lowest * canvas.unit) // 2) * 2, canvas.height)
+    discs = drawn((rows // 2, canvas.width // 2), canvas.unit / 2, draw)[..., :3]
+    sigma = max(0.0045 * canvas.unit / 2, 0.75)
+    light[:rows] += share * fields.resized(fields.blurred_here(discs, sigma, sigma), (rows, canvas.width))

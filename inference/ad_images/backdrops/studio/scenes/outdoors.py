@@ -63,17 +63,19 @@ def _shore(stage: Stage, scene: Scene) -> None:
     far.fill(np.array([0.92, 0.94, 0.93], np.float32), 0.8 * smoothstep(0.66, 0.86, line) * smoothstep(0.98, 0.9, line))
     far.fill(np.array([0.92, 0.94, 0.93], np.float32), 0.35 * np.exp(-(((line - 0.45) / 0.035) ** 2)) * sea)
     far.fill(sand * 0.58, smoothstep(0.90, 0.97, line))  # wet sand
-    if rng.integers(2):
-        _dune(far, rng, horizon, sand, wide)
+    dune = _dune(far, rng, horizon, sand, wide) if rng.integers(2) else 0.0
     far.blur(0.013)
     glints = []
     for _ in range(46):
         x = wide * float(np.clip(0.5 + 0.35 * stage.sun_x + rng.normal(0, 0.2), 0, 1))
-        y = sea_top + (horizon - sea_top) * float(rng.uniform(0.05, 0.8))
+        y = sea_top + (horizon - sea_top) * float(rng.uniform(0.05, 0.65))
+        if dune * (x - 0.5 * wide) > wide * 0.02:
+            continue
         glints.append((x, y, float(rng.uniform(0.006, 0.013)), canvas.tint * float(rng.uniform(0.05, 0.28))))
-    background = far.enlarged() + bokeh(canvas, glints)
+    background = far.enlarged()
+    bokeh(canvas, background, glints)
     ripple = float(rng.choice([0.0, 0.10, 0.16]))
-    ground = relief(stage.floor, rng, sand, _sun(scene), (ripple, float(rng.uniform(42, 60))), 1.0, 0.085)
+    ground = relief(stage.floor, rng, sand, _sun(scene), (ripple, float(rng.uniform(42, 60))), 1.0, 0.12)
     ground *= pool(stage, 0.22, 0.9)[..., None]
     damp = np.exp(-(stage.floor.rows - stage.horizon) / 0.02)[..., None]
     ground *= 1 - 0.38 * damp
@@ -82,8 +84,8 @@ def _shore(stage: Stage, scene: Scene) -> None:
     canvas.shade(canvas.tint)
 
 
-def _dune(far: Distance, rng: np.random.Generator, horizon: float, sand: np.ndarray, wide: float) -> None:
-    """A dune with grass at one side."""
+def _dune(far: Distance, rng: np.random.Generator, horizon: float, sand: np.ndarray, wide: float) -> float:
+    """A dune with grass at one side: -1 the left, 1 the right."""
     left = bool(rng.integers(2))
     side = 0.0 if left else wide
     high = float(rng.uniform(0.14, 0.22))
@@ -111,6 +113,7 @@ def _dune(far: Distance, rng: np.random.Generator, horizon: float, sand: np.ndar
             surface.drawPath(blade, stroke)
 
     far.draw(draw)
+    return -1.0 if left else 1.0
 
 
 def _winter(stage: Stage, scene: Scene) -> None:
@@ -166,6 +169,13 @@ def _winter(stage: Stage, scene: Scene) -> None:
     sparkle = stage.floor.noise(4, 0.0, stage.floor.u, stage.floor.v, (500, 500))
     ground += (smoothstep(2.7, 3.6, sparkle) * 0.5 * np.clip(1.3 - 0.3 * stage.floor.depth, 0, 1))[..., None]
     stage.compose(far.enlarged(), ground, 0.0, 0.08, 0.016)
+    if rng.integers(3) == 0:  # windows and lamps among the trees
+        lamps = []
+        for _ in range(22):
+            x, y = wide * float(rng.uniform(0, 1)), horizon - float(rng.uniform(0.0, 0.16))
+            colour = np.array([1.0, 0.62, 0.28]) * float(rng.uniform(0.15, 0.5))
+            lamps.append((x, y, float(rng.uniform(0.010, 0.022)), colour))
+        bokeh(canvas, canvas.pixels, lamps)
     flakes = [
         (
             float(rng.uniform(0, wide)),
@@ -175,6 +185,6 @@ def _winter(stage: Stage, scene: Scene) -> None:
         )
         for _ in range(46)
     ]
-    canvas.pixels += bokeh(canvas, flakes)
+    bokeh(canvas, canvas.pixels, flakes)
     canvas.vignette = 0.12
     canvas.shade(canvas.tint)

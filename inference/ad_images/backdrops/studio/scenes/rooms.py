@@ -210,7 +210,7 @@ def _hall(stage: Stage, scene: Scene) -> None:
         )
         for _ in range(9)
     ]
-    background = background + bokeh(canvas, lights)
+    bokeh(canvas, background, lights)
     ground = concrete(stage.floor, rng, rubber * 0.9, 0.9) * pool(stage, 0.55, 0.6)[..., None]
     _line(stage, ground, rng, accent)
     stage.compose(background, ground, 0.62, 0.08, 0.008)

@@ -22,6 +22,4 @@ def paper(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
     canvas.shade(canvas.tint)
 
 
-SURFACES: dict[str, Painter] = dict.fromkeys(
-    ("studio", "living_room", "street", "beach", "forest", "kitchen", "snow", "desk", "bedroom", "gym"), paper
-)
+SURFACES: dict[str, Painter] = dict.fromkeys(("studio", "living_room", "street", "beach", "forest", "kitchen", "snow", "desk", "bedroom", "gym"), paper)
