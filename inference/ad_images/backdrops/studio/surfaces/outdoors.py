@@ -52,9 +52,9 @@ def street(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
         if rng.random() < 0.75:
             (spot,) = drawn_corners(canvas, clear, 1, "line")
             _painted_line(canvas, clear, spot, rng)
-    light_up(canvas, 1.05)
     if rng.random() < 0.6:
         placing.set_down(canvas, clear, _leaves(canvas, drawn_corners(canvas, clear, 2), (2, 1)))
+    light_up(canvas, 1.05)
     if rng.random() < 0.6 and canvas.light.softness < 0.75:
         gobos.throw(canvas, "foliage", clear, float(rng.uniform(0.34, 0.5)))
 
@@ -67,7 +67,6 @@ def beach(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
         SAND if rng.random() < 0.6 else SMOOTH_SAND,
         shifted(canvas.colour(1), float(rng.uniform(-0.02, 0.04)), 0.85),
     )
-    light_up(canvas)
     first, second = drawn_corners(canvas, clear, 2)
     kind = rng.random()
     if kind < 0.42:
@@ -78,6 +77,7 @@ def beach(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
     else:
         placing.set_down(canvas, clear, [reaching(canvas, first, foliage.palm, FERN_GREEN * 1.2)], blur=0.002)
     placing.set_down(canvas, clear, _shells(canvas, second, rng), shadow=0.5)
+    light_up(canvas)
     if kind >= 0.42 and rng.random() < 0.5 and canvas.light.softness < 0.75:
         gobos.throw(canvas, "foliage", clear, float(rng.uniform(0.30, 0.42)))
 
@@ -92,7 +92,6 @@ def forest(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
         cover(canvas, EARTH, shifted(canvas.colour(1), -0.02, 0.75))
     else:
         cover(canvas, PLANKS, blended(canvas, np.array([0.40, 0.36, 0.32]), 1, 0.25))
-    light_up(canvas, 1.08)
     first, second = drawn_corners(canvas, clear, 2)
     placing.set_down(canvas, clear, _leaves(canvas, [first, second], (2, 3)))
     if rng.random() < 0.75:
@@ -100,6 +99,7 @@ def forest(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
         placing.set_down(canvas, clear, ferns, blur=0.0016)
     if rng.random() < 0.4:
         placing.set_down(canvas, clear, [_cone(canvas, second)])
+    light_up(canvas, 1.08)
     if rng.random() < 0.5 and canvas.light.softness < 0.75:
         gobos.throw(canvas, "foliage", clear, float(rng.uniform(0.34, 0.5)))
 
@@ -109,12 +109,12 @@ def snow(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
     rng = canvas.stream("kind")
     cover(canvas, SNOW, shifted(canvas.colour(1), float(rng.uniform(-0.03, 0.01)), 1.1))
     _glitter(canvas)
-    light_up(canvas, 1.06)
     first, second = drawn_corners(canvas, clear, 2)
     twigs = [reaching(canvas, first, foliage.pine, PINE_GREEN, 1.0, number) for number in range(2)]
     placing.set_down(canvas, clear, twigs, blur=0.0013, shadow=0.5)
     if rng.random() < 0.75:
         placing.set_down(canvas, clear, [_cone(canvas, first if rng.random() < 0.5 else second)], shadow=0.5)
+    light_up(canvas, 1.06)
     if rng.random() < 0.45 and canvas.light.softness < 0.75:
         gobos.throw(canvas, "foliage", clear, float(rng.uniform(0.22, 0.34)))
 
