@@ -16,6 +16,7 @@ from inference.ad_images.backdrops.studio.surfaces.ground import (
     dim,
     laid,
     light_up,
+    oklab,
     shifted,
     towards,
 )
@@ -64,7 +65,7 @@ def studio(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
     colour = canvas.colour(int(rng.choice((0, 1, 3), p=(0.44, 0.41, 0.15))))
     cover(canvas, {"plaster": PLASTER, "linen": LINEN}.get(kind, PAPER), colour)
     if kind == "two_papers":
-        _second_sheet(canvas, rng, between(colour, canvas.colour(2), float(rng.uniform(0.35, 0.7))))
+        _second_sheet(canvas, rng, _partner(canvas, colour, float(rng.uniform(0.35, 0.7))))
     from_outside = pick(rng, foliage=0.45, window=0.25, none=0.3)
     if from_outside != "foliage" and rng.random() < 0.6:
         (spot,) = drawn_corners(canvas, clear, 1)
@@ -130,7 +131,7 @@ def desk(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
     else:
         cover(canvas, FELT, canvas.colour(0))
     first, second = drawn_corners(canvas, clear, 2)
-    things = [*_notes(canvas, first)] if rng.random() < 0.55 else [_keyboard(canvas, first)]
+    things = [_notebook(canvas, first) if rng.random() < 0.55 else _keyboard(canvas, first)]
     things.append(
         _cup(canvas, second, 0.075) if rng.random() < 0.5 else reaching(canvas, second, foliage.eucalyptus, SAGE)
     )
@@ -210,6 +211,15 @@ def _second_sheet(canvas: StudioCanvas, rng: np.random.Generator, colour: np.nda
     canvas.over(laid(canvas, PAPER, colour, "second sheet"), np.clip(inside * canvas.unit + 0.5, 0, 1))
 
 
+def _partner(canvas: StudioCanvas, colour: np.ndarray, share: float) -> np.ndarray:
+    """A second colour for a paper of this one: towards the palette's most different, or darker where there is none."""
+    others = canvas.palette[:3]
+    distances = np.linalg.norm(oklab(others) - oklab(colour), axis=1)
+    if distances.max() < 0.06:
+        return shifted(colour, -0.08)
+    return between(colour, others[int(distances.argmax())], share)
+
+
 def _sprig(canvas: StudioCanvas, spot: Spot, rng: np.random.Generator) -> Thing:
     kind = pick(rng, eucalyptus=0.4, olive=0.25, dry_grass=0.35)
     plant, colour = {
@@ -231,15 +241,12 @@ def _reading(canvas: StudioCanvas, spot: Spot, colour: np.ndarray) -> list[Thing
     return [resting(canvas, spot, lambda stream, sun, _: workthings.book(stream, sun, cover_of), 0.13, 0.018, lean)]
 
 
-def _notes(canvas: StudioCanvas, spot: Spot) -> list[Thing]:
+def _notebook(canvas: StudioCanvas, spot: Spot) -> Thing:
     lean = float(canvas.stream("lean").choice((-14, 10, 82, 100)))
-    book_cover = between(canvas.colour(3), canvas.colour(2), 0.3)
-    book = resting(canvas, spot, lambda stream, sun, _: workthings.notebook(stream, sun, book_cover), 0.11, 0.014, lean)
-    ink_colour = canvas.colour(2)
-    pencil = resting(
-        canvas, spot, lambda stream, sun, _: workthings.pencil(stream, sun, ink_colour), 0.33, 0.006, lean + 70
+    cloth, lead = between(canvas.colour(3), canvas.colour(2), 0.3), between(canvas.colour(2), PORCELAIN, 0.35)
+    return resting(
+        canvas, spot, lambda stream, sun, _: workthings.notebook(stream, sun, cloth, lead), 0.13, 0.014, lean
     )
-    return [book, pencil]
 
 
 def _keyboard(canvas: StudioCanvas, spot: Spot) -> Thing:

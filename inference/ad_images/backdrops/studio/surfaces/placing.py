@@ -23,7 +23,7 @@ CHECK = 112  # points to the shorter side, for the check of overlap
 LARGEST = 0.9  # how far a thing reaches from its origin
 STEPS = 16
 MARGIN = 0.022  # kept free around the product's box
-LEAST_SHOWN = 0.2  # of a thing; with less in the picture, it reads as a flaw,
+LEAST_SHOWN = 0.3  # of a thing; with less in the picture, it reads as a flaw,
 LARGE = 0.025  # unless so much of a square picture is covered
 STEP = 0.03  # by which a thing in the way is moved out
 
