@@ -24,8 +24,7 @@ from inference.ad_images.scene import Light, Scene
 SIDE = 192  # pixels of the picture that shadows are computed on
 RAYS = 24  # directions that stand for a light of some size
 LENS = 1.1  # focal length, in heights of the picture; sets how flat the floor looks
-MOST_RISE = 0.05  # of the product's height: how far behind the line on which it stands it may still touch the ground
-MOST_SLOPE = 0.15  # of that line: a photograph a little askew, or a product seen at an angle
+MOST_SLOPE = 0.5  # of the outline where it may touch the ground: steeper parts are sides
 UNSURE = Light(azimuth=125.0, elevation=50.0, softness=0.55, warmth=0.0)  # from above, a little left, as shops light
 GOLDEN = np.pi * (3 - np.sqrt(5))
 
@@ -138,8 +137,7 @@ class _Small:
 
     Attributes:
         pixels: (rows, columns, 4) float32, linear light premultiplied. alpha: its last channel.
-        ground: (columns,) row on which the product stands under each column. gap: rows of air under it, inf where there is none of it.
-        line: (columns,) the same as one straight line, which goes on beyond the product.
+        ground: (columns,) row on which the product stands under each column. gap: rows of air between, inf beside it.
         tall, wide: of its box, rows and columns. horizon: row; negative where there is none.
         flat: how much shorter than wide a length on the floor looks towards the horizon.
     """
@@ -147,7 +145,6 @@ class _Small:
     pixels: np.ndarray
     ground: np.ndarray
     gap: np.ndarray
-    line: np.ndarray
     tall: float
     wide: float
     horizon: float
@@ -166,43 +163,37 @@ class _Small:
         pixels = np.concatenate([to_linear(reduced[..., :3]), reduced[..., 3:].astype(np.float32) / 255], axis=-1)
         left, top, right, bottom = placed.box
         tall, wide = max((bottom - top) * shrink, 1.0), max((right - left) * shrink, 1.0)
-        ground, gap, line = _standing(pixels[..., 3], tall)
+        ground, gap = _standing(pixels[..., 3])
         horizon = -1.0 if scene.horizon is None else scene.horizon * rows
-        base = float(line.mean())
+        base = float(ground.max())
         flat = float(np.clip((base - max(horizon, 0.0)) / rows / LENS, 0.12, 0.4))
-        return cls(pixels, ground, gap, line, tall, wide, horizon, flat)
+        return cls(pixels, ground, gap, tall, wide, horizon, flat)
 
 
-def _standing(alpha: np.ndarray, tall: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Where the product meets the ground: the side of its outline's lower hull over which its weight is.
+def _standing(alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where the product meets the ground: its outline's lower hull, around the lowest point as far as that is no side.
 
-    The hull itself is followed only a little behind that line: a ball touches the ground at a point, and a box seen
-    over its corner along two sides.
+    A shoe seen from over its toe stands on two sides of its outline, which run up the picture to the left and right; a
+    ball on a point, because its outline soon gets steep.
     """
     rows, columns = alpha.shape
     solid = alpha > (0.5 if (alpha > 0.5).any() else 0)
     seen = solid.any(0)
-    at = np.flatnonzero(seen)
-    if not len(at):
-        return np.full(columns, float(rows)), np.full(columns, np.inf), np.full(columns, float(rows))
+    if not seen.any():
+        return np.full(columns, float(rows)), np.full(columns, np.inf)
     lowest = np.where(seen, rows - np.argmax(solid[::-1], axis=0), 0).astype(np.float64)
     hull: list[int] = []
-    for column in at:
+    for column in np.flatnonzero(seen):
         while len(hull) > 1 and _turns_up(lowest, hull[-2], hull[-1], column):
             hull.pop()
         hull.append(int(column))
-    weight = float(np.average(np.arange(columns), weights=alpha.sum(0)))
-    after = int(np.clip(np.searchsorted(hull, weight), 1, max(len(hull) - 1, 1)))
-    first, last = (hull[after - 1], hull[after]) if len(hull) > 1 else (hull[0], hull[0])
-    slope = (lowest[last] - lowest[first]) / max(last - first, 1)
-    bounded = float(np.clip(slope, -MOST_SLOPE, MOST_SLOPE))
-    middle = first if bounded < slope else last if bounded > slope else (first + last) / 2
-    height = float(np.interp(middle, hull, lowest[hull]))
-    line = height + bounded * (np.arange(columns) - middle)
-    ground = np.maximum(np.interp(np.arange(columns), hull, lowest[hull]), line - MOST_RISE * tall)
-    gap = np.where(seen, np.maximum(ground - lowest, 0), np.inf)
-    ends = np.clip(np.arange(columns), at[0] - 0.25 * len(at), at[-1] + 0.25 * len(at))
-    return ground, gap, height + bounded * (ends - middle)
+    corners, heights = np.array(hull), lowest[hull]
+    flat = np.abs(np.diff(heights)) <= MOST_SLOPE * np.diff(corners)
+    bottom = int(np.argmax(heights))
+    first = bottom - int(np.argmin(np.append(flat[:bottom][::-1], False)))
+    last = bottom + int(np.argmin(np.append(flat[bottom:], False)))
+    ground = np.interp(np.arange(columns), corners[first : last + 1], heights[first : last + 1])
+    return ground, np.where(seen, np.maximum(ground - lowest, 0), np.inf)
 
 
 def _turns_up(lowest: np.ndarray, first: int, middle: int, last: int) -> bool:
@@ -233,14 +224,14 @@ def _contact(small: _Small) -> np.ndarray:
 
 
 def _thrown(small: _Small, light: Light) -> np.ndarray:
-    """The shadow over the floor: the mean of what the rays of a light of some size throw."""
+    """The shadow over the floor: the mean of what the rays of a light of some size throw, pixel by pixel."""
     rows, columns = small.alpha.shape
-    floor = int(np.clip(small.horizon, 0, rows - 1))
-    outline = np.pad(gaussian_filter(small.alpha, 0.8), 1).reshape(-1)  # zeros around, for what lies outside
-    thrown = np.zeros((rows - floor, columns), np.float32)
-    line = small.line.astype(np.float32)[None, :]
-    height_over = np.arange(floor, rows, dtype=np.float32)[:, None] - line
-    at = np.arange(columns, dtype=np.float32)[None, :]
+    row, column = np.nonzero(small.alpha > 0.05)
+    opaque = small.alpha[row, column]
+    foot = small.ground[column].astype(np.float32)
+    height = np.maximum(foot - row, 0).astype(np.float32)
+    column = column.astype(np.float32)
+    thrown = np.zeros((rows + 2) * (columns + 2), np.float32)  # a pixel around for what falls outside
     spread = 2.5 + 20 * light.softness
     thick = 0.10 * min(small.wide, small.tall)
     for number in range(RAYS):
@@ -248,22 +239,14 @@ def _thrown(small: _Small, light: Light) -> np.ndarray:
         elevation = np.radians(np.clip(light.elevation + radius * np.sin(turn), 14, 88))
         azimuth = np.radians(light.azimuth + 1.3 * radius * np.cos(turn))
         length = 1 / np.tan(elevation)
-        sideways, forward = -np.cos(azimuth) * length, np.sin(azimuth) * length * small.flat
-        forward = float(np.copysign(max(abs(forward), 0.04), forward))
+        sideways, forward = float(-np.cos(azimuth) * length), float(np.sin(azimuth) * length * small.flat)
         depth = float(thick * small.flat * np.cos(2.4 * number))  # the product is no sheet of paper
-        up = (height_over - depth) * (1 / forward)
-        row = (line - up + 1.5).astype(np.int32)
-        column = (at - float(sideways) * up + 1.5).astype(np.int32)
-        row[up < 0] = 0
-        np.clip(row, 0, rows + 1, out=row)
-        np.clip(column, 0, columns + 1, out=column)
-        row *= columns + 2
-        row += column
-        thrown += outline[row]
-    soft = gaussian_filter(thrown / RAYS, (0.6 + 1.2 * light.softness, 1.0 + 2.0 * light.softness))
-    taken = np.zeros((rows, columns), np.float32)
-    taken[floor:] = soft * (0.72 - 0.28 * light.softness)
-    return taken
+        down = np.clip(foot + (forward * height + (depth + 1.0)), 0, rows + 1).astype(np.int32)
+        right = np.clip(column + (sideways * height + 1.5), 0, columns + 1).astype(np.int32)
+        thrown += np.minimum(np.bincount(down * (columns + 2) + right, opaque, len(thrown)), 1)
+    taken = thrown.reshape(rows + 2, columns + 2)[1:-1, 1:-1] / RAYS
+    soft = gaussian_filter(taken, (0.9 + 1.2 * light.softness, 1.0 + 2.0 * light.softness))
+    return soft * (0.74 - 0.28 * light.softness)
 
 
 def _around(small: _Small, light: Light) -> np.ndarray:

@@ -50,12 +50,12 @@ def test_light_from_behind_throws_it_towards_the_camera_and_from_the_front_away(
 
 
 def test_lower_light_throws_longer_shadows() -> None:
-    placed = placed_block()
+    placed = placed_block(box=(0.1, 0.6, 0.25, 0.8))
     reach = [
-        np.flatnonzero((_outside(placed, shadows.cast(placed, scene_of(light=Light(160, height, 0.1)))) > 0.1).any(0))[-1]
-        for height in (20, 40, 70)
+        np.flatnonzero((_outside(placed, shadows.cast(placed, scene_of(light=Light(170, up, 0.1)))) > 0.1).any(0))[-1]
+        for up in (25, 40, 70)
     ]
-    assert reach[0] > reach[1] > reach[2]
+    assert 250 > reach[0] > reach[1] > reach[2] > placed.box[2]
 
 
 def test_it_is_dark_where_the_product_touches_the_ground_and_nowhere_over_the_horizon() -> None:
@@ -75,8 +75,9 @@ def test_air_under_an_arch_lets_light_through() -> None:
     arched = placed.pixels.copy()
     arched[bottom - 30 : bottom, left + 15 : right - 15] = 0
     scene = scene_of(light=Light(90, 80, 0.2))
-    whole, open_below = shadows.cast(placed, scene), shadows.cast(
-        Placed(placed.plan, arched, placed.box, "arch"), scene
+    whole, open_below = (
+        shadows.cast(placed, scene),
+        shadows.cast(Placed(placed.plan, arched, placed.box, "arch"), scene),
     )
     middle = (slice(bottom - 3, bottom + 2), slice((left + right) // 2 - 4, (left + right) // 2 + 4))
     foot = (slice(bottom - 1, bottom + 2), slice(left + 4, left + 12))
@@ -92,6 +93,23 @@ def test_a_tilted_product_stands_on_both_of_its_ends() -> None:
     shadow = shadows.cast(placed, scene_of(light=Light(90, 60, 0.5)))
     assert shadow[191, 72:80].mean() > 0.4
     assert shadow[201, 180:188].mean() > 0.4
+
+
+def test_a_shoe_seen_over_its_toe_stands_on_both_sides_of_its_outline_and_a_ball_on_a_point() -> None:
+    columns = np.arange(60, 200)
+    toe = np.where(columns < 150, 165 + (columns - 60) * 0.4, 201 - (columns - 150) * 0.4).astype(int)
+    ball = (150 + np.sqrt(np.maximum(70.0**2 - (columns - 129.5) ** 2, 0))).astype(int)
+    at_the_ends = []
+    for lowest in (toe, ball):
+        pixels = np.zeros((256, 256, 4), np.uint8)
+        for column, row in zip(columns, lowest, strict=True):
+            pixels[140:row, column] = (90, 90, 90, 255)
+        placed = Placed(placed_block().plan, pixels, (60, 140, 200, int(lowest.max())), "shape")
+        shadow = shadows.cast(placed, scene_of(light=Light(90, 80, 0.5)))
+        at_the_ends.append(
+            np.mean([shadow[row + 1, column] for column, row in zip(columns, lowest, strict=True)][3:30])
+        )
+    assert at_the_ends[0] > 0.5 > 0.2 > at_the_ends[1]
 
 
 def test_a_reflection_hangs_under_the_base_and_fades() -> None:
