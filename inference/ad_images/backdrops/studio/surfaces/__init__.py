@@ -15,11 +15,15 @@ Belongs here: one painter for each theme. Not here: scenes with a horizon (scene
 from inference.ad_images.backdrops.studio.canvas import Painter
 from inference.ad_images.backdrops.studio.surfaces import indoors, outdoors
 
-
-def paper(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
-    """A sheet of coloured paper in soft light."""
-    canvas.over(canvas.colour(0) * (1 + 0.02 * canvas.noise("paper", 300, 0.8))[..., None])
-    canvas.shade(canvas.tint)
-
-
-SURFACES: dict[str, Painter] = dict.fromkeys(("studio", "living_room", "street", "beach", "forest", "kitchen", "snow", "desk", "bedroom", "gym"), paper)
+SURFACES: dict[str, Painter] = {
+    "studio": indoors.studio,
+    "living_room": indoors.living_room,
+    "street": outdoors.street,
+    "beach": outdoors.beach,
+    "forest": outdoors.forest,
+    "kitchen": indoors.kitchen,
+    "snow": outdoors.snow,
+    "desk": indoors.desk,
+    "bedroom": indoors.bedroom,
+    "gym": indoors.gym,
+}
