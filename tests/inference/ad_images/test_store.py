@@ -334,4 +334,4 @@ def test_a_bucket_and_dynamodb_hold_ads_like_a_folder_and_sqlite(aws, tmp_path, 
         remote.refuse(result.brief.request, f"{number}" * 64, refusal)
     assert len(items.of_request("r1")) == 4 and items.find("r1", "none") is None
     (stored,) = [json.loads(row.to_json()) for row in items.of_request("r1") if row.status == "stored"]
-    assert stored["pictures"][0]["uri"].startswith("s3://shop/ads/r1/")
+    assert stored["pictures"][0]["uri"].startswith("r1/") and far.pictures[0].uri.startswith("s3://shop/ads/r1/")
