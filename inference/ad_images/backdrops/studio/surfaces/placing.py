@@ -201,7 +201,7 @@ def reaching(
     turn = spot.inward + float(rng.uniform(-30, 30))
     back = np.deg2rad(spot.inward)
     x, y = np.array([spot.x, spot.y]) - 0.07 * np.array([np.cos(back), np.sin(back)]) + rng.uniform(-0.08, 0.08, 2)
-    key = (spot, plant.__name__, np.asarray(colour).tobytes(), number)
+    key = (plant.__name__, spot.x, spot.y, np.asarray(colour).tobytes(), number)
     picture = canvas.reuse(key, lambda: plant(rng, sun_in(canvas, turn), colour))
     return Thing(_scaled(picture, size), float(x), float(y), turn, 0.022 * size)
 
