@@ -251,11 +251,11 @@ def _thrown(small: _Small, light: Light) -> np.ndarray:
 
 def _around(small: _Small, light: Light) -> np.ndarray:
     """The shadow of what lies: a tight dimness all around, and a softer one away from the light."""
-    thick = 0.03 * min(small.tall, small.wide) + 0.8
+    thick = 0.036 * min(small.tall, small.wide) + 0.8
     azimuth = np.radians(light.azimuth)
     reach = thick * np.clip(1 / np.tan(np.radians(light.elevation)), 0.3, 2.2)
     taken = 1 - 0.42 * gaussian_filter(small.alpha, 0.5 * thick)
-    for share, blur, strength in ((0.5, 0.45, 0.30), (1.15, 0.9 + light.softness, 0.34 - 0.1 * light.softness)):
+    for share, blur, strength in ((0.5, 0.45, 0.34), (1.4, 0.9 + light.softness, 0.48 - 0.12 * light.softness)):
         moved = _moved(small.alpha, reach * share * np.sin(azimuth), -reach * share * np.cos(azimuth))
         taken *= 1 - strength * gaussian_filter(moved, blur * thick)
     return 1 - taken

@@ -84,7 +84,7 @@ def slabs(floor: Floor, rng: np.random.Generator, colour: np.ndarray, side: floa
     joint_v = 1 - smoothstep(0, 1, (to_v + wander - 0.004) / np.maximum(floor.grain * floor.depth * 3, 0.007))
     joint = np.maximum(joint_u * floor.fade(side), joint_v * floor.fade(side))
     stone = concrete(floor, rng, colour, 1.25)
-    value = (1 + 0.075 * tones[kind]) * (1 - 0.5 * joint)
+    value = (1 + 0.07 * tones[kind]) * (1 - 0.36 * joint)
     lip = smoothstep(0.0, 0.03, np.minimum(to_u, to_v)) * 0.06 + 0.94
     return stone * (value * lip)[..., None]
 
@@ -99,7 +99,7 @@ def asphalt(floor: Floor, rng: np.random.Generator, colour: np.ndarray) -> np.nd
     return colour * (1 + 0.13 * grit + 0.08 * cloud + 0.35 * bright)[..., None]
 
 
-@functools.lru_cache(maxsize=32)
+@functools.lru_cache(maxsize=16)
 def slopes_tile(key: tuple[int, tuple[float, float], float], falloff: float) -> np.ndarray:
     """A tile of how steeply loose ground falls towards the light, from mounds, lumps and grains.
 

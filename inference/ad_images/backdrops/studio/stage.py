@@ -155,11 +155,13 @@ class Floor:
         return out
 
 
-@functools.lru_cache(maxsize=256)
+@functools.lru_cache(maxsize=128)
 def reduced_tile(make: Callable[[Any, float], np.ndarray], number: Any, falloff: float, step: int) -> np.ndarray:
     """A tile with 2**step of its pixels made one, each way."""
     side = TILE >> step
     tile = make(number, falloff)
+    if not step:
+        return tile
     return np.ascontiguousarray(tile.reshape(side, 1 << step, side, 1 << step).mean((1, 3)))
 
 

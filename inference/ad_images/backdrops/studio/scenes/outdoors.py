@@ -29,7 +29,7 @@ def snow(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
 def _sun(scene: Scene) -> tuple[float, float]:
     """Where the light comes from on the ground: to the right, and away from the camera."""
     azimuth = np.radians(scene.light.azimuth)
-    return round(float(np.cos(azimuth)), 2), round(float(np.sin(azimuth)) * 0.7, 2)
+    return round(float(np.cos(azimuth)), 1), round(float(np.sin(azimuth)) * 0.7, 1)
 
 
 def _sky(stage: Stage, far: Distance, colour: np.ndarray, low: np.ndarray, cloud: float) -> None:
@@ -66,16 +66,16 @@ def _shore(stage: Stage, scene: Scene) -> None:
     dune = _dune(far, rng, horizon, sand, wide) if rng.integers(2) else 0.0
     far.blur(0.013)
     glints = []
-    for _ in range(46):
+    for _ in range(32):
         x = wide * float(np.clip(0.5 + 0.35 * stage.sun_x + rng.normal(0, 0.2), 0, 1))
         y = sea_top + (horizon - sea_top) * float(rng.uniform(0.05, 0.65))
         if dune * (x - 0.5 * wide) > wide * 0.02:
             continue
-        glints.append((x, y, float(rng.uniform(0.006, 0.013)), canvas.tint * float(rng.uniform(0.05, 0.28))))
+        glints.append((x, y, float(rng.uniform(0.006, 0.013)), canvas.tint * float(rng.uniform(0.05, 0.22))))
     background = far.enlarged()
     bokeh(canvas, background, glints)
     ripple = float(rng.choice([0.0, 0.10, 0.16]))
-    ground = relief(stage.floor, rng, sand, _sun(scene), (ripple, float(rng.uniform(42, 60))), 1.0, 0.12)
+    ground = relief(stage.floor, rng, sand, _sun(scene), (ripple, float(rng.uniform(42, 60))), 1.0, 0.085)
     ground *= pool(stage, 0.22, 0.9)[..., None]
     damp = np.exp(-(stage.floor.rows - stage.horizon) / 0.02)[..., None]
     ground *= 1 - 0.38 * damp

@@ -186,7 +186,7 @@ def _hall(stage: Stage, scene: Scene) -> None:
         if kind == 2:  # a row of tall windows at the back
             for number in range(5):
                 pane = skia.Rect.MakeXYWH(wide * (0.04 + 0.195 * number), 0.06, wide * 0.15, 0.5 * foot)
-                surface.drawRect(pane, ink(white * (0.62 if number % 2 else 0.5)))
+                surface.drawRect(pane, ink(white * (0.34 if number % 2 else 0.26)))
             return
         for lean, offset in rays:
             for number in range(4):

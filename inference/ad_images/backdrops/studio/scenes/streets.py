@@ -33,20 +33,20 @@ def _city(stage: Stage, scene: Scene) -> None:
     far = Distance(canvas)
     wide = far.shape[1] / far.detail
     foot = stage.horizon * far.shape[0] / far.detail
-    place = int(rng.integers(4))
-    if place == 2:
+    setting = int(rng.integers(4))
+    if setting == 2:
         _house_front(stage, far, rng, (haze, stone, lamp, deep))
-    elif place == 3:
+    elif setting == 3:
         _avenue(stage, far, rng, (haze, lamp, deep))
     else:
         _canyon(far, rng, foot, (haze, stone, lamp, deep))
     lights = []
-    for _ in range(30 if place < 2 else 12):
+    for _ in range(30 if setting < 2 else 12):
         x, y = wide * float(rng.uniform(0, 1)), foot * float(np.clip(rng.normal(0.72, 0.2), 0.05, 0.98))
         kind = (lamp, lamp * np.array([1.0, 0.8, 0.6], np.float32), haze)[int(rng.integers(3))]
         lights.append((x, y, float(rng.uniform(0.012, 0.034)), kind * float(rng.uniform(0.12, 0.5))))
     background = far.enlarged()
-    bokeh(canvas, background, lights, 1.0 if place < 2 else 0.45)
+    bokeh(canvas, background, lights, 1.0 if setting < 2 else 0.45)
     if rng.integers(3):
         ground = slabs(stage.floor, rng, stone, float(rng.uniform(0.34, 0.46)), float(rng.uniform(-12, 12)))
     else:
@@ -54,6 +54,7 @@ def _city(stage: Stage, scene: Scene) -> None:
     ground *= pool(stage, 0.32)[..., None]
     sun = stage.floor.noise(2, 1.9, stage.floor.u, stage.floor.v, (14, 8))
     ground *= (1 + 0.10 * sun)[..., None]
+    ground *= 1 - 0.34 * np.exp(-(stage.floor.rows - stage.horizon) / 0.035)[..., None]
     stage.compose(background, ground, 0.5, 0.085, 0.012)
     canvas.vignette = 0.24
     canvas.shade(canvas.tint)
