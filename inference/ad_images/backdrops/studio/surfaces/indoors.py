@@ -130,13 +130,12 @@ def desk(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
         cover(canvas, FELT, canvas.colour(0))
     first, second = drawn_corners(canvas, clear, 2)
     large = _notebook(canvas, first) if rng.random() < 0.55 else _keyboard(canvas, first)
-    small = [_cup(canvas, first, 0.062), _cup(canvas, second, 0.075)]
     drinks = rng.random() < 0.5
     if not placing.set_down(canvas, clear, [large]):
-        placing.set_down(canvas, clear, small[:1])
+        placing.set_down(canvas, clear, [_cup(canvas, first, 0.062)])
         drinks = False
-    sprig = reaching(canvas, second, foliage.eucalyptus, SAGE)
-    placing.set_down(canvas, clear, small[1:] if drinks else [sprig])
+    small = _cup(canvas, second, 0.075) if drinks else reaching(canvas, second, foliage.eucalyptus, SAGE)
+    placing.set_down(canvas, clear, [small])
     light_up(canvas)
     _gobo(canvas, clear, rng, foliage=0.2, blinds=0.3, window=0.15, none=0.35)
 
