@@ -41,9 +41,7 @@ MAT = Covering("ribbed_mat", 0.14, 0.10, 0.5)
 BLANKET = Cloth(WOOL, 0.013, 0.010, 0.0016, fringe=0.05, reach=0.34)
 TOWEL = Cloth(FINE_LINEN, 0.006, 0.009, 0.0016, hem=0.016, reach=0.32)
 GYM_TOWEL = Cloth(Covering("felt", 0.10, 0.10, 0.9), 0.012, 0.008, 0.0016, hem=0.03, reach=0.32)
-CARD = Cloth(PAPER, 0.0022, 0.0, 0.0, reach=0.34)
 
-GREENS = ("eucalyptus", "olive")
 COFFEE = np.array([0.040, 0.018, 0.008], np.float32)
 PORCELAIN = np.array([0.74, 0.72, 0.68], np.float32)
 LEAF_GREEN = np.array([0.11, 0.16, 0.055], np.float32)
@@ -75,7 +73,7 @@ def studio(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
 
 
 def living_room(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
-    """Oak boards or a woven rug; a blanket's corner, a book with a cup, a plant at the edge."""
+    """Oak boards or a woven rug; a blanket's corner or a book, a plant at the edge."""
     rng = canvas.stream("kind")
     wooden = rng.random() < 0.7
     if wooden:
@@ -126,22 +124,24 @@ def kitchen(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
 def desk(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
     """A wooden top or a felt mat; notebook and pencil, a keyboard's corner, coffee, a sprig."""
     rng = canvas.stream("kind")
-    if rng.random() < 0.6:
+    if rng.random() < 0.7:
         cover(canvas, WALNUT, shifted(canvas.colour(1), float(rng.uniform(-0.03, 0.05)), 0.9))
     else:
         cover(canvas, FELT, canvas.colour(0))
     first, second = drawn_corners(canvas, clear, 2)
-    things = [_notebook(canvas, first) if rng.random() < 0.55 else _keyboard(canvas, first)]
-    things.append(
-        _cup(canvas, second, 0.075) if rng.random() < 0.5 else reaching(canvas, second, foliage.eucalyptus, SAGE)
-    )
-    placing.set_down(canvas, clear, things)
+    large = _notebook(canvas, first) if rng.random() < 0.55 else _keyboard(canvas, first)
+    drinks = rng.random() < 0.5
+    if not placing.set_down(canvas, clear, [large]):
+        placing.set_down(canvas, clear, [_cup(canvas, first, 0.062)])
+        drinks = False
+    small = _cup(canvas, second, 0.075) if drinks else reaching(canvas, second, foliage.eucalyptus, SAGE)
+    placing.set_down(canvas, clear, [small])
     light_up(canvas)
     _gobo(canvas, clear, rng, foliage=0.2, blinds=0.3, window=0.15, none=0.35)
 
 
 def bedroom(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
-    """Crumpled linen; a woollen blanket, a sprig, a book with a cup."""
+    """Crumpled linen; a woollen blanket or a book, a sprig."""
     rng = canvas.stream("kind")
     shade = float(rng.uniform(0, 0.35)) if rng.random() < 0.5 else 0.0
     cover(canvas, SHEETS, shifted(between(canvas.colour(0), canvas.colour(2), shade), 0.0, 0.75))

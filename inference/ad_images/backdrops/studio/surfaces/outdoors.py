@@ -26,7 +26,7 @@ ASPHALT = Covering("asphalt", 0.22, 0.28, 0.5, level=0.42)
 CONCRETE = Covering("concrete", 0.24, 0.13, 0.6)
 SAND = Covering("sand", 0.17, 0.10, 0.75)
 SMOOTH_SAND = Covering("smooth_sand", 0.17, 0.10, 0.75)
-MOSS = Covering("moss", 0.30, 0.22, 0.6)
+MOSS = Covering("moss", 0.26, 0.20, 0.55)
 EARTH = Covering("earth", 0.20, 0.20, 0.6, level=0.4)
 PLANKS = Covering("weathered_planks", 0.34, 0.13, 0.55, level=0.6)
 SNOW = Covering("snow", 0.12, 0.05, 0.6, sky=(0.20, 0.28, 0.40))
@@ -90,7 +90,7 @@ def forest(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
     rng = canvas.stream("kind")
     draw = rng.random()
     if draw < 0.4:
-        cover(canvas, MOSS, blended(canvas, np.array([0.14, 0.19, 0.045]), 1, float(rng.uniform(0.15, 0.4))))
+        cover(canvas, MOSS, blended(canvas, np.array([0.155, 0.185, 0.075]), 1, float(rng.uniform(0.15, 0.4))))
     elif draw < 0.6:
         cover(canvas, EARTH, shifted(canvas.colour(1), -0.02, 0.75))
     else:

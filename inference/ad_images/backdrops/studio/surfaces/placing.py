@@ -24,7 +24,7 @@ LARGEST = 0.9  # how far a thing reaches from its origin
 STEPS = 16
 MARGIN = 0.022  # kept free around the product's box
 LEAST_SHOWN = 0.3  # of a thing; with less in the picture, it reads as a flaw,
-LARGE = 0.025  # unless so much of a square picture is covered
+LARGE = 0.016  # unless so much of a square picture is covered
 STEP = 0.03  # by which a thing in the way is moved out
 
 
@@ -91,16 +91,19 @@ def drawn_corners(canvas: StudioCanvas, clear: Box, count: int, name: str = "cor
 
 def set_down(
     canvas: StudioCanvas, clear: Box, things: Sequence[Thing], blur: float = 0.0011, shadow: float = 0.62
-) -> None:
+) -> int:
     """Paints things one after the other, each with its shadow, where they leave the product's box free.
 
     Args:
         blur: of the things, as a lens' depth of field gives it. shadow: share of the light that a full shadow takes.
+
+    Returns:
+        how many there was room for.
     """
-    for thing in things:
-        moved = _moved_clear(canvas, clear, thing)
-        if moved is not None:
-            paint_on(canvas, *moved, blur, shadow)
+    free = [moved for thing in things if (moved := _moved_clear(canvas, clear, thing)) is not None]
+    for thing, extent in free:
+        paint_on(canvas, thing, extent, blur, shadow)
+    return len(free)
 
 
 def paint_on(canvas: StudioCanvas, thing: Thing, extent: Extent, blur: float, shadow: float) -> None:
@@ -201,7 +204,7 @@ def reaching(
     turn = spot.inward + float(rng.uniform(-30, 30))
     back = np.deg2rad(spot.inward)
     x, y = np.array([spot.x, spot.y]) - 0.07 * np.array([np.cos(back), np.sin(back)]) + rng.uniform(-0.08, 0.08, 2)
-    key = (spot, plant.__name__, np.asarray(colour).tobytes(), number)
+    key = (plant.__name__, spot.x, spot.y, np.asarray(colour).tobytes(), number)
     picture = canvas.reuse(key, lambda: plant(rng, sun_in(canvas, turn), colour))
     return Thing(_scaled(picture, size), float(x), float(y), turn, 0.022 * size)
 
