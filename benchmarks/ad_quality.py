@@ -104,9 +104,7 @@ def main() -> None:
             f"{count.alarms:4}/{count.clean:<4}  {FAULTS[name].unit}: {sweep}",
             flush=True,
         )
-    print(
-        f"{'HFPC, published':18} {'':7} {'':7} {'':8} {HFPC:9.3f}  (its own inpainted pictures and labels; not the same set)"
-    )
+    print(f"{'HFPC, published':18} {'':7} {'':7} {'':8} {HFPC:9.3f}  (on its own pictures and labels)")
     print(f"{time.monotonic() - started:.0f} s")
 
 

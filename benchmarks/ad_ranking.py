@@ -112,7 +112,8 @@ class Mended:
             )
         differ = self.only_routed + self.only_blind
         p = binomtest(self.only_routed, differ).pvalue if differ else 1.0
-        return f"{', '.join(shares)}; only routed {self.only_routed}, only blind {self.only_blind} (McNemar, exact: p = {p:.3g})"
+        apart = f"only routed {self.only_routed}, only blind {self.only_blind} (McNemar, exact: p = {p:.3g})"
+        return f"{', '.join(shares)}; {apart}"
 
 
 def mended(requests: Sequence[int], make: Make, retries: int = 2) -> Mended:

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.inference.ad_images.quality.pictures import SIDE, ground, picture, placed
 
 from catalog.errors import SelvedgeError
 from inference.ad_images.finding import Finding, Strictness
 from inference.ad_images.quality.brand import Brand, read_brand
 from inference.ad_images.quality.control import judge
 from inference.ad_images.ranking import FEATURES, UNITS, AdRanker, features, pairs_of_pick, top_three
+from tests.inference.ad_images.quality.pictures import SIDE, ground, picture, placed
 
 
 def planted(pairs=400, seed=0):
