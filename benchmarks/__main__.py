@@ -20,6 +20,8 @@ MODULES = (
     "refinement_speed",
     "preference",
     "blindness",
+    "ad_quality",
+    "ad_ranking",
 )
 
 

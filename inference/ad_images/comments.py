@@ -20,12 +20,14 @@ NEW_SCENE = 7919  # added to a seed
 
 _CUT = re.compile(
     r"[.,;!?\n]+|\s[-–—]\s|\bbut\b|\balso\b|\bthen\b|\bthough\b|\bplus\b"
-    r"|\band\b(?=\s+(?:the|it|its|it's|is|too|more|less|no|not|don't|please|i|make|move|turn|rotate|add|put|remove|use"
+    r"|\band\b(?=\s+(?:the|it|its|it's|is|too|more|less|no|not|don't|please|i|make|move|turn|rotate|add|put"
+    r"|remove|use"
     r"|change|larger|bigger|smaller|brighter|darker|warmer|cooler|higher|lower|shadow|a bit|a little|slightly|much"
     r"|without|want|zoom|tilt|light|straighten|show|another|other|different|we)\b)"
 )
 _NOT = re.compile(
-    r"\b(?:not|never|isn't|isnt|aren't|wasn't|don't|dont|doesn't|doesnt|do not|does not|is not|are not|no longer|hardly"
+    r"\b(?:not|never|isn't|isnt|aren't|wasn't|don't|dont|doesn't|doesnt|do not|does not|is not|are not"
+    r"|no longer|hardly"
     r"|neither|nor)\b"
 )
 _WEAK = re.compile(r"\b(?:a bit|a little|slightly|somewhat|a touch|a tad|tiny bit)\b")
@@ -71,20 +73,24 @@ RULES: tuple[_Rule, ...] = (
     _rule(r"(?:longer) shadow", lambda s: Adjustment(elevation=-15 * s)),
     _rule(r"shadow.*\bshort\b|short shadow", lambda s: Adjustment(elevation=-15 * s)),
     _rule(
-        r"shadow.*\b(?:dark|darker|hard|harsh|heavy|strong|black|sharp|big|large)\b|(?:less|softer|lighter|weaker) shadow"
+        r"shadow.*\b(?:dark|darker|hard|harsh|heavy|strong|black|sharp|big|large)\b|(?:less|softer|lighter"
+        r"|weaker) shadow"
         r"|(?:dark|hard|harsh|heavy|strong) shadow|shadow.*\b(?:softer|lighter|weaker)\b",
         lambda s: Adjustment(softness=0.25 * s),
     ),
     _rule(
-        r"shadow.*\b(?:light|weak|faint|soft|missing|pale|stronger)\b|(?:no|more|stronger|darker|harder|add a|missing|needs a|want a) shadow"
+        r"shadow.*\b(?:light|weak|faint|soft|missing|pale|stronger)\b|(?:no|more|stronger|darker|harder|add a"
+        r"|missing|needs a|want a) shadow"
         r"|without (?:a )?shadow|\bfloat(?:s|ing)?\b|\bhover",
         lambda s: Adjustment(softness=-0.25 * s),
     ),
     _rule(r"shadow", lambda s: Adjustment(unknown=("shadow",))),
     # The cut-out.
     _rule(
-        r"\b(?:fringe|halo|cut[- ]?out|white (?:edge|line|border|rim)|jagged|edges?\b.*\b(?:rough|white|bad|wrong|dirty|ragged)"
-        r"|(?:rough|dirty|bad|ragged) edges?|cut (?:off|away)|(?:part|piece|half|handle|strap|sleeve|heel|lace)s?\b.*\bmissing"
+        r"\b(?:fringe|halo|cut[- ]?out|white (?:edge|line|border|rim)|jagged|edges?\b.*\b(?:rough|white|bad"
+        r"|wrong|dirty|ragged)"
+        r"|(?:rough|dirty|bad|ragged) edges?|cut (?:off|away)|(?:part|piece|half|handle|strap|sleeve|heel"
+        r"|lace)s?\b.*\bmissing"
         r"|missing (?:part|piece|half|handle|strap|sleeve|heel|lace)s?)\b",
         lambda s: Adjustment(cut_again=True),
     ),
@@ -110,17 +116,20 @@ RULES: tuple[_Rule, ...] = (
     ),
     # Colours of the brand; the product itself is never recoloured.
     _rule(
-        r"\b(?:off[- ]brand|brand (?:colou?rs?|palette)|our (?:colou?rs?|palette)|wrong colou?rs|palette|colou?rs? (?:clash|do not fit|don't fit))\b",
+        r"\b(?:off[- ]brand|brand (?:colou?rs?|palette)|our (?:colou?rs?|palette)|wrong colou?rs|palette"
+        r"|colou?rs? (?:clash|do not fit|don't fit))\b",
         lambda s: Adjustment(palette=True),
     ),
     # Size.
     _rule(
-        rf"^(?:.*\b{_PRODUCT}\b.*|{_ADVERBS})\btoo (?:small|tiny|little|far away|far)\b(?! (?:left|right|to|up|down|low|high))"
+        rf"^(?:.*\b{_PRODUCT}\b.*|{_ADVERBS})\btoo (?:small|tiny|little|far away|far)\b(?! (?:left|right|to|up"
+        rf"|down|low|high))"
         r"|\b(?:larger|bigger|enlarge|closer|zoom in|fill more)\b|\bmore of the product\b",
         lambda s: _sized(s, True),
     ),
     _rule(
-        rf"^(?:.*\b{_PRODUCT}\b.*|{_ADVERBS})\btoo (?:big|large|huge|close|dominant)\b|\b(?:smaller|shrink|zoom out|further away|farther away)\b"
+        rf"^(?:.*\b{_PRODUCT}\b.*|{_ADVERBS})\btoo (?:big|large|huge|close|dominant)\b|\b(?:smaller|shrink"
+        rf"|zoom out|further away|farther away)\b"
         r"|\bmore (?:space|room|air)\b|\bfills? too much\b",
         lambda s: _sized(s, False),
     ),
@@ -150,29 +159,35 @@ RULES: tuple[_Rule, ...] = (
     # Scene.
     _rule(
         r"\b(?:other|another|different|new|change (?:the )?|wrong|boring|ugly|hate (?:the )?|dislike (?:the )?)\s*"
-        r"(?:background|backdrop|scene|setting|place|location|theme)\b|\b(?:background|backdrop|scene|setting|theme)\b.*"
+        r"(?:background|backdrop|scene|setting|place|location|theme)\b|\b(?:background|backdrop|scene|setting"
+        r"|theme)\b.*"
         r"\b(?:boring|ugly|wrong|dull|odd|strange|bad|fake|different)\b",
         lambda s: Adjustment(scene_seed=NEW_SCENE, next_theme=True),
     ),
     _rule(
-        r"\b(?:background|scene)\b.*\b(?:busy|cluttered|distracting|noisy|full)\b|\b(?:simpler|cleaner|calmer|plainer)\b",
+        r"\b(?:background|scene)\b.*\b(?:busy|cluttered|distracting|noisy|full)\b|\b(?:simpler|cleaner|calmer"
+        r"|plainer)\b",
         lambda s: Adjustment(scene_seed=NEW_SCENE, words=("plain uncluttered background",)),
     ),
 )
 _PRAISE = re.compile(r"^(?:(?:this |that |it |it's |it is |they )?(?:is |looks? |are )?(?:very |really |all )?"
-                     r"(?:good|great|fine|nice|ok|okay|perfect|lovely|thanks|thank you|well done|yes|love it|i like it|like it))"
+                     r"(?:good|great|fine|nice|ok|okay|perfect|lovely|thanks|thank you|well done|yes|love it"
+                     r"|i like it|like it))"
                      r"(?: (?:to me|otherwise|overall|now|already))?$")  # fmt: skip
 _DISLIKES_SCENE = re.compile(
     r"\b(?:don't|do not|dont) (?:like|want) (?:the |this |that )?(?:background|backdrop|scene|setting|theme)\b"
 )
 _WISH = re.compile(
-    r"\b(?:i want|i'd like|i would like|we want|we need|i need|add|put|show|with|want|some|more|give me|there should be|include|needs?)\s+"
+    r"\b(?:i want|i'd like|i would like|we want|we need|i need|add|put|show|with|want|some|more|give me"
+    r"|there should be|include|needs?)\s+"
     r"(?:to see |to have |some |a few |more |a |an |the )*(?P<what>[a-z][a-z' -]+)$"
 )
 _REFUSE = re.compile(
-    r"\b(?:no|without|remove|delete|drop|get rid of|take away|lose|fewer|less|too many|don't want|do not want|don't add|do not add"
+    r"\b(?:no|without|remove|delete|drop|get rid of|take away|lose|fewer|less|too many|don't want|do not want"
+    r"|don't add|do not add"
     r"|don't show|don't put|do not show|not want)\s+"
-    r"(?:any |some |so many |those |these |the |a |an |more |to see )*(?P<what>[a-z][a-z' -]+?)(?: in (?:the|this) (?:picture|image|ad))?$"
+    r"(?:any |some |so many |those |these |the |a |an |more |to see )*(?P<what>[a-z][a-z' -]+?)(?: in (?:the"
+    r"|this) (?:picture|image|ad))?$"
 )
 _NO_WISH = frozenset(
     [

@@ -122,7 +122,7 @@ def _relaxed(failed: Sequence[Sequence[Finding]], relaxing: Sequence[str]) -> Ad
 
 
 def nothing_passed(findings_of_all_plans: Sequence[Sequence[Finding]]) -> AdRefused:
-    """The refusal after all retries: which guidelines failed in how many plans, the commonest first, with one example."""
+    """The refusal after all retries: what failed in how many plans, the commonest first, with one example."""
     failed = [finding for findings in findings_of_all_plans for finding in findings if holds_back(finding)]
     counts = Counter(finding.guideline for finding in failed)
     reasons = []

@@ -268,7 +268,7 @@ def _order(
 
 
 def untrained_order(picture: AdPicture, findings: Sequence[Finding]) -> tuple[int, str]:
-    """What an untrained ranker sorts by: weighted guidelines that fail, then a hash of product and plan, which has no taste."""
+    """What an untrained ranker sorts by: failed weighted guidelines, then a hash of product and plan."""
     failed = sum(not finding.passed and finding.strictness is Strictness.WEIGHTED for finding in findings)
     return failed, _neutral(picture)
 

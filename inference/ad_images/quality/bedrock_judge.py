@@ -106,7 +106,7 @@ class BedrockJudge:
 
 
 def read_answer(text: str) -> tuple[bool, str] | None:
-    """The answer in a model's text: one JSON object, alone or within a fence or a sentence; None where there is none."""
+    """The answer in a model's text: one JSON object, alone or within a fence or prose; None where there is none."""
     start, end = text.find("{"), text.rfind("}")
     if start < 0 or end < start:
         return None

@@ -83,7 +83,7 @@ def contrast(view: View) -> float | None:
 
 
 def sharpness(view: View) -> float | None:
-    """Sharpness of the product (its outline included) against that of the background, ratio of 95 % quantiles, at most 20."""
+    """Sharpness of product and outline against that of the background: ratio of 95 % quantiles, at most 20."""
     step = _steps(view)
     product = grown(view.product, 1)
     if not product.any() or not view.outside.any():

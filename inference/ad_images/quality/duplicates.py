@@ -68,7 +68,8 @@ def _own_colour(pixels: np.ndarray, lab: Floats, product: Mask, background: Mask
 
 def _common(colours: Floats, shares: np.ndarray) -> Floats:
     """Colours of at least `COMMON` of the background, neighbours merged."""
-    left, means = list(np.argsort(-shares)), []
+    left = list(np.argsort(-shares))
+    means: list[np.ndarray] = []
     while left:
         near = [at for at in left if np.linalg.norm(colours[at] - colours[left[0]]) < ONE_COLOUR]
         if shares[near].sum() >= COMMON:

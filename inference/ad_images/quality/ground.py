@@ -118,7 +118,7 @@ def _shadow_only(view: View) -> Floats:
 
 
 def _darkness(view: View) -> Floats:
-    """Light missing against the bare background; where a backend painted its own shadow, against the ground around it."""
+    """Light missing against the bare background; where a backend painted the shadow, against the ground around."""
     if view.picture.shadow is not None:
         return view.darkness
     missing = 1.0 - (view.light + 0.01) / (_bare_ground(view) + 0.01)

@@ -111,7 +111,7 @@ GUIDELINES: dict[str, Measured] = {
         "ΔE2000", 8, 100, (THEME, LIGHT, SEED), "the product stands out by {value:.1f} ΔE2000 (at least {limit:g})"
     ),
     "sharpness": _at_least(
-        "ratio", 0.8, 100, (SEED, CAPTION), "the product is {value:.1f} times as sharp as its background"
+        "ratio", 0.5, 100, (SEED, CAPTION), "the product is {value:.1f} times as sharp as its background"
     ),
-    "clutter": _at_most("% of background", 25, 100, (SEED, THEME), "{value:.0f} % of the background is edges"),
+    "clutter": _at_most("% of background", 50, 100, (SEED, THEME), "{value:.0f} % of the background is edges"),
 }

@@ -12,7 +12,8 @@ from scipy import ndimage
 
 from inference.ad_images.quality.view import Floats, Mask, View, grown, shrunk
 
-INK = 24.0  # levels between a letter and its ground
+INKS = (24.0, 70.0)  # levels between a letter and its ground: any, and on a texture with marks of its own
+FEW_MARKS = 150  # more are a texture's
 LETTER = (5, 90)  # height in pixels of the working copy
 FILL = (0.18, 0.92)  # share of its box that a letter inks
 MOST_MARKS = 3000  # more are texture
@@ -36,9 +37,14 @@ def text_area(view: View) -> float:
     covered = np.zeros(view.alpha.shape, bool)
     ground = _ground(view)
     for sign in (1.0, -1.0):
-        marks = _marks(sign * (view.luma - ground), sign * view.luma, view.outside)
-        for left, top, right, bottom in _lines(marks):
-            covered[top:bottom, left:right] = True
+        difference = sign * (view.luma - ground)
+        for ink in INKS:
+            labels, count = ndimage.label((difference > ink) & view.outside)
+            if 0 < count <= MOST_MARKS:
+                for left, top, right, bottom in _lines(_marks(labels, count, difference, sign * view.luma)):
+                    covered[top:bottom, left:right] = True
+            if count <= FEW_MARKS:
+                break  # on an even ground a stronger ink shows nothing new
     return 100 * float(covered.mean())
 
 
@@ -64,11 +70,8 @@ class _Marks:
     fill: NDArray[np.float64]
 
 
-def _marks(difference: Floats, level: Floats, outside: Mask) -> _Marks:
-    labels, count = ndimage.label((difference > INK) & outside)
-    empty = _Marks(np.zeros((0, 4), np.int64), *[np.zeros(0)] * 3)
-    if not 0 < count <= MOST_MARKS:
-        return empty
+def _marks(labels: NDArray[np.int32], count: int, difference: Floats, level: Floats) -> _Marks:
+    """Those of some connected regions that have a letter's form."""
     flat = labels.ravel()
     area = np.bincount(flat, minlength=count + 1)[1:]
     mean = np.bincount(flat, difference.ravel(), count + 1)[1:] / area
@@ -98,6 +101,7 @@ def _lines(marks: _Marks) -> list[tuple[int, int, int, int]]:
     near &= tall < 2.0 * np.minimum(high[None], high[:, None])
     inks = np.maximum(contrast[None], contrast[:, None])
     near &= np.abs(contrast[None] - contrast[:, None]) < EVEN_INK * inks
+    near &= np.abs(marks.ink[None] - marks.ink[:, None]) < 2 * SAME_INK
     from scipy.sparse.csgraph import connected_components
 
     _, row = connected_components(near, directed=False)

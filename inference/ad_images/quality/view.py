@@ -158,7 +158,7 @@ class View:
     def darkness(self) -> Floats:
         """(height, width) how much light is missing against the background alone, 0 to 1; 0 on the product."""
         missing = 1.0 - (self.light + 0.01) / (self.background_light + 0.01)
-        return np.where(self.alpha > 0, 0, np.clip(missing, 0, 1)).astype(np.float32)
+        return np.asarray(np.where(self.alpha > 0, 0, np.clip(missing, 0, 1)), np.float32)
 
     @cached_property
     def _small_size(self) -> tuple[int, int]:
@@ -181,4 +181,4 @@ class View:
     @cached_property
     def small_alpha(self) -> Floats:
         """(small height, small width) 0 to 1."""
-        return self.shrink(np.ascontiguousarray(self.alpha)).astype(np.float32) / 255
+        return np.asarray(self.shrink(np.ascontiguousarray(self.alpha)), np.float32) / np.float32(255)

@@ -1,7 +1,6 @@
 """From failed guidelines to the next attempt, to relaxing, to the refusal."""
 
 import pytest
-from tests.inference.ad_images.quality.pictures import plan
 
 from inference.ad_images.adjustments import Adjustment, Stage
 from inference.ad_images.feedback import next_attempt, nothing_passed
@@ -10,6 +9,7 @@ from inference.ad_images.plan import Support
 from inference.ad_images.quality.guidelines import GUIDELINES
 from inference.ad_images.refusal import RefusalCode
 from inference.ad_images.scene import Light
+from tests.inference.ad_images.quality.pictures import plan
 
 
 def failed(name, value, strictness=Strictness.STRICT, passed=False):
