@@ -48,6 +48,7 @@ class _Words:
     persons: PhraseBook[str]
     innocent: PhraseBook[str]
     departments: frozenset[str]
+    doings: frozenset[str]  # what people do, and articles do not
     no_persons: frozenset[str]  # words that end like "fisherman" and name nobody
     articles: frozenset[str]  # stems of the last words of article names
 
@@ -110,7 +111,7 @@ def _is_department(tokens: Sequence[Token], index: int, words: _Words) -> bool:
     if tokens[index].word not in words.departments or before in DETERMINERS:
         return False
     for token in tokens[index + 1 : index + 2 + NEXT_WORDS]:
-        if token.word in PART:
+        if token.word in PART or token.word in words.doings:
             return False
         if token.stem in words.articles:
             return True
@@ -217,6 +218,7 @@ def _words() -> _Words:
         _book(data["persons"]),
         _book(data["innocent"]),
         frozenset(data["group_words"]),
+        frozenset(data["doings"]),
         frozenset(data["no_persons"]),
         frozenset(_wording().article_nouns) | {stem(phrase_words(str(name))[-1]) for name in _article_names(data)},
     )
