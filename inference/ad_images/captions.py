@@ -102,13 +102,14 @@ def _parts(
     lies = brief.support is Support.LIES
     choice = _Choice(f"{brief.request.seed}:{brief.request.request_id}", without)
     reference, said = _reference(entities, choice), [each for each in entities.background if choice.may_say(each)]
-    if reference:
-        said = said[1:]
-    extra = [phrase for phrase in (*words, *(assets.words if assets else ())) if choice.may_say(phrase)]
+    placed = {each for phrase in (*reference, *said) for each in _stems(phrase)}
+    shown = [phrase for phrase in (assets.words if assets else ()) if not placed.issuperset(_stems(phrase))]
+    extra = [phrase for phrase in (*words, *shown) if choice.may_say(phrase)]
     ground = choice.one_of(data["surface" if lies else "ground"].get(theme.name, []))
     ground = f"on {ground or data['plain_surface' if lies else 'plain_ground']}"
     by_part: dict[str, list[str]] = {part: [] for part in PARTS}
     environment: list[str] = []
+    said = said[1:] if reference else said
     for phrase in (*_noun_phrases(said), *_noun_phrases(extra)):
         by_part.get(part_of(phrase) or "", environment).append(phrase)
     if not lies and not entities.background:

@@ -23,7 +23,10 @@ RULES = Path(__file__).with_name("instructions.yaml")
 LEAST_BLOB = 16  # letters of base64: a word or two hides nothing worth hiding
 BASE64 = re.compile(rf"[A-Za-z0-9+/]{{{LEAST_BLOB},}}={{0,2}}|[A-Za-z0-9+/]{{12,}}={{1,2}}")
 HEXADECIMAL = re.compile(r"(?<![0-9a-z])(?:[0-9a-f]{2}[\s:]?){16,}(?![0-9a-z])", re.IGNORECASE)
-ESCAPED = re.compile(r"(?:\\x[0-9a-f]{2}|\\u[0-9a-f]{4}|%[0-9a-f]{2}|&#x?[0-9a-f]+;){4,}", re.IGNORECASE)
+ESCAPED = re.compile(
+    r"(?:\\x[0-9a-f]{2}|\\u[0-9a-f]{4}|%[0-9a-f]{2}|&#x?[0-9a-f]+;){4,}|(?:\\x[0-9a-f]{2}|\\u[0-9a-f]{4})",
+    re.IGNORECASE,
+)
 UNPARTED = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")  # Japanese, Chinese, Korean
 MORSE = re.compile(r"(?:[.\-–·]{1,6}[ /]+){6,}")
 SPACED_LETTERS = re.compile(r"(?:(?<!\w)\w[ .\-_*]){5,}\w(?!\w)")

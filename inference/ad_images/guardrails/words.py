@@ -48,6 +48,8 @@ class _Words:
     persons: PhraseBook[str]
     innocent: PhraseBook[str]
     departments: frozenset[str]
+    body_parts: frozenset[str]
+    doings: frozenset[str]  # what people do, and articles do not
     no_persons: frozenset[str]  # words that end like "fisherman" and name nobody
     articles: frozenset[str]  # stems of the last words of article names
 
@@ -91,7 +93,9 @@ def person_asked_for(prompt: str) -> str | None:
     tokens = without(tokenise(text), words.innocent)
     denied = denied_tokens(tokens, wording.negators, wording.not_negators)
     for match in words.persons.find(tokens):
-        if match.first not in denied and not _is_department(tokens, match.first, words):
+        if not (
+            match.first in denied or _is_department(tokens, match.first, words) or _is_of_a_thing(tokens, match, words)
+        ):
             return " ".join(token.word for token in tokens[match.first : match.last + 1])
     for index, token in enumerate(tokens):
         if MAN.fullmatch(token.word) and token.word not in words.no_persons and index not in denied:
@@ -110,11 +114,17 @@ def _is_department(tokens: Sequence[Token], index: int, words: _Words) -> bool:
     if tokens[index].word not in words.departments or before in DETERMINERS:
         return False
     for token in tokens[index + 1 : index + 2 + NEXT_WORDS]:
-        if token.word in PART:
+        if token.word in PART or token.word in words.doings:
             return False
         if token.stem in words.articles:
             return True
     return False
+
+
+def _is_of_a_thing(tokens: Sequence[Token], match: Match[tuple[str, ...]], words: _Words) -> bool:
+    """ "the face of the watch": whose the part is follows, and a person there is found by itself."""
+    after = tokens[match.last + 1].word if match.last + 1 < len(tokens) else ""
+    return after == "of" and tokens[match.last].word in words.body_parts
 
 
 class OtherBrands:
@@ -217,6 +227,8 @@ def _words() -> _Words:
         _book(data["persons"]),
         _book(data["innocent"]),
         frozenset(data["group_words"]),
+        frozenset(data["body_parts"]),
+        frozenset(data["doings"]),
         frozenset(data["no_persons"]),
         frozenset(_wording().article_nouns) | {stem(phrase_words(str(name))[-1]) for name in _article_names(data)},
     )

@@ -50,7 +50,7 @@ def draw_sample_library(folder: Path, backdrop: Backdrop, size: tuple[int, int] 
                     "kind": "background",
                     "themes": [name],
                     "tags": [*words.words[:6], "from above" if view is Support.LIES else "eye level"],
-                    "title": words.title if view is Support.STANDS else f"{words.title} from above",
+                    "title": words.title,
                 }
         (folder / MANIFEST).write_text(yaml.safe_dump({"files": files}, sort_keys=False), encoding="utf-8")
     except OSError as error:

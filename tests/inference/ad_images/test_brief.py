@@ -13,12 +13,16 @@ from inference.ad_images.refusal import AdRefused, RefusalCode
 from inference.ad_images.request import AdRequest, ListedProduct, OnModel
 from inference.ad_images.themes import theme, theme_names
 
-SHOES = ListedProduct(7, "Fennick running shoes", "Sports Shoes", "Women", "Blue", "Summer", "Sports")
+SHOES = ListedProduct(
+    7, "Fennick running shoes", "Sports Shoes", gender="Women", colour="Blue", season="Summer", usage="Sports"
+)
 GOOD = AdRequest("ad-1", b"photo", SHOES)
 
 
 def listed(article_type: str, **fields: object) -> ListedProduct:
-    return replace(ListedProduct(7, "", article_type, "Men", "Navy Blue", "Winter", "Casual"), **fields)
+    return replace(
+        ListedProduct(7, "", article_type, gender="Men", colour="Navy Blue", season="Winter", usage="Casual"), **fields
+    )
 
 
 @pytest.mark.parametrize(
@@ -157,7 +161,8 @@ def test_the_prompts_view_is_followed_where_the_product_allows_it() -> None:
     attributes=st.dictionaries(st.text(max_size=12), st.text(max_size=20), max_size=4),
 )
 def test_any_listing_gives_a_brief_or_a_refusal(prompt, texts, attributes) -> None:
-    product = ListedProduct(1, *texts, attributes=attributes)
+    names = ("title", "article_type", "gender", "colour", "season", "usage", "brand")
+    product = ListedProduct(1, **dict(zip(names, texts, strict=True)), attributes=attributes)
     try:
         brief = write_brief(AdRequest("r", b"photo", product, prompt))
     except AdRefused as refused:

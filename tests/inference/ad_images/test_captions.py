@@ -17,8 +17,8 @@ from inference.ad_images.themes import theme, theme_names
 from tests.aws_front import DENIED, THROTTLED, AwsFront, converse_answer
 from tests.inference.ad_images.prompts_for_tests import ordinary_prompts
 
-SHOES = ListedProduct(7, "Fennick running shoes", "Sports Shoes", "Women", "Blue")
-SHIRT = ListedProduct(8, "Fennick shirt", "Shirts", "Men", "Navy Blue")
+SHOES = ListedProduct(7, "Fennick running shoes", "Sports Shoes", gender="Women", colour="Blue")
+SHIRT = ListedProduct(8, "Fennick shirt", "Shirts", gender="Men", colour="Navy Blue")
 GOOD = [
     "a pair of women's blue sports shoes on fine sand, a sandy beach with the sea out of focus, standing upright, late "
     "afternoon sun, camera just over the sand, summer campaign photography",
@@ -109,6 +109,7 @@ def test_words_are_gained_and_lost_as_asked() -> None:
 
 def test_assets_that_will_be_seen_are_said() -> None:
     assert "a red lantern" in made(None, theme="street", assets=SimpleNamespace(words=("red lantern",)))
+    assert made("on a sandy beach", assets=SimpleNamespace(words=("beach",))).count("beach") == 1
 
 
 def test_a_long_prompt_stays_within_the_limit() -> None:

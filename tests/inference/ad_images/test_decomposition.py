@@ -12,7 +12,7 @@ from inference.ad_images.decomposition import SCHEMA, Decomposer, by_rules, deco
 from inference.ad_images.request import AdBrief, AdRequest, ListedProduct
 from tests.aws_front import DENIED, MALFORMED, THROTTLED, AwsFront, converse_answer
 
-SHOES = ListedProduct(7, "Fennick running shoes", "Sports Shoes", "Women", "Blue")
+SHOES = ListedProduct(7, "Fennick running shoes", "Sports Shoes", gender="Women", colour="Blue")
 PROMPT = "on a wooden floor beside a plant, warm morning light"
 ANSWER = {"product": "", "background": ["wooden floor", "plant"], "themes": ["warm morning light"]}
 

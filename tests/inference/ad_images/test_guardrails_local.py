@@ -156,6 +156,11 @@ def test_a_product_of_a_famous_brand_may_name_it() -> None:
         ("two men on a bench", True),
         ("a woman's hand", True),
         ("hand woven rug", False),
+        ("the face of the watch", False),
+        ("the face of a woman", True),
+        ("kids playing football", True),
+        ("an old fisherman", True),
+        ("a Roman column and a German clock", False),
     ],
 )
 def test_persons_are_told_from_departments_and_from_what_is_denied(prompt: str, refused: bool) -> None:

@@ -25,7 +25,7 @@ from inference.ad_images.scene import Scene
 from inference.ad_images.themes import theme, theme_names
 from tests.photographs import photographs
 
-SHOES = ListedProduct(7, "Fennick shoes", "Casual Shoes", "Women", "Blue")
+SHOES = ListedProduct(7, "Fennick shoes", "Casual Shoes", gender="Women", colour="Blue")
 
 
 def picture(colour: tuple[int, int, int] = (60, 110, 190), side: int = 48) -> bytes:
@@ -278,7 +278,7 @@ def test_each_entity_gets_its_five_and_the_nearest_becomes_the_background(index:
 
 
 def test_what_lies_gets_a_picture_from_above(index: MediaIndex) -> None:
-    shirt = ListedProduct(8, "x", "Shirts", "Men", "Blue")
+    shirt = ListedProduct(8, "x", "Shirts", gender="Men", colour="Blue")
     assert retrieved(index, "on a sandy beach", shirt).photo.name == "backgrounds/beach-surface.jpg"
 
 
