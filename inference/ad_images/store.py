@@ -72,7 +72,9 @@ class AdStore:
         row = self._rows.find(request_id, key)
         if row is None or row.status != STORED:
             return None
-        return row if all(_exists(uri) for one in row.pictures for uri in (one.uri, one.recipe_uri)) else None
+        return (
+            row if all(_exists(uri) for picture in row.pictures for uri in (picture.uri, picture.recipe_uri)) else None
+        )
 
     def keep(self, result: AdResult, key: str, backdrop: Backdrop, context: Mapping[str, str]) -> AdRow:
         """Write the top pictures of a result with their recipes, then its row; returns the row that is kept.
