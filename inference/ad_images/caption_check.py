@@ -31,9 +31,6 @@ _PART_OF = {
     "light": re.compile(rf"^(?:(?!\b(?:with|in|on|by|before)\b).)*\b(?:{_LIGHTS}){_FOLLOWS}"),
     "pose": re.compile(rf"^(?:{_POSES})\b"),
 }
-_PLACED = re.compile(
-    r"\b(?:on|in|at|beside|near|behind|before|against|under|over|among|between|next to|across|along|within|amid)\b"
-)
 
 
 def check_caption(text: str, subject: str = "") -> list[str]:
@@ -84,12 +81,12 @@ def _wrong_order(text: str) -> Iterator[str]:
     clauses = list(_clauses(text.lower()))
     if not clauses:
         return
-    if part_of(clauses[0]) is not None and not _PLACED.search(clauses[0]):
+    if part_of(clauses[0]) is not None and not placed_pattern().search(clauses[0]):
         yield f"it begins with its {part_of(clauses[0])}; the subject comes first"
-    if _PLACED.match(clauses[0]):
+    if placed_pattern().match(clauses[0]):
         yield "it begins with the place; the subject comes first"
-    placed = [clause for clause in clauses if part_of(clause) in (None, "pose")]
-    if not any(_PLACED.search(clause) for clause in [*placed, clauses[0]]):
+    places = [clause for clause in clauses if part_of(clause) in (None, "pose")]
+    if not any(placed_pattern().search(clause) for clause in [*places, clauses[0]]):
         yield "it names no reference point (on, in, beside what)"
     reached = -1
     for clause in clauses[1:]:
@@ -98,7 +95,7 @@ def _wrong_order(text: str) -> Iterator[str]:
         if part is not None and place < reached:
             yield f"{part} stands after {PARTS[reached]}; the order is subject, place, {', '.join(PARTS)}"
             return
-        if part is None and reached >= 0 and _PLACED.match(clause):
+        if part is None and reached >= 0 and placed_pattern().match(clause):
             yield f"a place ('{clause:.40}') stands after {PARTS[reached]}"
             return
         reached = max(reached, place)
@@ -118,6 +115,13 @@ def _clauses(text: str) -> Iterator[str]:
 def _says(text: str, phrases: Iterable[str]) -> str | None:
     """The first of the phrases that a text in lower case says in whole words."""
     return next((phrase for phrase in map(str, phrases) if re.search(rf"(?<!\w){re.escape(phrase)}(?!\w)", text)), None)
+
+
+@cache
+def placed_pattern() -> re.Pattern[str]:
+    """Any preposition of place, as decomposition.py knows them."""
+    placing = read_yaml(Path(__file__).with_name("prompt_words.yaml"), "list of prompt words")["placing"]
+    return re.compile(rf"\b(?:{'|'.join(sorted(map(re.escape, placing), key=len, reverse=True))})\b")
 
 
 @cache

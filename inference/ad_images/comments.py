@@ -55,6 +55,9 @@ def _sized(strength: float, larger: bool) -> Adjustment:
 
 
 _PRODUCT = r"(?:it|product|item|shirt|tee|shoe|shoes|bag|dress|jeans|trousers|watch|top|jacket|garment|thing)"
+_ADVERBS = (
+    r"(?:(?:not|isn't|a|bit|little|slightly|somewhat|much|way|far|really|very|still|just|is|are|looks?|seems?) )*"
+)
 _MUCH_LIGHT = ("bright daylight",)
 _LITTLE_LIGHT = ("dim soft light",)
 
@@ -112,12 +115,12 @@ RULES: tuple[_Rule, ...] = (
     ),
     # Size.
     _rule(
-        rf"^(?:.*\b{_PRODUCT}\b.*)?\btoo (?:small|tiny|little|far away|far)\b(?! (?:left|right|to|up|down|low|high))"
+        rf"^(?:.*\b{_PRODUCT}\b.*|{_ADVERBS})\btoo (?:small|tiny|little|far away|far)\b(?! (?:left|right|to|up|down|low|high))"
         r"|\b(?:larger|bigger|enlarge|closer|zoom in|fill more)\b|\bmore of the product\b",
         lambda s: _sized(s, True),
     ),
     _rule(
-        rf"^(?:.*\b{_PRODUCT}\b.*)?\btoo (?:big|large|huge|close|dominant)\b|\b(?:smaller|shrink|zoom out|further away|farther away)\b"
+        rf"^(?:.*\b{_PRODUCT}\b.*|{_ADVERBS})\btoo (?:big|large|huge|close|dominant)\b|\b(?:smaller|shrink|zoom out|further away|farther away)\b"
         r"|\bmore (?:space|room|air)\b|\bfills? too much\b",
         lambda s: _sized(s, False),
     ),

@@ -1,6 +1,7 @@
 """Linear light: sRGB pixels as amounts of light, in which shading, blur and shadow are sums and products, and back.
 
-Belongs here: the two conversions, by table. Not here: tone curves of a drawn scene (backdrops/studio/tone.py), CIELAB (catalog/lab.py).
+Belongs here: the two conversions, by table. Not here: tone curves of a drawn scene (backdrops/studio/tone.py), CIELAB
+(catalog/lab.py).
 """
 
 import functools

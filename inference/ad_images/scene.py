@@ -78,9 +78,12 @@ class Backdrop(Protocol):
         paints_shadows: False where shadows.py adds them.
     """
 
-    name: str
-    version: str
-    paints_shadows: bool
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def paints_shadows(self) -> bool: ...
 
     def check(self, size: tuple[int, int], theme: str) -> None:
         """Raises AdRefused: a size or a theme that it cannot paint; before any work."""

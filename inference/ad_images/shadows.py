@@ -137,7 +137,7 @@ class _Small:
 
     Attributes:
         pixels: (rows, columns, 4) float32, linear light premultiplied. alpha: its last channel.
-        ground: (columns,) row on which the product stands under each column. gap: rows of air under it, inf where there is none of it.
+        ground: (columns,) row on which the product stands under each column. gap: rows of air between, inf beside it.
         tall, wide: of its box, rows and columns. horizon: row; negative where there is none.
         flat: how much shorter than wide a length on the floor looks towards the horizon.
     """

@@ -69,9 +69,10 @@ class AdStore:
             ServiceUnavailable: database or object store do not answer.
         """
         _require_id(request_id)
-        row = self._rows.find(request_id, key)
-        if row is None or row.status != STORED:
+        kept = self._rows.find(request_id, key)
+        if kept is None or kept.status != STORED:
             return None
+        row = self._here(kept)
         return (
             row if all(_exists(uri) for picture in row.pictures for uri in (picture.uri, picture.recipe_uri)) else None
         )
@@ -102,14 +103,23 @@ class AdStore:
             file, note = folder / f"{rank}.{self._form}", folder / f"{rank}.json"
             files += [(file, content), (note, text)]
             sha256 = hashlib.sha256(content).hexdigest()
-            pictures.append(StoredPicture(rank, str(file), sha256, str(note), recipe_sha256, judged.score))
+            names = [str(path.relative_to(self._root)) for path in (file, note)]
+            pictures.append(StoredPicture(rank, names[0], sha256, names[1], recipe_sha256, judged.score))
         row = replace(_row(request, key, STORED, theme=result.brief.theme), pictures=tuple(pictures))
         earlier = self._rows.find(request.request_id, key)
         if earlier is not None:
             settled(earlier, row, str(folder))  # before a file of other pictures is written over
         for file, content in files:
             publish_bytes(content, file)
-        return self._rows.put(row)
+        return self._here(self._rows.put(row))
+
+    def _here(self, row: AdRow) -> AdRow:
+        """The row with its files' places as they are now: rows name them from the root on, which may be moved."""
+        pictures = (
+            replace(picture, uri=str(self._root / picture.uri), recipe_uri=str(self._root / picture.recipe_uri))
+            for picture in row.pictures
+        )
+        return replace(row, pictures=tuple(pictures))
 
     def refuse(self, request: AdRequest, key: str, refusal: AdRefused) -> AdRow:
         """Keep why no picture was made; no file is written. Raises: ServiceUnavailable: the database does not answer.

@@ -29,9 +29,11 @@ class Theme:
     Attributes:
         name: as requests write it. title: as people read it.
         words: lower-case words and phrases that name it in a prompt.
-        seasons, usages, articles: values of the catalogue that it suits; articles are master categories, sub-categories or article types.
+        seasons, usages, articles: values of the catalogue that it suits; articles are master categories,
+            sub-categories or article types.
         light: the key light where the product suggests none.
-        horizon, base_y: lowest and highest share of the height, from the top, at which floor and background meet and at which products stand.
+        horizon, base_y: lowest and highest share of the height, from the top, at which floor and background meet, and
+            at which products stand.
         reflectance: of the ground, 0 to 1.
         palettes: hex colours each: background, ground, accent, deep tone.
         caption: phrases for each of CAPTION_PARTS.

@@ -12,13 +12,19 @@
   const CORRECTION = /\/api\/annotations\/(\d+)/;
   const project = location.pathname.match(/\/projects\/(\d+)/)?.[1];
   if (!project) return;
-  const seen = { task: null, since: 0, done: null, pairs: null };
+  const seen = { task: null, since: 0, done: null, rules: [], data: null };
+  const task = () => window.Htx?.task;
+
+  // Label Studio takes a pair off the page before it sends the vote on it: what was last there is kept.
+  function keep() {
+    seen.rules = [...(document.querySelector(".sv")?.classList ?? seen.rules)];
+    seen.data = task()?.dataObj ?? seen.data;
+  }
 
   const rule = (name) => {
-    const of = [...(document.querySelector(".sv")?.classList ?? [])].find((one) => one.startsWith(`sv-${name}-`));
+    const of = seen.rules.find((one) => one.startsWith(`sv-${name}-`));
     return of ? Number(of.slice(`sv-${name}-`.length)) : null;
   };
-  const task = () => window.Htx?.task;
 
   function bar() {
     let made = document.getElementById("sv-bar");
@@ -49,8 +55,7 @@
 
   function show() {
     bar();
-    const pairs = rule("pairs") ?? seen.pairs;
-    if (rule("pairs") !== null) seen.pairs = rule("pairs");
+    const pairs = rule("pairs");
     document.getElementById("sv-count").textContent =
       seen.done === null ? "" : pairs ? `${seen.done} of ${pairs} done` : `${seen.done} done`;
   }
@@ -87,7 +92,8 @@
   const ask = window.fetch;
   window.fetch = async function (resource, options) {
     const address = String(resource?.url ?? resource), method = (options?.method ?? resource?.method ?? "GET").toUpperCase();
-    const data = task()?.dataObj, took = (performance.now() - seen.since) / 1000;
+    keep();
+    const data = seen.data, took = (performance.now() - seen.since) / 1000;
     const answer = await ask.apply(this, arguments);
     if (!answer.ok) return answer;
     if (method === "POST" && BALLOT.test(address)) {
@@ -133,6 +139,7 @@
   }
 
   setInterval(() => {
+    keep();
     const now = task()?.id ?? null;
     if (now !== seen.task) {
       seen.task = now;

@@ -38,6 +38,7 @@ def infer(
     out: Annotated[Path, typer.Option(help="Folder of the results; descriptions and ads read the attributes there.")],
     catalog: Annotated[Path | None, typer.Option(help="Catalogue directory.")] = None,
     model: Annotated[str, typer.Option(help="Folder of a model, or champion for the registry's.")] = CHAMPION,
+    *,
     product: Annotated[int | None, typer.Option(help="One product of the catalogue.", rich_help_panel=AD_PANEL)] = None,
     photo: Annotated[
         Path | None, typer.Option(help="A photograph of yours, without a catalogue.", rich_help_panel=AD_PANEL)

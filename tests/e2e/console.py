@@ -1,7 +1,7 @@
-"""The `console` blocks of a page, run as a reader would type them.
+"""The blocks of a page: finding them, and running those of the language `console` as a reader would type them.
 
-Belongs here: reading the blocks, running the commands, comparing what they print. Not here: which pages there are
-(test_tutorials.py).
+Belongs here: reading blocks, running commands, comparing what they print, holding a command line to the parser. Not
+here: which pages there are (test_tutorials.py), which test runs which block (tests/test_command_blocks.py).
 
 A line that begins with `$ ` is a command, one with `> ` continues it, `^C` interrupts the command that runs in this
 terminal. The other lines are what the page shows of the output: each must be printed, in this order; `…` stands for
@@ -19,10 +19,12 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[2]
 INTERRUPT = "^C"
 INTERRUPTED = 130  # how a command ends that was interrupted
 SELVEDGE = re.compile(r"(?:^|[\s/$])selvedge\s+([a-z].*)$")
 ANY_FENCE = re.compile(r"^```[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(?P<language>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`\n]*selvedge [^`\n]*)`")
 FENCE = re.compile(r'^```console(?: title="(?P<title>[^"]*)")?\n(?P<lines>.*?)^```$', re.MULTILINE | re.DOTALL)
 
@@ -131,6 +133,17 @@ def blocks(page: str) -> list[Block]:
     return [Block(match["title"] or "", tuple(_commands(match["lines"]))) for match in FENCE.finditer(page)]
 
 
+def command_block(page: str, beginning: str) -> str:
+    """The text of a page's one block that begins so; its test in tests/test_command_blocks.py finds calls by name.
+
+    Args:
+        page: below docs/, or beside it.
+    """
+    text = (ROOT / page if (ROOT / page).is_file() else ROOT / "docs" / page).read_text(encoding="utf-8")
+    (block,) = [match["text"] for match in BLOCK.finditer(text) if match["text"].startswith(beginning)]
+    return str(block)
+
+
 def missing(shown: tuple[str, ...], printed: list[str]) -> str | None:
     """The first line of `shown` that was not printed after those before it; None when all were."""
     rest = iter([" ".join(line.split()) for line in printed])
@@ -187,3 +200,20 @@ def understood(words: list[str]) -> str:
     named = [option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)]
     options = {*named, "--help"}
     return next((f"there is no option {word}" for word in rest if word.startswith("--") and word not in options), "")
+
+
+def refused(words: list[str]) -> str:
+    """Why a whole `selvedge` command line would be refused; "" where it would be run. Nothing is run."""
+    import typer
+
+    from orchestration.cli.main import application
+
+    name, command, context = "selvedge", typer.main.get_command(application()), None
+    try:
+        while True:
+            context = command.make_context(name, list(words), parent=context)
+            if not isinstance(command, typer.core.TyperGroup):
+                return ""
+            name, command, words = command.resolve_command(context, [*context._protected_args, *context.args])
+    except typer.TyperException as refusal:
+        return refusal.format_message()

@@ -1,5 +1,6 @@
 """The demo's round on a real Label Studio: stopped while annotators vote and run again, it promotes once, stamped."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +11,12 @@ import pytest
 from labeling.review.label_studio import LabelStudio
 from labeling.review.rounds import scripted
 from labeling.review.rounds.annotators import ScriptedAnnotator
+from orchestration.cli.main import run
 from orchestration.families.blip2_attributes.declaration import BLIP2_ATTRIBUTES, NAME
 from orchestration.jobs.demo import run_demo
 from orchestration.registry.ledger import open_ledger
 from orchestration.runtime.settings import Settings
+from tests.e2e.console import command_block
 from tests.e2e.label_studio_home import ENVIRONMENTS
 from tests.e2e.lenient_definitions import lenient
 from tests.orchestration.micro_base import save_micro_base, save_micro_settings
@@ -54,7 +57,10 @@ def demo(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[[], di
 
 
 def test_a_demo_stopped_while_annotators_vote_goes_on_and_promotes_once(
-    settings: Settings, demo: Callable[[], dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    settings: Settings,
+    demo: Callable[[], dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     cast = 0
 
@@ -84,6 +90,13 @@ def test_a_demo_stopped_while_annotators_vote_goes_on_and_promotes_once(
     page, round_page = Path(outcome["report"]).read_text(), Path(outcome["round_report"])
     assert f'href="reports/{round_page.name}"' in page and round_page.name == f"{name}.html"
     assert page.count('class="stamp"') == 2 and 'class="stamp"' in round_page.read_text()
+
+    for setting, value in (("HOME", settings.home), ("MLFLOW_PORT", settings.mlflow_port)):
+        monkeypatch.setenv(f"SELVEDGE_{setting}", str(value))
+    assert run([*command_block("cli.md", "selvedge trace").split()[1:], "--json"]) == 0
+    traced = json.loads(capsys.readouterr().out)
+    assert (traced["product"], traced["broken"]) == (10001, 0)
+    assert {"sentence", "votes", "promotion", "picture"} <= {hop["hop"] for hop in traced["hops"]}
 
     assert demo()["champion"] == outcome["champion"]  # nothing new: nobody is asked again
     assert ledger.ballots(name) == ballots and len(ledger.promotions.history(NAME)) == 1

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +24,7 @@ from infra.errors import ServiceFailure
 from infra.local.label_studio import account_file, ensure_account, ensure_label_studio
 from infra.local.services import ensure, port_taken
 from infra.proxy.door import ensure_token
-from labeling.review.label_page import ballot_result, label_config, pair_task
+from labeling.review.label_page import Pace, ballot_result, label_config, pair_task
 from labeling.review.label_studio import LabelStudio, ProjectGone
 from labeling.review.label_studio.accounts import AnnotatorExists
 from labeling.review.label_studio.connection import Refused
@@ -130,6 +131,10 @@ def sign_up(url: str, **query: str) -> int:
 def test_nobody_signs_up_without_an_invitation(label_studio, admin):
     assert sign_up(label_studio.url) == 403
     assert sign_up(label_studio.url, token="0" * 40) == 403
+    headers = token_header(ensure_account(label_studio.secrets).token)
+    invitation = httpx.get(f"{label_studio.url}/api/invite", headers=headers, timeout=30, trust_env=False).json()
+    new_account(admin)  # ends it, whoever has read it meanwhile
+    assert sign_up(label_studio.url, token=invitation["token"]) == 403
     with closing(sqlite3.connect(label_studio.database)) as database:
         rows = database.execute("select count(*) from htx_user where email like 'stranger%'").fetchone()
     assert rows == (0,)
@@ -353,41 +358,54 @@ def test_a_second_server_on_the_same_port_is_told(label_studio, tmp_path):
         )
 
 
-def test_through_the_proxy_an_annotator_reaches_nobody_elses_ballot(label_studio, project):
+@pytest.fixture(scope="module")
+def door(label_studio) -> Iterator[str]:
+    """The address of the proxy that `up` puts before the server."""
     settings = Settings(home=label_studio.folder, label_studio_port=free_port())
     ensure_token(settings.secrets)
-    door = next(one for one in proxies(settings, behind(settings)) if one.name == "label-studio-proxy")
-    running = ensure(door)
-    try:
-        owner = LabelStudio(settings.label_studio_uri, ensure_account(label_studio.secrets).token)
-        anna, ben = new_account(owner), new_account(owner)
-        for account, choice in ((anna, "left"), (ben, "right")):
-            assert len(vote(LabelStudio(owner.url, account.token), project, choice, 2)) == 2
-        ballots = {one.rater: one for one in owner.pull_annotations(project)}
-        theirs, own = ballots[ben.email], ballots[anna.email]
-        http = httpx.Client(base_url=owner.url, headers={"Authorization": f"Token {anna.token}"}, timeout=60)
-        kept = owner.pull_annotations(project)
-        forged = {"result": ballot_result("left"), "completed_by": ben.user_id}
-        for method, path, content in (
-            ("GET", f"/api/annotations/{theirs.annotation_id}", None),
-            ("PATCH", f"/api/annotations/{theirs.annotation_id}", {"result": ballot_result("left")}),
-            ("DELETE", f"/api/annotations/{own.annotation_id}", None),
-            ("POST", f"/api/tasks/{own.task_id}/annotations", forged),
-            ("GET", f"/api/projects/{project}/export?exportType=JSON", None),
-            ("DELETE", f"/api/projects/{project}", None),
-            ("GET", "/api/invite", None),
-            ("GET", "/user/signup/?token=any", None),
-        ):
-            assert http.request(method, path, json=content).status_code == 403, path
-        for path in (f"/api/tasks/{theirs.task_id}", f"/api/tasks?project={project}", f"/api/users?project={project}"):
-            seen = http.get(path)
-            assert seen.status_code == 200 and ben.email not in seen.text and '["right"]' not in seen.text
-        corrected = http.patch(f"/api/annotations/{own.annotation_id}", json={"result": ballot_result("tie")})
-        assert corrected.status_code == 200
-        after = {one.annotation_id: one.choices for one in owner.pull_annotations(project)}
-        assert after == {one.annotation_id: one.choices for one in kept} | {own.annotation_id: ("tie",)}
-    finally:
-        running.stop()
+    running = ensure(next(one for one in proxies(settings, behind(settings)) if one.name == "label-studio-proxy"))
+    yield settings.label_studio_uri
+    running.stop()
+
+
+@pytest.fixture
+def proxied(label_studio, door) -> LabelStudio:
+    """The owner's client, through the proxy."""
+    return LabelStudio(door, ensure_account(label_studio.secrets).token)
+
+
+def test_through_the_proxy_an_annotator_reaches_nobody_elses_ballot(label_studio, project, proxied):
+    owner = proxied
+    anna, ben = new_account(owner), new_account(owner)
+    for account, choice in ((anna, "left"), (ben, "right")):
+        assert len(vote(LabelStudio(owner.url, account.token), project, choice, 2)) == 2
+    ballots = {one.rater: one for one in owner.pull_annotations(project)}
+    theirs, own = ballots[ben.email], ballots[anna.email]
+    http = httpx.Client(base_url=owner.url, headers={"Authorization": f"Token {anna.token}"}, timeout=60)
+    kept = owner.pull_annotations(project)
+    headers = token_header(ensure_account(label_studio.secrets).token)
+    invitation = httpx.get(f"{label_studio.url}/api/invite", headers=headers, timeout=60).json()["token"]
+    forged = {"result": ballot_result("left"), "completed_by": ben.user_id}
+    for method, path, content in (
+        ("GET", f"/api/annotations/{theirs.annotation_id}", None),
+        ("PATCH", f"/api/annotations/{theirs.annotation_id}", {"result": ballot_result("left")}),
+        ("DELETE", f"/api/annotations/{own.annotation_id}", None),
+        ("POST", f"/api/tasks/{own.task_id}/annotations", forged),
+        ("GET", f"/api/projects/{project}/export?exportType=JSON", None),
+        ("DELETE", f"/api/projects/{project}", None),
+        ("GET", "/api/invite", None),
+        ("GET", "/user/signup/?token=any", None),
+        ("POST", f"/user/signup/?token={invitation}", {"email": "sock@example.com", "password": "long-enough-77"}),
+        ("POST", "/api/users", {"email": "sock@example.com", "password": "long-enough-77"}),
+    ):
+        assert http.request(method, path, json=content).status_code == 403, path
+    for path in (f"/api/tasks/{theirs.task_id}", f"/api/tasks?project={project}", f"/api/users?project={project}"):
+        seen = http.get(path)
+        assert seen.status_code == 200 and ben.email not in seen.text and '["right"]' not in seen.text
+    corrected = http.patch(f"/api/annotations/{own.annotation_id}", json={"result": ballot_result("tie")})
+    assert corrected.status_code == 200
+    after = {one.annotation_id: one.choices for one in owner.pull_annotations(project)}
+    assert after == {one.annotation_id: one.choices for one in kept} | {own.annotation_id: ("tie",)}
 
 
 def test_new_secrets_reach_the_administrator_and_old_ones_end(label_studio, admin, project):
@@ -465,12 +483,16 @@ def signed_in(browser, label_studio, account):
             received.append(f"{response.url}\n{response.headers}\n{response.text()}")
 
     page.on("response", keep)
-    page.goto(f"{label_studio.url}/user/login/")
+    sign_in(page, label_studio.url, account)
+    return page, received, addresses
+
+
+def sign_in(page, url, account):
+    page.goto(f"{url}/user/login/")
     page.fill("input[name=email]", account.email)
     page.fill("input[name=password]", account.password)
     page.keyboard.press("Enter")
     page.wait_for_load_state("networkidle")
-    return page, received, addresses
 
 
 def vote_by_keyboard(page, key: str, picture: Path | None = None) -> None:
@@ -518,6 +540,25 @@ def test_an_annotator_votes_by_keyboard_and_receives_nothing_that_names_a_side(
     assert outside == []
     page.close()
     admin.delete_project(project)
+
+
+def test_through_the_proxy_a_vote_too_fast_to_have_read_warns_once_before_it_counts(proxied, photo, browser):
+    """The page as it is served, with every vote too fast: the first warns, the next is told that it counts."""
+    config = label_config(QUESTION, GUIDELINES, REASONS, pace=Pace(2, 60, 12.0))
+    project = proxied.create_project(f"Round {secrets.token_hex(3)}", config, GUIDELINES, overlap=1)
+    proxied.import_tasks(project, pairs(photo, 2))
+    page = browser.new_page(viewport={"width": 1366, "height": 820})
+    sign_in(page, proxied.url, new_account(proxied))
+    page.goto(proxied.project_url(project))
+    vote_by_keyboard(page, "1")
+    page.locator("#sv-hint", has_text="This one is a warning").wait_for()
+    page.locator("#sv-count", has_text="1 of 2 done").wait_for()
+    vote_by_keyboard(page, "2")
+    page.locator("#sv-hint", has_text="That was again too fast").wait_for()
+    page.wait_for_selector("#sv-end")
+    assert len(proxied.pull_annotations(project)) == 2
+    page.close()
+    proxied.delete_project(project)
 
 
 def test_pictures_are_compared_as_well_as_texts(label_studio, admin, photo, browser, tmp_path):

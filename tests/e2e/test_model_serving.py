@@ -2,8 +2,7 @@
 
 import base64
 import json
-import os
-import sys
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -12,9 +11,9 @@ import pandas as pd
 import pytest
 from pydantic import SecretStr
 
+from catalog.schema import load_schema
 from catalog.tables import publish_bytes
 from evaluation.gate import Evidence
-from infra.local.services import Service, ensure
 from labeling.review.rounds.judging import close_round
 from orchestration.assets.published import Tables, materialised
 from orchestration.families.blip2_attributes.declaration import BLIP2_ATTRIBUTES
@@ -24,15 +23,17 @@ from orchestration.registry.interface import CHAMPION
 from orchestration.registry.registry import Registry
 from orchestration.registry.tracking import Lineage, tracked_run
 from orchestration.runtime.instance import open_instance
+from tests.e2e.console import command_block
+from tests.e2e.serving import answer_to, serving
 from tests.orchestration.drawn_round import opened, voted
 from tests.orchestration.registering import evidence_of, recorded_champion
 from tests.orchestration.trained_model import selvedge, train_small_model
-from tests.ports import free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("mlflow")]
 
 FAMILY = "blip2-attributes"
 CANDIDATE = "blip2-attributes-20260101-abcdef"
+SCHEMA = load_schema()
 
 
 @pytest.fixture(scope="module")
@@ -49,35 +50,15 @@ def registered(mlflow_server, trained):
 
 @pytest.fixture(scope="module")
 def served(mlflow_server, registered, tmp_path_factory):
-    """The version behind `mlflow models serve`, as an operator would start it."""
-    folder, port = tmp_path_factory.mktemp("serving"), free_port()
-    service = Service(
-        name="model",
-        command=(
-            *(sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", registered.uri),
-            *("--host", "127.0.0.1", "--port", str(port), "--env-manager", "local", "--workers", "1"),
-        ),
-        folder=folder,
-        log=folder / "model.log",
-        port=port,
-        health_url=f"http://127.0.0.1:{port}/ping",
-        port_setting="--port",
-        environment={
-            "MLFLOW_TRACKING_URI": mlflow_server.mlflow_uri,
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-            # MLflow starts uvicorn by name, as an activated environment would find it.
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        },
-        start_timeout_seconds=300,
-    )
-    running = ensure(service)
-    yield f"http://127.0.0.1:{port}/invocations"
-    running.stop()
+    """The version's port, where the manual's block serves it."""
+    block = command_block("how-it-works.md", "export MLFLOW")
+    with serving(block, registered, mlflow_server, tmp_path_factory.mktemp("serving")) as port:
+        yield port
 
 
-def asked(address: str, rows: list[dict]) -> dict:
-    body = json.dumps({"dataframe_records": rows}).encode()
-    request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
+def asked(port: int, rows: list[dict], form: str = "dataframe_records") -> dict:
+    body = json.dumps({form: rows}).encode()
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/invocations", body, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=120) as response:
         return json.load(response)
 
@@ -95,6 +76,32 @@ def test_a_plain_http_client_gets_answers_and_confidences(served, trained):
     # A batch answers as its rows do alone.
     alone = [asked(served, [row])["predictions"][0]["answers"] for row in rows]
     assert alone == [answer["answers"] for answer in predictions]
+
+
+def test_the_manuals_request_is_answered_and_every_page_has_the_same(served, trained):
+    block = command_block("how-it-works.md", "printf")
+    (told,) = answer_to(block, served, trained.catalog.parent)["predictions"]
+    assert [answer.partition(":")[0] for answer in told["answers"]] == ["Colour", "Pattern"]
+    assert len(told["confidences"]) == len(told["abstained"]) == 2
+    assert command_block("new-candidate.md", "printf") == block
+    serve = command_block("how-it-works.md", "export MLFLOW")
+    assert command_block("new-candidate.md", "export MLFLOW") == serve
+    assert serve.startswith(command_block("day-operator.md", "export MLFLOW"))
+
+
+def test_the_forms_of_a_row_that_the_manual_allows_are_answered_alike(served, trained):
+    picture = (trained.catalog.parent / "shop" / "images" / "10001.jpg").read_bytes()
+    image, full = base64.b64encode(picture).decode(), SCHEMA.question("Colour")
+    row = {"image": image, "questions": ["Colour"]}
+    alone = asked(served, [row])
+    # In lines of 76, as `base64 FILE` prints it, and with the question in full.
+    assert asked(served, [{"image": base64.encodebytes(picture).decode(), "questions": [full]}]) == alone
+    split = {"columns": ["image", "questions"], "data": [[image, ["Colour"]]]}
+    assert asked(served, split, "dataframe_split") == asked(served, [row], "inputs") == alone
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        asked(served, [row | {"questions": ["price"]}])
+    told = json.loads(refused.value.read())["message"]
+    assert refused.value.code == 400 and told.startswith("row 0: the question 'price' is not known; ask for one of")
 
 
 def test_infer_uses_the_champion_and_stamps_its_version(mlflow_server, registered, trained, tmp_path):

@@ -3,22 +3,19 @@
 import base64
 import io
 import json
-import os
-import sys
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from infra.local.services import Service, ensure
 from orchestration.families.restgan.served import SERVED
 from orchestration.registry.registry import Registry
 from orchestration.registry.tracking import Lineage, tracked_run
+from tests.e2e.console import command_block
+from tests.e2e.serving import answer_to, serving
 from tests.inference.tiny_restgan import save_tiny_restgan
-from tests.ports import free_port
 from training.restgan.sampling import load_artefact
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("mlflow")]
@@ -41,35 +38,15 @@ def registered(mlflow_server, artefact):
 
 @pytest.fixture(scope="module")
 def served(mlflow_server, registered, tmp_path_factory):
-    """The version behind `mlflow models serve`, as an operator would start it."""
-    folder, port = tmp_path_factory.mktemp("serving"), free_port()
-    service = Service(
-        name="restgan",
-        command=(
-            *(sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", registered.uri),
-            *("--host", "127.0.0.1", "--port", str(port), "--env-manager", "local", "--workers", "1"),
-        ),
-        folder=folder,
-        log=folder / "model.log",
-        port=port,
-        health_url=f"http://127.0.0.1:{port}/ping",
-        port_setting="--port",
-        environment={
-            "MLFLOW_TRACKING_URI": mlflow_server.mlflow_uri,
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-            # MLflow starts uvicorn by name, as an activated environment would find it.
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        },
-        start_timeout_seconds=300,
-    )
-    running = ensure(service)
-    yield f"http://127.0.0.1:{port}/invocations"
-    running.stop()
+    """The version's port, where the manual's block serves it."""
+    block = command_block("cli.md", "export MLFLOW")
+    with serving(block, registered, mlflow_server, tmp_path_factory.mktemp("serving")) as port:
+        yield port
 
 
-def asked(address, rows):
+def asked(port, rows):
     body = json.dumps({"dataframe_records": rows}).encode()
-    request = urllib.request.Request(address, body, {"Content-Type": "application/json"})
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/invocations", body, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=120) as response:
         return json.load(response)["predictions"]
 
@@ -94,6 +71,13 @@ def test_a_plain_http_client_gets_the_artefacts_pictures(served, artefact):
     assert [row["unknown"] for row in predictions] == [[], ["quilted"]]
     for row, pictures in zip(predictions, drawn, strict=True):
         np.testing.assert_array_equal(decoded(row["pictures"]), pictures)
+
+
+def test_the_manuals_request_is_answered(served, artefact, tmp_path):
+    (row,) = answer_to(command_block("cli.md", "curl"), served, tmp_path)["predictions"]
+    assert row["words"] == ["women", "black", "pants", "cropped"] and row["unknown"] == []
+    drawn = load_artefact(artefact).draw(["women black pants cropped"], seed=1)[0]
+    np.testing.assert_array_equal(decoded(row["pictures"]), drawn)
 
 
 def test_the_seed_may_be_left_out(served):

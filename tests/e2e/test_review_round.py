@@ -3,12 +3,16 @@
 import json
 import os
 import re
+import secrets
+import shlex
 import stat
 from pathlib import Path
 
 import pytest
 
 from catalog.errors import SelvedgeError
+from labeling.review.label_page import ballot_result
+from labeling.review.label_studio import LabelStudio
 from labeling.review.label_studio.accounts import AnnotatorExists
 from labeling.review.rounds import opening
 from orchestration.cli.main import run
@@ -16,6 +20,7 @@ from orchestration.registry.ledger import open_ledger
 from orchestration.runtime.label_studio import add_annotator, connect, store_token
 from orchestration.runtime.services import links
 from orchestration.runtime.settings import Settings
+from tests.e2e.console import command_block
 
 pytestmark = [
     pytest.mark.e2e,
@@ -38,12 +43,43 @@ def review(capsys):
     return command
 
 
-def test_a_round_by_hand_from_the_model_to_the_page(home, trained, review, monkeypatch, tmp_path):
+@pytest.fixture
+def by_hand(trained, monkeypatch):
+    """The commands below `selvedge up`, for which the session's server stands, typed beside `run` and `catalog`.
+
+    Returns:
+        name of the command → its words with the round's name put in.
+    """
+    monkeypatch.chdir(trained.folder.parent)
+    up, *lines = command_block("cli.md", "selvedge up").splitlines()
+    assert up.startswith("selvedge up ")
+    typed = {words[2]: words[2:] for words in (shlex.split(line, comments=True) for line in lines)}
+    assert list(typed) == ["annotator", "open", "sync", "status", "close", "report"]
+
+    def words(command: str, name: str = "") -> list[str]:
+        shown = re.compile(r"blip2-attributes-by-hand-[0-9a-f]{6}-r1")
+        assert not name or (shown.fullmatch(name) and shown.fullmatch(typed[command][1]))
+        return [shown.sub(name, word) for word in typed[command]]
+
+    return words
+
+
+def votes_of_strangers(server: LabelStudio, project: int, accounts: int, pairs: int) -> None:
+    """One person with several accounts that the server made and nobody listed; each votes on the first pairs."""
+    tasks = sorted({one.task_id for one in server.pull_annotations(project)})[:pairs]
+    for _ in range(accounts):
+        account = server.create_annotator(f"sock-{secrets.token_hex(4)}@example.com")
+        sock = LabelStudio(server.url, account.token)
+        for task in tasks:
+            sock.annotate(task, ballot_result("left"), lead_time_seconds=9.0)
+
+
+def test_a_round_by_hand_from_the_model_to_the_page(home, trained, review, by_hand, monkeypatch, tmp_path):
+    assert review(*by_hand("annotator"))["email"] == "anna@example.com"
     told = {link.name: link for link in links(home)}["label-studio"]
     assert (told.state, told.url) == ("running", home.label_studio_uri)
-    models = ("--model", str(trained.folder), "--catalog", str(trained.catalog))
     # A random model is never right, so there is nothing to plant an error in.
-    wanted = ("open", "blip2-attributes", *models, "--items", "8", "--gold", "0")
+    wanted = (*by_hand("open"), "--items", "8", "--gold", "0")
 
     def killed(*arguments: object) -> None:
         raise KeyboardInterrupt
@@ -59,18 +95,25 @@ def test_a_round_by_hand_from_the_model_to_the_page(home, trained, review, monke
     project = open_ledger(home).round(name).project_id
     assert server.counter(project).tasks == 10 and opened["link"] == server.project_url(project)
 
-    assert "not decided" in review("close", name, fails=True)
+    assert "not decided" in review(*by_hand("close", name), fails=True)
     assert "scripted annotators are no people" in review("vote", name, fails=True)
     voted = review("vote", name, "--simulated", "--raters", "3", "--preference", "1")
     assert sorted(voted["votes"].values()) == [10, 10, 10]
-    first, again = review("sync", name), review("sync", name)
+    first, again = review(*by_hand("sync", name)), review(*by_hand("sync", name))
     assert (first["new"], again["new"], again["corrected"], first["void"]) == (30, 0, 0, [])
     assert "its report would tell the sides" in review("report", name, "--out", str(tmp_path / "page.html"), fails=True)
-    status = review("status", name)
+    status = review(*by_hand("status", name))
     assert status["ballots"] | {"void": 0} == status["ballots"] and status["ballots"]["plain"] == 24
+    votes_of_strangers(server, project, accounts=4, pairs=2)
+    attacked = review(*by_hand("sync", name))
+    assert (attacked["new"], len(attacked["void"])) == (0, 8)
+    assert all("of an account that `selvedge review annotator add` did not make" in one for one in attacked["void"])
+    after = review(*by_hand("status", name))
+    assert after["ballots"] == status["ballots"] | {"void": 8}
+    assert {key for key in status if after[key] != status[key]} <= {"ballots", "pulled", "seconds"}
     closed = review("close", name, "--undecided")
     assert closed["simulated"] and sum(closed["ballots"].values()) == 24
-    page = review("report", name, "--out", str(tmp_path / "page.html"))["report"]
+    page = review(*by_hand("report", name), "--out", str(tmp_path / "page.html"))["report"]
     text = Path(page).read_text()
     assert name in text and "scripted annotators" in text and not re.findall(r"src=\"(?!data:)", text)
     assert "nobody can vote" in review("vote", name, "--simulated", fails=True)

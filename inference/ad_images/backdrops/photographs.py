@@ -3,9 +3,9 @@
 Belongs here: `Photographs`, crop, exposure and ledge of a photograph. Not here: the library (media/),
 drawn scenes (studio/), shadows (shadows.py).
 
-Nothing says where the ground of a photograph is, or whether it has one: clouds have none. What stands gets a drawn ledge
-of stone in the photograph's own colours, with the photograph out of focus behind it and mirrored in it; what lies, lies
-on the photograph.
+Nothing says where the ground of a photograph is, or whether it has one: clouds have none. What stands gets a drawn
+ledge of stone in the photograph's own colours, with the photograph out of focus behind it and mirrored in it; what
+lies, lies on the photograph.
 """
 
 import hashlib
@@ -106,12 +106,13 @@ def _opened(photo: LibraryPhoto, size: tuple[int, int]) -> Image.Image:
         content = photo.file.read_bytes()
     except OSError as error:
         raise AdRefused(
-            RefusalCode.NO_ASSET, f"photograph {photo.name} of the media library cannot be read ({error.strerror}); restore it."
+            RefusalCode.NO_ASSET,
+            f"photograph {photo.name} of the media library cannot be read ({error.strerror}); restore it.",
         ) from error
     if hashlib.sha256(content).hexdigest() != photo.sha256:
         raise AdRefused(
             RefusalCode.NO_ASSET,
-            f"photograph {photo.name} of the media library is not the file that its index lists; index the library again.",
+            f"photograph {photo.name} of the media library is another file than its index lists; index it again.",
         )
     try:
         image = Image.open(io.BytesIO(content))
@@ -121,7 +122,8 @@ def _opened(photo: LibraryPhoto, size: tuple[int, int]) -> Image.Image:
         return srgb_on_white(ImageOps.exif_transpose(image))
     except (OSError, ValueError, SyntaxError) as error:
         raise AdRefused(
-            RefusalCode.NO_ASSET, f"photograph {photo.name} of the media library is no picture ({error!s:.80}); replace it."
+            RefusalCode.NO_ASSET,
+            f"photograph {photo.name} of the media library is no picture ({error!s:.80}); replace it.",
         ) from error
 
 

@@ -16,7 +16,8 @@ class Guardrail(Protocol):
         name: in recipes and refusals.
     """
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def check(self, prompt: str | None, photo: bytes) -> None:
         """Nothing where both may be used.

@@ -20,7 +20,7 @@ from catalog.yaml_files import read_yaml
 from inference.ad_images.guardrails.normalising import hidden_characters, plain, spelled_out
 
 RULES = Path(__file__).with_name("instructions.yaml")
-LEAST_BLOB = 20  # letters of base64: "thank you" and less hides nothing worth hiding
+LEAST_BLOB = 16  # letters of base64: a word or two hides nothing worth hiding
 BASE64 = re.compile(rf"[A-Za-z0-9+/]{{{LEAST_BLOB},}}={{0,2}}|[A-Za-z0-9+/]{{12,}}={{1,2}}")
 HEXADECIMAL = re.compile(r"(?<![0-9a-z])(?:[0-9a-f]{2}[\s:]?){16,}(?![0-9a-z])", re.IGNORECASE)
 ESCAPED = re.compile(r"(?:\\x[0-9a-f]{2}|\\u[0-9a-f]{4}|%[0-9a-f]{2}|&#x?[0-9a-f]+;){4,}", re.IGNORECASE)

@@ -82,7 +82,7 @@ class LocalGuardrail:
             raise AdRefused(
                 RefusalCode.OTHER_BRAND, f"the prompt names {brand}, which is not the product's brand; leave it out."
             )
-        person = person_asked_for(prompt)
+        person = person_asked_for(self._brands.without_own(prompt))
         if person is not None:
             raise AdRefused(
                 RefusalCode.ASKS_FOR_PERSON,

@@ -9,7 +9,7 @@ What is plain is only for judging. The prompt itself goes on as it was written.
 import html
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 # Invisible characters that have no business in a prompt: zero-width, directional, tags, interlinear, fillers.
 HIDDEN = re.compile(
@@ -27,17 +27,23 @@ LOOK_ALIKES = str.maketrans(
 )
 LEET = str.maketrans("01345789@$!|+", "oieastbgasiit")
 ELLE = str.maketrans("1!|", "lll")
-WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*", re.UNICODE)
+STRETCHED = re.compile(r"(.)\1\1")  # no English word has a letter three times in a row
+LONGEST = 16  # letters of a word that is spelled apart
 DISGUISED = re.compile(r"[\w@$!|+*#]+", re.UNICODE)
 SPACED = re.compile(r"(?<![^\W_])(?:[^\W_]{1,2}[\s.\-_*·,/\\]{1,3}){2,}[^\W_]{1,2}(?![^\W_])", re.UNICODE)
 
 
 def plain(prompt: str) -> str:
     """Lower case, compatibility forms resolved, look-alikes and accents made Latin, entities resolved."""
+    return latin(prompt).casefold()
+
+
+def latin(prompt: str) -> str:
+    """As `plain`, with its capitals."""
     text = SILENT.sub("", html.unescape(prompt))
     text = unicodedata.normalize("NFKC", text).translate(LOOK_ALIKES)
     text = "".join(each for each in unicodedata.normalize("NFD", text) if not unicodedata.combining(each))
-    return unicodedata.normalize("NFC", text).casefold()
+    return unicodedata.normalize("NFC", text)
 
 
 def hidden_characters(prompt: str) -> list[str]:
@@ -63,20 +69,27 @@ def disguises(text: str) -> Iterator[str]:
         if any(character.isalpha() for character in token):  # "455" is a number
             yield from _unmasked(token)
     for run in SPACED.findall(text):
-        letters = [part for part in re.split(r"[\s.\-_*·,/\\]+", run) if part]
-        if sum(len(part) == 1 for part in letters) >= 2:
-            yield from _unmasked("".join(letters))
+        for joined in _joined([part for part in re.split(r"[\s.\-_*·,/\\]+", run) if part]):
+            yield from _unmasked(joined)
+
+
+def _joined(pieces: Sequence[str]) -> Iterator[str]:
+    """Neighbours joined, three and more of them, at least half of them single letters: short words may stand around."""
+    for first in range(len(pieces) - 2):
+        for last in range(first + 3, min(len(pieces), first + LONGEST) + 1):
+            parts = pieces[first:last]
+            if 2 * sum(len(part) == 1 for part in parts) >= max(4, len(parts)):
+                yield "".join(parts)
 
 
 def _unmasked(token: str) -> Iterator[str]:
     stripped = token.strip("!|+#*")
-    for spelled in {
-        token,
-        stripped,
-        token.translate(LEET),
-        stripped.translate(LEET),
-        token.translate(ELLE).translate(LEET),
-    }:
-        yield spelled
-        yield re.sub(r"(.)\1{2,}", r"\1\1", spelled)
-        yield re.sub(r"(.)\1+", r"\1", spelled)
+    lettered = token.translate(LEET)
+    yield from dict.fromkeys(
+        (token, stripped, lettered, stripped.translate(LEET), token.translate(ELLE).translate(LEET))
+    )
+
+
+def unstretched(word: str) -> str:
+    """No letter twice in a row: the same for "kkkilled" and "killed"."""
+    return re.sub(r"(.)\1+", r"\1", word)

@@ -16,7 +16,7 @@ from typing import Any
 
 from catalog.schema import load_schema
 from catalog.yaml_files import read_yaml
-from inference.ad_images.guardrails.normalising import disguises, plain
+from inference.ad_images.guardrails.normalising import STRETCHED, disguises, latin, plain, unstretched
 from inference.descriptions.matching import (
     Match,
     PhraseBook,
@@ -33,6 +33,7 @@ HERE = Path(__file__).parent
 NEXT_WORDS = 8  # between a department ("men") and its article ("casual shoes")
 DETERMINERS = frozenset(("a", "an", "the", "one", "this", "that", "some", "another", "each", "every"))
 PART = frozenset(("a", "an", "the", "in", "on", "at", "with", "by", "to", "is", "are", "who", "whose"))
+MAN = re.compile(r"[a-z]{2,}(?:man|men|woman|women)")
 MASKED = re.compile(r"[a-z]+[*#%_]+[a-z*#%_]*|[*#%_]+[a-z]{2,}")
 
 
@@ -41,11 +42,13 @@ class _Words:
     """words.yaml, ready to be looked up."""
 
     category: Mapping[str, str]  # single word → category of unsafe words
+    stretched: Mapping[str, str]  # the same, no letter twice in a row
     phrases: PhraseBook[str]
     anywhere: re.Pattern[str]
     persons: PhraseBook[str]
     innocent: PhraseBook[str]
     departments: frozenset[str]
+    no_persons: frozenset[str]  # words that end like "fisherman" and name nobody
     articles: frozenset[str]  # stems of the last words of article names
 
 
@@ -62,6 +65,8 @@ def unsafe_category(prompt: str) -> str | None:
     for spelled in disguises(_cleared(text, tokens)):
         if spelled in words.category:
             return words.category[spelled]
+        if STRETCHED.search(spelled) and unstretched(spelled) in words.stretched:
+            return words.stretched[unstretched(spelled)]
     for masked in MASKED.findall(text):
         pattern = re.compile(re.sub(r"[*#%_]+", lambda run: f"[a-z]{{1,{max(2, len(run.group()))}}}", masked))
         hidden = next((word for word in words.category if len(word) > 2 and pattern.fullmatch(word)), None)
@@ -88,6 +93,9 @@ def person_asked_for(prompt: str) -> str | None:
     for match in words.persons.find(tokens):
         if match.first not in denied and not _is_department(tokens, match.first, words):
             return " ".join(token.word for token in tokens[match.first : match.last + 1])
+    for index, token in enumerate(tokens):
+        if MAN.fullmatch(token.word) and token.word not in words.no_persons and index not in denied:
+            return token.word
     return None
 
 
@@ -130,10 +138,15 @@ class OtherBrands:
     def _add(self, book: PhraseBook[str], name: str) -> None:
         key = _key(name)
         if key and not self._is_own(key):
-            book.add(name.replace("&", " and "), name)
+            book.add(latin(name.replace("&", " and ")), name)
 
     def _is_own(self, key: tuple[str, ...]) -> bool:
         return bool(self._own) and (set(key) <= set(self._own) or set(self._own) <= set(key))
+
+    def without_own(self, prompt: str) -> str:
+        """The prompt with the product's brand out, which may be made of words that mean more ("The North Face")."""
+        named = r"\W+".join(map(re.escape, self._own))
+        return re.sub(rf"(?<!\w)(?:the\s+)?{named}(?!\w)", " ", prompt, flags=re.IGNORECASE) if named else prompt
 
     def named(self, prompt: str) -> str | None:
         """The brand that a prompt names, or None.
@@ -142,7 +155,7 @@ class OtherBrands:
         "logo".
         """
         innocent = _words().innocent
-        prompt = prompt.replace("&", " and ")
+        prompt = latin(prompt.replace("&", " and "))
         text = plain(prompt)
         tokens = without(tokenise(text), innocent)
         for match in self._names.find(tokens):
@@ -198,11 +211,13 @@ def _words() -> _Words:
                 category.setdefault(phrase, name)
     return _Words(
         category,
+        {unstretched(word): name for word, name in category.items()},
         phrases,
         re.compile("|".join(map(re.escape, data["anywhere"]))),
         _book(data["persons"]),
         _book(data["innocent"]),
         frozenset(data["group_words"]),
+        frozenset(data["no_persons"]),
         frozenset(_wording().article_nouns) | {stem(phrase_words(str(name))[-1]) for name in _article_names(data)},
     )
 

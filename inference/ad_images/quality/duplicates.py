@@ -20,7 +20,9 @@ COLOURS = 6
 SAME_COLOUR = 13.0  # ΔE at which a pixel's colour counts by 1/e
 ONE_COLOUR = 12.0  # ΔE within which two colours of a background are one
 COMMON = 0.2  # of the background: a colour as frequent is no second product's
+SAME_MEAN = 22.0  # ΔE between the mean colours of a product and its double
 SMALLEST = 7  # pixels of a form's longer side
+AS_STRONG = 0.5  # of the product's own colours that a second one must show
 OVERLAP = 0.3  # of a form that the product itself may hide
 PLAIN = 0.15  # mean of the product in the map: less has no colour of its own
 
@@ -38,21 +40,22 @@ def duplicates(view: View) -> float | None:
     product, hidden = alpha >= 160, grown(alpha > 0, 1)
     if product.sum() < 2 * SMALLEST or hidden.all():
         return None
-    own = _own_colour(pixels, product, ~hidden)
+    lab = to_lab(pixels)
+    own = _own_colour(pixels, lab, product, ~hidden)
     if float(own[product].mean()) < PLAIN:
         return None
     rows, columns = np.nonzero(product)
     box = slice(rows.min(), rows.max() + 1), slice(columns.min(), columns.max() + 1)
-    form = np.where(product[box], own[box], 0)
+    form = np.where(product[box], own[box], 0).astype(np.float32)
     elsewhere = np.where(hidden, np.float32(0), own)
     if elsewhere.max() < 0.3:
         return 0.0
-    return max(_best_match(elsewhere, hidden, form, scale) for scale in SCALES)
+    search = _Search(elsewhere, hidden, lab, np.average(lab[box].reshape(-1, 3), axis=0, weights=form.ravel()))
+    return max(search.best(form, scale) for scale in SCALES)
 
 
-def _own_colour(pixels: np.ndarray, product: Mask, background: Mask) -> Floats:
+def _own_colour(pixels: np.ndarray, lab: Floats, product: Mask, background: Mask) -> Floats:
     """(height, width) 0 to 1: near a colour of the product, and nearer to it than to the background's common ones."""
-    lab = to_lab(pixels)
     colours, shares = dominant(pixels[product], COLOURS)
     near = np.linalg.norm(lab[..., None, :] - colours[shares > 0.06], axis=-1).min(axis=-1)
     common = _common(*dominant(pixels[background], 8))
@@ -74,30 +77,55 @@ def _common(colours: Floats, shares: np.ndarray) -> Floats:
     return np.array(means, np.float32).reshape(-1, 3)
 
 
-def _best_match(elsewhere: Floats, hidden: Mask, form: Floats, scale: float) -> float:
-    height, width = (max(1, round(side * scale)) for side in form.shape)
-    if max(height, width) < SMALLEST:
-        return 0.0
-    small = np.asarray(Image.fromarray(form.astype(np.float32)).resize((width, height), Image.Resampling.BOX))
-    margin = max(2, max(small.shape) // 6)
-    padded = np.pad(small, margin)
-    window = grown(padded > 0.05, margin)
-    return max(_correlation(elsewhere, hidden, padded[:, ::step], window[:, ::step]) for step in (1, -1))
+class _Search:
+    """Looks for a form in the map of the product's own colours.
 
+    Args:
+        elsewhere: (height, width) the map, 0 on the product itself. hidden: the product and its rim.
+        lab: (height, width, 3) of the picture. mean: (3,) CIELAB of the product where it has colours of its own.
+    """
 
-def _correlation(elsewhere: Floats, hidden: Mask, form: Floats, window: Mask) -> float:
-    """Highest correlation of the map with the form within its window, over all places."""
-    full = tuple(next_fast_len(a + b - 1, True) for a, b in zip(elsewhere.shape, form.shape, strict=True))
-    image, square = rfft2(elsewhere, full), rfft2(elsewhere**2, full)
-    around, shape = np.conj(rfft2(window.astype(np.float32), full)), np.conj(rfft2(form, full))
-    covered = irfft2(
-        rfft2(hidden.astype(np.float32), full) * np.conj(rfft2((form > 0.05).astype(np.float32), full)), full
-    )
-    count, inside = float(window.sum()), float(form[window].sum())
-    total, squares, within = (irfft2(a * b, full) for a, b in ((image, around), (square, around), (image, shape)))
-    spread = np.maximum(squares - total**2 / count, 1e-3) * max(
-        1e-3, float((form[window] ** 2).sum()) - inside**2 / count
-    )
-    match = (within - total * inside / count) / np.sqrt(np.maximum(spread, 1e-3))
-    match[(covered > OVERLAP * (form > 0.05).sum()) | (total < 0.35 * inside)] = 0.0
-    return float(np.clip(match.max(), 0, 1))
+    def __init__(self, elsewhere: Floats, hidden: Mask, lab: Floats, mean: np.ndarray) -> None:
+        self._map, self._hidden, self._lab, self._mean = elsewhere, hidden.astype(np.float32), lab, mean
+
+    def best(self, form: Floats, scale: float) -> float:
+        """Highest correlation with the form at a share of its size, mirrored or not."""
+        height, width = (max(1, round(side * scale)) for side in form.shape)
+        if max(height, width) < SMALLEST:
+            return 0.0
+        small = np.asarray(Image.fromarray(form).resize((width, height), Image.Resampling.BOX))
+        margin = max(2, max(small.shape) // 6)
+        padded = np.pad(small, margin)
+        window = grown(padded > 0.05, margin)
+        return max(self._correlation(padded[:, ::step], window[:, ::step]) for step in (1, -1))
+
+    def _correlation(self, form: Floats, window: Mask) -> float:
+        shape = [next_fast_len(a + b - 1, True) for a, b in zip(self._map.shape, form.shape, strict=True)]
+        inked = form > 0.05
+        image, square, hidden = (rfft2(layer, shape) for layer in (self._map, self._map**2, self._hidden))
+        around, inner, pattern = (np.conj(rfft2(layer.astype(np.float32), shape)) for layer in (window, inked, form))
+        total, squares = irfft2(image * around, shape), irfft2(square * around, shape)
+        within, covered = irfft2(image * pattern, shape), irfft2(hidden * inner, shape)
+        count, inside = float(window.sum()), float(form.sum())
+        common = within - total * inside / count
+        spread = max(1e-3, float((form**2).sum()) - inside**2 / count)
+        match = common / np.sqrt(np.maximum(squares - total**2 / count, 1e-3) * spread)
+        weak = (common / spread < AS_STRONG) | (total < 0.35 * inside)
+        match[weak | (covered > OVERLAP * inked.sum())] = 0.0
+        row, column = np.unravel_index(int(match.argmax()), match.shape)
+        at = (
+            (int(row) if row < self._map.shape[0] else int(row) - shape[0]),
+            (int(column) if column < self._map.shape[1] else int(column) - shape[1]),
+        )
+        likeness = float(np.clip(match[row, column], 0, 1))
+        return likeness if likeness and self._has_its_colour(form, at) else 0.0
+
+    def _has_its_colour(self, form: Floats, at: tuple[int, int]) -> bool:
+        """Whether the mean colour at a place is the product's: a grey tree is no grey heel of a blue shoe."""
+        rows, columns = (slice(max(0, start), start + side) for start, side in zip(at, form.shape, strict=True))
+        there = self._lab[rows, columns]
+        weights = form[rows.start - at[0] :, columns.start - at[1] :][: there.shape[0], : there.shape[1]]
+        if not weights.any():
+            return False
+        mean = np.average(there.reshape(-1, 3), axis=0, weights=weights.ravel())
+        return float(np.linalg.norm(mean - self._mean)) < SAME_MEAN

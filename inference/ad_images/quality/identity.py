@@ -56,8 +56,9 @@ def object_expansion(view: View) -> float:
 
 @dataclass(frozen=True)
 class _Crop:
-    """The product and its surroundings, for what needs no whole canvas."""
+    """The product and its surroundings up to `reach` pixels, for what needs no whole canvas."""
 
+    reach: int
     pixels: np.ndarray
     background: np.ndarray
     placed: np.ndarray
@@ -71,10 +72,10 @@ class _Crop:
 def _surroundings(view: View) -> _Crop:
     left, top, right, bottom = view.box
     height, width = view.alpha.shape
-    near = max(4, round(REACH * max(height, width)))
+    near = max(8, round(REACH * max(height, width)))
     part = slice(max(0, top - near), min(height, bottom + near)), slice(max(0, left - near), min(width, right + near))
     shadow = None if view.shadow is None else view.shadow[part]
-    return _Crop(view.pixels[part], view.background[part], view.placed[part], shadow)
+    return _Crop(near, view.pixels[part], view.background[part], view.placed[part], shadow)
 
 
 def _left_over(crop: _Crop, support: Support) -> Mask:
@@ -91,12 +92,17 @@ def _left_over(crop: _Crop, support: Support) -> Mask:
 def _not_explained(crop: _Crop) -> Mask:
     """Pixels that are not their background, nor that background with at most the shadow's light taken away."""
     assert crop.shadow is not None
-    seen, expected = crop.pixels.astype(np.float32), crop.background.astype(np.float32)
-    brighter = (seen - expected).max(axis=2) > UNEXPECTED
-    darkest = expected.sum(axis=2) * (1 - crop.shadow) - 3 * UNEXPECTED
-    share = (seen + 4).sum(axis=2) / (expected + 4).sum(axis=2)
-    tint = np.abs(seen - expected * share[..., None]).max(axis=2)
-    return np.asarray(brighter | (seen.sum(axis=2) < darkest) | ((share < 0.97) & (tint > 2 * UNEXPECTED)))
+    seen, expected = (
+        np.ascontiguousarray(np.moveaxis(layer, 2, 0), np.float32) for layer in (crop.pixels, crop.background)
+    )
+    difference = seen - expected  # channel by channel: sums over a last axis of three are slow
+    strange = np.maximum(np.maximum(difference[0], difference[1]), difference[2]) > UNEXPECTED
+    total, bright = seen[0] + seen[1] + seen[2], expected[0] + expected[1] + expected[2]
+    strange |= total < bright * (1 - crop.shadow) - 3 * UNEXPECTED
+    share = (total + 12) / (bright + 12)
+    for channel in range(3):
+        strange |= (share < 0.97) & (np.abs(seen[channel] - expected[channel] * share) > 2 * UNEXPECTED)
+    return np.asarray(strange)
 
 
 def _connected(candidates: Mask, alpha: np.ndarray) -> Mask:
@@ -115,15 +121,15 @@ def _was_repainted(crop: _Crop) -> bool:
     solid = crop.alpha == 255
     if solid.sum() < 16:
         return False
-    step = max(1, int(solid.sum()) // 4000)
-    there = to_lab(crop.background[solid][::step])
-    product = to_lab(crop.placed[solid][::step, :3])
+    at = np.flatnonzero(solid)[:: max(1, int(solid.sum()) // 4000)]
+    there = to_lab(crop.background.reshape(-1, 3)[at])
+    product = to_lab(crop.placed.reshape(-1, 4)[at, :3])
     return float(np.median(np.linalg.norm(there - product, axis=1))) < REPAINTED
 
 
 def _continued(crop: _Crop) -> Mask:
     """Pixels outside the mask, in the backend's picture, that have the product's colours and not the surroundings'."""
-    far = ~grown(crop.alpha > 0, max(4, round(0.75 * REACH / (1 + 2 * REACH) * max(crop.alpha.shape))))
+    far = ~grown(crop.alpha > 0, crop.reach - 4)
     if not far.any():
         far[:2] = far[-2:] = far[:, :2] = far[:, -2:] = True
     lab = to_lab(crop.background)

@@ -17,6 +17,8 @@ LETTER = (5, 90)  # height in pixels of the working copy
 FILL = (0.18, 0.92)  # share of its box that a letter inks
 MOST_MARKS = 3000  # more are texture
 IN_A_LINE = 4  # letters
+SAME_INK = 9.0  # levels, spread of the strongest ink of a line's letters
+STEEPEST = 0.12  # slope of a line
 EVEN_INK = 0.35  # spread of the ink's contrast over a line, as a share of it
 PIECE = 0.0006  # share of the frame of the smallest flat piece that is followed
 SHAPE = (0.0015, 0.2)  # share of the frame that a flat overlay covers
@@ -34,7 +36,7 @@ def text_area(view: View) -> float:
     covered = np.zeros(view.alpha.shape, bool)
     ground = _ground(view)
     for sign in (1.0, -1.0):
-        marks = _marks(sign * (view.luma - ground), view.outside)
+        marks = _marks(sign * (view.luma - ground), sign * view.luma, view.outside)
         for left, top, right, bottom in _lines(marks):
             covered[top:bottom, left:right] = True
     return 100 * float(covered.mean())
@@ -52,17 +54,19 @@ class _Marks:
     """Connected dark (or light) marks.
 
     Attributes:
-        boxes: (marks, 4) left, top, right, bottom. contrast: (marks,) mean, levels. fill: (marks,) inked share of the box.
+        boxes: (marks, 4) left, top, right, bottom. contrast: (marks,) mean, levels.
+        ink: (marks,) strongest level, signed. fill: (marks,) inked share of the box.
     """
 
     boxes: NDArray[np.int64]
     contrast: NDArray[np.float64]
+    ink: NDArray[np.float64]
     fill: NDArray[np.float64]
 
 
-def _marks(difference: Floats, outside: Mask) -> _Marks:
+def _marks(difference: Floats, level: Floats, outside: Mask) -> _Marks:
     labels, count = ndimage.label((difference > INK) & outside)
-    empty = _Marks(np.zeros((0, 4), np.int64), np.zeros(0), np.zeros(0))
+    empty = _Marks(np.zeros((0, 4), np.int64), *[np.zeros(0)] * 3)
     if not 0 < count <= MOST_MARKS:
         return empty
     flat = labels.ravel()
@@ -73,7 +77,11 @@ def _marks(difference: Floats, outside: Mask) -> _Marks:
     fill = area / (wide * high)
     letters = (high >= LETTER[0]) & (high <= LETTER[1]) & (wide <= 2.5 * high) & (high <= 9 * wide)
     letters &= (fill >= FILL[0]) & ((fill <= FILL[1]) | (wide < 0.4 * high))
-    return _Marks(boxes[letters], mean[letters], fill[letters])
+    ink = [
+        level[top:bottom, left:right][labels[top:bottom, left:right] == number + 1].max()
+        for number, (left, top, right, bottom) in zip(np.flatnonzero(letters), boxes[letters], strict=True)
+    ]
+    return _Marks(boxes[letters], mean[letters], np.array(ink, np.float64), fill[letters])
 
 
 def _lines(marks: _Marks) -> list[tuple[int, int, int, int]]:
@@ -96,7 +104,8 @@ def _lines(marks: _Marks) -> list[tuple[int, int, int, int]]:
     lines = []
     for number in np.flatnonzero(np.bincount(row) >= IN_A_LINE):
         members = np.flatnonzero(row == number)
-        if _reads_as_text(boxes[members], marks.fill[members]):
+        even = float(marks.ink[members].std()) <= SAME_INK
+        if even and _reads_as_text(boxes[members], marks.fill[members]):
             lines.append((left[members].min(), top[members].min(), right[members].max(), bottom[members].max()))
     return lines
 
@@ -107,8 +116,9 @@ def _reads_as_text(boxes: NDArray[np.int64], fill: NDArray[np.float64]) -> bool:
     tall = float(np.median(high))
     order = np.argsort(boxes[:, 0])
     base = boxes[order, 3]
-    straight = base - np.polyval(np.polyfit(boxes[order, 0], base, 1), boxes[order, 0])
-    on_line = float(np.median(np.abs(straight))) <= max(1.0, 0.12 * tall)
+    slope, start = np.polyfit(boxes[order, 0], base, 1)
+    away = np.abs(base - start - slope * boxes[order, 0])
+    on_line = abs(slope) <= STEEPEST and float(np.median(away)) <= max(1.0, 0.12 * tall)
     varied = float(wide.std() / max(wide.mean(), 1)) > 0.12 or float(fill.std()) > 0.06
     return on_line and varied
 

@@ -131,5 +131,23 @@ def _guardrail(parts: AdParts, request: "AdRequest") -> "Guardrail":
 
 @lru_cache(maxsize=1)
 def _services(parts: AdParts) -> "tuple[Guardrail, ...]":
-    """The guardrails that a service runs."""
-    return ()
+    """The guardrails that a service runs.
+
+    Raises:
+        SelvedgeError: a guardrail's name without its version, or no boto3.
+    """
+    from inference.ad_images.aws import make_client
+    from inference.ad_images.guardrails import aws
+
+    services: list[Guardrail] = []
+    if parts.guardrails == "comprehend":
+        services.append(aws.ComprehendGuardrail(make_client("comprehend", parts.region)))
+        services.append(aws.RekognitionGuardrail(make_client("rekognition", parts.region)))
+    if parts.guardrails == "bedrock":
+        services.append(aws.BedrockChecksGuardrail(make_client("bedrock-runtime", parts.region)))
+    if parts.guardrail is not None:
+        identifier, _, version = parts.guardrail.partition(":")
+        services.append(
+            aws.BedrockGuardrail(make_client("bedrock-runtime", parts.region), identifier, version or "DRAFT")
+        )
+    return tuple(services)

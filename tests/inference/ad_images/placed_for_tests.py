@@ -22,12 +22,15 @@ def placed_block(
     return Placed(plan, pixels, (left, top, right, bottom), "block")
 
 
+USUAL = Light()
+
+
 def scene_of(
     theme: str = "studio",
     size: tuple[int, int] = (256, 256),
     seed: int = 1,
     view: Support = Support.STANDS,
-    light: Light = Light(),
+    light: Light = USUAL,
     palette: tuple[str, ...] = (),
 ) -> Scene:
     """A scene whose horizon is a little above the middle of the floor that `placed_block` stands on."""

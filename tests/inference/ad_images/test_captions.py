@@ -22,7 +22,7 @@ SHIRT = ListedProduct(8, "Fennick shirt", "Shirts", "Men", "Navy Blue")
 GOOD = [
     "a pair of women's blue sports shoes on fine sand, a sandy beach with the sea out of focus, standing upright, late "
     "afternoon sun, camera just over the sand, summer campaign photography",
-    "a red handbag on a marble worktop beside a cup of coffee, soft daylight from a window, 85 mm lens at f/2, still life",
+    "a red handbag on a marble worktop beside a cup of coffee, soft daylight from a window, 85 mm lens at f/2",
     "a men's navy blue shirt on a woven rug, laid out flat, window light from the left, top view with a 50 mm lens",
     "a teapot in a bright kitchen, morning light, minimal still life",
     "a leather belt on dark slate, a few pine cones, low evening sun, shallow depth of field",

@@ -75,8 +75,9 @@ def test_air_under_an_arch_lets_light_through() -> None:
     arched = placed.pixels.copy()
     arched[bottom - 30 : bottom, left + 15 : right - 15] = 0
     scene = scene_of(light=Light(90, 80, 0.2))
-    whole, open_below = shadows.cast(placed, scene), shadows.cast(
-        Placed(placed.plan, arched, placed.box, "arch"), scene
+    whole, open_below = (
+        shadows.cast(placed, scene),
+        shadows.cast(Placed(placed.plan, arched, placed.box, "arch"), scene),
     )
     middle = (slice(bottom - 3, bottom + 2), slice((left + right) // 2 - 4, (left + right) // 2 + 4))
     foot = (slice(bottom - 1, bottom + 2), slice(left + 4, left + 12))
@@ -105,7 +106,9 @@ def test_a_shoe_seen_over_its_toe_stands_on_both_sides_of_its_outline_and_a_ball
             pixels[140:row, column] = (90, 90, 90, 255)
         placed = Placed(placed_block().plan, pixels, (60, 140, 200, int(lowest.max())), "shape")
         shadow = shadows.cast(placed, scene_of(light=Light(90, 80, 0.5)))
-        at_the_ends.append(np.mean([shadow[row + 1, column] for column, row in zip(columns, lowest, strict=True)][3:30]))
+        at_the_ends.append(
+            np.mean([shadow[row + 1, column] for column, row in zip(columns, lowest, strict=True)][3:30])
+        )
     assert at_the_ends[0] > 0.5 > 0.2 > at_the_ends[1]
 
 

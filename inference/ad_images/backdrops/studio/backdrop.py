@@ -1,6 +1,7 @@
 """Studio: the backend that draws backgrounds, no weights and no network.
 
-Belongs here: `Studio`, which painter paints which theme, when drawings are shared between plans. Not here: painting (scenes/, surfaces/).
+Belongs here: `Studio`, which painter paints which theme, when drawings are shared between plans. Not here: painting
+(scenes/, surfaces/).
 """
 
 import hashlib

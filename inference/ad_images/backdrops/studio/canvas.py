@@ -1,9 +1,11 @@
 """Canvas: what a painter of a drawn scene paints on, with everything that scenes of both views share.
 
-Belongs here: `StudioCanvas`, the type of painters. Not here: a scene (scenes/, surfaces/), noise and blur (fields.py), tone (tone.py).
+Belongs here: `StudioCanvas`, the type of painters. Not here: a scene (scenes/, surfaces/), noise and blur (fields.py),
+tone (tone.py).
 
 All painting is in linear light. Lengths are shares of the shorter side (`unit` pixels), so that a scene looks alike at
-every size. Random draws come from `stream(name)`, one generator for each thing, so that leaving one thing out moves no other.
+every size. Random draws come from `stream(name)`, one generator for each thing, so that leaving one thing out moves no
+other.
 """
 
 import hashlib
@@ -101,7 +103,7 @@ class StudioCanvas:
         return self.layer(draw, blur)[..., 3]
 
     def layer(self, draw: Callable[[skia.Canvas], None], blur: float = 0.0) -> np.ndarray:
-        """(height, width, 4) float32: what `draw` paints, linear light premultiplied by alpha. Arguments as in mask()."""
+        """(height, width, 4) float32 linear light premultiplied by alpha: what `draw` paints. See mask()."""
         step = int(np.clip(blur * self.unit / 1.5, 1, self.unit // 24))
         shape = (-(-self.height // step), -(-self.width // step))
         pixels = drawn(shape, self.unit / step, draw)
@@ -126,7 +128,7 @@ class StudioCanvas:
         self.pixels *= factor[..., None] if factor.ndim == 2 else factor
 
     def whole(self, name: Hashable, paint: Callable[[], None]) -> None:
-        """Paints a picture that depends on the scene and `name` alone: drawn and finished once for all plans that show it."""
+        """Paints a picture that depends on the scene and `name` alone: once for all plans that show it."""
 
         def finished() -> np.ndarray:
             paint()
@@ -147,7 +149,7 @@ class StudioCanvas:
 
 
 def drawn(shape: tuple[int, int], scale: float, draw: Callable[[skia.Canvas], None]) -> np.ndarray:
-    """(height, width, 4) float32: what `draw` paints, linear light premultiplied by alpha; 1 of its lengths is `scale` pixels."""
+    """(height, width, 4) float32 linear light premultiplied by alpha: what `draw` paints, `scale` pixels its unit."""
     pixels = np.zeros((*shape, 4), np.float16)
     info = skia.ImageInfo.Make(
         shape[1], shape[0], skia.kRGBA_F16_ColorType, skia.kPremul_AlphaType, skia.ColorSpace.MakeSRGBLinear()

@@ -3,7 +3,8 @@
 Belongs here: arrays in, arrays out. Not here: colours and light (tone.py), the canvas (canvas.py).
 
 Noise is made once per process as square tiles by shaping the spectrum of white noise, so that a tile has no seam; a
-scene takes a window of a tile, and its seed says which. Blur is done on a reduced picture: what is out of focus has no detail.
+scene takes a window of a tile, and its seed says which. Blur is done on a reduced picture: what is out of focus has no
+detail.
 """
 
 import functools
@@ -14,6 +15,7 @@ from scipy.ndimage import gaussian_filter
 
 TILE = 512
 TILES = 6  # different tiles of each kind
+Edge = float | np.ndarray
 
 
 @functools.lru_cache(maxsize=64)
@@ -76,7 +78,7 @@ def blurred_here(field: np.ndarray, sigma: float, across: float) -> np.ndarray:
     return gaussian_filter(field, deviations, mode="nearest", truncate=2.5)
 
 
-def smoothstep(low: float, high: float, value: np.ndarray) -> np.ndarray:
+def smoothstep(low: Edge, high: Edge, value: np.ndarray) -> np.ndarray:
     """0 below `low`, 1 above `high`, smooth between; `low` may be the greater one."""
     share = np.clip((value - low) / (high - low), 0, 1)
     return share * share * (3 - 2 * share)

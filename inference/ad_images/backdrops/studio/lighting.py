@@ -1,6 +1,7 @@
 """Lighting: what light does to wall and floor of a drawn scene.
 
-Belongs here: pools, falls-off, windows and leaves between lamp and wall. Not here: the product's shadow (inference/ad_images/shadows.py).
+Belongs here: pools, windows and leaves between lamp and wall. Not here: the product's shadow
+(inference/ad_images/shadows.py).
 """
 
 import numpy as np
@@ -21,7 +22,9 @@ def pool(stage: Stage, depth: float = 0.5, wide: float = 0.75) -> np.ndarray:
     return (1 - depth + depth * 1.15 * near) * (1 + 0.14 * stage.sun_x * columns)
 
 
-def window_on_floor(stage: Stage, rng: np.random.Generator, softness: float, panes: tuple[int, int] = (2, 3)) -> np.ndarray:
+def window_on_floor(
+    stage: Stage, rng: np.random.Generator, softness: float, panes: tuple[int, int] = (2, 3)
+) -> np.ndarray:
     """(n, width) 0 to 1: sun through a window, on the floor; softer with the softness of the light."""
     floor = stage.floor
     slant = float(-stage.sun_x * rng.uniform(0.35, 0.7))
@@ -29,7 +32,9 @@ def window_on_floor(stage: Stage, rng: np.random.Generator, softness: float, pan
     left = float(rng.uniform(-0.5, -0.2))
     base = float(floor.v[np.argmin(np.abs(floor.depth - 1))][0])
     pane = 0.34 * float(rng.uniform(0.9, 1.2))
-    return _panes((u - left) / pane, (floor.v - base * rng.uniform(0.72, 0.9)) / (pane * 2.4), panes, 0.03 + 0.16 * softness)
+    return _panes(
+        (u - left) / pane, (floor.v - base * rng.uniform(0.72, 0.9)) / (pane * 2.4), panes, 0.03 + 0.16 * softness
+    )
 
 
 def window_on_wall(stage: Stage, x: np.ndarray, y: np.ndarray, rng: np.random.Generator, softness: float) -> np.ndarray:
@@ -53,13 +58,20 @@ def _panes(across: np.ndarray, along: np.ndarray, count: tuple[int, int], soft: 
     return run(across, count[0]) * run(along, count[1])
 
 
-def frond(surface: skia.Canvas, rng: np.random.Generator, at: tuple[float, float], towards: float, length: float, paint: skia.Paint) -> None:
-    """A palm leaf: a bent stem with leaflets, from `at` in the direction `towards` (degrees, clockwise from the right)."""
+def frond(
+    surface: skia.Canvas,
+    rng: np.random.Generator,
+    at: tuple[float, float],
+    towards: float,
+    length: float,
+    paint: skia.Paint,
+) -> None:
+    """A palm leaf: a bent stem with leaflets, from `at` towards a direction (degrees, clockwise from the right)."""
     angle = np.radians(towards)
     bend = float(rng.uniform(-0.5, 0.5))
     stem = [at]
     steps = 22
-    for step in range(steps):
+    for _ in range(steps):
         angle += bend / steps
         stem.append((stem[-1][0] + np.cos(angle) * length / steps, stem[-1][1] + np.sin(angle) * length / steps))
     for step in range(3, steps):
@@ -85,7 +97,14 @@ def frond(surface: skia.Canvas, rng: np.random.Generator, at: tuple[float, float
     surface.drawPath(line, stroke)
 
 
-def twig(surface: skia.Canvas, rng: np.random.Generator, at: tuple[float, float], towards: float, length: float, paint: skia.Paint) -> None:
+def twig(
+    surface: skia.Canvas,
+    rng: np.random.Generator,
+    at: tuple[float, float],
+    towards: float,
+    length: float,
+    paint: skia.Paint,
+) -> None:
     """A twig with oval leaves."""
     angle = np.radians(towards)
     x, y = at
@@ -104,7 +123,9 @@ def twig(surface: skia.Canvas, rng: np.random.Generator, at: tuple[float, float]
         x, y = nx, ny
 
 
-def leaf(surface: skia.Canvas, at: tuple[float, float], angle: float, size: float, paint: skia.Paint, plump: float = 0.28) -> None:
+def leaf(
+    surface: skia.Canvas, at: tuple[float, float], angle: float, size: float, paint: skia.Paint, plump: float = 0.28
+) -> None:
     """An oval leaf with a pointed end; `angle` in radians."""
     path = skia.Path().moveTo(0, 0).cubicTo(size * 0.25, -size * plump, size * 0.7, -size * plump, size, 0)
     path.cubicTo(size * 0.7, size * plump, size * 0.25, size * plump, 0, 0)

@@ -136,7 +136,9 @@ def relief(
     if ripples[0]:
         wander = floor.noise(number + 2, 1.7, u, v, (26, 20))
         phase = v * ripples[1] + wander * 2.6
-        shading += ripples[0] * np.sin(phase) * (0.55 + 0.45 * floor.noise(number + 3, 1.7, u, v, (20, 20))) * floor.fade(0.1)
+        shading += (
+            ripples[0] * np.sin(phase) * (0.55 + 0.45 * floor.noise(number + 3, 1.7, u, v, (20, 20))) * floor.fade(0.1)
+        )
     grains = floor.noise(number + 4, 0.2, u, v, (450, 450))
     tone = floor.noise(number + 5, 1.7, u, v, (34, 26))
     value = np.clip(shading, 0.35, 1.7) * (1 + grit * grains) * (1 + 0.05 * tone)

@@ -9,6 +9,7 @@ distance of a row from the base row (the circle of confusion goes with 1/depth, 
 """
 
 import functools
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ import numpy as np
 import skia
 
 from inference.ad_images.backdrops.studio import fields
-from inference.ad_images.backdrops.studio.canvas import Box, StudioCanvas, drawn
+from inference.ad_images.backdrops.studio.canvas import Box, StudioCanvas, drawn, ink
 from inference.ad_images.backdrops.studio.fields import TILE, smoothstep
 from inference.ad_images.scene import Scene
 from inference.ad_images.shadows import LENS
@@ -36,7 +37,7 @@ class Stage:
     """
 
     def __init__(self, canvas: StudioCanvas, scene: Scene, clear: Box, over: float = 0.0) -> None:
-        """`over`: how far the camera's height is over the horizon line, share of the height (a wall or a table's edge is nearer than the horizon)."""
+        """A camera at the horizon line, or `over` it by a share of the height: a wall is nearer than the horizon."""
         self.canvas = canvas
         self.horizon = 0.58 if scene.horizon is None else scene.horizon
         self.base = round(float(np.clip(clear[3] / canvas.height, self.horizon + 0.08, 0.97)), 3)
@@ -59,7 +60,9 @@ class Stage:
         canvas, floor = self.canvas, self.floor
         ground = floor.focused(ground, aperture)
         if sheen:
-            mirror = fields.blurred(far[max(floor.top - len(ground), 0) : floor.top][::-1], 0.02 * canvas.unit, 0.008 * canvas.unit)
+            mirror = fields.blurred(
+                far[max(floor.top - len(ground), 0) : floor.top][::-1], 0.02 * canvas.unit, 0.008 * canvas.unit
+            )
             steep = sheen * np.exp(-3.2 * (floor.rows - self.horizon) / (1 - self.horizon))[..., None]
             count = min(len(mirror), len(ground))
             ground[:count] += (mirror[:count] - ground[:count]) * steep[:count]
@@ -103,7 +106,9 @@ class Floor:
     def turned(self, degrees: float) -> tuple[np.ndarray, np.ndarray]:
         """(n, width) u and v of a pattern that lies turned on the floor."""
         cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-        return (self.u * cosine - self.v * sine).astype(np.float32), (self.u * sine + self.v * cosine).astype(np.float32)
+        return (self.u * cosine - self.v * sine).astype(np.float32), (self.u * sine + self.v * cosine).astype(
+            np.float32
+        )
 
     def noise(
         self,
@@ -114,7 +119,7 @@ class Floor:
         scale: tuple[float, float],
         make: Callable[[Any, float], np.ndarray] = fields.tile,
     ) -> np.ndarray:
-        """(n, width) float32 noise that lies on the floor: `scale` noise pixels a unit of u and v; `make` gives the tile.
+        """(n, width) float32 noise that lies on the floor, `scale` noise pixels a unit of u and v, of a tile of `make`.
 
         Rows that show more than one noise pixel a pixel take a reduced tile, so that nothing glitters.
         """
@@ -130,7 +135,7 @@ class Floor:
         return out
 
     def fade(self, period: float) -> np.ndarray:
-        """(n, 1): 1 where a pattern of this period (units) is well resolved, 0 where a pixel holds more than half of it."""
+        """(n, 1): 1 where a pattern of this period (units) is resolved, 0 where a pixel holds more than half of it."""
         return np.clip(2 - 4 * self.grain / period, 0, 1)
 
     def focused(self, ground: np.ndarray, aperture: float) -> np.ndarray:
@@ -140,7 +145,7 @@ class Floor:
         sigma = np.maximum(sigma - 0.02 * aperture, 0)
         levels = [0.0, 0.003, 0.009, 0.022]
         out = ground.copy()
-        for lower, upper in zip(levels, levels[1:], strict=False):
+        for lower, upper in itertools.pairwise(levels):
             share = np.clip((sigma - lower) / (upper - lower), 0, 1)
             rows = np.flatnonzero(share[:, 0, 0] > 0)
             if not len(rows):
@@ -219,16 +224,18 @@ class Distance:
         return np.maximum(fields.resized(self.light, self.canvas.shape, Image.Resampling.BICUBIC), 0)
 
 
-def bokeh(canvas: StudioCanvas, lights: list[tuple[float, float, float, np.ndarray]]) -> np.ndarray:
-    """(height, width, 3) light of points far out of focus: soft-edged discs, a little brighter at the rim, as a lens draws them.
+def bokeh(
+    canvas: StudioCanvas, light: np.ndarray, points: list[tuple[float, float, float, np.ndarray]], share: float = 1.0
+) -> None:
+    """Adds points far out of focus: soft discs, a little brighter at the rim, as of a lens.
 
     Args:
-        lights: x, y, radius (shares of the shorter side), colour (linear light) of each.
+        light: (height, width, 3) float32, what they are added to.
+        points: x, y, radius (shares of the shorter side), colour (linear light) of each. share: of their light.
     """
-    from inference.ad_images.backdrops.studio.canvas import ink
 
     def draw(surface: skia.Canvas) -> None:
-        for x, y, radius, colour in lights:
+        for x, y, radius, colour in points:
             paint = ink(colour)
             paint.setBlendMode(skia.BlendMode.kPlus)
             surface.drawCircle(x, y, radius, paint)
@@ -238,4 +245,8 @@ def bokeh(canvas: StudioCanvas, lights: list[tuple[float, float, float, np.ndarr
             rim.setStrokeWidth(radius * 0.12)
             surface.drawCircle(x, y, radius * 0.93, rim)
 
-    return canvas.layer(draw, max(0.0045, 3.0 / canvas.unit))[..., :3]
+    lowest = max((y + radius for _, y, radius, _ in points), default=0.0) + 0.03
+    rows = min(-(-round(lowest * canvas.unit) // 2) * 2, canvas.height)
+    discs = drawn((rows // 2, canvas.width // 2), canvas.unit / 2, draw)[..., :3]
+    sigma = max(0.0045 * canvas.unit / 2, 0.75)
+    light[:rows] += share * fields.resized(fields.blurred_here(discs, sigma, sigma), (rows, canvas.width))

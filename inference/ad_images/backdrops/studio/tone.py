@@ -1,6 +1,7 @@
 """Tone: from painted light to the finished picture, as lens, film and a brand's palette would have it.
 
-Belongs here: warmth of light, vignette, glow of the lights, tone curve, grain, pull towards a palette. Not here: what is painted (scenes/, surfaces/).
+Belongs here: warmth of light, vignette, glow of the lights, tone curve, grain, pull towards a palette. Not here: what
+is painted (scenes/, surfaces/).
 """
 
 import functools
@@ -25,10 +26,9 @@ def warmth(value: float) -> np.ndarray:
 
 def vignette(shape: tuple[int, int], strength: float) -> np.ndarray:
     """(height, width) float32 that multiplies light: 1 in the middle, 1 - strength in the corners."""
-    rows = np.linspace(-1, 1, shape[0], dtype=np.float32)[:, None]
-    columns = np.linspace(-1, 1, shape[1], dtype=np.float32)[None, :]
-    distance = (rows**2 + columns**2) / 2
-    return 1 - strength * distance**1.3
+    across = np.linspace(-1, 1, 48, dtype=np.float32) ** 2
+    distance = (across[:, None] + across[None, :]) / 2
+    return resized(1 - strength * distance**1.3, shape)
 
 
 def glow(light: np.ndarray, share: float) -> np.ndarray:

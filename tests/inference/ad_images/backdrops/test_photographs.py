@@ -60,7 +60,7 @@ def test_a_scene_without_a_photograph_is_refused() -> None:
     ("harm", "sentence"),
     [
         (lambda photo: photo.file.unlink(), "cannot be read"),
-        (lambda photo: photo.file.write_bytes(b"other"), "not the file that its index lists"),
+        (lambda photo: photo.file.write_bytes(b"other"), "another file than its index lists"),
     ],
 )
 def test_a_file_that_is_gone_or_another_is_refused(photo: LibraryPhoto, harm: object, sentence: str) -> None:

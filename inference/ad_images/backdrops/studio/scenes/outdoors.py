@@ -47,7 +47,7 @@ def _sky(stage: Stage, far: Distance, colour: np.ndarray, low: np.ndarray, cloud
 def _shore(stage: Stage, scene: Scene) -> None:
     canvas = stage.canvas
     rng = canvas.stream("open")
-    air, sand, water, deep = (canvas.colour(number) for number in range(4))
+    air, sand, water = (canvas.colour(number) for number in range(3))
     far = Distance(canvas, 160)
     wide = far.shape[1] / far.detail
     horizon = stage.horizon * far.shape[0] / far.detail
@@ -63,17 +63,19 @@ def _shore(stage: Stage, scene: Scene) -> None:
     far.fill(np.array([0.92, 0.94, 0.93], np.float32), 0.8 * smoothstep(0.66, 0.86, line) * smoothstep(0.98, 0.9, line))
     far.fill(np.array([0.92, 0.94, 0.93], np.float32), 0.35 * np.exp(-(((line - 0.45) / 0.035) ** 2)) * sea)
     far.fill(sand * 0.58, smoothstep(0.90, 0.97, line))  # wet sand
-    if rng.integers(2):
-        _dune(far, rng, horizon, sand, wide)
+    dune = _dune(far, rng, horizon, sand, wide) if rng.integers(2) else 0.0
     far.blur(0.013)
     glints = []
     for _ in range(46):
         x = wide * float(np.clip(0.5 + 0.35 * stage.sun_x + rng.normal(0, 0.2), 0, 1))
-        y = sea_top + (horizon - sea_top) * float(rng.uniform(0.05, 0.8))
+        y = sea_top + (horizon - sea_top) * float(rng.uniform(0.05, 0.65))
+        if dune * (x - 0.5 * wide) > wide * 0.02:
+            continue
         glints.append((x, y, float(rng.uniform(0.006, 0.013)), canvas.tint * float(rng.uniform(0.05, 0.28))))
-    background = far.enlarged() + bokeh(canvas, glints)
+    background = far.enlarged()
+    bokeh(canvas, background, glints)
     ripple = float(rng.choice([0.0, 0.10, 0.16]))
-    ground = relief(stage.floor, rng, sand, _sun(scene), (ripple, float(rng.uniform(42, 60))), 1.0, 0.085)
+    ground = relief(stage.floor, rng, sand, _sun(scene), (ripple, float(rng.uniform(42, 60))), 1.0, 0.12)
     ground *= pool(stage, 0.22, 0.9)[..., None]
     damp = np.exp(-(stage.floor.rows - stage.horizon) / 0.02)[..., None]
     ground *= 1 - 0.38 * damp
@@ -82,8 +84,8 @@ def _shore(stage: Stage, scene: Scene) -> None:
     canvas.shade(canvas.tint)
 
 
-def _dune(far: Distance, rng: np.random.Generator, horizon: float, sand: np.ndarray, wide: float) -> None:
-    """A dune with grass at one side."""
+def _dune(far: Distance, rng: np.random.Generator, horizon: float, sand: np.ndarray, wide: float) -> float:
+    """A dune with grass at one side: -1 the left, 1 the right."""
     left = bool(rng.integers(2))
     side = 0.0 if left else wide
     high = float(rng.uniform(0.14, 0.22))
@@ -91,7 +93,14 @@ def _dune(far: Distance, rng: np.random.Generator, horizon: float, sand: np.ndar
     def draw(surface: skia.Canvas) -> None:
         sign = 1 if left else -1
         path = skia.Path().moveTo(side - sign * 0.1, horizon + 0.05).lineTo(side - sign * 0.1, horizon - high)
-        path.cubicTo(side + sign * 0.15, horizon - high * 1.05, side + sign * 0.28, horizon - 0.03, side + sign * 0.5, horizon + 0.05)
+        path.cubicTo(
+            side + sign * 0.15,
+            horizon - high * 1.05,
+            side + sign * 0.28,
+            horizon - 0.03,
+            side + sign * 0.5,
+            horizon + 0.05,
+        )
         surface.drawPath(path, ink(sand * 0.86))
         for _ in range(70):
             x = side + sign * float(rng.uniform(-0.05, 0.24))
@@ -104,6 +113,7 @@ def _dune(far: Distance, rng: np.random.Generator, horizon: float, sand: np.ndar
             surface.drawPath(blade, stroke)
 
     far.draw(draw)
+    return -1.0 if left else 1.0
 
 
 def _winter(stage: Stage, scene: Scene) -> None:
@@ -131,9 +141,21 @@ def _winter(stage: Stage, scene: Scene) -> None:
                 share = layer / 6
                 top = horizon + 0.01 - tall * (1 - share * 0.92)
                 half = tall * (0.05 + 0.24 * share)
-                bough = skia.Path().moveTo(x, top).lineTo(x + half, top + tall * 0.24).lineTo(x - half, top + tall * 0.24).close()
+                bough = (
+                    skia.Path()
+                    .moveTo(x, top)
+                    .lineTo(x + half, top + tall * 0.24)
+                    .lineTo(x - half, top + tall * 0.24)
+                    .close()
+                )
                 surface.drawPath(bough, ink(tone))
-                cap = skia.Path().moveTo(x, top).lineTo(x + half * 0.62, top + tall * 0.15).lineTo(x - half * 0.5, top + tall * 0.13).close()
+                cap = (
+                    skia.Path()
+                    .moveTo(x, top)
+                    .lineTo(x + half * 0.62, top + tall * 0.15)
+                    .lineTo(x - half * 0.5, top + tall * 0.13)
+                    .close()
+                )
                 surface.drawPath(cap, ink(white * 0.85, 0.55))
 
     far.draw(trees)
@@ -147,10 +169,22 @@ def _winter(stage: Stage, scene: Scene) -> None:
     sparkle = stage.floor.noise(4, 0.0, stage.floor.u, stage.floor.v, (500, 500))
     ground += (smoothstep(2.7, 3.6, sparkle) * 0.5 * np.clip(1.3 - 0.3 * stage.floor.depth, 0, 1))[..., None]
     stage.compose(far.enlarged(), ground, 0.0, 0.08, 0.016)
+    if rng.integers(3) == 0:  # windows and lamps among the trees
+        lamps = []
+        for _ in range(22):
+            x, y = wide * float(rng.uniform(0, 1)), horizon - float(rng.uniform(0.0, 0.16))
+            colour = np.array([1.0, 0.62, 0.28]) * float(rng.uniform(0.15, 0.5))
+            lamps.append((x, y, float(rng.uniform(0.010, 0.022)), colour))
+        bokeh(canvas, canvas.pixels, lamps)
     flakes = [
-        (float(rng.uniform(0, wide)), float(rng.uniform(0, 0.9)), float(rng.uniform(0.003, 0.011)), np.full(3, float(rng.uniform(0.06, 0.3))))
+        (
+            float(rng.uniform(0, wide)),
+            float(rng.uniform(0, 0.9)),
+            float(rng.uniform(0.003, 0.011)),
+            np.full(3, float(rng.uniform(0.06, 0.3))),
+        )
         for _ in range(46)
     ]
-    canvas.pixels += bokeh(canvas, flakes)
+    bokeh(canvas, canvas.pixels, flakes)
     canvas.vignette = 0.12
     canvas.shade(canvas.tint)

@@ -15,20 +15,21 @@ from inference.ad_images.scene import Scene
 def sweep(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
     """Paper in one colour, lit from the side; a disc, an arch or the shadow of leaves behind."""
     stage = Stage(canvas, scene, clear)
-    canvas.whole(("sweep", stage.base, stage.center), lambda: _set(stage, scene))
+    kind = KINDS[int(canvas.stream("kind").integers(len(KINDS)))]
+    behind = stage.center if kind in ("disc", "arch") else None  # what stands behind the product moves with it
+    canvas.whole(("sweep", stage.base, behind), lambda: _set(stage, scene, kind))
 
 
 KINDS = ("disc", "arch", "leaves", "window", "blocks", "cloth", "plain")
 
 
-def _set(stage: Stage, scene: Scene) -> None:
+def _set(stage: Stage, scene: Scene, kind: str) -> None:
     canvas = stage.canvas
     rng = canvas.stream("set")
     rows, columns = canvas.grid()
     wall, ground, accent = canvas.colour(0), canvas.colour(1), canvas.colour(2)
     x, y = columns * (canvas.width / canvas.unit), rows * (canvas.height / canvas.unit)
     wide, high = canvas.width / canvas.unit, canvas.height / canvas.unit
-    kind = KINDS[int(rng.integers(len(KINDS)))]
     softness = scene.light.softness
     canvas.over(wall)
     if kind == "cloth":

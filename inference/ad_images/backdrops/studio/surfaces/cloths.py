@@ -11,8 +11,8 @@ import skia
 from inference.ad_images.backdrops.studio.canvas import Box, StudioCanvas
 from inference.ad_images.backdrops.studio.fields import smoothstep
 from inference.ad_images.backdrops.studio.surfaces.foliage import stroke
-from inference.ad_images.backdrops.studio.surfaces.ground import Covering, laid, relief_shade, shifted, towards
-from inference.ad_images.backdrops.studio.surfaces.placing import Spot
+from inference.ad_images.backdrops.studio.surfaces.ground import Covering, dim, laid, relief_shade, shifted, towards
+from inference.ad_images.backdrops.studio.surfaces.placing import Spot, Thing, paint_on
 
 
 @dataclass(frozen=True)
@@ -49,62 +49,72 @@ def spread(canvas: StudioCanvas, clear: Box, spot: Spot, cloth: Cloth, colour: n
     free = nearest - 0.035 - cloth.fringe - 2 * cloth.wave - cloth.thickness * 2.5
     if free < 0.06:
         return
+    edge = min(free, cloth.reach * rng.uniform(0.75, 1.0))
+    part = _part(canvas, spot, along, edge + 4 * cloth.wave + 8 * cloth.thickness)
     rows, columns = canvas.grid()
-    x = columns * np.float32(canvas.width / canvas.unit) - np.float32(spot.x)
-    y = rows * np.float32(canvas.height / canvas.unit) - np.float32(spot.y)
-    depth = x * np.float32(along[0]) + y * np.float32(along[1])
-    sideways = y * np.float32(along[0]) - x * np.float32(along[1])
-    edge = np.full(canvas.shape, min(free, cloth.reach * rng.uniform(0.75, 1.0)), np.float32)
+    x = columns[:, part[1]] * np.float32(canvas.width / canvas.unit) - np.float32(spot.x)
+    y = rows[part[0]] * np.float32(canvas.height / canvas.unit) - np.float32(spot.y)
+    inside = np.float32(edge) - x * np.float32(along[0]) - y * np.float32(along[1])
     if cloth.wave:
-        edge += cloth.wave * canvas.noise(f"wave {spot.x:.2f} {spot.y:.2f}", 4, 1.9).astype(np.float32)
-    inside = edge - depth
-    mask = np.clip(inside * canvas.unit + 0.5, 0, 1)
-    _edge_shadow(canvas, inside, cloth, along)
+        inside += np.float32(cloth.wave) * canvas.noise(f"wave {spot.x:.2f} {spot.y:.2f}", 4, 1.9)[part]
+    pixels = canvas.pixels[part]
+    dim(pixels, _edge_shadow(canvas, inside, cloth, along))
     if cloth.fringe:
-        _fringe(canvas, spot, turn, float(np.mean(edge)), cloth, colour)
-    surface = laid(canvas, cloth.covering, colour, "cloth")
-    roll = np.exp(-np.clip(inside, 0, 1) / np.float32(cloth.thickness + 1e-4)) * (cloth.thickness > 0.001)
-    slope = -0.55 * roll
-    rise_x, rise_y = slope * np.float32(along[0]), slope * np.float32(along[1])
-    if cloth.folds:
-        swing = canvas.noise("folds", 7, 1.9)
-        fold = (
-            cloth.folds * np.cos(sideways * 34 + 1.5 * swing) * smoothstep(-0.6, 1.4, canvas.noise("fold", 4, 1.6)) * 34
-        )
-        rise_x, rise_y = rise_x - fold * np.float32(along[1]), rise_y + fold * np.float32(along[0])
+        _fringe(canvas, spot, float(np.rad2deg(turn)), edge, cloth, colour)
+    surface = laid(canvas, cloth.covering, colour, "cloth", inside.shape)
+    rise = _rise(canvas, cloth, inside, y * np.float32(along[0]) - x * np.float32(along[1]), part)
+    rise_x = rise[0] * np.float32(along[0]) - rise[1] * np.float32(along[1])
+    rise_y = rise[0] * np.float32(along[1]) + rise[1] * np.float32(along[0])
+    shade = relief_shade(rise_x, rise_y, canvas.light, 1.1)
     if cloth.hem:
-        seam = np.exp(-(((inside - cloth.hem) / 0.0022) ** 2))
-        surface = surface * (1 - 0.28 * seam[..., None])
-    canvas.over(surface * relief_shade(rise_x, rise_y, canvas.light, 1.1)[..., None], mask)
+        shade *= 1 - 0.28 * np.exp(-(((inside - cloth.hem) / 0.0022) ** 2))
+    dim(surface, shade)
+    pixels += (surface - pixels) * np.clip(inside * canvas.unit + 0.5, 0, 1)[..., None]
 
 
-def _edge_shadow(canvas: StudioCanvas, inside: np.ndarray, cloth: Cloth, along: np.ndarray) -> None:
-    """The shadow beside the edge: long where the edge looks away from the light, a thin line elsewhere."""
+def _part(canvas: StudioCanvas, spot: Spot, along: np.ndarray, reach: float) -> tuple[slice, slice]:
+    """Rows and columns of the canvas that lie, seen from a corner, within `reach` along a direction."""
+    lengths = [int(min(reach / max(abs(share), 1e-3), 1e3) * canvas.unit) + 2 for share in along]
+    columns = slice(0, lengths[0]) if spot.x == 0 else slice(max(canvas.width - lengths[0], 0), None)
+    rows = slice(0, lengths[1]) if spot.y == 0 else slice(max(canvas.height - lengths[1], 0), None)
+    return rows, columns
+
+
+def _rise(
+    canvas: StudioCanvas, cloth: Cloth, inside: np.ndarray, sideways: np.ndarray, part: tuple[slice, slice]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Slopes towards the edge and along it: the rounded edge, soft folds that run to it."""
+    roll = np.exp(-np.clip(inside, 0, 1) / np.float32(cloth.thickness + 1e-4)) * (cloth.thickness > 0.001)
+    if not cloth.folds:
+        return -0.55 * roll, np.zeros_like(roll)
+    swing, presence = canvas.noise("folds", 7, 1.9)[part], smoothstep(-0.6, 1.4, canvas.noise("fold", 4, 1.6)[part])
+    return -0.55 * roll, np.float32(34 * cloth.folds) * np.cos(sideways * 34 + 1.5 * swing) * presence
+
+
+def _edge_shadow(canvas: StudioCanvas, inside: np.ndarray, cloth: Cloth, along: np.ndarray) -> np.ndarray:
+    """Factor on the light beside the edge: a long shadow where it looks away from the light, a thin line elsewhere."""
     right, down, above = towards(canvas.light)
     away = max(0.0, float(-(along[0] * right + along[1] * down)))
     reach = cloth.thickness * (0.6 + 2.2 * away / max(above, 0.35)) + 0.0012
-    canvas.shade(1 - (0.26 + 0.34 * away) * np.exp(-np.clip(-inside, 0, 1) / np.float32(reach)))
+    return 1 - (0.26 + 0.34 * away) * np.exp(-np.clip(-inside, 0, 1) / np.float32(reach))
 
 
 def _fringe(canvas: StudioCanvas, spot: Spot, turn: float, edge: float, cloth: Cloth, colour: np.ndarray) -> None:
     rng = canvas.stream("fringe")
-    places = np.arange(-1.6, 1.6, 0.0085) + rng.normal(0, 0.0012, len(np.arange(-1.6, 1.6, 0.0085)))
-    threads = [(float(place), rng.normal(0, 0.004, 3), cloth.fringe * float(rng.uniform(0.8, 1.1))) for place in places]
+    places = np.arange(-1.6, 1.6, 0.0085)
+    threads = np.stack([places + rng.normal(0, 0.0012, len(places)), *rng.normal(0, 0.004, (2, len(places)))], 1)
+    lengths = cloth.fringe * rng.uniform(0.8, 1.1, len(places))
     tones = [stroke(shifted(colour, lift), 0.0034) for lift in (-0.07, -0.01, 0.05)]
 
-    def draw(target: skia.Canvas, paints: list[skia.Paint]) -> None:
-        target.translate(spot.x, spot.y)
-        target.rotate(float(np.rad2deg(turn)))
-        for number, (place, bends, length) in enumerate(threads):
+    def draw(target: skia.Canvas) -> None:
+        for number, ((place, bend, sway), length) in enumerate(zip(threads.tolist(), lengths.tolist(), strict=True)):
             path = skia.Path().moveTo(edge - 0.02, place)
-            path.quadTo(edge + length * 0.5, place + bends[0], edge + length, place + bends[0] + bends[1])
-            target.drawPath(path, paints[number % len(paints)])
+            path.quadTo(edge + length * 0.5, place + bend, edge + length, place + bend + sway)
+            target.drawPath(path, tones[number % len(tones)])
 
-    right, down, _ = towards(canvas.light)
-
-    def cast(target: skia.Canvas) -> None:
-        target.translate(-right * 0.005, -down * 0.005)
-        draw(target, tones)
-
-    canvas.shade(1 - 0.45 * np.clip(canvas.mask(cast, 0.0025), 0, 1))
-    canvas.lay(canvas.layer(lambda target: draw(target, tones)))
+    heading = np.deg2rad(turn)
+    part = _part(canvas, spot, np.array([np.cos(heading), np.sin(heading)]), edge + cloth.fringe * 1.2)
+    rows, columns = (range(length)[side] for length, side in zip(canvas.shape, part, strict=True))
+    unit = canvas.unit
+    extent = (columns[0] / unit, rows[0] / unit, (columns[-1] + 1) / unit, (rows[-1] + 1) / unit)
+    paint_on(canvas, Thing(draw, spot.x, spot.y, turn, 0.005), extent, 0.0, 0.5)

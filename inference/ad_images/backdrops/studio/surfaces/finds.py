@@ -61,8 +61,13 @@ def starfish(
     side = int(2 * pixels)
     bumps = _bumps(rng, side, 0.016)
     ridge = np.exp(-(((1 - arm) * reach / 0.05) ** 2))
-    height = 0.27 * np.sqrt(np.clip(1 - share**2, 0, 1)) * (0.45 + 0.55 * (1 - reach)) + 0.012 * bumps + 0.022 * ridge
-    tone = 1 + 0.10 * bumps + 0.28 * ridge - 0.12 * share
+    height = (
+        0.27 * np.sqrt(np.clip(1 - share**2, 0, 1)) * (0.45 + 0.55 * (1 - reach))
+        + 0.020 * bumps
+        + 0.014 * _bumps(rng, side, 0.007)
+        + 0.026 * ridge
+    )
+    tone = 1 + 0.14 * bumps + 0.06 * _bumps(rng, side, 0.05) + 0.28 * ridge - 0.12 * share
     return _raised(canvas, turn, height, colour * np.clip(tone, 0.5, 1.5)[..., None], inside, radius)
 
 

@@ -152,45 +152,54 @@ def palm(rng: np.random.Generator, sun: Sun, colour: np.ndarray) -> skia.Picture
 
 
 def fern(rng: np.random.Generator, sun: Sun, colour: np.ndarray) -> skia.Picture:
-    """A frond whose leaflets are toothed."""
+    """A frond whose leaflets are toothed; its leaflets are of six drawings, three tones for each side."""
+    tones = [shifted(colour, lift) for lift in (-0.035, 0.0, 0.035)]
+    bend = float(rng.uniform(-36, 36))
+    leaflets = {side: [_pinna(bend / 2 + side * 65, tone, sun) for tone in tones] for side in (-1, 1)}
 
     def draw(canvas: skia.Canvas) -> None:
-        points = _stem(rng, 0.56, float(rng.uniform(-36, 36)), 30)
+        points = _stem(rng, 0.56, bend, 30)
         for number, (x, y, heading) in enumerate(points[2:], 2):
             share = number / len(points)
             length = 0.155 * float(np.sin(np.pi * (0.22 + 0.775 * share)) ** 0.9) + 0.004
             for side in (-1, 1):
-                turn = heading + side * (76 - 22 * share + float(rng.normal(0, 3)))
-                _pinna(canvas, (x, y), turn, length, shifted(colour, float(rng.normal(0, 0.03))), sun)
+                canvas.save()
+                canvas.translate(x, y)
+                canvas.rotate(heading + side * (76 - 22 * share + float(rng.normal(0, 3.5))))
+                canvas.scale(length * float(rng.uniform(0.93, 1.07)), length)
+                canvas.drawPicture(leaflets[side][int(rng.integers(len(tones)))])
+                canvas.restore()
         _draw_stem(canvas, points, between(colour, np.array([0.2, 0.12, 0.05]), 0.4), 0.0048)
 
     return recorded(draw)
 
 
-def _pinna(
-    canvas: skia.Canvas, at: tuple[float, float], heading: float, length: float, colour: np.ndarray, sun: Sun
-) -> None:
+def _pinna(heading: float, colour: np.ndarray, sun: Sun) -> skia.Picture:
+    """A leaflet of length 1 along +x, lit as one that points to `heading`, degrees."""
     angle = np.deg2rad(heading)
     facing = float(-np.sin(angle) * sun[0] + np.cos(angle) * sun[1])
-    teeth = max(int(length / 0.011), 3)
-    canvas.save()
-    canvas.translate(*at)
-    canvas.rotate(heading)
-    for side in (-1, 1):
-        path = skia.Path().moveTo(0, 0)
-        for tooth in range(teeth):
-            share = (tooth + 0.5) / teeth
-            out = side * length * 0.15 * (1 - share) ** 0.7 + side * 0.0012
-            path.quadTo(length * (tooth + 0.35) / teeth, out * 1.25, length * (tooth + 0.95) / teeth, out * 0.9)
-            path.lineTo(length * (tooth + 1.0) / teeth, out * 0.38)
-        path.lineTo(length, 0).close()
-        canvas.drawPath(path, ink(shifted(colour, 0.07 * side * facing)))
-    canvas.drawLine(0, 0, length * 0.92, 0, stroke(shifted(colour, 0.05), 0.0011, 0.7))
-    canvas.restore()
+    teeth = 13
+
+    def draw(canvas: skia.Canvas) -> None:
+        for side in (-1, 1):
+            path = skia.Path().moveTo(0, 0)
+            for tooth in range(teeth):
+                out = side * (0.155 * (1 - (tooth + 0.5) / teeth) ** 0.7 + 0.008)
+                path.quadTo((tooth + 0.35) / teeth, out * 1.25, (tooth + 0.95) / teeth, out * 0.9)
+                path.lineTo((tooth + 1.0) / teeth, out * 0.62)
+            paint = ink(colour)
+            ends = (shifted(colour, 0.07 * side * facing + lift) for lift in (-0.045, 0.04))
+            paint.setShader(_gradient((0, 0), (1, 0), *ends))
+            canvas.drawPath(path.lineTo(1, 0).close(), paint)
+        canvas.drawLine(0, 0, 0.92, 0, stroke(shifted(colour, 0.05), 0.010, 0.7))
+
+    return recorded(draw)
 
 
 def pine(rng: np.random.Generator, sun: Sun, colour: np.ndarray) -> skia.Picture:
     """A conifer's twig: side shoots thick with needles."""
+
+    paints = [stroke(shifted(colour, lift), 0.0026) for lift in (-0.10, -0.06, -0.02, 0.02, 0.06, 0.10)]
 
     def shoot(canvas: skia.Canvas, at: tuple[float, float], heading: float, length: float) -> None:
         wood = stroke(np.array([0.11, 0.065, 0.035]), 0.0042)
@@ -201,16 +210,14 @@ def pine(rng: np.random.Generator, sun: Sun, colour: np.ndarray) -> skia.Picture
         places = np.sort(rng.uniform(0, 1, count))
         spreads = rng.choice((-1, 1), count) * rng.uniform(14, 62, count)
         lengths = rng.uniform(0.026, 0.042, count) * (1 - 0.35 * places)
-        tones = [shifted(colour, lift) for lift in (-0.10, -0.06, -0.02, 0.02, 0.06, 0.10)]
-        paints = [stroke(tone, 0.0026) for tone in tones]
-        for place, spread, needle in zip(places, spreads, lengths, strict=True):
-            x, y = np.array(at) + along * length * place
-            turn = np.deg2rad(heading + spread)
-            lit = (-np.sin(turn) * sun[0] + np.cos(turn) * sun[1]) * np.sign(spread)
-            paint = paints[int(np.clip(2.5 + 1.6 * lit + rng.normal(0, 1.1), 0, 5))]
-            canvas.drawLine(
-                float(x), float(y), float(x + np.cos(turn) * needle), float(y + np.sin(turn) * needle), paint
-            )
+        turns = np.deg2rad(heading + spreads)
+        lit = (-np.sin(turns) * sun[0] + np.cos(turns) * sun[1]) * np.sign(spreads)
+        shades = np.clip(2.5 + 1.6 * lit + rng.normal(0, 1.1, count), 0, 5).astype(int)
+        roots = np.array(at) + along * length * places[:, None]
+        needles = np.stack([roots, roots + np.stack([np.cos(turns), np.sin(turns)], 1) * lengths[:, None]], 1)
+        for number, paint in enumerate(paints):
+            ends = needles[shades == number].reshape(-1, 2).tolist()
+            canvas.drawPoints(skia.Canvas.kLines_PointMode, [skia.Point(x, y) for x, y in ends], paint)
 
     def draw(canvas: skia.Canvas) -> None:
         points = _stem(rng, 0.42, float(rng.uniform(-24, 24)), 6)

@@ -105,48 +105,58 @@ def relief_shade(rise_x: np.ndarray, rise_y: np.ndarray, light: Light, strength:
     return np.clip(lit, 0.22, 1.8)
 
 
-def laid(canvas: StudioCanvas, covering: Covering, colour: np.ndarray, name: str = "ground") -> np.ndarray:
-    """(height, width, 3) float32 linear light: the covering over the whole picture, lit. Not to be written to.
+def laid(
+    canvas: StudioCanvas,
+    covering: Covering,
+    colour: np.ndarray,
+    name: str = "ground",
+    shape: tuple[int, int] | None = None,
+) -> np.ndarray:
+    """(height, width, 3) float32 linear light: the covering over the whole picture, lit.
 
     Args:
-        name: of its random stream.
+        name: of its random stream. shape: (height, width) of a part, for what covers no more.
     """
-    return canvas.reuse((name, covering, np.asarray(colour).tobytes()), lambda: _laid(canvas, covering, colour, name))
-
-
-def _laid(canvas: StudioCanvas, covering: Covering, colour: np.ndarray, name: str) -> np.ndarray:
     rng = canvas.stream(name)
     wanted = int(np.clip(max(canvas.shape), canvas.unit * SPAN, canvas.unit * 2.2))
     side = min(wanted, TILE)
     texture = tile(covering.material, int(rng.integers(VARIETIES)), side)
     turn = int(rng.choice(covering.turns))
-    shape = tuple(-(-length * side // wanted) for length in canvas.shape)
-    height, width = shape if turn % 2 == 0 else shape[::-1]
     corner = [int(share * side) for share in rng.random(2)]
-    places = np.ix_((np.arange(height) + corner[0]) % side, (np.arange(width) + corner[1]) % side)
-    rise_x, rise_y = (np.rot90(rise[places], turn) for rise in (texture.rise_x, texture.rise_y))
+    shape = shape or canvas.shape
+    drawn = tuple(-(-length * side // wanted) for length in shape)
+    height, width = drawn if turn % 2 == 0 else drawn[::-1]
+    rows, columns = (np.arange(height) + corner[0]) % side, (np.arange(width) + corner[1]) % side
+    tone, rise_x, rise_y = (
+        np.rot90(field.take(rows, 0).take(columns, 1), turn) for field in (texture.tone, texture.rise_x, texture.rise_y)
+    )
     for _ in range(turn):
         rise_x, rise_y = rise_y, -rise_x
-    strength = RELIEF * covering.relief * texture.steepest / 127
-    shade = relief_shade(rise_x, rise_y, canvas.light, strength)
-    light = ramp(colour, covering)[np.rot90(texture.tone[places], turn)]
-    filled = np.maximum(1 - shade, 0)[..., None] * np.array(covering.sky, np.float32)
-    light *= shade[..., None] + filled
-    return resized(light, canvas.shape, Image.Resampling.BICUBIC)
+    shade = relief_shade(rise_x, rise_y, canvas.light, RELIEF * covering.relief * texture.steepest / 127)
+    light = ramp(colour, covering).take(tone, 0)
+    dim(light, shade, covering.sky)
+    return resized(light, shape, Image.Resampling.BICUBIC)
+
+
+def dim(pixels: np.ndarray, factor: np.ndarray, sky: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> None:
+    """Multiplies (height, width, 3) light by (height, width), in place; `sky` gives back so much of what is lost."""
+    for channel, share in enumerate(sky):
+        pixels[..., channel] *= factor + share * np.maximum(1 - factor, 0) if share else factor
 
 
 def cover(canvas: StudioCanvas, covering: Covering, colour: np.ndarray) -> None:
     """Fills the canvas with a covering."""
-    canvas.pixels[...] = laid(canvas, covering, colour)
+    key = ("ground", covering, np.asarray(colour).tobytes())
+    canvas.pixels[...] = canvas.reuse(key, lambda: laid(canvas, covering, colour))
 
 
 def light_up(canvas: StudioCanvas, exposure: float = 1.0) -> None:
-    """The key light's tint and its fall over the surface: brighter towards the light."""
+    """The key light's tint and its fall over all that is painted: brighter towards the light."""
     rows, columns = canvas.grid()
     right, down, _ = towards(Light(canvas.light.azimuth, 0.0))
-    x = (columns - 0.5) * (canvas.width / canvas.unit)
-    y = (rows - 0.5) * (canvas.height / canvas.unit)
-    along = np.tanh(1.2 * (x * np.float32(right) + y * np.float32(down)))
-    depth = 0.34 * (1 - 0.4 * canvas.light.softness)
-    canvas.shade((exposure * (1 + depth * along)).astype(np.float32))
-    canvas.shade(canvas.tint)
+    x = (columns - 0.5) * np.float32(canvas.width / canvas.unit * 1.2 * right)
+    y = (rows - 0.5) * np.float32(canvas.height / canvas.unit * 1.2 * down)
+    depth = np.float32(0.34 * (1 - 0.4 * canvas.light.softness))
+    fall = np.float32(exposure) * (1 + depth * np.tanh(x + y))
+    for channel in range(3):
+        canvas.pixels[..., channel] *= fall * canvas.tint[channel]

@@ -13,8 +13,10 @@ from inference.ad_images.backdrops.studio.surfaces.ground import (
     between,
     blended,
     cover,
+    dim,
     laid,
     light_up,
+    oklab,
     shifted,
     towards,
 )
@@ -63,12 +65,13 @@ def studio(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
     colour = canvas.colour(int(rng.choice((0, 1, 3), p=(0.44, 0.41, 0.15))))
     cover(canvas, {"plaster": PLASTER, "linen": LINEN}.get(kind, PAPER), colour)
     if kind == "two_papers":
-        _second_sheet(canvas, rng, between(colour, canvas.colour(2), float(rng.uniform(0.35, 0.7))))
-    light_up(canvas)
-    gobo = _gobo(canvas, clear, rng, foliage=0.45, window=0.25, none=0.3)
-    if gobo != "foliage" and rng.random() < 0.6:
+        _second_sheet(canvas, rng, _partner(canvas, colour, float(rng.uniform(0.35, 0.7))))
+    from_outside = pick(rng, foliage=0.45, window=0.25, none=0.3)
+    if from_outside != "foliage" and rng.random() < 0.6:
         (spot,) = drawn_corners(canvas, clear, 1)
         placing.set_down(canvas, clear, [_sprig(canvas, spot, rng)])
+    light_up(canvas)
+    _gobo(canvas, clear, rng, **{from_outside: 1.0})
 
 
 def living_room(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
@@ -79,7 +82,6 @@ def living_room(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
         cover(canvas, OAK, shifted(canvas.colour(1), float(rng.uniform(0.0, 0.09)), 0.8))
     else:
         cover(canvas, WOOL, between(canvas.colour(0), canvas.colour(1), 0.15))
-    light_up(canvas)
     first, second = drawn_corners(canvas, clear, 2)
     if rng.random() < (0.6 if wooden else 0.25):
         cloths.spread(
@@ -90,6 +92,7 @@ def living_room(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
     if rng.random() < 0.7:
         plant = foliage.palm if rng.random() < 0.5 else foliage.olive
         placing.set_down(canvas, clear, [reaching(canvas, second, plant, LEAF_GREEN)], blur=0.0018)
+    light_up(canvas)
     _gobo(canvas, clear, rng, foliage=0.25, window=0.45, none=0.3)
 
 
@@ -103,7 +106,6 @@ def kitchen(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
         cover(canvas, SOAPSTONE, shifted(canvas.colour(3), float(rng.uniform(-0.10, 0.02)), 0.3))
     else:
         cover(canvas, BUTCHER_BLOCK, blended(canvas, np.array([0.55, 0.34, 0.17]), 1, 0.35))
-    light_up(canvas)
     first, second = drawn_corners(canvas, clear, 2)
     towel = rng.random() < 0.6
     if towel:
@@ -117,6 +119,7 @@ def kitchen(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
         glaze = between(PORCELAIN, canvas.colour(2), float(rng.uniform(0.1, 0.6)))
         things = [resting(canvas, second, lambda *_: crockery.bowl(canvas, 0.15, glaze), 0.10, 0.035)]
     placing.set_down(canvas, clear, things)
+    light_up(canvas)
     _gobo(canvas, clear, rng, foliage=0.3, window=0.3, none=0.4)
 
 
@@ -127,13 +130,13 @@ def desk(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
         cover(canvas, WALNUT, shifted(canvas.colour(1), float(rng.uniform(-0.03, 0.05)), 0.9))
     else:
         cover(canvas, FELT, canvas.colour(0))
-    light_up(canvas)
     first, second = drawn_corners(canvas, clear, 2)
-    things = [*_notes(canvas, first)] if rng.random() < 0.55 else [_keyboard(canvas, first)]
+    things = [_notebook(canvas, first) if rng.random() < 0.55 else _keyboard(canvas, first)]
     things.append(
         _cup(canvas, second, 0.075) if rng.random() < 0.5 else reaching(canvas, second, foliage.eucalyptus, SAGE)
     )
     placing.set_down(canvas, clear, things)
+    light_up(canvas)
     _gobo(canvas, clear, rng, foliage=0.2, blinds=0.3, window=0.15, none=0.35)
 
 
@@ -142,7 +145,6 @@ def bedroom(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
     rng = canvas.stream("kind")
     shade = float(rng.uniform(0, 0.35)) if rng.random() < 0.5 else 0.0
     cover(canvas, SHEETS, shifted(between(canvas.colour(0), canvas.colour(2), shade), 0.0, 0.75))
-    light_up(canvas)
     first, second = drawn_corners(canvas, clear, 2)
     if rng.random() < 0.5:
         cloths.spread(
@@ -152,6 +154,7 @@ def bedroom(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
         placing.set_down(canvas, clear, _reading(canvas, first, canvas.colour(2)))
     if rng.random() < 0.55:
         placing.set_down(canvas, clear, [_sprig(canvas, second, rng)])
+    light_up(canvas)
     _gobo(canvas, clear, rng, foliage=0.35, window=0.3, none=0.35)
 
 
@@ -162,7 +165,6 @@ def gym(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
         cover(canvas, RUBBER, shifted(canvas.colour(0), float(rng.uniform(0.0, 0.12))))
     else:
         cover(canvas, MAT, between(canvas.colour(1), canvas.colour(2), float(rng.uniform(0, 0.35))))
-    light_up(canvas, 1.1)
     first, second = drawn_corners(canvas, clear, 2)
     if rng.random() < 0.5:
         cloths.spread(canvas, clear, first, GYM_TOWEL, between(PORCELAIN, canvas.colour(2), float(rng.uniform(0, 0.5))))
@@ -184,16 +186,15 @@ def gym(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
     else:
         thing = resting(canvas, second, lambda stream, sun, _: workthings.dumbbell(stream, sun, accent), 0.13, 0.035)
     placing.set_down(canvas, clear, [thing])
+    light_up(canvas, 1.1)
 
 
-def _gobo(canvas: StudioCanvas, clear: Box, rng: np.random.Generator, **weights: float) -> str:
-    """Throws one of the gobos, or none; none under an overcast sky either. Returns which."""
+def _gobo(canvas: StudioCanvas, clear: Box, rng: np.random.Generator, **weights: float) -> None:
+    """Throws one of the gobos, or none; none under an overcast sky either."""
     kind = pick(rng, **weights)
     depth = float(rng.uniform(0.30, 0.46))
-    if kind == "none" or canvas.light.softness >= 0.75:
-        return "none"
-    gobos.throw(canvas, kind, clear, depth)
-    return kind
+    if kind != "none" and canvas.light.softness < 0.75:
+        gobos.throw(canvas, kind, clear, depth)
 
 
 def _second_sheet(canvas: StudioCanvas, rng: np.random.Generator, colour: np.ndarray) -> None:
@@ -206,8 +207,17 @@ def _second_sheet(canvas: StudioCanvas, rng: np.random.Generator, colour: np.nda
     right, down, _ = towards(canvas.light)
     away = max(0.0, float(np.cos(turn) * right + np.sin(turn) * down))
     shadow = (0.12 + 0.22 * away) * np.exp(-np.clip(-inside, 0, 1) / np.float32(0.003 + 0.010 * away))
-    canvas.shade(1 - shadow)
+    dim(canvas.pixels, 1 - shadow)
     canvas.over(laid(canvas, PAPER, colour, "second sheet"), np.clip(inside * canvas.unit + 0.5, 0, 1))
+
+
+def _partner(canvas: StudioCanvas, colour: np.ndarray, share: float) -> np.ndarray:
+    """A second colour for a paper of this one: towards the palette's most different, or darker where there is none."""
+    others = canvas.palette[:3]
+    distances = np.linalg.norm(oklab(others) - oklab(colour), axis=1)
+    if distances.max() < 0.06:
+        return shifted(colour, -0.08)
+    return between(colour, others[int(distances.argmax())], share)
 
 
 def _sprig(canvas: StudioCanvas, spot: Spot, rng: np.random.Generator) -> Thing:
@@ -231,15 +241,12 @@ def _reading(canvas: StudioCanvas, spot: Spot, colour: np.ndarray) -> list[Thing
     return [resting(canvas, spot, lambda stream, sun, _: workthings.book(stream, sun, cover_of), 0.13, 0.018, lean)]
 
 
-def _notes(canvas: StudioCanvas, spot: Spot) -> list[Thing]:
+def _notebook(canvas: StudioCanvas, spot: Spot) -> Thing:
     lean = float(canvas.stream("lean").choice((-14, 10, 82, 100)))
-    book_cover = between(canvas.colour(3), canvas.colour(2), 0.3)
-    book = resting(canvas, spot, lambda stream, sun, _: workthings.notebook(stream, sun, book_cover), 0.11, 0.014, lean)
-    ink_colour = canvas.colour(2)
-    pencil = resting(
-        canvas, spot, lambda stream, sun, _: workthings.pencil(stream, sun, ink_colour), 0.33, 0.006, lean + 70
+    cloth, lead = between(canvas.colour(3), canvas.colour(2), 0.3), between(canvas.colour(2), PORCELAIN, 0.35)
+    return resting(
+        canvas, spot, lambda stream, sun, _: workthings.notebook(stream, sun, cloth, lead), 0.13, 0.014, lean
     )
-    return [book, pencil]
 
 
 def _keyboard(canvas: StudioCanvas, spot: Spot) -> Thing:

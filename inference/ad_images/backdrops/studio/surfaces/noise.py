@@ -7,12 +7,15 @@ A field is (TILE, TILE) float32, DENSITY samples to the unit; a unit is the shor
 or a plank has the same share of a picture at any resolution. Fields repeat after TILE / DENSITY units.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from scipy import fft, ndimage
 
 DENSITY = 768  # samples per unit
 TILE = 1152  # samples per side: 1.5 units
 SPAN = TILE / DENSITY
+WHITES = 3
 
 
 def grid() -> tuple[np.ndarray, np.ndarray]:
@@ -33,15 +36,24 @@ def band_noise(
     Returns:
         (TILE, TILE) float32, mean 0, standard deviation 1.
     """
-    white = np.random.default_rng(seed).standard_normal((TILE, TILE), dtype=np.float32)
-    across = (fft.rfftfreq(TILE, 1 / DENSITY) * stretch[0])[None, :]
-    down = (fft.fftfreq(TILE, 1 / DENSITY) * stretch[1])[:, None]
-    frequency = np.hypot(across, down).astype(np.float32)
-    frequency[0, 0] = 1
-    gain = frequency**-slope / (1 + (low / frequency) ** 6) / (1 + (frequency / high) ** 6)
+    across = (fft.rfftfreq(TILE, 1 / DENSITY).astype(np.float32) * np.float32(stretch[0]))[None, :]
+    down = (fft.fftfreq(TILE, 1 / DENSITY).astype(np.float32) * np.float32(stretch[1]))[:, None]
+    squared = across**2 + down**2
+    squared[0, 0] = 1
+    under, over = np.float32(low**2) / squared, squared / np.float32(high**2)
+    gain = squared ** np.float32(-slope / 2) / ((1 + under * under * under) * (1 + over * over * over))
     gain[0, 0] = 0
-    field = fft.irfft2(fft.rfft2(white) * gain.astype(np.float32), s=(TILE, TILE))
-    return (field / field.std()).astype(np.float32)
+    rng = np.random.default_rng(seed)
+    field = fft.irfft2(_white(int(rng.integers(WHITES))) * gain, s=(TILE, TILE))
+    field *= 1 / field.std()
+    return np.roll(field, rng.integers(TILE, size=2), (0, 1))
+
+
+@lru_cache(maxsize=WHITES)
+def _white(number: int) -> np.ndarray:
+    """The spectrum of white noise. Bands of one, each moved elsewhere, are as good as independent."""
+    rng = np.random.default_rng([5_201, number])
+    return fft.rfft2(rng.standard_normal((TILE, TILE), dtype=np.float32))
 
 
 def streaks(seed: int, frequency: float, axis: int) -> np.ndarray:

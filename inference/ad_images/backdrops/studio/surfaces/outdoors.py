@@ -12,6 +12,7 @@ from inference.ad_images.backdrops.studio.surfaces import crockery, finds, folia
 from inference.ad_images.backdrops.studio.surfaces.foliage import Sun
 from inference.ad_images.backdrops.studio.surfaces.ground import (
     Covering,
+    between,
     blended,
     cover,
     light_up,
@@ -37,6 +38,7 @@ AUTUMN = tuple(
     for tone in ((0.38, 0.13, 0.03), (0.46, 0.23, 0.05), (0.25, 0.085, 0.03), (0.33, 0.19, 0.08))
 )
 STRAW = np.array([0.60, 0.44, 0.22], np.float32)
+SEA = np.array([0.12, 0.37, 0.40], np.float32)
 CORAL = np.array([0.50, 0.20, 0.10], np.float32)
 SHELL = np.array([0.66, 0.42, 0.32], np.float32)
 
@@ -52,9 +54,9 @@ def street(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
         if rng.random() < 0.75:
             (spot,) = drawn_corners(canvas, clear, 1, "line")
             _painted_line(canvas, clear, spot, rng)
-    light_up(canvas, 1.05)
     if rng.random() < 0.6:
         placing.set_down(canvas, clear, _leaves(canvas, drawn_corners(canvas, clear, 2), (2, 1)))
+    light_up(canvas, 1.05)
     if rng.random() < 0.6 and canvas.light.softness < 0.75:
         gobos.throw(canvas, "foliage", clear, float(rng.uniform(0.34, 0.5)))
 
@@ -67,18 +69,19 @@ def beach(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
         SAND if rng.random() < 0.6 else SMOOTH_SAND,
         shifted(canvas.colour(1), float(rng.uniform(-0.02, 0.04)), 0.85),
     )
-    light_up(canvas)
     first, second = drawn_corners(canvas, clear, 2)
     kind = rng.random()
-    if kind < 0.42:
-        shore.run_up(canvas, clear, first, shifted(canvas.colour(2), 0.02, 1.05))
-    elif kind < 0.72:
+    sea = kind < 0.45 and shore.run_up(
+        canvas, clear, first, between(canvas.colour(2), SEA, 0.15 if canvas.branded else 0.5)
+    )
+    if not sea and (kind < 0.25 or 0.45 <= kind < 0.75):
         hat = resting(canvas, first, lambda *_: crockery.hat(canvas, 0.40, STRAW), 0.02, 0.03, 0.0)
         placing.set_down(canvas, clear, [hat])
-    else:
+    elif not sea:
         placing.set_down(canvas, clear, [reaching(canvas, first, foliage.palm, FERN_GREEN * 1.2)], blur=0.002)
     placing.set_down(canvas, clear, _shells(canvas, second, rng), shadow=0.5)
-    if kind >= 0.42 and rng.random() < 0.5 and canvas.light.softness < 0.75:
+    light_up(canvas)
+    if not sea and rng.random() < 0.5 and canvas.light.softness < 0.75:
         gobos.throw(canvas, "foliage", clear, float(rng.uniform(0.30, 0.42)))
 
 
@@ -92,7 +95,6 @@ def forest(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
         cover(canvas, EARTH, shifted(canvas.colour(1), -0.02, 0.75))
     else:
         cover(canvas, PLANKS, blended(canvas, np.array([0.40, 0.36, 0.32]), 1, 0.25))
-    light_up(canvas, 1.08)
     first, second = drawn_corners(canvas, clear, 2)
     placing.set_down(canvas, clear, _leaves(canvas, [first, second], (2, 3)))
     if rng.random() < 0.75:
@@ -100,6 +102,7 @@ def forest(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
         placing.set_down(canvas, clear, ferns, blur=0.0016)
     if rng.random() < 0.4:
         placing.set_down(canvas, clear, [_cone(canvas, second)])
+    light_up(canvas, 1.08)
     if rng.random() < 0.5 and canvas.light.softness < 0.75:
         gobos.throw(canvas, "foliage", clear, float(rng.uniform(0.34, 0.5)))
 
@@ -109,12 +112,12 @@ def snow(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
     rng = canvas.stream("kind")
     cover(canvas, SNOW, shifted(canvas.colour(1), float(rng.uniform(-0.03, 0.01)), 1.1))
     _glitter(canvas)
-    light_up(canvas, 1.06)
     first, second = drawn_corners(canvas, clear, 2)
     twigs = [reaching(canvas, first, foliage.pine, PINE_GREEN, 1.0, number) for number in range(2)]
     placing.set_down(canvas, clear, twigs, blur=0.0013, shadow=0.5)
     if rng.random() < 0.75:
         placing.set_down(canvas, clear, [_cone(canvas, first if rng.random() < 0.5 else second)], shadow=0.5)
+    light_up(canvas, 1.06)
     if rng.random() < 0.45 and canvas.light.softness < 0.75:
         gobos.throw(canvas, "foliage", clear, float(rng.uniform(0.22, 0.34)))
 

@@ -15,7 +15,7 @@ import skia
 from inference.ad_images.backdrops.studio.canvas import Box, StudioCanvas
 from inference.ad_images.backdrops.studio.fields import blurred, blurred_here
 from inference.ad_images.backdrops.studio.surfaces.foliage import Plant
-from inference.ad_images.backdrops.studio.surfaces.ground import towards
+from inference.ad_images.backdrops.studio.surfaces.ground import dim, towards
 
 Draw = Callable[[skia.Canvas], None]
 Extent = tuple[float, float, float, float]
@@ -23,7 +23,7 @@ CHECK = 112  # points to the shorter side, for the check of overlap
 LARGEST = 0.9  # how far a thing reaches from its origin
 STEPS = 16
 MARGIN = 0.022  # kept free around the product's box
-LEAST_SHOWN = 0.2  # of a thing; with less in the picture, it reads as a flaw,
+LEAST_SHOWN = 0.3  # of a thing; with less in the picture, it reads as a flaw,
 LARGE = 0.025  # unless so much of a square picture is covered
 STEP = 0.03  # by which a thing in the way is moved out
 
@@ -100,11 +100,15 @@ def set_down(
     for thing in things:
         moved = _moved_clear(canvas, clear, thing)
         if moved is not None:
-            _paint(canvas, *moved, blur, shadow)
+            paint_on(canvas, *moved, blur, shadow)
 
 
-def _paint(canvas: StudioCanvas, thing: Thing, extent: Extent, blur: float, shadow: float) -> None:
-    """A thing and its shadow, on the part of the canvas that both touch."""
+def paint_on(canvas: StudioCanvas, thing: Thing, extent: Extent, blur: float, shadow: float) -> None:
+    """A thing and its shadow, on the part of the canvas that both touch.
+
+    Args:
+        extent: left, top, right, bottom of the thing.
+    """
     right, down, above = towards(canvas.light)
     reach = min(thing.height / max(above, 0.35), 0.09)
     softness = 0.25 + 0.75 * canvas.light.softness
@@ -120,10 +124,11 @@ def _paint(canvas: StudioCanvas, thing: Thing, extent: Extent, blur: float, shad
     touching = blurred(_moved(alpha, 0.35 * down * step, 0.35 * right * step), near * canvas.unit)
     taken = shadow * (1 - (1 - 0.72 * fallen) * (1 - 0.5 * touching))
     part = canvas.pixels[top : top + height, left : left + width]
-    part *= 1 - taken[..., None] * np.array([1.0, 0.985, 0.94], np.float32)
+    for channel, share in enumerate((1.0, 0.985, 0.94)):  # shade is a little bluer
+        part[..., channel] *= 1 - np.float32(share) * taken
     if blur * canvas.unit > 0.3:
         layer = blurred_here(layer, blur * canvas.unit, blur * canvas.unit)
-    part *= 1 - layer[..., 3:]
+    dim(part, 1 - layer[..., 3])
     part += layer[..., :3]
 
 

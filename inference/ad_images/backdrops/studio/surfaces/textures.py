@@ -91,10 +91,11 @@ def grain(seed: int, figure: float = 1.0, pores: float = 1.0) -> tuple[np.ndarra
     rings = np.sin(2 * np.pi * (8 / SPAN * y + 1.15 * figure * bend + 0.16 * sway))
     late = stepped(rings, -0.9, 1.0) ** 2
     fibre = band_noise(seed + 2, 12, 380, 0.55, (26, 1))
+    hair = band_noise(seed + 5, 110, 384, 0.0, (14, 1))
     pore = stepped(band_noise(seed + 3, 70, 380, 0.3, (15, 1)), 1.2, 2.3) * (0.35 + 0.65 * late)
     shade = band_noise(seed + 4, 0.7, 8, 1.3, (6, 1))
-    tone = 0.60 - 0.20 * figure * late + 0.055 * fibre + 0.05 * shade - 0.30 * pores * pore
-    return tone, 0.00022 * fibre - 0.0007 * pores * pore
+    tone = 0.60 - 0.20 * figure * late + 0.05 * fibre + 0.022 * hair + 0.05 * shade - 0.30 * pores * pore
+    return tone, 0.00018 * fibre + 0.00005 * hair - 0.0007 * pores * pore
 
 
 def boards(
@@ -139,7 +140,7 @@ def weathered_planks(seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Grey outdoor planks: open fibre, checks along the grain, wide gaps."""
     tone, height = boards(seed, 7, 0.005, 0.7, 0.07)
     check = stepped(band_noise(seed + 50, 6, 200, 0.8, (30, 1)), 1.7, 2.6)
-    rough = band_noise(seed + 51, 10, 300, 0.5, (18, 1))
+    rough = band_noise(seed + 51, 14, 384, 0.3, (14, 1))
     stain = band_noise(seed + 52, 1, 20, 1.1, (2.5, 1))
     return tone + 0.045 * rough + 0.05 * stain - 0.26 * check, 0.8 * height + 0.00022 * rough - 0.0009 * check
 

@@ -50,8 +50,13 @@ def _rod(target: skia.Canvas, box: skia.Rect, colour: np.ndarray, sun: Sun, glos
     target.drawRoundRect(box, box.height() * 0.12, box.height() * 0.12, paint)
 
 
-def notebook(rng: np.random.Generator, sun: Sun, colour: np.ndarray) -> skia.Picture:
-    """A closed notebook with rounded corners, an elastic band and a ribbon."""
+def notebook(rng: np.random.Generator, sun: Sun, colour: np.ndarray, lead: np.ndarray) -> skia.Picture:
+    """A closed notebook with rounded corners and an elastic band; a pencil in colour `lead` lies on it."""
+    turn = float(rng.uniform(28, 62))
+    bend = np.deg2rad(-turn)
+    own = pencil(
+        rng, (sun[0] * np.cos(bend) - sun[1] * np.sin(bend), sun[0] * np.sin(bend) + sun[1] * np.cos(bend)), lead
+    )
 
     def draw(target: skia.Canvas) -> None:
         band = shifted(colour, -0.16)
@@ -60,6 +65,15 @@ def notebook(rng: np.random.Generator, sun: Sun, colour: np.ndarray) -> skia.Pic
         target.drawLine(-0.148, -0.224, -0.148, 0.222, stroke(shifted(colour, -0.07), 0.0022, 0.8))
         target.drawLine(-0.1455, -0.224, -0.1455, 0.222, stroke(shifted(colour, 0.05), 0.0012, 0.7))
         _rod_down(target, 0.128, 0.0085, (-0.2255, 0.2235), band, sun)
+        target.translate(-0.02, 0.02)
+        for spread, depth in ((0.0026, 0.22), (0.0048, 0.16)):
+            target.save()
+            target.translate(-sun[0] * spread, -sun[1] * spread)
+            target.rotate(turn)
+            target.drawLine(-0.185, 0, 0.155, 0, stroke(np.zeros(3), 0.0125, depth))
+            target.restore()
+        target.rotate(turn)
+        target.drawPicture(own)
 
     return recorded(draw)
 

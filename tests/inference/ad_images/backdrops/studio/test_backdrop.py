@@ -69,8 +69,8 @@ def test_any_size_of_64s(theme: str, size: tuple[int, int]) -> None:
 def test_a_scene_looks_alike_at_every_size() -> None:
     from PIL import Image
 
-    for theme in ("street", "studio"):
-        small, large = _painted(theme), Image.fromarray(_painted(theme, size=(512, 512)))
+    for name in ("street", "studio"):
+        small, large = _painted(name), Image.fromarray(_painted(name, size=(512, 512)))
         shrunk = np.asarray(large.resize((256, 256), Image.Resampling.BOX), int)
         assert np.abs(shrunk - small).mean() < 9
 
@@ -91,12 +91,12 @@ def test_a_theme_that_is_not_drawn_is_refused() -> None:
 def test_a_brand_palette_is_kept() -> None:
     palette = ("#c9d7e8", "#9db6d3", "#5b7fa8", "#24405f")
     wanted = rgb2lab(np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in palette]) / 255)
-    for theme in ("studio", "living_room", "kitchen"):
+    for name in ("studio", "living_room", "kitchen"):
         far = []
         for kept in ((), palette):
-            lab = rgb2lab(_painted(theme, seed=5, palette=kept)[::8, ::8])
+            lab = rgb2lab(_painted(name, seed=5, palette=kept)[::8, ::8])
             far.append(difference(lab[..., None, :], wanted).min(-1).mean())
-        assert far[1] < min(11, far[0]), (theme, far)
+        assert far[1] < min(11, far[0]), (name, far)
 
 
 def test_warm_light_is_warmer() -> None:

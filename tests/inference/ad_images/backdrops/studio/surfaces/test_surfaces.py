@@ -60,10 +60,11 @@ def test_what_lies_at_the_edges_leaves_the_product_free(
         SURFACES[name](canvas, scene, _pixels(box, (256, 256)))
         return canvas.pixels
 
-    full = [painted(seed) for seed in range(3)]
+    seeds = range(8) if name == "studio" else range(3)  # where most seeds have nothing but light
+    full = [painted(seed) for seed in seeds]
     for module, function in ((placing, "set_down"), (cloths, "spread"), (shore, "run_up")):
         monkeypatch.setattr(module, function, lambda *_, **__: None)
-    bare = [painted(seed) for seed in range(3)]
+    bare = [painted(seed) for seed in seeds]
     left, top, right, bottom = _pixels(box, (256, 256))
     differences = [np.abs(a - b).max(-1) for a, b in zip(full, bare, strict=True)]
     assert max(part[top:bottom, left:right].max() for part in differences) < 0.01
