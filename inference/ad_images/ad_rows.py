@@ -66,7 +66,7 @@ class AdRow:
         """Raises SelvedgeError: it is none."""
         try:
             fields = json.loads(text)
-            return cls(**{**fields, "pictures": tuple(StoredPicture(**one) for one in fields["pictures"])})
+            return cls(**{**fields, "pictures": tuple(StoredPicture(**each) for each in fields["pictures"])})
         except (ValueError, TypeError, KeyError) as error:
             raise SelvedgeError(f"a row of ads in {where} is damaged ({error}); restore it from a backup.") from error
 
@@ -180,9 +180,9 @@ class SqlAdMetadata:
         return None if text is None else AdRow.from_json(text, self._where)
 
     def of_request(self, request_id: str) -> list[AdRow]:
-        chosen = select(ADS.c.row).where(ADS.c.request_id == request_id).order_by(ADS.c.recipe_key)
+        query = select(ADS.c.row).where(ADS.c.request_id == request_id).order_by(ADS.c.recipe_key)
         with self._answering(), self._engine.connect() as connection:
-            texts = connection.execute(chosen).scalars().all()
+            texts = connection.execute(query).scalars().all()
         return [AdRow.from_json(text, self._where) for text in texts]
 
     @contextmanager

@@ -177,10 +177,10 @@ def _likeness(first: np.ndarray, second: np.ndarray, window: np.ndarray, back: S
     from scipy.ndimage import shift
 
     weight = window > 0
-    one, other = first[weight], shift(second, back, order=1, mode="nearest")[weight]
-    one, other = one - one.mean(), other - other.mean()
-    energy = math.sqrt(float((one * one).sum() * (other * other).sum()))
-    return float((one * other).sum()) / energy if energy else 0.0
+    a, b = first[weight], shift(second, back, order=1, mode="nearest")[weight]
+    a, b = a - a.mean(), b - b.mean()
+    energy = math.sqrt(float((a * a).sum() * (b * b).sum()))
+    return float((a * b).sum()) / energy if energy else 0.0
 
 
 def _edges(picture: np.ndarray) -> np.ndarray:

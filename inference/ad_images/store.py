@@ -73,7 +73,9 @@ class AdStore:
         if kept is None or kept.status != STORED:
             return None
         row = self._here(kept)
-        return row if all(_exists(uri) for one in row.pictures for uri in (one.uri, one.recipe_uri)) else None
+        return (
+            row if all(_exists(uri) for picture in row.pictures for uri in (picture.uri, picture.recipe_uri)) else None
+        )
 
     def keep(self, result: AdResult, key: str, backdrop: Backdrop, context: Mapping[str, str]) -> AdRow:
         """Write the top pictures of a result with their recipes, then its row; returns the row that is kept.
@@ -101,7 +103,7 @@ class AdStore:
             file, note = folder / f"{rank}.{self._form}", folder / f"{rank}.json"
             files += [(file, content), (note, text)]
             sha256 = hashlib.sha256(content).hexdigest()
-            names = [str(place.relative_to(self._root)) for place in (file, note)]
+            names = [str(path.relative_to(self._root)) for path in (file, note)]
             pictures.append(StoredPicture(rank, names[0], sha256, names[1], recipe_sha256, judged.score))
         row = replace(_row(request, key, STORED, theme=result.brief.theme), pictures=tuple(pictures))
         earlier = self._rows.find(request.request_id, key)
@@ -114,8 +116,8 @@ class AdStore:
     def _here(self, row: AdRow) -> AdRow:
         """The row with its files' places as they are now: rows name them from the root on, which may be moved."""
         pictures = (
-            replace(one, uri=str(self._root / one.uri), recipe_uri=str(self._root / one.recipe_uri))
-            for one in row.pictures
+            replace(picture, uri=str(self._root / picture.uri), recipe_uri=str(self._root / picture.recipe_uri))
+            for picture in row.pictures
         )
         return replace(row, pictures=tuple(pictures))
 

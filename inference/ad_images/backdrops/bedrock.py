@@ -83,7 +83,7 @@ class BedrockInpaint:
                 which the product moved; credentials or a model that is not there.
             ServiceUnavailable: throttled, timed out, not reachable.
         """
-        return [self._painted(scene, one) for scene, one in zip(scenes, placed, strict=True)]
+        return [self._painted(scene, each) for scene, each in zip(scenes, placed, strict=True)]
 
     def _painted(self, scene: Scene, placed: Placed) -> np.ndarray:
         self.check(scene.size, scene.theme)

@@ -93,7 +93,7 @@ class Diffusion:
         Raises:
             AdRefused: weights that do not load, a size that it cannot paint, or a picture in which the product moved.
         """
-        return [self._painted(scene, one) for scene, one in zip(scenes, placed, strict=True)]
+        return [self._painted(scene, each) for scene, each in zip(scenes, placed, strict=True)]
 
     def _painted(self, scene: Scene, placed: Placed) -> np.ndarray:
         import torch

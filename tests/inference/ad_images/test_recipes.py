@@ -23,7 +23,7 @@ numbers = st.floats(allow_nan=False)
 whole = st.integers(0, 2**63)
 sizes = st.tuples(st.integers(1, 4096), st.integers(1, 4096))
 maps = st.dictionaries(words, words, max_size=3)
-listed = st.builds(ListedProduct, whole, words, words, words, words, words, words, words, maps)
+listed = st.builds(ListedProduct, whole, words, words, gender=words, colour=words, brand=words, attributes=maps)
 requests = st.builds(
     AdRequest, words, st.just(b""), st.none() | listed, st.none() | words, st.none() | words, sizes, whole,
     st.sampled_from(OnModel), st.none() | words,

@@ -41,8 +41,8 @@ class Painter:
 
     def paint(self, scenes, placed):
         return [
-            np.full((*one.alpha.shape, 3), scene.seed % 256, np.uint8)
-            for scene, one in zip(scenes, placed, strict=True)
+            np.full((*each.alpha.shape, 3), scene.seed % 256, np.uint8)
+            for scene, each in zip(scenes, placed, strict=True)
         ]
 
 
@@ -84,18 +84,18 @@ def files_in(folder: Path) -> dict[str, bytes]:
 def test_pictures_are_stored_with_their_recipes(ads, tmp_path):
     result = result_of()
     row = ads.keep(result, key_of(result), Painter(), CONTEXT)
-    assert [one.rank for one in row.pictures] == [1, 2] and row.theme == "studio_sweep"
-    for one, judged in zip(row.pictures, result.pictures, strict=True):
-        stored = np.asarray(Image.open(one.uri))
+    assert [each.rank for each in row.pictures] == [1, 2] and row.theme == "studio_sweep"
+    for each, judged in zip(row.pictures, result.pictures, strict=True):
+        stored = np.asarray(Image.open(each.uri))
         assert (stored == judged.picture.pixels).all()
-        recipe = read_recipe(one.recipe_uri)
+        recipe = read_recipe(each.recipe_uri)
         assert recipe.plan == judged.picture.placed.plan and recipe.scene == judged.picture.scene
         assert recipe.findings == tuple(judged.findings) and recipe.score == judged.score
         assert recipe.cutout.digest == result.cutout.digest and recipe.caption == result.caption
         assert recipe.changed == ("another scene",) and recipe.attempt == 1 and recipe.context == CONTEXT
         assert recipe.brief_with(b"photo") == result.brief
         recipe.require_same(stored, "1")
-        assert b"photo" not in Path(one.recipe_uri).read_bytes().replace(b'"photo"', b"").replace(b"photo_sha", b"")
+        assert b"photo" not in Path(each.recipe_uri).read_bytes().replace(b'"photo"', b"").replace(b"photo_sha", b"")
     assert set(files_in(tmp_path / "ads")) == {
         f"r1/{key_of(result)[:16]}/{name}" for name in ("1.png", "1.json", "2.png", "2.json")
     }
@@ -317,17 +317,17 @@ def test_a_bucket_and_dynamodb_hold_ads_like_a_folder_and_sqlite(aws, tmp_path, 
     create_table(client, "ads")
 
     refusal = AdRefused(RefusalCode.BACKEND_MISSING, "no weights; put them there.")
-    refused = [one.refuse(result.brief.request, key, refusal) for one in (remote, local)]
+    refused = [each.refuse(result.brief.request, key, refusal) for each in (remote, local)]
     assert refused[0].says_the_same(refused[1]) and items.of_request("r1") == [refused[0]]
-    far, near = (one.keep(result, key, Painter(), CONTEXT) for one in (remote, local))
+    far, near = (each.keep(result, key, Painter(), CONTEXT) for each in (remote, local))
     row = items.find("r1", key)
     assert remote.stored("r1", key) == far and row == items.put(replace(row, created_at="later"))
     assert remote.refuse(result.brief.request, key, refusal) == row
     with pytest.raises(SelvedgeError, match="DynamoDB table ads holds other pictures of r1"):
         items.put(replace(row, pictures=row.pictures[:1]))
 
-    assert [(one.sha256, one.recipe_sha256, one.score) for one in far.pictures] == [
-        (one.sha256, one.recipe_sha256, one.score) for one in near.pictures
+    assert [(each.sha256, each.recipe_sha256, each.score) for each in far.pictures] == [
+        (each.sha256, each.recipe_sha256, each.score) for each in near.pictures
     ]
     assert read_recipe(far.pictures[0].recipe_uri) == read_recipe(near.pictures[0].recipe_uri)
     for number in range(3):
