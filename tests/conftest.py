@@ -95,3 +95,5 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("SELVEDGE_")]:
         if name not in ("SELVEDGE_PHOTOGRAPHS", "SELVEDGE_MODELS"):
             monkeypatch.delenv(name)
+    # Ads of a drop are made where a test is about them: every other graph would pay for them.
+    monkeypatch.setenv("SELVEDGE_AD_PRODUCTS", "0")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from inference.ad_images.request import AdRequest
     from orchestration.defs.inference.ad_parts import AdParts
 
+PHOTOGRAPHS = "photographs"
+BACKDROPS = ("studio", PHOTOGRAPHS, "diffusers", "bedrock")
 SHEET_FILE, TABLE_FILE = "sheet.png", "ad_images.parquet"
 
 
@@ -44,6 +46,8 @@ class AdOptions:
         """Raises SelvedgeError: options that contradict each other."""
         if self.product is not None and self.photo is not None:
             raise SelvedgeError("--product and --photo name two pictures; give one of them.")
+        if self.backdrop is not None and self.backdrop not in BACKDROPS:
+            raise SelvedgeError(f"--backdrop {self.backdrop:.40} is none; choose from {', '.join(BACKDROPS)}.")
         if not self.of_one and (self.prompt is not None or self.comment is not None):
             raise SelvedgeError("--prompt and --comment are about one picture; add --product or --photo.")
 
@@ -54,7 +58,7 @@ def infer_ads(catalog: Path | None, out: Path, options: AdOptions) -> dict[str, 
     Raises:
         SelvedgeError: options that do not fit, no such product, or, for one picture, its refusal.
     """
-    from orchestration.defs.inference.ad_parts import AdParts
+    from orchestration.defs.inference.ad_parts import AdParts, update_media_index
     from orchestration.families.settings import load_settings
 
     options.require_fitting()
@@ -64,7 +68,13 @@ def infer_ads(catalog: Path | None, out: Path, options: AdOptions) -> dict[str, 
         AdParts.of(settings, backdrop=options.backdrop, brand=options.brand),
         root=str(folder / "pictures"),
         rows=f"sqlite:///{folder / 'ads.db'}",
+        index=str(folder / "media-index"),
     )
+    if parts.backdrop == PHOTOGRAPHS:
+        folder.mkdir(parents=True, exist_ok=True)
+        library, _ = update_media_index(parts, folder / "media-sample", lambda done, total, what: None)
+        for name, why in library.left_out.items():
+            say(f"{name} of the media library is not used: {why}")
     size = _size(options.size) if options.size else (settings.ad_size, settings.ad_size)
     if options.of_one:
         return _one(_request(catalog, out, options, size), folder, parts, options.comment)

@@ -11,7 +11,7 @@ import dagster as dg
 from orchestration.assets.published import Tables
 from orchestration.assets.resources import Models, Reviews
 from orchestration.defs.catalog import drops, inbox, training_set
-from orchestration.defs.inference import ad_images, descriptions
+from orchestration.defs.inference import ad_images, descriptions, media_index
 from orchestration.defs.operations import dead_runs
 from orchestration.families import FAMILIES
 from orchestration.families.contract import Family, families_by_name
@@ -53,7 +53,11 @@ def build_defs(
         **(overrides or {}),
     }
     published = {family.publishes for family in families}
-    described = [descriptions.descriptions, ad_images.ad_images] if descriptions.READS in published else []
+    described = (
+        [descriptions.descriptions, ad_images.ad_images, media_index.media_index]
+        if descriptions.READS in published
+        else []
+    )
     stages = dg.Definitions(
         assets=[drops.read_drop, drops.images, training_set.splits, training_set.qa_pairs, *described],
         asset_checks=[*checks.catalogue_checks(), *(checks.inference_checks() if described else ())],

@@ -12,11 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog.errors import SelvedgeError
+from catalog.workers import Progress
 from orchestration.runtime.settings import Settings
 
 if TYPE_CHECKING:
     from inference.ad_images.batch import AdMaker
     from inference.ad_images.guardrails.guardrail import Guardrail
+    from inference.ad_images.media.index import IndexUpdate
+    from inference.ad_images.media.library import Library
+    from inference.ad_images.media.retrieval import Retriever
     from inference.ad_images.pipeline import AdPipeline
     from inference.ad_images.request import AdRequest
     from inference.ad_images.scene import Backdrop
@@ -35,6 +39,7 @@ class AdParts:
     region: str
     root: str
     rows: str
+    index: str
 
     @classmethod
     def of(cls, settings: Settings, *, backdrop: str | None = None, brand: str | None = None) -> "AdParts":
@@ -49,6 +54,7 @@ class AdParts:
             region=settings.bedrock_region,
             root=str(settings.objects() / "ads"),
             rows=f"sqlite:///{settings.home / 'ads.db'}",
+            index=str(settings.root / "index" / "media"),
         )
 
 
@@ -71,7 +77,9 @@ def ad_pipeline(parts: AdParts) -> "AdPipeline":
     from inference.ad_images.pipeline import AdPipeline
     from inference.ad_images.quality.brand import read_brand
 
-    return AdPipeline(_backdrop(parts), read_brand(parts.brand), partial(_guardrail, parts))
+    return AdPipeline(
+        _backdrop(parts), read_brand(parts.brand), partial(_guardrail, parts), retriever=_retriever(parts)
+    )
 
 
 def stamps(parts: AdParts) -> dict[str, str]:
@@ -92,6 +100,28 @@ def stamps(parts: AdParts) -> dict[str, str]:
     }
 
 
+def update_media_index(parts: AdParts, sample: Path, progress: Progress) -> "tuple[Library, IndexUpdate]":
+    """Bring the index of the media library up to date; without a library of yours, that of a drawn sample.
+
+    Args:
+        sample: folder of the sample; drawn where it is not there whole.
+
+    Raises:
+        SelvedgeError: the library cannot be read, or states no licences.
+    """
+    from inference.ad_images.media.index import MediaIndex
+    from inference.ad_images.media.library import MANIFEST, read_library
+    from inference.ad_images.media.sample import draw_sample_library
+
+    if parts.library is None and not (sample / MANIFEST).exists():
+        from inference.ad_images.backdrops.studio.backdrop import Studio
+
+        draw_sample_library(sample, Studio())
+    library = read_library(parts.library or sample)
+    index = MediaIndex(parts.index)
+    return library, index.update(library, lambda done, total: progress(done, total, "indexing the media library"))
+
+
 def workers(parts: AdParts, threads: int | None) -> int | None:
     """Worker processes; a backdrop that fills a device or waits for a service has one."""
     return threads if parts.backdrop in ("studio", "photographs") else 1
@@ -105,8 +135,6 @@ def _backdrop(parts: AdParts) -> "Backdrop":
     if parts.backdrop == "photographs":
         from inference.ad_images.backdrops.photographs import Photographs
 
-        if parts.library is None:
-            raise SelvedgeError("the photographs backdrop needs photographs; set SELVEDGE_AD_LIBRARY to their folder.")
         return Photographs()
     if parts.backdrop == "bedrock":
         from inference.ad_images.aws import make_client
@@ -118,6 +146,16 @@ def _backdrop(parts: AdParts) -> "Backdrop":
     from inference.ad_images.backdrops.diffusion import Diffusion
 
     return Diffusion(parts.weights)
+
+
+def _retriever(parts: AdParts) -> "Retriever | None":
+    """Who looks for photographs; nobody, where backgrounds are drawn or generated."""
+    if parts.backdrop != "photographs":
+        return None
+    from inference.ad_images.media.index import MediaIndex
+    from inference.ad_images.media.retrieval import Retriever
+
+    return Retriever(MediaIndex(parts.index))
 
 
 def _guardrail(parts: AdParts, request: "AdRequest") -> "Guardrail":
