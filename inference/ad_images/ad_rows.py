@@ -24,7 +24,12 @@ WAIT_SECONDS = 30
 
 @dataclass(frozen=True)
 class StoredPicture:
-    """A picture and its recipe. uri, recipe_uri: files, in the database from the store's root on; sha256, recipe_sha256: of their bytes. rank: 1 is first."""
+    """A picture and its recipe.
+
+    Attributes:
+        rank: 1 is first. score: of the ranker.
+        uri, recipe_uri: files, in the database from the store's root on. sha256, recipe_sha256: of their bytes.
+    """
 
     rank: int
     uri: str

@@ -37,7 +37,8 @@ class NamedAssets(Protocol):
         words: short noun phrases for the assets that will be seen.
     """
 
-    words: Sequence[str]
+    @property
+    def words(self) -> Sequence[str]: ...
 
 
 def write_caption(
