@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from inference.ad_images.request import AdRequest
     from orchestration.defs.inference.ad_parts import AdParts
 
+SHOWN_LEFT_OUT = 3
 PHOTOGRAPHS = "photographs"
 BACKDROPS = ("studio", PHOTOGRAPHS, "diffusers", "bedrock")
 SHEET_FILE, TABLE_FILE = "sheet.png", "ad_images.parquet"
@@ -73,8 +74,10 @@ def infer_ads(catalog: Path | None, out: Path, options: AdOptions) -> dict[str, 
     if parts.backdrop == PHOTOGRAPHS:
         folder.mkdir(parents=True, exist_ok=True)
         library, _ = update_media_index(parts, folder / "media-sample", lambda done, total, what: None)
-        for name, why in library.left_out.items():
+        for name, why in list(library.left_out.items())[:SHOWN_LEFT_OUT]:
             say(f"{name} of the media library is not used: {why}")
+        if len(library.left_out) > SHOWN_LEFT_OUT:
+            say(f"and {len(library.left_out) - SHOWN_LEFT_OUT} more files of it")
     size = _size(options.size) if options.size else (settings.ad_size, settings.ad_size)
     if options.of_one:
         return _one(_request(catalog, out, options, size), folder, parts, options.comment)

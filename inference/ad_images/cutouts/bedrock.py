@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from catalog.errors import ServiceUnavailable
+from catalog.errors import SelvedgeError, ServiceUnavailable
 from catalog.files import png_bytes
+from inference.ad_images.aws import ask
 from inference.ad_images.refusal import AdRefused, RefusalCode
-from inference.descriptions.bedrock import REMEDIES, WORTH_A_RETRY
 
 MODEL_ID = "stability.stable-image-remove-background-v1:0"
 LEAST_SIDE, MOST_PIXELS = 64, 9_437_184  # of the service's input
@@ -26,7 +26,7 @@ class BedrockSegmenter:
     """Asks one model for one mask a request.
 
     Args:
-        client: a `bedrock-runtime` client (`inference.descriptions.bedrock.make_client`).
+        client: a `bedrock-runtime` client (`inference.ad_images.aws.make_client`).
         model_id: model or inference-profile id.
     """
 
@@ -69,22 +69,12 @@ class BedrockSegmenter:
         return f"Bedrock model {self.version}"
 
     def _invoke(self, request: dict[str, Any]) -> Mapping[str, Any]:
-        from botocore.exceptions import BotoCoreError, ClientError
-
         try:
-            content = self._client.invoke_model(**request)["body"].read()
-        except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "")
-            if code in WORTH_A_RETRY:
-                raise ServiceUnavailable(f"{self._where} is not available ({code}); run again later.") from error
-            remedy = REMEDIES.get(code, "see the AWS console for the cause")
-            raise AdRefused(
-                RefusalCode.BACKEND_MISSING, f"{self._where} refused the request ({code}); {remedy}."
-            ) from error
-        except BotoCoreError as error:
-            raise ServiceUnavailable(
-                f"{self._where} cannot be reached ({error}); check network and credentials."
-            ) from error
+            content = ask(self._client, "InvokeModel", self._where, **request)["body"].read()
+        except ServiceUnavailable:
+            raise
+        except SelvedgeError as error:
+            raise AdRefused(RefusalCode.BACKEND_MISSING, str(error)) from error
         try:
             answer = json.loads(content)
         except ValueError as error:

@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from catalog.errors import SelvedgeError, ServiceUnavailable
+from inference.ad_images.aws import ask
 from inference.ad_images.quality.control import UnreadableAnswer
 from inference.ad_images.scene import AdPicture
 
@@ -23,17 +23,6 @@ MOST_TOKENS = 120
 LONGEST_SIDE = 1_024  # pixels sent; Converse takes images of at most 3.75 MB and 8,000 px
 LONGEST_EVIDENCE = 200  # characters kept
 TRIES = 2
-WORTH_A_RETRY = frozenset(
-    {
-        "ThrottlingException", "ServiceUnavailableException", "ModelTimeoutException", "InternalServerException",
-        "ModelNotReadyException", "ModelErrorException",
-    }
-)  # fmt: skip
-REMEDIES = {
-    "AccessDeniedException": "grant bedrock:InvokeModel on it and enable the model in this account and region",
-    "ResourceNotFoundException": "check the model id and the region",
-    "ValidationException": "check that the model reads images",
-}
 
 
 class BedrockJudge:
@@ -88,19 +77,7 @@ class BedrockJudge:
         }
 
     def _converse(self, request: dict[str, Any]) -> str:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        where = f"Bedrock model {self.model_version}"
-        try:
-            answer = self._client.converse(**request)
-        except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "")
-            if code in WORTH_A_RETRY:
-                raise ServiceUnavailable(f"{where} is not available ({code}); run again later.") from error
-            remedy = REMEDIES.get(code, "see the AWS console for the cause")
-            raise SelvedgeError(f"{where} refused the request ({code}); {remedy}.") from error
-        except BotoCoreError as error:
-            raise ServiceUnavailable(f"{where} cannot be reached ({error}); check network and credentials.") from error
+        answer = ask(self._client, "Converse", f"Bedrock model {self.model_version}", **request)
         blocks = answer.get("output", {}).get("message", {}).get("content", [])
         return " ".join(block["text"] for block in blocks if "text" in block)
 

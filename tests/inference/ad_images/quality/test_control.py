@@ -137,7 +137,7 @@ def test_bedrock_is_asked_with_the_picture_and_once_more_after_prose():
     [
         (["maybe", "maybe"], UnreadableAnswer, "2 times without a yes or no"),
         (["ThrottlingException"], ServiceUnavailable, "not available"),
-        (["AccessDeniedException"], SelvedgeError, "grant bedrock:InvokeModel"),
+        (["AccessDeniedException"], SelvedgeError, "grant bedrock:Converse"),
     ],
 )
 def test_bedrocks_errors_are_sentences(replies, error, sentence):
