@@ -20,6 +20,7 @@ MODULES = (
     "refinement_speed",
     "preference",
     "blindness",
+    "cutouts",
 )
 
 
