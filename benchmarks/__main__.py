@@ -20,8 +20,7 @@ MODULES = (
     "refinement_speed",
     "preference",
     "blindness",
-    "ad_quality",
-    "ad_ranking",
+    "cutouts",
 )
 
 

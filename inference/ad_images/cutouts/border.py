@@ -18,11 +18,14 @@ LEAST_TOLERANCE = 1.6  # ΔE; flat white has no noise of its own
 DEEPEST_SHADOW = 42.0  # L below the backdrop; darker is product
 SHADOW_HUE = (3.0, 0.10)  # Δab that a shadow may have: at once, and per L that it darkens
 CALM = 0.6  # ΔE a pixel at 512 pixels a side; an empty backdrop is smoother
+RINGING = 0.05  # of the contrast beside it, that JPEG makes of an empty backdrop
+RINGING_SIZE = 9  # pixels, of a block and its edge
 GAP = 2  # pixels; narrower gaps of an outline let no backdrop in
 LEAST_EMPTY = 0.05  # share of the photograph that must be empty before light is measured on it
 HOLE_AREA = 0.0004  # share of the photograph; smaller holes are gloss
-HOLE_RADIUS = 0.008  # of the longer side; narrower holes are laces and prints of the backdrop's colour
-HOLE_EDGE = 0.3  # of the outline's own contrast, that a hole's rim has
+HOLE_RADIUS = 0.012  # of the longer side; narrower holes are laces and prints of the backdrop's colour
+HOLE_EDGE = 0.3  # of the outline's own contrast, that a hole's rim has,
+HOLE_RIM = 3.0  # or ΔE a pixel
 PART_AREA = 0.02  # share of the largest part; smaller ones are dust
 
 
@@ -128,8 +131,10 @@ def product_mask(lab: np.ndarray, backdrop: Backdrop, reading: Reading = READING
     if empty.mean() > LEAST_EMPTY:
         backdrop = refit(lab, empty, backdrop)
     distance = _distance(lab, backdrop)
-    empty = (distance < backdrop.tolerance) & (slope < calm) & smooth
-    shade = empty | (_shaded(lab, backdrop, reading, slope, scale) & smooth)
+    ringing = RINGING * ndimage.maximum_filter(distance, RINGING_SIZE)
+    empty = (distance < backdrop.tolerance + ringing) & (slope < calm + ringing)
+    empty = _without_specks(empty & (smooth | (ringing > 1)))
+    shade = _without_specks(empty | (_shaded(lab, backdrop, reading, slope, scale) & smooth))
     outside = _from_border(_opened(shade, GAP))
     silhouette = ndimage.binary_closing((distance > SURE) & ~outside, iterations=3)
     silhouette = ndimage.binary_fill_holes(silhouette | ~(smooth | outside))
@@ -173,6 +178,11 @@ def _shaded(lab: np.ndarray, backdrop: Backdrop, reading: Reading, slope: np.nda
     return alike & (slope < limit + backdrop.noise)
 
 
+def _without_specks(area: np.ndarray) -> np.ndarray:
+    """Single pixels of grain filled; a line of a pixel's width stays a line."""
+    return area | (ndimage.uniform_filter(area.astype(np.float32), 3) > 6.5 / 9)
+
+
 def _opened(area: np.ndarray, iterations: int) -> np.ndarray:
     padded = np.pad(area, iterations + 1, mode="edge")
     opened = ndimage.binary_opening(padded, iterations=iterations)
@@ -211,7 +221,7 @@ def _true_holes(mask: np.ndarray, slope: np.ndarray) -> np.ndarray:
         return mask
     outline = filled & ~ndimage.binary_erosion(filled, iterations=2)
     steepest = ndimage.maximum_filter(slope, 3)
-    limit = HOLE_EDGE * float(np.median(steepest[outline]))
+    limit = min(HOLE_EDGE * float(np.median(steepest[outline])), HOLE_RIM)
     grown = ndimage.grey_dilation(labels, size=3)
     rim = (grown > 0) & (labels == 0)
     index = np.arange(count + 1)

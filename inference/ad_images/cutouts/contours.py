@@ -8,9 +8,18 @@ edges (a greyscale hole filling). A closed contour makes a plateau; of all heigh
 lowest is taken around which its area is steady (as in Matas and others, 2002). Soft shadows have no edges and stay low.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from PIL import Image
-from scipy.ndimage import binary_dilation, binary_fill_holes, uniform_filter
+from scipy.ndimage import (
+    binary_closing,
+    binary_dilation,
+    binary_erosion,
+    binary_fill_holes,
+    maximum_filter,
+    uniform_filter,
+)
 from skimage.morphology import reconstruction
 
 from inference.ad_images.cutouts.lab import lab_of
@@ -18,29 +27,41 @@ from inference.ad_images.cutouts.lab import lab_of
 SIDE = 256  # pixels, the longer side on which contours are followed
 HEIGHTS = 0.4 * 1.22 ** np.arange(18)  # ΔE, at which a silhouette may be cut
 STEADY = 0.03  # share by which the area may change from one height to the next
-LONGEST_RUN = 4  # heights that a cut is raised at most, on a steady plateau
+LONGEST_RUN = 12  # heights that a cut is raised at most, on a steady plateau
+GAP = 2  # pixels of the reduced photograph, that a contour may lack on either side
+HALO = 2  # pixels of the reduced photograph
+RINGING = (0.0, 0.05, 0.12)  # of an edge, that JPEG may repeat beside it
+KEPT = 0.75  # of the most careful silhouette's area, that a less careful one has
+RINGING_SIZE = 9  # pixels, of a block and its edge
 GRAIN = 0.5  # ΔE of the border's own edges, above which single pixels say little and slopes are followed
 QUIET = 0.95  # quantile of the border's own edges, which no contour may be lower than
 AREAS = (0.004, 0.97)  # shares of the photograph that a silhouette may have
 
 
-def silhouette(rgb: np.ndarray) -> np.ndarray:
-    """What closed contours enclose, holes filled.
+def silhouettes(rgb: np.ndarray) -> Iterator[np.ndarray]:
+    """What closed contours enclose, holes filled: once for each share of `RINGING`, the most careful first.
 
     Args:
         rgb: (height, width, 3) uint8.
 
-    Returns:
+    Yields:
         (height, width) bool of the reduced photograph (see `reduced_size`).
     """
     small = np.asarray(Image.fromarray(rgb).resize(reduced_size(rgb.shape), Image.Resampling.BOX))
     lab = lab_of(small)
-    landscape = _edges(lab)
-    noise = _quiet_level(landscape)
-    if noise > GRAIN:
-        landscape = _slope(lab)
-        noise = _quiet_level(landscape)
-    return _plateau(landscape, noise)
+    edges = _edges(lab)
+    if _quiet_level(edges) > GRAIN:
+        slope = _slope(lab)
+        yield binary_erosion(_plateau(slope, _quiet_level(slope)))  # a slope begins a pixel outside
+        return
+    around = maximum_filter(edges, RINGING_SIZE)
+    least = 0.0
+    for share in RINGING:
+        landscape = np.maximum(edges - share * around, 0)
+        plateau = _plateau(landscape, _quiet_level(landscape))
+        if plateau.sum() >= least:  # what is much smaller lost part of the product, not a frayed edge
+            yield plateau
+        least = max(least, KEPT * float(plateau.sum()))
 
 
 def _quiet_level(landscape: np.ndarray) -> float:
@@ -61,10 +82,17 @@ def _plateau(landscape: np.ndarray, noise: float) -> np.ndarray:
         return np.zeros(landscape.shape, bool)
     steady = fair & (change < STEADY)
     if not steady.any():
-        return np.asarray(passes > HEIGHTS[np.argmin(np.where(fair, change, np.inf))])
+        return _closed(passes > HEIGHTS[np.argmin(np.where(fair, change, np.inf))])
     first = int(np.argmax(steady))
     length = int(np.argmin(np.append(steady[first:], False)))
-    return np.asarray(passes > HEIGHTS[first + min(length, LONGEST_RUN)])
+    return _closed(passes > HEIGHTS[first + min(length, LONGEST_RUN)])
+
+
+def _closed(contour: np.ndarray) -> np.ndarray:
+    """With the gaps of a contour closed that one height opened, and filled."""
+    room = 2 * GAP
+    padded = binary_closing(np.pad(contour, room), iterations=GAP)
+    return np.asarray(binary_fill_holes(padded)[room:-room, room:-room])
 
 
 def reduced_size(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -82,9 +110,9 @@ def reduced(mask: np.ndarray) -> np.ndarray:
 def agreement(first: np.ndarray, second: np.ndarray) -> float:
     """IoU of two silhouettes of the reduced photograph.
 
-    The pixel around the first does not count: a contour begins an edge's width further out.
+    The `HALO` around the first does not count: a contour begins an edge's width further out, and JPEG frays it.
     """
-    second = second & ~(binary_dilation(first) & ~first)
+    second = second & ~(binary_dilation(first, iterations=HALO) & ~first)
     union = int((first | second).sum())
     return float((first & second).sum() / union) if union else 0.0
 

@@ -13,7 +13,7 @@ from scipy import ndimage
 from catalog.pictures import Limits
 from inference.ad_images.cutout import Cutout
 from inference.ad_images.cutouts.border import READINGS, Backdrop, backdrop_of, product_mask
-from inference.ad_images.cutouts.contours import agreement, reduced, silhouette
+from inference.ad_images.cutouts.contours import agreement, reduced, silhouettes
 from inference.ad_images.cutouts.lab import lab_of
 from inference.ad_images.cutouts.matting import premultiplied, soft_alpha
 from inference.ad_images.cutouts.people import require_policy
@@ -90,8 +90,8 @@ def find_outline(rgb: np.ndarray, segmenters: Sequence[Segmenter] = ()) -> Outli
     """
     lab = ndimage.gaussian_filter(lab_of(rgb), (BLUR, BLUR, 0))
     backdrop = backdrop_of(lab)
-    opinions = {"contours": silhouette(rgb)}
-    outline = _by_border(lab, backdrop, opinions["contours"])
+    outline, contour = _by_border(rgb, lab, backdrop)
+    opinions = {"contours": contour}
     plain = backdrop.homogeneity >= PLAIN
     if plain and outline.confidence >= SURE:
         require_one_thing(outline.mask)
@@ -109,20 +109,28 @@ def find_outline(rgb: np.ndarray, segmenters: Sequence[Segmenter] = ()) -> Outli
             return Outline(mask, f"{segmenter.name} {segmenter.version}, {judge}", confidence)
         opinions[segmenter.name] = small
         best = max(best, confidence)
-    require_one_thing(opinions["contours"])
-    require_one_thing(np.square(lab - backdrop.lab).sum(axis=-1) > CLEARLY**2)
+    if plain:
+        require_one_thing(contour)
+        require_one_thing(np.square(lab - backdrop.lab).sum(axis=-1) > CLEARLY**2)
     raise _uncertain(outline, backdrop.homogeneity, best)
 
 
-def _by_border(lab: np.ndarray, backdrop: Backdrop, second: np.ndarray) -> Outline:
-    """The reading of shadows that is confirmed, or else comes nearest to it."""
-    outlines = []
-    for reading in READINGS:
-        mask = product_mask(lab, backdrop, reading)
-        outlines.append(Outline(mask, "border, contours", agreement(reduced(mask), second)))
-        if outlines[-1].confidence >= CONFIRMED:
-            break
-    return max(outlines, key=lambda outline: outline.confidence)
+def _by_border(rgb: np.ndarray, lab: np.ndarray, backdrop: Backdrop) -> tuple[Outline, np.ndarray]:
+    """The border's outline and the contours' silhouette, in those readings of shadows and of ringing that agree best.
+
+    Readings are tried in order, until two agree well; most photographs need the first of each.
+    """
+    pairs: list[tuple[Outline, np.ndarray]] = []
+    masks = []
+    for silhouette in silhouettes(rgb):
+        for number, reading in enumerate(READINGS):
+            if number == len(masks):
+                masks.append(product_mask(lab, backdrop, reading))
+            confidence = agreement(reduced(masks[number]), silhouette)
+            pairs.append((Outline(masks[number], "border, contours", confidence), silhouette))
+            if confidence >= CONFIRMED:
+                return pairs[-1]
+    return max(pairs, key=lambda pair: pair[0].confidence)
 
 
 def _uncertain(outline: Outline, homogeneity: float, agreed: float) -> AdRefused:

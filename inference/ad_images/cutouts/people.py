@@ -77,7 +77,7 @@ def require_policy(rgb: np.ndarray, on_model: OnModel, article_type: str | None 
     if person and on_model is OnModel.REFUSE:
         raise AdRefused(
             RefusalCode.ON_MODEL,
-            f"somebody wears the {article_type or 'product'} in this photograph; give one of the product alone, or keep "
+            f"somebody wears the {article_type or 'product'} in this photograph; give one without, or keep "
             f"the person (on_model: {OnModel.KEEP}).",
         )
     return person

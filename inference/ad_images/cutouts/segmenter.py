@@ -88,7 +88,7 @@ class OnnxSegmenter:
     def _input(self, rgb: np.ndarray) -> np.ndarray:
         """(1, 3, side, side) float32."""
         norm = self.normalisation
-        small = Image.fromarray(rgb).resize((norm.side, norm.side), Image.Resampling.LANCZOS)
+        small = Image.fromarray(rgb).resize((norm.side, norm.side), Image.Resampling.BILINEAR)
         values = np.asarray(small, np.float32) / 255
         if norm.by_brightest:
             values = values / max(float(values.max()), 1e-6)

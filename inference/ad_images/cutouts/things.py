@@ -8,9 +8,7 @@ from scipy import ndimage
 
 from inference.ad_images.refusal import AdRefused, RefusalCode
 
-MANY = 5  # things of a like size; a pair of shoes or a pack of three is one product
-ALIKE = 0.3  # of the largest, that a thing of a like size has
-LETTERS = 40  # parts of some pixels, none of them large, are writing
+MANY = 5  # parts; a pair of shoes or a pack of three is one product
 SPECK = 6  # pixels
 LEADING = 0.35  # share of all parts that a product's largest has
 
@@ -24,14 +22,9 @@ def require_one_thing(parts: np.ndarray) -> None:
     areas = areas[areas >= SPECK]
     if not len(areas):
         return
-    alike = int((areas >= ALIKE * areas.max()).sum())
-    if len(areas) >= LETTERS and areas.max() < LEADING * areas.sum():
+    if len(areas) >= MANY and areas.max() < LEADING * areas.sum():
         raise AdRefused(
             RefusalCode.NOT_A_PRODUCT,
-            f"the photograph shows writing or a pattern of {len(areas)} small parts; give a photograph of the product.",
-        )
-    if alike >= MANY:
-        raise AdRefused(
-            RefusalCode.NOT_A_PRODUCT,
-            f"the photograph shows {alike} things of a like size; give one that shows the product once.",
+            f"the photograph shows {len(areas)} separate parts, as many things or writing do, and none of them leads; "
+            "give one that shows the product once.",
         )
