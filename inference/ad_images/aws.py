@@ -27,6 +27,14 @@ REMEDIES = {
 }
 
 
+class RequestRefused(SelvedgeError):
+    """A service refused a request for good; `code` is its own error code."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
 def make_client(
     service: str, region: str | None = None, endpoint_url: str | None = None, timeout_seconds: float = 60.0
 ) -> Any:
@@ -56,7 +64,7 @@ def ask(client: Any, operation: str, what: str, **request: Any) -> dict[str, Any
 
     Raises:
         ServiceUnavailable: throttled, broken, timed out, not reachable, or an answer that is none.
-        SelvedgeError: refused for good, or the request is outside the service's limits.
+        RequestRefused: refused for good. SelvedgeError: no credentials, or a request outside the service's limits.
     """
     from botocore import xform_name
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, ParamValidationError
@@ -100,7 +108,7 @@ def _refused(code: str, client: Any, operation: str, what: str) -> SelvedgeError
         remedy = f"grant {prefix}:{operation} to this account's role, and enable what it needs in this region"
     elif code in CREDENTIALS:
         remedy = "renew the AWS credentials"
-    return SelvedgeError(f"{what} refused {operation} ({code}); {remedy}.")
+    return RequestRefused(code, f"{what} refused {operation} ({code}); {remedy}.")
 
 
 def _one_line(error: object) -> str:

@@ -8,6 +8,7 @@ reads English only, so a prompt of another language is refused there, and not se
 
 import io
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,13 +18,20 @@ from catalog.errors import SelvedgeError, ServiceUnavailable
 from catalog.files import jpeg_bytes
 from catalog.pictures import Limits, standard_copy
 from catalog.quarantine import Rejection
-from inference.ad_images.aws import ask
+from inference.ad_images.aws import RequestRefused, ask
 from inference.ad_images.guardrails.language import is_english
 from inference.ad_images.refusal import AdRefused, RefusalCode
 
 MOST_SEGMENTS, SEGMENT_BYTES = 10, 1024  # of DetectToxicContent
 IMAGE_BYTES = 5 * 2**20  # of DetectModerationLabels
 GUARDRAIL_IMAGE_BYTES = 4 * 2**20  # of ApplyGuardrail
+INPUT_CODES = {
+    "TextSizeLimitExceededException": RefusalCode.PROMPT_TOO_LONG,
+    "UnsupportedLanguageException": RefusalCode.PROMPT_LANGUAGE,
+    "InvalidImageFormatException": RefusalCode.PHOTO_UNREADABLE,
+    "InvalidParameterException": RefusalCode.PHOTO_UNREADABLE,  # Rekognition of an image too small
+    "ImageTooLargeException": RefusalCode.PHOTO_TOO_LARGE,
+}
 CATEGORIES = ("VIOLENCE", "HATE", "SEXUAL", "MISCONDUCT", "INSULTS")
 ATTACKS = ("JAILBREAK", "PROMPT_INJECTION", "PROMPT_LEAKAGE")
 # Top categories of Rekognition's taxonomy that no ad may show. Swimwear and alcohol are not among them.
@@ -65,7 +73,8 @@ class ComprehendGuardrail:
                 f"the prompt has {len(prompt.encode()):,} bytes; Comprehend reads {MOST_SEGMENTS} x {SEGMENT_BYTES:,}.",
             )
         texts = [{"Text": segment} for segment in segments]
-        answer = ask(self.client, "DetectToxicContent", "Comprehend", TextSegments=texts, LanguageCode="en")
+        with _input_refused():
+            answer = ask(self.client, "DetectToxicContent", "Comprehend", TextSegments=texts, LanguageCode="en")
         results = answer.get("ResultList", [])
         if len(results) != len(segments) or any("Toxicity" not in result for result in results):
             raise ServiceUnavailable("Comprehend did not judge every part of the prompt; run again later.")
@@ -101,9 +110,10 @@ class RekognitionGuardrail:
     def check(self, prompt: str | None, photo: bytes) -> None:
         """As `Guardrail.check`; the prompt is not read. A larger or other file is judged by a copy it can read."""
         image = {"Bytes": readable_copy(photo, IMAGE_BYTES, "Rekognition")}
-        answer = ask(
-            self.client, "DetectModerationLabels", "Rekognition", Image=image, MinConfidence=self.min_confidence
-        )
+        with _input_refused():
+            answer = ask(
+                self.client, "DetectModerationLabels", "Rekognition", Image=image, MinConfidence=self.min_confidence
+            )
         if "ModerationLabels" not in answer:
             raise ServiceUnavailable("Rekognition did not judge the photograph; run again later.")
         for label in answer["ModerationLabels"]:
@@ -219,6 +229,17 @@ def _blocked(assessments: list[dict[str, Any]]) -> Iterator[str]:
                 if entry["action"] != "NONE" and entry[name] not in seen:
                     seen.add(entry[name])
                     yield entry[name]
+
+
+@contextmanager
+def _input_refused() -> Iterator[None]:
+    """What a service says of the prompt or the photograph itself, as the caller's refusal."""
+    try:
+        yield
+    except RequestRefused as refused:
+        if refused.code in INPUT_CODES:
+            raise AdRefused(INPUT_CODES[refused.code], f"{refused} Change the prompt or the photograph.") from refused
+        raise
 
 
 def text_segments(text: str) -> Iterator[str]:

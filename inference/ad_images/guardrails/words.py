@@ -10,7 +10,7 @@ Scunthorpe, a cocktail or an assortment. What a prompt denies ("no people") it d
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -135,23 +135,14 @@ class OtherBrands:
     """
 
     def __init__(self, own: str = "", catalogue: Iterable[str] = ()) -> None:
-        data = _brands()
         self._own = _key(own)
-        self._cues = frozenset(data["cues"])
-        self._names: PhraseBook[str] = PhraseBook()
-        self._common: PhraseBook[str] = PhraseBook()
-        for name in data["names"]:
-            self._add(self._names, str(name))
-        for name in (*data["common"], *catalogue):
-            self._add(self._common, str(name))
+        self._cues = frozenset(_brands()["cues"])
+        self._names, self._common = _brand_books(tuple(catalogue))
 
-    def _add(self, book: PhraseBook[str], name: str) -> None:
-        key = _key(name)
-        if key and not self._is_own(key):
-            book.add(latin(name.replace("&", " and ")), name)
-
-    def _is_own(self, key: tuple[str, ...]) -> bool:
-        return bool(self._own) and (set(key) <= set(self._own) or set(self._own) <= set(key))
+    def _other(self, names: tuple[str, ...]) -> str | None:
+        """The first of the brands of one match that is not the product's own, nor a part of it."""
+        own = set(self._own)
+        return next((name for name in names if not own or not (set(_key(name)) <= own or own <= set(_key(name)))), None)
 
     def without_own(self, prompt: str) -> str:
         """The prompt with the product's brand out, which may be made of words that mean more ("The North Face")."""
@@ -168,18 +159,16 @@ class OtherBrands:
         prompt = latin(prompt.replace("&", " and "))
         text = plain(prompt)
         tokens = without(tokenise(text), innocent)
-        for match in self._names.find(tokens):
-            return match.meaning[0]
+        matches = [match.meaning for match in self._names.find(tokens)]
         for spelled in disguises(_cleared(text, tokens)):
             single = tokenise(spelled)
             hit = self._names.at(single, 0) if len(single) == 1 and single[0].stem else None
-            if hit is not None:
-                return hit.meaning[0]
+            matches += [hit.meaning] if hit is not None else []
         written = without(tokenise(prompt), innocent)
         for match in self._common.find(written):
             if _is_written_as_name(prompt, written, match) or self._beside_cue(written, match.first, match.last):
-                return match.meaning[0]
-        return None
+                matches.append(match.meaning)
+        return next(filter(None, map(self._other, matches)), None)
 
     def _beside_cue(self, tokens: Sequence[Token], first: int, last: int) -> bool:
         around = [*tokens[max(0, first - 1) : first], *tokens[last + 1 : last + 2]]
@@ -201,6 +190,19 @@ def _is_written_as_name(prompt: str, tokens: Sequence[Token], match: Match[tuple
 @cache
 def _key(name: str) -> tuple[str, ...]:
     return tuple(phrase_words(plain(name.replace("&", " and "))))
+
+
+@lru_cache(maxsize=8)
+def _brand_books(catalogue: tuple[str, ...]) -> tuple[PhraseBook[str], PhraseBook[str]]:
+    """Brands that are no ordinary words, and those that are; the shop's own among these."""
+    books: list[PhraseBook[str]] = []
+    for names in (_brands()["names"], (*_brands()["common"], *catalogue)):
+        book: PhraseBook[str] = PhraseBook()
+        for name in map(str, names):
+            if _key(name):
+                book.add(latin(name.replace("&", " and ")), name)
+        books.append(book)
+    return books[0], books[1]
 
 
 @cache

@@ -170,6 +170,11 @@ class MediaIndex:
             raise SelvedgeError(f"index {self.uri} cannot be read ({_first_line(error)}).") from error
 
     def _opened(self, create: bool = False) -> "Table":
+        if "_table" not in self.__dict__:
+            self._table = self._open(create)
+        return self._table
+
+    def _open(self, create: bool) -> "Table":
         if self.name in self._names():
             table = self._database.open_table(self.name)
             if (table.schema.metadata or {}).get(b"selvedge.format") != FORMAT.encode():

@@ -31,6 +31,7 @@ from tests.aws_front import (
     NOT_THE_SHAPE,
     THROTTLED,
     AwsFront,
+    Fault,
     apply_guardrail_answer,
     guardrail_checks_answer,
     slow,
@@ -172,6 +173,21 @@ def test_a_photograph_over_the_services_limit_is_judged_by_a_copy(front: AwsFron
     guardrail.check(None, PHOTO)
     assert front.asked(operation)[-1]["Image"]["Bytes"] == PHOTO
     assert refusal(guardrail, None, b"no picture at all").code is RefusalCode.PHOTO_UNREADABLE
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "refused"),
+    [
+        ("rekognition", "InvalidImageFormatException", RefusalCode.PHOTO_UNREADABLE),
+        ("rekognition", "ImageTooLargeException", RefusalCode.PHOTO_TOO_LARGE),
+        ("comprehend", "TextSizeLimitExceededException", RefusalCode.PROMPT_TOO_LONG),
+        ("comprehend", "UnsupportedLanguageException", RefusalCode.PROMPT_LANGUAGE),
+    ],
+)
+def test_what_a_service_says_of_the_input_is_the_callers_refusal(front, adapters, name, code, refused) -> None:
+    guardrail, operation = adapters[name]
+    front.fault(operation, Fault(code, 400))
+    assert refusal(guardrail).code is refused
 
 
 def test_bedrock_checks_tell_attacks_from_content(front: AwsFront, adapters) -> None:

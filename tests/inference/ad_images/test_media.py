@@ -246,6 +246,16 @@ def test_a_licence_that_is_withdrawn_takes_its_picture_out_of_the_index(tmp_path
     assert index.asset("a.png") is None and index.asset("b.png") is not None
 
 
+def test_an_empty_library_empties_the_index_and_everything_is_drawn(tmp_path: Path) -> None:
+    folder = write(tmp_path / "library", {"a.png": {"licence": "CC0", "tags": ["sea"]}})
+    index = MediaIndex(tmp_path / "index")
+    index.update(read_library(folder))
+    (folder / "library.yaml").write_text("files: {}")
+    assert index.update(read_library(folder)).removed == 1
+    assert len(index) == 0 and index.search("sea") == []
+    assert retrieved(index, "by the sea").photo is None
+
+
 def test_a_missing_or_damaged_index_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(SelvedgeError, match="materialise inference/media_index"):
         MediaIndex(tmp_path / "none").search("sea")
