@@ -206,12 +206,22 @@ def _no_shadow(number: int, seed: int, percent: float, rng: np.random.Generator)
 
 
 def _wrong_side(number: int, seed: int, degrees: float, rng: np.random.Generator) -> AdPicture:
-    """A shadow for a light that stands elsewhere: mirrored for what stands, turned for what lies."""
-    parts = clean_parts(number, seed)
-    light = parts.scene.light
-    turn = degrees * float(rng.choice([-1, 1]))
-    elsewhere = 180 - light.azimuth if parts.placed.plan.support is Support.STANDS else light.azimuth + turn
-    return assemble(replace(parts, shadow=cast_shadow(parts.placed, replace(light, azimuth=elsewhere))))
+    """A shadow for a light that stands elsewhere: mirrored for what stands, turned for what lies.
+
+    A standing product that hides its shadow shows no side; then another place is drawn.
+    """
+    while True:
+        parts = clean_parts(number, seed)
+        light = parts.scene.light
+        turn = degrees * float(rng.choice([-1, 1]))
+        elsewhere = 180 - light.azimuth if parts.placed.plan.support is Support.STANDS else light.azimuth + turn
+        shadow = cast_shadow(parts.placed, replace(light, azimuth=elsewhere))
+        left, _, right, _ = parts.placed.box
+        visible = np.where(parts.placed.alpha > 0, 0, shadow)
+        beside = visible.sum() - visible[:, left:right].sum()
+        if parts.placed.plan.support is Support.LIES or beside > 0.15 * visible.sum():
+            return assemble(replace(parts, shadow=shadow))
+        seed, number = seed + 10_000, (number + 1) % PRODUCTS
 
 
 def _floats(number: int, seed: int, percent: float, rng: np.random.Generator) -> AdPicture:

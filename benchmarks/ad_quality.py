@@ -92,6 +92,15 @@ def clean_pictures(each: int, start: int = 50_000) -> Iterator[AdPicture]:
         yield assemble(clean_parts((11 * index) % PRODUCTS, start + index), shadow_is_known=index % 4 != 3)
 
 
+def white_alarms(each: int) -> tuple[int, int]:
+    """Alarms about the white of main images whose white is pure."""
+    fault, rng = FAULTS["white_background"], np.random.default_rng(0)
+    pictures = (fault.plant((11 * index) % PRODUCTS, 50_000 + index, 0, rng) for index in range(each))
+    return sum(
+        fails("white_background", measure(p, BRAND, ["white_background"])["white_background"]) for p in pictures
+    ), each
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--each", type=int, default=160, help="planted faults per guideline")
@@ -99,6 +108,7 @@ def main() -> None:
     arguments = parser.parse_args()
     started = time.monotonic()
     alarms = alarms_on(clean_pictures(arguments.each))
+    alarms["white_background"] = white_alarms(arguments.each)
     print(f"{'guideline':18} {'planted':>7} {'recall':>7} {'95 % low':>8} {'precision':>9} {'alarms':>9}  by severity")
     for name in arguments.only:
         count = plant_all(name, arguments.each)

@@ -161,7 +161,9 @@ def _cover(
     around = _wider(box[0]), _wider(box[1])
     values, free = pixels[around].astype(np.float32), clear[around]
     same = (np.abs(values - colour).max(axis=2) <= SAME_COLOUR) & free
-    labels, _ = ndimage.label(ndimage.binary_fill_holes(shrunk(grown(same, LETTERS), LETTERS)))
+    room = np.pad(same, LETTERS + 1)  # or closing would draw a shape near the frame to its edge
+    closed = shrunk(grown(room, LETTERS), LETTERS)[LETTERS + 1 : -LETTERS - 1, LETTERS + 1 : -LETTERS - 1]
+    labels, _ = ndimage.label(ndimage.binary_fill_holes(closed))
     top, left = (part.start - whole.start for part, whole in zip(box, around, strict=True))
     inner = labels[top : top + box[0].stop - box[0].start, left : left + box[1].stop - box[1].start]
     if not inner.any():
