@@ -37,15 +37,18 @@ class Reading:
         rough: ΔE to the mean of 3 x 3 pixels, at 512 pixels a side, below which it must be.
         steepening: ΔE a pixel that it may change more for each L by which it has darkened.
         sharp: ΔE a pixel at 512 pixels a side, below which it must be however dark.
+        ringing: share of what JPEG may have made of it (`RINGING`) that is let pass.
     """
 
     rough: float
     steepening: float
     sharp: float
+    ringing: float = 0.0
 
 
-READINGS = (Reading(0.8, 0.7, 4.0), Reading(0.4, 0.5, 2.0))
-"""Tight shadows, as of cloth that lies; and, where that eats a pale product, hardly any."""
+READINGS = (Reading(0.8, 0.7, 4.0, 1.0), Reading(0.8, 0.7, 4.0), Reading(0.4, 0.5, 2.0))
+"""Tight shadows, as of cloth that lies, with the ringing of JPEG in them; without it, where that eats the product; and,
+where even that eats a pale one, hardly any."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,9 @@ def product_mask(lab: np.ndarray, backdrop: Backdrop, reading: Reading = READING
     ringing = RINGING * ndimage.maximum_filter(distance, RINGING_SIZE)
     empty = (distance < backdrop.tolerance + ringing) & (slope < calm + ringing)
     empty = _without_specks(empty & (smooth | (ringing > 1)))
-    shade = _without_specks(empty | (_shaded(lab, backdrop, reading, slope, scale) & smooth))
+    let_pass = reading.ringing * ringing
+    smooth = _roughness(lab) < reading.rough * scale + backdrop.noise + 0.5 * let_pass
+    shade = _without_specks(empty | (_shaded(lab, backdrop, reading, slope - let_pass, scale) & smooth))
     outside = _from_border(_opened(shade, GAP))
     silhouette = ndimage.binary_closing((distance > SURE) & ~outside, iterations=3)
     silhouette = ndimage.binary_fill_holes(silhouette | ~(smooth | outside))
