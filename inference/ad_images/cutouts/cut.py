@@ -121,7 +121,7 @@ def _by_border(rgb: np.ndarray, lab: np.ndarray, backdrop: Backdrop) -> tuple[Ou
     Readings are tried in order, until two agree well; most photographs need the first of each.
     """
     pairs: list[tuple[Outline, np.ndarray]] = []
-    masks = []
+    masks: list[np.ndarray] = []
     for silhouette in silhouettes(rgb):
         for number, reading in enumerate(READINGS):
             if number == len(masks):
