@@ -50,12 +50,12 @@ class Scores:
 def true_cutout(spec: GarmentSpec, size: int) -> np.ndarray:
     """The garment as the studio draws it before it is put on a backdrop: (size, size, 4) uint8, not premultiplied."""
     sketch = Sketch(spec, studio.light_of(spec), "Denim" if spec.article_type == "Jeans" else None)
-    garments._FAMILIES[spec.article_type](sketch)
+    garments._FAMILIES[spec.article_type](sketch)  # noqa: SLF001 - the frozen drawing code has no other door
     surface = skia.Surface(size, size)
     canvas = surface.getCanvas()
-    canvas.concat(studio._camera(sketch, size))
+    canvas.concat(studio._camera(sketch, size))  # noqa: SLF001
     sketch.paint(canvas)
-    studio._ambient(canvas, sketch, size)
+    studio._ambient(canvas, sketch, size)  # noqa: SLF001
     return np.asarray(surface.toarray(colorType=skia.kRGBA_8888_ColorType))
 
 
@@ -95,32 +95,26 @@ def main() -> None:
     parser.add_argument("--products", type=int, default=500)
     parser.add_argument("--size", type=int, default=512)
     arguments = parser.parse_args()
-    names = (
-        f"coloured, {arguments.size} px",
-        f"white on white, {arguments.size} px",
-        "168 x 224 JPEG, coloured",
-        "168 x 224 JPEG, white",
-    )
+    size = arguments.size
+    names = (f"coloured, {size} px", f"white on white, {size} px", "168 x 224 JPEG, coloured", "168 x 224 JPEG, white")
     classes = {name: Scores() for name in names}
     for product_id in range(FIRST_ID, FIRST_ID + arguments.products):
         spec = sample_spec(SEED, product_id)
         pale = spec.base_colour in PALE
-        image = draw_garment(spec, arguments.size, parts=False).image
-        score(image, true_cutout(spec, arguments.size), classes[names[pale]])
+        image = draw_garment(spec, size, parts=False).image
+        score(image, true_cutout(spec, size), classes[names[pale]])
         score(*small_photograph(spec), classes[names[2 + pale]])
     print(
-        f"{'class':28} {'products':>8} {'refused':>8} {'IoU':>7} {'<0.95':>6} {'least':>6} {'MAE':>8} {'edge ΔE':>8} {'CPU ms':>7}"
+        f"{'class':28}{'products':>9}{'refused':>9}{'IoU':>8}{'<0.95':>8}{'least':>8}{'MAE':>9}{'edge':>7}{'CPU ms':>8}"
     )
     for name, scores in classes.items():
         count = len(scores.iou) + scores.refused
-        if not scores.iou:
-            print(f"{name:28} {count:8} {scores.refused:8}")
-            continue
-        under = float((np.array(scores.iou) < 0.95).mean())
-        print(
-            f"{name:28} {count:8} {scores.refused / count:8.1%} {np.mean(scores.iou):7.4f} {under:6.1%} "
-            f"{min(scores.iou):6.3f} {np.mean(scores.mae):8.5f} {np.mean(scores.edge):8.2f} {np.mean(scores.milliseconds):7.0f}"
-        )
+        print(f"{name:28}{count:9}{scores.refused / max(1, count):9.1%}", end="")
+        if scores.iou:
+            under = float((np.array(scores.iou) < 0.95).mean())
+            print(f"{np.mean(scores.iou):8.4f}{under:8.1%}{min(scores.iou):8.3f}{np.mean(scores.mae):9.5f}", end="")
+            print(f"{np.mean(scores.edge):7.2f}{np.mean(scores.milliseconds):8.0f}", end="")
+        print()
 
 
 if __name__ == "__main__":

@@ -25,7 +25,10 @@ LEAST_EMPTY = 0.05  # share of the photograph that must be empty before light is
 HOLE_AREA = 0.0004  # share of the photograph; smaller holes are gloss
 HOLE_RADIUS = 0.012  # of the longer side; narrower holes are laces and prints of the backdrop's colour
 HOLE_EDGE = 0.3  # of the outline's own contrast, that a hole's rim has,
+THIN, MOST_THIN = 0.006, 0.2  # of the longer side; share of a hole's rim that may be so thin: else it is a pale part
+RIM_REACH = 5  # pixels around a hole, whose colour counts
 HOLE_RIM = 3.0  # or ΔE a pixel
+PALE, PALE_HOLES = 14.0, 0.2  # ΔE to the backdrop under which a product is pale, and its holes are not so large
 PART_AREA = 0.02  # share of the largest part; smaller ones are dust
 
 
@@ -153,7 +156,7 @@ def product_mask(lab: np.ndarray, backdrop: Backdrop, reading: Reading = READING
     frame = np.ones(markers.shape, bool)
     frame[1:-1, 1:-1] = False
     markers[frame & shade] = 2
-    return _parts(_true_holes(watershed(slope, markers) == 1, slope))
+    return _parts(_true_holes(watershed(slope, markers) == 1, slope, distance))
 
 
 def _distance(lab: np.ndarray, backdrop: Backdrop) -> np.ndarray:
@@ -218,8 +221,12 @@ def _large(area: np.ndarray, least: float) -> np.ndarray:
     return (areas > least)[labels]
 
 
-def _true_holes(mask: np.ndarray, slope: np.ndarray) -> np.ndarray:
-    """A hole's rim is as sharp as the outline; what fades into the product is gloss, and filled."""
+def _true_holes(mask: np.ndarray, slope: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    """Which holes of a mask are holes.
+
+    A hole's rim is as sharp as the outline, wider than a line, and of another colour than the backdrop; all else is a
+    pale part of the product, and filled.
+    """
     filled = ndimage.binary_fill_holes(mask)
     labels, count = ndimage.label(filled & ~mask)
     if not count:
@@ -229,12 +236,17 @@ def _true_holes(mask: np.ndarray, slope: np.ndarray) -> np.ndarray:
     limit = min(HOLE_EDGE * float(np.median(steepest[outline])), HOLE_RIM)
     grown = ndimage.grey_dilation(labels, size=3)
     rim = (grown > 0) & (labels == 0)
-    index = np.arange(count + 1)
-    sharp = ndimage.median(steepest, np.where(rim, grown, -1), index) >= limit
+    on_rim = np.where(rim, grown, 0)
+    index = np.arange(1, count + 1)
+    sharp = ndimage.median(steepest, on_rim, index) >= limit
     areas = ndimage.sum_labels(np.ones_like(mask), labels, index)
-    hole = sharp & (areas > HOLE_AREA * mask.size)
-    hole[0] = False
-    return filled & ~hole[labels]
+    shallow = ndimage.distance_transform_edt(filled) <= 1 + max(2, round(THIN * max(mask.shape)))
+    skin = ndimage.sum_labels(shallow, on_rim, index) > MOST_THIN * ndimage.sum_labels(rim, on_rim, index)
+    near = ndimage.grey_dilation(labels, size=2 * RIM_REACH + 1)
+    apart = ndimage.median(distance, np.where(mask & (grown == 0), near, 0), index) > SURE
+    hole = np.append(False, sharp & apart & (areas > HOLE_AREA * mask.size) & ~skin)[labels]
+    pale = float(np.median(distance[mask])) < PALE
+    return filled if pale and hole.sum() > PALE_HOLES * filled.sum() else filled & ~hole
 
 
 def _parts(mask: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ from inference.ad_images.refusal import AdRefused, RefusalCode
 from inference.ad_images.request import OnModel
 
 PLAIN = 0.90  # share of the border that a plain backdrop explains
-SURE = 0.90  # IoU of two methods from which a cut-out is trusted
+SURE = 0.88  # IoU of two methods from which a cut-out is trusted
 BLUR = 0.4  # pixels, against JPEG's ringing
 CONFIRMED = 0.95  # IoU from which no other reading of the shadows is tried
 LEAST_PRODUCT = 0.004  # share of the photograph
@@ -57,7 +57,7 @@ def cut_out(
         photo: bytes of an image file.
         article_type: as the catalogue says, for the sentences; None where nobody knows.
         apparel: whether it is worn on the body, so that a person may be in the picture; None where nobody knows, and
-            then people are looked for too.
+            then people are looked for in what could be cut out.
         on_model: what happens to a photograph in which a person wears the product.
         segmenters: asked, in this order, where the backdrop is not plain or the border's cut is not confirmed.
         limits: held before decoding.
@@ -69,10 +69,12 @@ def cut_out(
     """
     photograph = read_photograph(photo, limits)
     source = hashlib.sha256(photo).hexdigest()
-    person = apparel is not False and require_policy(photograph.rgb, on_model, article_type)
+    person = bool(apparel) and require_policy(photograph.rgb, on_model, article_type)
     if photograph.alpha is not None:
         return _brought_along(photograph, source, person)
     outline = find_outline(photograph.rgb, segmenters)
+    if apparel is None:  # only now: before a busy background the detector sees people in anything
+        person = require_policy(photograph.rgb, on_model, article_type)
     box = _around(outline.mask)
     rgb, mask = photograph.rgb[box].astype(np.float32), outline.mask[box]
     pixels = cropped(premultiplied(rgb, soft_alpha(rgb, mask)))
@@ -121,7 +123,7 @@ def _by_border(rgb: np.ndarray, lab: np.ndarray, backdrop: Backdrop) -> tuple[Ou
     Readings are tried in order, until two agree well; most photographs need the first of each.
     """
     pairs: list[tuple[Outline, np.ndarray]] = []
-    masks = []
+    masks: list[np.ndarray] = []
     for silhouette in silhouettes(rgb):
         for number, reading in enumerate(READINGS):
             if number == len(masks):
