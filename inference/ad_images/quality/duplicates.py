@@ -87,7 +87,10 @@ class _Search:
     """
 
     def __init__(self, elsewhere: Floats, hidden: Mask, lab: Floats, mean: np.ndarray) -> None:
-        self._map, self._hidden, self._lab, self._mean = elsewhere, hidden.astype(np.float32), lab, mean
+        self._map, self._lab, self._mean = elsewhere, lab, mean
+        self._shape = [next_fast_len(2 * side, True) for side in elsewhere.shape]  # room for a form as large as the map
+        layers = (elsewhere, elsewhere**2, hidden.astype(np.float32))
+        self._image, self._square, self._hidden = (rfft2(layer, self._shape) for layer in layers)
 
     def best(self, form: Floats, scale: float) -> float:
         """Highest correlation with the form at a share of its size, mirrored or not."""
@@ -101,12 +104,10 @@ class _Search:
         return max(self._correlation(padded[:, ::step], window[:, ::step]) for step in (1, -1))
 
     def _correlation(self, form: Floats, window: Mask) -> float:
-        shape = [next_fast_len(a + b - 1, True) for a, b in zip(self._map.shape, form.shape, strict=True)]
-        inked = form > 0.05
-        image, square, hidden = (rfft2(layer, shape) for layer in (self._map, self._map**2, self._hidden))
+        shape, inked = self._shape, form > 0.05
         around, inner, pattern = (np.conj(rfft2(layer.astype(np.float32), shape)) for layer in (window, inked, form))
-        total, squares = irfft2(image * around, shape), irfft2(square * around, shape)
-        within, covered = irfft2(image * pattern, shape), irfft2(hidden * inner, shape)
+        total, squares = irfft2(self._image * around, shape), irfft2(self._square * around, shape)
+        within, covered = irfft2(self._image * pattern, shape), irfft2(self._hidden * inner, shape)
         count, inside = float(window.sum()), float(form.sum())
         common = within - total * inside / count
         spread = max(1e-3, float((form**2).sum()) - inside**2 / count)
