@@ -96,11 +96,27 @@ def _services(settings: "Settings") -> Iterator[str]:
             yield f"{link.name} at {link.url} is {link.state}; `selvedge up` says by whom, or frees it."
 
 
+def _hosted_models(settings: "Settings") -> Iterator[str]:
+    """Models on Bedrock that the settings name live on, for 180 days at least."""
+    if settings.ad_backdrop != "bedrock":
+        return
+    from datetime import UTC, datetime
+
+    from inference.ad_images.aws import make_client
+    from inference.ad_images.backdrops.bedrock import INPAINT, model_lifecycle
+
+    client = make_client("bedrock", settings.bedrock_region)
+    sentence = model_lifecycle(client, INPAINT, datetime.now(UTC).date())
+    if sentence:
+        yield sentence
+
+
 CHECKS: "dict[str, Callable[[Settings], Iterator[str]]]" = {
     "ledger": _ledger,
     "file modes": _modes,
     "champions": _champions,
     "services": _services,
+    "hosted models": _hosted_models,
 }
 
 

@@ -50,12 +50,12 @@ def a_request(product_id: int = BAG, **changes: object) -> AdRequest:
     return AdRequest(f"ad-{product_id}", photo_of(product_id), listed(product_id), **fields)  # type: ignore[arg-type]
 
 
-def a_pipeline(brand: Brand | None = None, grid: Grid = Grid(2, (0, 15))) -> AdPipeline:
+def a_pipeline(brand: Brand | None = None) -> AdPipeline:
     return AdPipeline(
         Studio(),
         brand or read_brand("lifestyle"),
         lambda request: LocalGuardrail(request.product.brand if request.product else ""),
-        grid=grid,
+        grid=Grid(2, (0, 15)),
     )
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -97,11 +98,11 @@ def test_a_picture_that_is_gone_is_made_again_with_the_same_bytes(tmp_path):
     maker = a_maker(tmp_path)
     (order,) = orders(tmp_path, (BAG,))
     row = fulfil(order, maker).rows[0]
-    before = open(row["uri"], "rb").read()
+    before = Path(row["uri"]).read_bytes()
     (tmp_path / "pictures").joinpath(*row["uri"].split("/")[-3:]).unlink()
     again = fulfil(order, maker)
     assert not again.kept
-    assert open(again.rows[0]["uri"], "rb").read() == before
+    assert Path(again.rows[0]["uri"]).read_bytes() == before
 
 
 def test_a_home_that_was_moved_keeps_its_pictures(tmp_path):
@@ -125,8 +126,6 @@ def test_another_photograph_under_the_name_is_refused(tmp_path):
 
 def test_a_refusal_is_kept_and_the_others_go_on(tmp_path):
     blank = tmp_path / f"{HEELS}.png"
-    made = orders(tmp_path, (BAG, HEELS))
-    Image.new("RGB", (300, 300), "white").save(blank)
     products, images, attributes = tables(tmp_path, (BAG, HEELS))
     Image.new("RGB", (300, 300), "white").save(blank)
     images.loc[images["product_id"] == HEELS, "sha256"] = hashlib.sha256(blank.read_bytes()).hexdigest()
@@ -158,6 +157,6 @@ def test_published_pictures_are_held_to_files_and_recipes(tmp_path):
     (fault,) = broken_pictures(rows)
     assert fault.uri == first and "changed" in fault.why
     # Whoever changes the hash in the table as well is caught by the recipe.
-    rows.loc[0, "sha256"] = hashlib.sha256(open(first, "rb").read()).hexdigest()
+    rows.loc[0, "sha256"] = hashlib.sha256(Path(first).read_bytes()).hexdigest()
     (fault,) = broken_pictures(rows)
     assert "of another picture" in fault.why

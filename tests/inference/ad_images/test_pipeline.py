@@ -124,7 +124,7 @@ def test_an_untrained_ranker_is_said_to_be_one(bag):
 
 def test_sheets_show_every_plan_with_its_reason(bag):
     sheet = plan_sheet(bag)
-    assert sheet.mode == "RGB" and sheet.width > 3 * 300 - 1 or len(bag.attempts[-1].judged) < 3
+    assert (sheet.mode == "RGB" and sheet.width > 3 * 300 - 1) or len(bag.attempts[-1].judged) < 3
     wall = top_sheet([bag, bag, bag], columns=2, cell=64)
     assert wall.size == (128, 128)
 

@@ -20,6 +20,7 @@ LONG = {
     "register model": "orchestration.jobs.register.register_run",
     "infer attributes --catalog shop --out out --model model": "orchestration.cli.inference_commands._inferred",
     "infer descriptions --catalog shop --out out": "orchestration.cli.inference_commands._described",
+    "infer ads --catalog shop --out out": "orchestration.cli.inference_commands.infer_ads",
     f"review open {FAMILY} --model model --catalog shop": "orchestration.runtime.label_studio.connect",
     "review sync some-round": "orchestration.registry.ledger.open_ledger",
     "review close some-round": "orchestration.registry.ledger.open_ledger",
