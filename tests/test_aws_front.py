@@ -116,12 +116,12 @@ def test_other_services_go_to_moto() -> None:
         host, port = moto.get_host_and_port()
         with AwsFront(moto_url=f"http://{host}:{port}") as front:
             table = front.client("dynamodb").create_table(
-                TableName="ads",
+                TableName="front",
                 KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
                 AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
                 BillingMode="PAY_PER_REQUEST",
             )
-            assert table["TableDescription"]["TableName"] == "ads"
+            assert table["TableDescription"]["TableName"] == "front"
             assert front.client("bedrock-runtime").converse(modelId="m", messages=MESSAGES)["stopReason"] == "end_turn"
     finally:
         moto.stop()
