@@ -30,6 +30,7 @@ PROGRAMS = {
 
 # Page and beginning of the block → the test that asks for it by these two, and runs it.
 RUN = {
+    ("ads.md", "selvedge infer ads"): "test_ads_page.py",
     ("cli.md", "selvedge trace"): "test_demo_round.py",
     ("cli.md", "export MLFLOW"): "test_restgan_serving.py",
     ("cli.md", "curl"): "test_restgan_serving.py",

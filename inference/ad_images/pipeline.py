@@ -28,13 +28,14 @@ from inference.ad_images.plan import Placed, Plan
 from inference.ad_images.quality.brand import Brand
 from inference.ad_images.quality.control import Judge, judge
 from inference.ad_images.ranking import AdRanker, features, top_three, untrained_order
+from inference.ad_images.recipes import Recipe
 from inference.ad_images.refusal import AdRefused, RefusalCode
 from inference.ad_images.request import AdBrief, AdRequest
 from inference.ad_images.result import AdResult, Attempt, Judged
 from inference.ad_images.scene import AdPicture, Backdrop, LibraryPhoto, Scene
 from inference.ad_images.shadows import apply, cast, reflection
 from inference.ad_images.staging import base_line, light_on, stage
-from inference.ad_images.themes import theme
+from inference.ad_images.themes import theme, theme_names
 
 APPAREL = "Apparel"  # master category of what people wear
 
@@ -85,7 +86,7 @@ class AdPipeline:
         Raises:
             AdRefused: as `make`; BAD_REQUEST where no rule understands the comment.
         """
-        change = route_comment(comment)
+        change = route_comment(comment, theme_names())
         request, clock = result.brief.request, _Clock()
         if not change.stages:
             raise AdRefused(RefusalCode.BAD_REQUEST, f"the comment changes nothing: {change.sentence}.")
@@ -97,6 +98,21 @@ class AdPipeline:
             with clock.stage(Stage.CUTOUT):
                 cutout = self._cut(request)
         return self._worked(result.brief, cutout, change, clock)
+
+    def remake(self, recipe: Recipe, photo: bytes) -> AdPicture:
+        """The picture of a recipe, the same to the last bit.
+
+        Raises:
+            SelvedgeError: another photograph, another version of what painted it, or of what cut it out.
+        """
+        brief = recipe.brief_with(photo)
+        cutout = self._cut(brief.request)
+        recipe.require_cutout(cutout)
+        placed = place_all(cutout, [recipe.plan], brief.request.size)[0]
+        (background,) = self.backdrop.paint([recipe.scene], [placed])
+        picture = self._composed(background, placed, recipe.scene)
+        recipe.require_same(picture.pixels, self.backdrop.version)
+        return picture
 
     def _cut(self, request: AdRequest) -> Cutout:
         product = request.product

@@ -101,6 +101,14 @@ class Recipe:
         """The brief whose request holds its photograph. Raises: SelvedgeError: it is another photograph."""
         return replace(self.brief, request=self.request(photo))
 
+    def require_cutout(self, cutout: Cutout) -> None:
+        """Raises SelvedgeError: the photograph is cut out otherwise than it was for the recipe."""
+        if cutout.digest != self.cutout.digest:
+            raise SelvedgeError(
+                f"the product of {self.brief.request.request_id} is cut out by {cutout.method} otherwise than by "
+                f"{self.cutout.method} of Selvedge {self.selvedge}; use that version."
+            )
+
     def require_same(self, pixels: np.ndarray, backdrop_version: str) -> None:
         """Raises SelvedgeError: a picture that was made again is not the one of the recipe."""
         if backdrop_version != self.backdrop_version:

@@ -1,6 +1,7 @@
 """Many orders: made once, kept afterwards, refused with a sentence; published pictures are held to their files."""
 
 import hashlib
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from inference.ad_images.batch import counts_of, fulfil, fulfil_all
 from inference.ad_images.funnel import funnel, funnel_plot, stage_seconds
 from inference.ad_images.orders import orders_of, themes_named
 from inference.ad_images.published import broken_pictures
+from inference.ad_images.recipes import read_recipe
 from inference.tables import AD_IMAGES
 from tests.inference.ad_images.shop import BAG, HEELS, SHIRT, SIZE, a_maker, listed, photo_of
 
@@ -160,3 +162,17 @@ def test_published_pictures_are_held_to_files_and_recipes(tmp_path):
     rows.loc[0, "sha256"] = hashlib.sha256(Path(first).read_bytes()).hexdigest()
     (fault,) = broken_pictures(rows)
     assert "of another picture" in fault.why
+
+
+def test_every_picture_is_made_again_from_its_recipe(tmp_path):
+    maker = a_maker(tmp_path)
+    (order,) = orders(tmp_path, (HEELS,))
+    for row in fulfil(order, maker).rows:
+        recipe = read_recipe(Path(row["uri"]).with_suffix(".json"))
+        picture = maker.pipeline.remake(recipe, photo_of(HEELS))
+        assert np.array_equal(picture.pixels, np.asarray(Image.open(row["uri"])))
+        with pytest.raises(SelvedgeError, match="another photograph"):
+            maker.pipeline.remake(recipe, photo_of(BAG))
+        other = replace(recipe, backdrop_version="studio 0")
+        with pytest.raises(SelvedgeError, match="make it again with the same"):
+            maker.pipeline.remake(other, photo_of(HEELS))
