@@ -80,7 +80,7 @@ def map_in_order(
             yield pending.popleft().result()
     except BrokenProcessPool as error:
         raise SelvedgeError(
-            "a worker process died while reading, most likely for want of memory; run again with fewer workers."
+            "a worker process died at its work, most likely for want of memory; run again with fewer workers."
         ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

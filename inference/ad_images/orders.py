@@ -109,6 +109,7 @@ def orders_of(
     Args:
         products, images, attributes: tables of those names.
         themes: one order each a product. most: products, taken in turn from every article type; None takes all.
+        seed: the product's id is added to it.
         stamps: name → version of everything else that the pictures depend on (backdrop, brand, code).
     """
     standing = images.set_index("product_id")[["uri", "sha256"]].to_dict("index")
@@ -123,8 +124,9 @@ def orders_of(
         values, model = answers.get(product_id, ({}, ""))
         product = ListedProduct(product_id, **_listed(row), attributes=values)
         photo = standing[product_id]
+        own_seed = seed + product_id  # or all products of a drop would stand in the same scene
         for theme in themes:
-            content = [FORMAT, product_id, _listed(row), sorted(values.items()), photo["sha256"], theme, size, seed]
+            content = [FORMAT, product_id, _listed(row), sorted(values.items()), photo["sha256"], theme, size, own_seed]
             made.append(
                 AdOrder(
                     drop=str(row["drop"]),
@@ -133,7 +135,7 @@ def orders_of(
                     photo_sha256=str(photo["sha256"]),
                     theme=theme,
                     size=size,
-                    seed=seed,
+                    seed=own_seed,
                     model_version=model,
                     input_hash=json_sha256([*content, sorted(stamps.items())], sort_keys=False, ensure_ascii=False),
                 )
