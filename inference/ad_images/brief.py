@@ -195,8 +195,8 @@ def subject_of(product: ListedProduct) -> str:
 
 
 def _adjective(wording: Wording, key: str, value: str) -> str:
-    known = {value_key(word) for word in wording.vocabulary.get(key, ())}
-    return wording.saying(key, value).adjective if value_key(value) in known else ""
+    vocabulary_keys = {value_key(word) for word in wording.vocabulary.get(key, ())}
+    return wording.saying(key, value).adjective if value_key(value) in vocabulary_keys else ""
 
 
 def _article_of(phrase: str) -> str:
@@ -242,14 +242,14 @@ def _theme_scores(tokens: list[Token]) -> dict[str, float]:
     return scores
 
 
-def _fit(one: Theme, product: ListedProduct, article: ArticleScene) -> float:
-    score = article.themes.get(one.name, 0.0)
-    if product.usage in one.usages:
-        score += USAGE_SCORE * 2 / (1 + len(one.usages))
-    if product.season in one.seasons:
-        score += SEASON_SCORE * 2 / (1 + len(one.seasons))
-    score += TITLE_SCORE * _theme_scores(_tokens(product.title)).get(one.name, 0.0)
-    return score if score > 0 and article.themes.get(one.name, 0.0) > 0 else 0.0
+def _fit(candidate_theme: Theme, product: ListedProduct, article: ArticleScene) -> float:
+    score = article.themes.get(candidate_theme.name, 0.0)
+    if product.usage in candidate_theme.usages:
+        score += USAGE_SCORE * 2 / (1 + len(candidate_theme.usages))
+    if product.season in candidate_theme.seasons:
+        score += SEASON_SCORE * 2 / (1 + len(candidate_theme.seasons))
+    score += TITLE_SCORE * _theme_scores(_tokens(product.title)).get(candidate_theme.name, 0.0)
+    return score if score > 0 and article.themes.get(candidate_theme.name, 0.0) > 0 else 0.0
 
 
 def _says(tokens: list[Token], phrase: str) -> bool:

@@ -91,14 +91,14 @@ def _wrong_order(text: str) -> Iterator[str]:
     reached = -1
     for clause in clauses[1:]:
         part = part_of(clause)
-        place = PARTS.index(part) if part else -1
-        if part is not None and place < reached:
+        position = PARTS.index(part) if part else -1
+        if part is not None and position < reached:
             yield f"{part} stands after {PARTS[reached]}; the order is subject, place, {', '.join(PARTS)}"
             return
         if part is None and reached >= 0 and placed_pattern().match(clause):
             yield f"a place ('{clause:.40}') stands after {PARTS[reached]}"
             return
-        reached = max(reached, place)
+        reached = max(reached, position)
 
 
 def part_of(clause: str) -> str | None:

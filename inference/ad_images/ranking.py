@@ -236,25 +236,25 @@ def top_three(
         return []
     order = _order(pictures, findings, passing, ranker)
     looks = {position: thumbnail(pictures[position]) for position in order}
-    chosen: list[int] = []
+    shown: list[int] = []
     for another_section in (True, False):
         for position in order:
-            if len(chosen) < 3 and position not in chosen:
-                plans = [pictures[other].placed.plan for other in chosen]
+            if len(shown) < 3 and position not in shown:
+                plans = [pictures[other].placed.plan for other in shown]
                 plan = pictures[position].placed.plan
                 same_section = another_section and any(plan.section == other.section for other in plans)
                 same_plan = any(_varied(plan) == _varied(other) for other in plans)
-                if not (same_section or same_plan or _alike(looks, position, chosen)):
-                    chosen.append(position)
-    return sorted(chosen, key=order.index)
+                if not (same_section or same_plan or _alike(looks, position, shown)):
+                    shown.append(position)
+    return sorted(shown, key=order.index)
 
 
 def _varied(plan: Any) -> tuple[int, float, int]:
     return plan.section, plan.rotation, plan.scene_seed
 
 
-def _alike(looks: dict[int, np.ndarray], position: int, chosen: Sequence[int]) -> bool:
-    return any(float(np.linalg.norm(looks[position] - looks[other], axis=-1).mean()) < ALIKE for other in chosen)
+def _alike(looks: dict[int, np.ndarray], position: int, shown: Sequence[int]) -> bool:
+    return any(float(np.linalg.norm(looks[position] - looks[other], axis=-1).mean()) < ALIKE for other in shown)
 
 
 def _order(

@@ -42,10 +42,10 @@ def plan_sheet(result: AdResult) -> Image.Image:
         row, column = divmod(position, columns)
         left, top = GAP + column * (CELL + GAP), head + GAP + row * tall
         _paste(sheet, plan, left, top, CELL)
-        place = list(result.top).index(position) + 1 if position in result.top else 0
-        if place:
+        rank = list(result.top).index(position) + 1 if position in result.top else 0
+        if rank:
             draw.rectangle((left - 3, top - 3, left + CELL + 2, top + CELL + 2), outline=GOOD, width=3)
-        for number, (text, colour) in enumerate(_plan_lines(plan, place)[:TEXT_LINES]):
+        for number, (text, colour) in enumerate(_plan_lines(plan, rank)[:TEXT_LINES]):
             draw.text((left, top + CELL + 4 + number * LINE), text, colour, caption)
     return sheet
 
@@ -79,15 +79,15 @@ def _paste(sheet: Image.Image, judged: Judged, left: int, top: int, side: int) -
     sheet.paste(picture, (left + (side - picture.width) // 2, top + (side - picture.height) // 2))
 
 
-def _plan_lines(judged: Judged, place: int) -> list[tuple[str, str]]:
+def _plan_lines(judged: Judged, rank: int) -> list[tuple[str, str]]:
     plan = judged.picture.placed.plan
     turned = f", {plan.rotation:+.0f}°" if plan.rotation else ""
     head = (
         f"plan {plan.number + 1}: section {plan.section + 1} of {plan.sections}{turned}, score {judged.score + 0.0:.2f}"
     )
     lines = [(head, INK)]
-    if place:
-        lines.append((f"chosen, number {place}", GOOD))
+    if rank:
+        lines.append((f"chosen, number {rank}", GOOD))
     elif not judged.failed:
         lines.append(("passed", GOOD))
     for finding in judged.failed:

@@ -74,8 +74,8 @@ def premultiplied(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     front = rgb
     for number in range(RINGS):
         reach = radius * (RINGS - number)
-        known, unknown = _weighted(front, alpha**2, reach), _weighted(rgb, (1 - alpha) ** 2, reach)
-        front = np.clip(known + share * (rgb - share * known - (1 - share) * unknown), 0, 255)
+        front_mean, back_mean = _weighted(front, alpha**2, reach), _weighted(rgb, (1 - alpha) ** 2, reach)
+        front = np.clip(front_mean + share * (rgb - share * front_mean - (1 - share) * back_mean), 0, 255)
     front = np.where(share == 1, rgb, front)
     opacity = np.rint(share * 255)
     colours = np.minimum(np.rint(front * share), opacity)

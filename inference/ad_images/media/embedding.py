@@ -137,8 +137,8 @@ def _themes_of() -> Mapping[tuple[str, ...], tuple[str, ...]]:
 def _hashed(tokens: Mapping[str, float]) -> np.ndarray:
     vector = np.zeros(WIDTH, np.float32)
     for token, weight in tokens.items():
-        place, sign = _place(token)
-        vector[place] += sign * weight
+        slot, sign = _place(token)
+        vector[slot] += sign * weight
     length = float(np.linalg.norm(vector))
     return vector / length if length > 0 else vector
 
@@ -148,7 +148,7 @@ def _places() -> Mapping[str, int]:
     """Tokens that weigh much, with places that no word shares: a clash would turn a theme into its opposite."""
     heavy = [f"theme:{name}" for name in theme_names()]
     heavy += [f"colour:{name}" for name in COLOURS] + ["light:bright", "light:dark"]
-    return {token: place for place, token in enumerate(heavy)}
+    return {token: slot for slot, token in enumerate(heavy)}
 
 
 @lru_cache(maxsize=65536)

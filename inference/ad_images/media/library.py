@@ -109,8 +109,8 @@ class Library:
 def photo_of(root: UPath, asset: Asset) -> LibraryPhoto:
     """An asset as a scene takes it; its licence with the author where that has to be named."""
     licence = f"{asset.licence}, {asset.author}" if asset.author and needs_author(asset.licence) else asset.licence
-    place = root / asset.name
-    file = Path(place.path) if _is_local(root) else place
+    address = root / asset.name
+    file = Path(address.path) if _is_local(root) else address
     return LibraryPhoto(file, asset.name, asset.sha256, licence)  # type: ignore[arg-type]  # UPath reads alike
 
 
@@ -120,13 +120,13 @@ def read_library(root: str | Path | UPath, limits: Limits | None = None) -> Libr
     Raises:
         SelvedgeError: it is not there, states no licences, or its list of licences cannot be read.
     """
-    place = UPath(root)
+    address = UPath(root)
     try:
-        files = {name for name in _files(place) if PurePosixPath(name).name not in (MANIFEST, TABLE)}
-        stated = _stated(place)
+        files = {name for name in _files(address) if PurePosixPath(name).name not in (MANIFEST, TABLE)}
+        stated = _stated(address)
     except OSError as error:
         raise SelvedgeError(
-            f"library {place} cannot be read ({error.strerror or error}); check its address."
+            f"library {address} cannot be read ({error.strerror or error}); check its address."
         ) from error
     assets: list[Asset] = []
     left_out: dict[str, str] = {}
@@ -144,10 +144,10 @@ def read_library(root: str | Path | UPath, limits: Limits | None = None) -> Libr
             unlicensed.add(name)
         else:
             try:
-                assets.append(_asset(place, name, stated[name], limits or Limits()))
+                assets.append(_asset(address, name, stated[name], limits or Limits()))
             except (Rejection, ValueError, OSError) as error:
                 left_out[name] = error.detail if isinstance(error, Rejection) else str(error)[:200]
-    return Library(place, tuple(assets), left_out, frozenset(unlicensed))
+    return Library(address, tuple(assets), left_out, frozenset(unlicensed))
 
 
 def licence_fault(licence: str) -> str | None:

@@ -86,10 +86,10 @@ class Retriever:
         if named is not None:
             photo, title = self._named(named)
             return Assets(by_entity, photo, (title,) if title else (), (f"the request names {named}",))
-        chosen = self._background(entities, brief)
-        if chosen is None:
+        nearest = self._background(entities, brief)
+        if nearest is None:
             return Assets(by_entity, reasons=("no picture of the library is near enough; the background is drawn",))
-        near, why = chosen
+        near, why = nearest
         words = (near.asset.title.lower(),) if near.asset.title else ()
         return Assets(by_entity, photo_of(UPath(near.root), near.asset), words, (why,))
 

@@ -60,10 +60,10 @@ def draw_sample_library(folder: Path, backdrop: Backdrop, size: tuple[int, int] 
 
 def _painted(backdrop: Backdrop, name: str, view: Support, size: tuple[int, int], seed: int) -> np.ndarray:
     width, height = size
-    one = theme(name)
-    horizon = sum(one.horizon) / 2 if view is Support.STANDS else None
-    scene = Scene(name, one.title, size, seed, view, one.light, horizon)
-    plan = Plan(0, 1, 3, 0.0, 0.4, 0.5, sum(one.base_y) / 2, view, seed)
+    scenery = theme(name)
+    horizon = sum(scenery.horizon) / 2 if view is Support.STANDS else None
+    scene = Scene(name, scenery.title, size, seed, view, scenery.light, horizon)
+    plan = Plan(0, 1, 3, 0.0, 0.4, 0.5, sum(scenery.base_y) / 2, view, seed)
     base = round(plan.base_y * height)
     box = (round(0.4 * width), base - round(0.2 * height), round(0.6 * width), base)
     empty = Placed(plan, np.zeros((height, width, 4), np.uint8), box, "")

@@ -76,11 +76,11 @@ def blended(canvas: StudioCanvas, natural: np.ndarray, number: int, share: float
 def ramp(colour: np.ndarray, covering: Covering) -> np.ndarray:
     """(256, 3) float32: the tones of a covering of this colour, from dark to light."""
     lab = oklab(np.asarray(colour))
-    place = np.linspace(0, 1, 256)
+    levels = np.linspace(0, 1, 256)
     step = np.where(
-        place < covering.level,
-        (place / covering.level - 1) * covering.dark,
-        (place - covering.level) / (1 - covering.level) * covering.light,
+        levels < covering.level,
+        (levels / covering.level - 1) * covering.dark,
+        (levels - covering.level) / (1 - covering.level) * covering.light,
     )
     chroma = np.clip(1 - 1.1 * step, 0.3, 1.25)
     return from_oklab(np.stack([np.clip(lab[0] + step, 0.02, 0.995), lab[1] * chroma, lab[2] * chroma], 1))

@@ -164,9 +164,9 @@ def _joints(canvas: StudioCanvas, rng: np.random.Generator) -> None:
     for axis in range(2):
         if rng.random() < 0.3:
             continue
-        place = np.float32(lengths[axis] * rng.choice((rng.uniform(0.1, 0.27), rng.uniform(0.73, 0.9))))
+        corner = np.float32(lengths[axis] * rng.choice((rng.uniform(0.1, 0.27), rng.uniform(0.73, 0.9))))
         ragged = 0.0012 * canvas.noise(f"joint {axis}", 90, 1.0)
-        distance = fields[axis].astype(np.float32) - place + ragged
+        distance = fields[axis].astype(np.float32) - corner + ragged
         gap = smoothstep(0.0062, 0.0038, np.abs(distance))
         bevel = np.sign(distance) * np.exp(-np.maximum(np.abs(distance) - 0.005, 0) / np.float32(0.0035)) * 0.45
         zero = np.zeros_like(bevel)
