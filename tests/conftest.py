@@ -22,6 +22,10 @@ LONG_GROUPS = ("demo", "label-studio", "tutorials", "review-road", "restgan-demo
 hypothesis.settings.register_profile("selvedge", deadline=None)
 hypothesis.settings.load_profile("selvedge")
 
+# Ads of a drop are made where a test is about them: every other graph would pay for them. Also for fixtures of modules.
+NO_ADS = ("SELVEDGE_AD_PRODUCTS", "0")
+os.environ.update([NO_ADS])
+
 # A job that a shell runs in the background ignores Ctrl-C, and so would every command that a test interrupts.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -95,5 +99,4 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("SELVEDGE_")]:
         if name not in ("SELVEDGE_PHOTOGRAPHS", "SELVEDGE_MODELS"):
             monkeypatch.delenv(name)
-    # Ads of a drop are made where a test is about them: every other graph would pay for them.
-    monkeypatch.setenv("SELVEDGE_AD_PRODUCTS", "0")
+    monkeypatch.setenv(*NO_ADS)

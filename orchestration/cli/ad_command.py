@@ -87,23 +87,20 @@ def infer_ads(catalog: Path | None, out: Path, options: AdOptions) -> dict[str, 
 
 
 def _one(request: "AdRequest", folder: Path, parts: "AdParts", comment: str | None) -> dict[str, Any]:
+    """Nothing is written of a request that is refused: whoever typed it reads why."""
     from catalog.files import png_bytes, publish_bytes
-    from inference.ad_images.refusal import AdRefused
     from inference.ad_images.sheets import plan_sheet
     from inference.ad_images.store import recipe_key
-    from orchestration.defs.inference.ad_parts import ad_maker
+    from orchestration.defs.inference.ad_parts import ad_maker, ad_pipeline
 
+    pipeline = ad_pipeline(parts)
+    result = pipeline.make(request)
+    if comment is not None:
+        result = pipeline.rework(result, comment)
     folder.mkdir(parents=True, exist_ok=True)
     maker = ad_maker(parts)
     key = recipe_key(request, {**maker.context, "comment": comment or ""})
-    try:
-        result = maker.pipeline.make(request)
-        if comment is not None:
-            result = maker.pipeline.rework(result, comment)
-    except AdRefused as refusal:
-        maker.store.refuse(request, key, refusal)
-        raise
-    row = maker.store.keep(result, key, maker.pipeline.backdrop, maker.context)
+    row = maker.store.keep(result, key, pipeline.backdrop, maker.context)
     publish_bytes(png_bytes(plan_sheet(result)), folder / SHEET_FILE)
     for reason in result.reasons:
         say(reason)
@@ -113,7 +110,7 @@ def _one(request: "AdRequest", folder: Path, parts: "AdParts", comment: str | No
         "recomputed": len(row.pictures),
         "kept": 0,
         "abstained": None,
-        "model": f"{maker.pipeline.backdrop.name} {maker.pipeline.backdrop.version}",
+        "model": f"{pipeline.backdrop.name} {pipeline.backdrop.version}",
         "left_out": 0,
         "pictures": [picture.uri for picture in row.pictures],
         "refusals": [],

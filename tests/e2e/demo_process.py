@@ -57,6 +57,7 @@ def main(folder: str, port: str, moment: str = "", name: str = "SIGKILL") -> Non
         mlflow_port=int(port),
         demo_products=60,
         demo_new_products=12,
+        ad_products=2,
         threads=1,
         cnn_seconds=0,
     )

@@ -41,7 +41,7 @@ def test_your_own_tracking_server_is_used(tmp_path):
     ("name", "value", "sentence"),
     [
         ("SELVEDGE_MLFLOW_PROT", "5000", "setting SELVEDGE_MLFLOW_PROT is unknown; did you mean SELVEDGE_MLFLOW_PORT?"),
-        ("SELVEDGE_XYZ", "1", "setting SELVEDGE_XYZ is unknown; there are SELVEDGE_{BEDROCK_"),
+        ("SELVEDGE_XYZ", "1", "setting SELVEDGE_XYZ is unknown; there are SELVEDGE_{AD_BACKDROP"),
         (
             "SELVEDGE_MLFLOW_PORT",
             "many",
