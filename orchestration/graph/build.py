@@ -83,7 +83,8 @@ def _jobs(inference: bool) -> list[Any]:
         ),
     }
     if inference:
-        selections["use_champions"] = (dg.AssetSelection.groups("inference"), "The champions at work on one drop.")
+        of_a_drop = dg.AssetSelection.groups("inference") - dg.AssetSelection.assets(media_index.media_index)
+        selections["use_champions"] = (of_a_drop, "The champions at work on one drop.")
     return [
         dg.define_asset_job(name, selection=selection, description=text)
         for name, (selection, text) in selections.items()

@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 READ = keys("catalog/products", "catalog/quarantine")
 FIRST_ID, NEW_FIRST_ID = 10001, 60001
 PRODUCTS_A_PAIR = 30  # a tenth of the products are test products; a round shows a third of those
-DEMO_ADS = 24  # products of a drop that ads are made of
 COSTS = (
     "the demo takes about 16 minutes on two quiet cores for 3,600 products, 2.9 GB of memory and 1.4 GB of disk; one "
     "that was stopped goes on where it was"
@@ -156,8 +155,6 @@ def home_of(settings: Settings, catalog: Path | None) -> Settings:
 def profile_of(settings: Settings, catalog: Path | None) -> Settings:
     """The demo's own rules: scripted annotators' ballots may promote, and a small drawn catalogue has a small round."""
     changed: dict[str, Any] = {"simulated_ballots": True}
-    if "ad_products" not in settings.model_fields_set:
-        changed["ad_products"] = DEMO_ADS
     if catalog is None and "review_items" not in settings.model_fields_set:
         changed["review_items"] = max(1, min(settings.review_items, settings.demo_products // PRODUCTS_A_PAIR))
     return settings.model_copy(update=changed)

@@ -88,8 +88,8 @@ class Settings(BaseSettings):
     bedrock_usd_per_1k_in: Annotated[float, Field(ge=0)] = Field(0.003, description="price of 1,000 input tokens")
     bedrock_usd_per_1k_out: Annotated[float, Field(ge=0)] = Field(0.015, description="price of 1,000 output tokens")
 
-    ad_products: Annotated[int, Field(ge=0)] | None = Field(
-        None, description="products of a drop that ads are made of, evenly over article types; all by default"
+    ad_products: Annotated[int, Field(ge=0)] = Field(
+        24, description="products of a drop that ads are made of, in turn from every article type; 0 makes none"
     )
     ad_themes: str | None = Field(
         None, description="themes of the ads of every product, with commas; the one that fits it by default"
