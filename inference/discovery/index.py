@@ -254,8 +254,8 @@ class ProductIndex:
             about = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
         if about.get(FORMAT_KEY) != FORMAT:
             raise SelvedgeError(f"index {self.uri} has format {about.get(FORMAT_KEY)!r}; delete it and {REMEDY}.")
-        if about.get(EMBEDDER_KEY) != self.embedder:
-            self._refuse([self.name])
+        if about.get(EMBEDDER_KEY) != self.embedder:  # by its name it is this judge's
+            raise self._damaged("it does not name the judge that it was made with")
         return table
 
     def _refuse(self, names: Sequence[str]) -> None:
