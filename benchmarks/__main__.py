@@ -21,6 +21,9 @@ MODULES = (
     "preference",
     "blindness",
     "cutouts",
+    "ad_speed",
+    "ad_quality",
+    "ad_ranking",
 )
 
 
