@@ -270,7 +270,7 @@ def _handler_of(front: AwsFront) -> type[BaseHTTPRequestHandler]:
             try:
                 front.handle(self)
             except (BrokenPipeError, ConnectionResetError):
-                pass  # a client that did not wait
+                self.close_connection = True  # a client that did not wait
             except Exception as error:  # an assertion of the front reaches the client as a plain refusal
                 message = json.dumps({"__type": "FrontError", "message": f"{type(error).__name__}: {error}"})
                 _send(self, 400, message.encode(), {"x-amzn-errortype": "FrontError"})

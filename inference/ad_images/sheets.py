@@ -1,12 +1,11 @@
-"""Sheets: pictures of ads side by side, to be looked at by a person.
+"""Sheets: the plans of a request side by side, to be looked at by a person.
 
-Belongs here: one request's plans with their scores and reasons, and the top pictures of many requests. Not here: the
-pictures themselves (pipeline.py), what Dagster's page makes of a sheet (orchestration/assets/metadata.py).
+Belongs here: one request's plans with their scores and reasons. Not here: the pictures themselves (pipeline.py), the
+sheet of a drop on Dagster's page (orchestration/assets/metadata.py).
 """
 
 import importlib.util
 import textwrap
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -47,20 +46,6 @@ def plan_sheet(result: AdResult) -> Image.Image:
             draw.rectangle((left - 3, top - 3, left + CELL + 2, top + CELL + 2), outline=GOOD, width=3)
         for number, (text, colour) in enumerate(_plan_lines(plan, rank)[:TEXT_LINES]):
             draw.text((left, top + CELL + 4 + number * LINE), text, colour, caption)
-    return sheet
-
-
-def top_sheet(results: Sequence[AdResult], *, columns: int = 6, cell: int = 256) -> Image.Image:
-    """The best picture of every result.
-
-    Args:
-        results: at least one, each with a picture. columns: across. cell: side of a picture, pixels.
-    """
-    rows = -(-len(results) // columns)
-    sheet = Image.new("RGB", (min(columns, len(results)) * cell, rows * cell), PAPER)
-    for number, result in enumerate(results):
-        row, column = divmod(number, columns)
-        _paste(sheet, result.pictures[0], column * cell, row * cell, cell)
     return sheet
 
 

@@ -127,6 +127,7 @@ def workers(parts: AdParts, threads: int | None) -> int | None:
     return threads if parts.backdrop in ("studio", "photographs") else 1
 
 
+@lru_cache(maxsize=1)  # weights are read once, for the pipeline and for its stamps
 def _backdrop(parts: AdParts) -> "Backdrop":
     if parts.backdrop == "studio":
         from inference.ad_images.backdrops.studio.backdrop import Studio

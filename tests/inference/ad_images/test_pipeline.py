@@ -9,7 +9,7 @@ from inference.ad_images.compositing import require_untouched
 from inference.ad_images.finding import Finding, Strictness
 from inference.ad_images.quality.brand import Guideline, read_brand
 from inference.ad_images.refusal import AdRefused, RefusalCode
-from inference.ad_images.sheets import plan_sheet, top_sheet
+from inference.ad_images.sheets import plan_sheet
 from tests.inference.ad_images.shop import BAG, HEELS, SHIRT, a_pipeline, a_request
 
 
@@ -125,8 +125,6 @@ def test_an_untrained_ranker_is_said_to_be_one(bag):
 def test_sheets_show_every_plan_with_its_reason(bag):
     sheet = plan_sheet(bag)
     assert (sheet.mode == "RGB" and sheet.width > 3 * 300 - 1) or len(bag.attempts[-1].judged) < 3
-    wall = top_sheet([bag, bag, bag], columns=2, cell=64)
-    assert wall.size == (128, 128)
 
 
 def test_a_finding_without_weight_never_holds_a_picture_back(bag):
