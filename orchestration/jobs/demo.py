@@ -46,7 +46,7 @@ READ = keys("catalog/products", "catalog/quarantine")
 FIRST_ID, NEW_FIRST_ID = 10001, 60001
 PRODUCTS_A_PAIR = 30  # a tenth of the products are test products; a round shows a third of those
 COSTS = (
-    "the demo takes about 17 minutes on two quiet cores for 3,600 products, 2.9 GB of memory and 1.5 GB of disk; one "
+    "the demo takes about 20 minutes on two cores for 3,600 products, 2.9 GB of memory and 1.5 GB of disk; one "
     "that was stopped goes on where it was"
 )
 FRESH_SEED = 1000  # added to the seed of the second drop: other garments, not more of the same draw
