@@ -21,8 +21,8 @@ QUESTION = "Which of these would you publish?"
 GUIDELINES = (
     "<p>Look at the product first: nothing may be wrong with it. Then at the whole picture: would you post it for your "
     "shop as it is? Choose <b>none of these</b> when you would publish none.</p><p>A comment is optional: say in a "
-    "few words what should be otherwise, such as <i>too small</i>, <i>softer light</i> or <i>leaves on the ground</i>: "
-    "rules read it, and it becomes an order for the next picture.</p>"
+    "few words what should be otherwise, such as <i>too small</i>, <i>softer light</i> or <i>I want leaves on the "
+    "ground</i>: rules read it, and it becomes an order for the next picture.</p>"
 )
 KEYS = "Press 1, 2 or 3, or 0 for none of these, then Enter."
 PIXELS = 380
@@ -40,7 +40,7 @@ def pick_config() -> str:
         f'width="{PIXELS}px" maxWidth="{PIXELS}px" zoom="false" zoomControl="false"/></View>'
         for slot, (_, shown, _) in zip(SLOTS, CHOICES, strict=False)
     )
-    return f"""<View className="sv">
+    return f"""<View className="sv sv-picks">
   <Style>{STYLE + PICTURE_STYLE}</Style>
   <View className="sv-question"><Header value={quoteattr(QUESTION)} size="4"/></View>
   <View className="sv-row">{pictures}</View>
