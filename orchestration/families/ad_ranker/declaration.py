@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration.families.ad_ranker import NAME
 from orchestration.families.ad_ranker.candidate import digest, score, train
+from orchestration.families.ad_ranker.contest import contest
 from orchestration.families.ad_ranker.report_section import section
-from orchestration.families.contract import Family, ResultKeys
+from orchestration.families.contract import Family, ResultKeys, Review
 
 if TYPE_CHECKING:
     import dagster as dg
 
     from evaluation.evidence import GateRule
+    from labeling.review.pairs.ads import AdPictures
     from orchestration.assets.candidates import Opening
     from orchestration.assets.published import Tables
     from orchestration.registry.interface import Served
@@ -48,7 +50,7 @@ def open_candidate(instance: "dg.DagsterInstance", settings: "Settings", tables:
 
     collected = require_materialised(instance, PICKS, AD_RANKER.training_job)
     chosen = ranker_settings(settings)
-    dataset = {name: collected[name] for name in ("picks", "picks_sha256", "drops")}
+    dataset = {name: collected[name] for name in ("picks", "picks_sha256", "drops", "catalogue", "question_set")}
     return Opening(NAME, asdict(chosen), collected["picks_sha256"], dataset)
 
 
@@ -62,15 +64,18 @@ def lacks_picks(instance: "dg.DagsterInstance", settings: "Settings", tables: "T
 
 def rule(settings: "Settings") -> "GateRule":
     """Clearly better than the champion, or than the untrained order, at putting a picked picture before the others, and
-    clearly better than chance: on picks of products that it has never seen. Picks are people's own preference, so no
-    further round is asked for; scripted annotators' promote in the demo alone."""
+    clearly better than chance: on picks of products that it has never seen. Then preferred by people in blind pairs of
+    ads, in a round held by the house's own plan; scripted annotators' picks and ballots promote in the demo alone."""
     from evaluation.evidence import METRICS, GateRule
+    from evaluation.gate import VERDICT
+    from evaluation.preference_plan import PreferencePlan
     from evaluation.scores import BASE
     from training.ad_ranker.scoring import PAIR_ACCURACY, RANDOM
 
     return GateRule(
         NAME,
-        required=(METRICS,),
+        required=(METRICS, VERDICT),
+        plan_sha256=PreferencePlan().sha256,
         metric=PAIR_ACCURACY,
         beats=(BASE, RANDOM),
         simulated_ballots=settings.simulated_ballots,
@@ -81,6 +86,13 @@ def served() -> "Served":
     from orchestration.families.ad_ranker.served import SERVED
 
     return SERVED
+
+
+def kinds() -> "tuple[AdPictures, AdPictures]":
+    """Ads that two rankers choose; and, by hand, the whole pipeline beside its first plan."""
+    from labeling.review.pairs.ads import AdPictures, against_first_plan
+
+    return AdPictures(), against_first_plan()
 
 
 def picks_sha256(folder: Path) -> str:
@@ -114,6 +126,7 @@ AD_RANKER = Family(
     served=served,
     lacks=lacks_picks,
     data_sha256=picks_sha256,
+    review=Review(kinds, contest),
     section=section,
     results={
         "train": ResultKeys(

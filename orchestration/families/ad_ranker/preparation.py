@@ -6,7 +6,7 @@ Belongs here: the asset that is prepared before a candidate is opened. Not here:
 import dagster as dg
 
 from catalog.errors import SelvedgeError
-from orchestration.assets.dataset import made_of
+from orchestration.assets.dataset import freeze_dataset, made_of
 from orchestration.assets.partitions import DROPS
 from orchestration.assets.published import Tables, there
 from orchestration.assets.resources import Reviews
@@ -28,6 +28,7 @@ def ad_picks(
         raise SelvedgeError(reason)
     collected = collect_picks(ledger, tables, settings.home / "picks")
     drops = there(context.instance, "catalog/images", DROPS)
+    frozen = freeze_dataset(context.instance, tables) if drops else None  # of its test split the blind pairs are made
     return dg.MaterializeResult(
         metadata={
             "picks": str(collected.folder),
@@ -35,6 +36,8 @@ def ad_picks(
             "rows": collected.answers,
             "simulated": collected.simulated,
             "without measurements": collected.without_measurements,
+            "catalogue": str(frozen.folder) if frozen else "",
+            "question_set": frozen.question_set if frozen else "",
             "drops": list(drops),
             "made_of": made_of(context.instance, tables, drops),
         },

@@ -43,5 +43,6 @@ def section(source: SectionSource) -> Section | None:
             "picks": int(own["support"]),
             "simulated": bool((trained.get("result") or {}).get("simulated_picks")),
             "promotion": source.promotion,
+            "summary": source.round,
         },
     )

@@ -1,7 +1,7 @@
 """ad-ranker on the road: silent where nobody picked, from people's picks to a champion that orders ads, by hand."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +10,16 @@ import pytest
 
 from catalog.errors import SelvedgeError
 from labeling.review.ledger.ledger import Ledger
+from labeling.review.pairs.kinds import AttributeCards
 from orchestration import families
 from orchestration.assets.partitions import candidate_partitions
 from orchestration.assets.published import Tables, materialised
 from orchestration.cli.main import run
 from orchestration.defs.inference.ad_images import champions_ranker
 from orchestration.defs.inference.ad_parts import AdParts, ad_pipeline, stamps
-from orchestration.families.ad_ranker.declaration import AD_RANKER
+from orchestration.families.ad_ranker import declaration
+from orchestration.families.ad_ranker.contest import contest
+from orchestration.families.contract import Review
 from orchestration.graph.build import build_defs
 from orchestration.jobs.in_process import InProcess
 from orchestration.registry.ledger import open_ledger
@@ -28,19 +31,12 @@ from orchestration.runtime.settings import Settings
 from tests.orchestration.families.ad_ranker.picked_home import picked_among
 from tests.orchestration.paper_models import PaperModels
 from tests.orchestration.paper_registry import PaperRegistry
+from tests.orchestration.paper_reviews import PaperReviews
 from tests.training.ad_ranker.picks_for_tests import picks_folder
 
 PICKS = "training/ad_picks"
-
-
-@dataclass
-class Reviews:
-    """What the asset asks of `orchestration.assets.resources.Reviews`."""
-
-    settings: Settings
-
-    def ledger(self) -> Ledger:
-        return open_ledger(self.settings)
+# The rounds on paper show attribute cards; what a pair of ads shows is asked in test_ad_contest.py.
+AD_RANKER = replace(declaration.AD_RANKER, review=Review(lambda: (AttributeCards(),), contest))
 
 
 class ReadHome(report_home.Home):
@@ -55,6 +51,7 @@ class ReadHome(report_home.Home):
 class Home:
     settings: Settings
     registry: PaperRegistry
+    reviews: PaperReviews
     graph: InProcess
 
     @property
@@ -82,9 +79,10 @@ def a_home(folder: Path, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Hom
     settings = Settings(home=folder, **changes)
     registry = PaperRegistry(settings)
     monkeypatch.setattr("orchestration.registry.registry.Registry", lambda settings: registry)
-    overrides = {"models": PaperModels(registry), "reviews": Reviews(settings)}
+    reviews = PaperReviews(settings, registry)
+    overrides = {"models": PaperModels(registry), "reviews": reviews}
     definitions = build_defs(settings, (AD_RANKER,), overrides)
-    return Home(settings, registry, InProcess(definitions, dg.DagsterInstance.ephemeral()))
+    return Home(settings, registry, reviews, InProcess(definitions, dg.DagsterInstance.ephemeral()))
 
 
 def test_where_nobody_picked_it_says_so_in_one_sentence_and_shows_nothing(
@@ -104,7 +102,7 @@ def test_where_nobody_picked_it_says_so_in_one_sentence_and_shows_nothing(
 
 
 def test_peoples_picks_make_a_champion_that_orders_ads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    home = a_home(tmp_path / "home", monkeypatch)
+    home = a_home(tmp_path / "home", monkeypatch, simulated_ballots=True)  # of scripted voters, not of picks
     picked_among(home.ledger, home.settings.home / "ads", 160, measured=lambda number: number > 3)
     assert home.lacks() == ""
     home.graph.run(AD_RANKER.prepared_by)
@@ -113,10 +111,13 @@ def test_peoples_picks_make_a_champion_that_orders_ads(tmp_path: Path, monkeypat
     assert collected is not None
     assert (collected["rows"], collected["simulated"], collected["without measurements"]) == (157, 0, 3)
     (candidate,) = home.candidates()
+    assert home.registry.aliases(AD_RANKER.name) == {"challenger": 1}, "picks alone promote nothing"
+    home.reviews.vote(candidate, 0.97)
+    home.graph.settle()
     (record,) = history(home.registry, AD_RANKER.name)  # type: ignore[arg-type]
-    assert record.candidate == candidate and not record.simulated
+    assert record.candidate == candidate
     page = home.section()
-    assert "Ranking of ads" in page and "scripted annotators" not in page and "was promoted" in page
+    assert "Ranking of ads" in page and "this is a rehearsal" not in page and "was promoted" in page
     folder = champions_ranker(home.graph.instance, PaperModels(home.registry))  # type: ignore[arg-type]
     parts = AdParts.of(home.settings, ranker=folder)
     ranker = ad_pipeline(parts).ranker
@@ -141,6 +142,8 @@ def test_scripted_picks_train_nothing_outside_the_demo_and_are_stamped_in_it(
     demo = a_home(tmp_path / "demo", monkeypatch, family_settings=file, simulated_ballots=True)
     picked_among(demo.ledger, demo.settings.home / "ads", 160, "ann@simulated.invalid")
     demo.graph.run(AD_RANKER.prepared_by)
+    demo.graph.settle()
+    demo.reviews.vote(demo.candidates()[0], 0.97)
     demo.graph.settle()
     (record,) = history(demo.registry, AD_RANKER.name)  # type: ignore[arg-type]
     assert record.simulated
