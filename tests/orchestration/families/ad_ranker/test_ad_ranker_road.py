@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from catalog.drawn import draw_catalogue
 from catalog.errors import SelvedgeError
 from labeling.review.ledger.ledger import Ledger
 from labeling.review.pairs.kinds import AttributeCards
@@ -15,13 +16,15 @@ from orchestration import families
 from orchestration.assets.partitions import candidate_partitions
 from orchestration.assets.published import Tables, materialised
 from orchestration.cli.main import run
+from orchestration.defs.catalog.deliveries import add_drop
 from orchestration.defs.inference.ad_images import champions_ranker
 from orchestration.defs.inference.ad_parts import AdParts, ad_pipeline, stamps
 from orchestration.families.ad_ranker import declaration
 from orchestration.families.ad_ranker.contest import contest
 from orchestration.families.contract import Review
+from orchestration.families.registered import registered
 from orchestration.graph.build import build_defs
-from orchestration.jobs.in_process import InProcess
+from orchestration.jobs.in_process import InProcess, keys
 from orchestration.registry.ledger import open_ledger
 from orchestration.registry.promotion import history
 from orchestration.report import home as report_home
@@ -103,6 +106,10 @@ def test_where_nobody_picked_it_says_so_in_one_sentence_and_shows_nothing(
 
 def test_peoples_picks_make_a_champion_that_orders_ads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = a_home(tmp_path / "home", monkeypatch, simulated_ballots=True)  # of scripted voters, not of picks
+    draw_catalogue(tmp_path / "delivery", 60, 3, size=48, workers=1)
+    add_drop(home.graph.instance, home.settings, "may", str(tmp_path / "delivery"))
+    home.graph.run(keys("catalog/products", "catalog/quarantine"), "may")
+    home.graph.settle()
     picked_among(home.ledger, home.settings.home / "ads", 160, measured=lambda number: number > 3)
     assert home.lacks() == ""
     home.graph.run(AD_RANKER.prepared_by)
@@ -112,6 +119,9 @@ def test_peoples_picks_make_a_champion_that_orders_ads(tmp_path: Path, monkeypat
     assert (collected["rows"], collected["simulated"], collected["without measurements"]) == (157, 0, 3)
     (candidate,) = home.candidates()
     assert home.registry.aliases(AD_RANKER.name) == {"challenger": 1}, "picks alone promote nothing"
+    opposed = registered(home.settings, AD_RANKER.name, candidate)
+    read = contest(opposed).tables()
+    assert len(read.products) == 60 and "test" in set(read.splits["split"])
     home.reviews.vote(candidate, 0.97)
     home.graph.settle()
     (record,) = history(home.registry, AD_RANKER.name)  # type: ignore[arg-type]
