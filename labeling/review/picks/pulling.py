@@ -66,17 +66,18 @@ def sync_picks(
     project = server.find_project(public_title(registered.key, round_id))
     if project is None:
         raise SelvedgeError(f"round {round_id} has no project; run `selvedge review picks open` to complete it.")
-    pulled = [as_pulled(annotation) for annotation in server.pull_annotations(project, named(progress, "pulling"))]
+    annotations = server.pull_annotations(project, named(progress, "pulling"))
+    accounts = {annotation.rater: annotation.rater_id for annotation in annotations}
     tasks, listed = ledger.picks.tasks(round_id), AnnotatorList.of(ledger)
 
     def judge(pick: PulledPick) -> Judgement:
-        void = find_fault(pick, tasks) or listed.fault(pick.rater)
+        void = find_fault(pick, tasks) or listed.fault(pick.rater, accounts.get(pick.rater))
         task = tasks.get(pick.task_key)
         picked = _picked(pick, task) if task is not None and void is None else None
         rework = route(pick.comment) if pick.comment.strip() and void is None and not pick.cancelled else None
         return Judgement(picked, rework, is_simulated(pick.rater), void)
 
-    stored = ledger.picks.store(round_id, pulled, judge, datetime.now(UTC))
+    stored = ledger.picks.store(round_id, map(as_pulled, annotations), judge, datetime.now(UTC))
     good = [pick for pick in stored if pick.judgement.void is None]
     return PickSync(
         new=sum(pick.revision == 1 for pick in good),

@@ -27,6 +27,7 @@ from tests.labeling.review.rounds.paper_studio import PaperStudio
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
 ANN, BEN = "ann@shop.example", "ben@shop.example"
+ACCOUNTS = {ANN: 1, BEN: 2, "robo@simulated.invalid": 77}
 
 
 def picture(folder, number):
@@ -50,8 +51,8 @@ def requests(folder, count=6, pictures=3):
 @pytest.fixture
 def ledger(tmp_path):
     made = Ledger(create_engine(f"sqlite:///{tmp_path}/ledger.db"))
-    for number, email in enumerate((ANN, BEN), start=1):
-        made.record.list_annotator(email, number, "added")
+    for email in (ANN, BEN):
+        made.record.list_annotator(email, ACCOUNTS[email], "added")
     return made
 
 
@@ -67,7 +68,10 @@ def opened(ledger, studio, folder, **changes):
 def annotation(number, key, answer, rater=ANN, comment="", minutes=0, **changes):
     at = NOON + timedelta(minutes=minutes)
     choices = (answer,) if answer else ()
-    return replace(Annotation(number, number, key, 1, rater, None, choices, (), 4.0, at, at, False, comment), **changes)
+    return replace(
+        Annotation(number, number, key, ACCOUNTS.get(rater, 9), rater, None, choices, (), 4.0, at, at, False, comment),
+        **changes,
+    )
 
 
 def pulled(ledger, studio, round_id, *annotations, route=lambda comment: {"stages": ["composition"], "sentence": "x"}):
@@ -172,6 +176,7 @@ def test_the_last_word_of_each_annotator_counts_and_a_tie_publishes_nothing(ledg
     ("changes", "sentence"),
     [
         ({"rater": "eve@elsewhere.example"}, "an account that `selvedge review annotator add` did not make"),
+        ({"rater_id": 5}, "an account that `selvedge review annotator add` did not make"),
         ({"rater": ""}, "an account that was deleted"),
         ({"updated_by": 9}, "was changed by account 9"),
         ({"choices": ("1", "2")}, "holds no choice of a picture"),
