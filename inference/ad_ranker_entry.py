@@ -43,8 +43,8 @@ class AdOrder(PythonModel):
         """Columns score (float) and place (int), a row each. Raises RefusedRequest: as `measured`."""
         rows = measured(model_input)
         scores = pd.Series(self._ranker.scores(rows), index=model_input.index)
-        place = scores.groupby(model_input["request"]).rank(ascending=False, method="first").astype(np.int64)
-        return pd.DataFrame({"score": scores, "place": place})
+        places = scores.groupby(model_input["request"]).rank(ascending=False, method="first").astype(np.int64)
+        return pd.DataFrame({"score": scores, "place": places})
 
 
 def measured(model_input: pd.DataFrame) -> np.ndarray:

@@ -154,14 +154,14 @@ def _published(ledger: "Ledger", round_id: str) -> list[dict[str, Any]]:
 
     return [
         {
-            "request": one.request,
-            "product": one.product_id,
-            "picture": one.picture.uri,
-            "sha256": one.picture.sha256,
-            "picks": one.picks,
-            "simulated": one.simulated,
+            "request": picked.request,
+            "product": picked.product_id,
+            "picture": picked.picture.uri,
+            "sha256": picked.picture.sha256,
+            "picks": picked.picks,
+            "simulated": picked.simulated,
         }
-        for one in published(ledger.picks.tasks(round_id), ledger.picks.picks(round_id))
+        for picked in published(ledger.picks.tasks(round_id), ledger.picks.picks(round_id))
     ]
 
 

@@ -132,10 +132,10 @@ def read_picks(folder: "Path | UPath | str", *, simulated: bool) -> Picks:
     table = shown.to_pandas()
     pictures = {str(request): rows.sort_values("untrained_rank") for request, rows in table.groupby("request")}
     counted = [row for row in answers.to_pylist() if simulated or not row["simulated"]]
-    chosen = [row for row in counted if row["picked_sha256"]]
-    picks = [_pick(row, pictures, folder) for row in chosen]
+    with_picture = [row for row in counted if row["picked_sha256"]]
+    picks = [_pick(row, pictures, folder) for row in with_picture]
     # Who was shown one picture chose it before no other.
-    return Picks([pick for pick in picks if len(pick.rows) > 1], len(counted) - len(chosen), digest)
+    return Picks([pick for pick in picks if len(pick.rows) > 1], len(counted) - len(with_picture), digest)
 
 
 def write_picks(answers: "pd.DataFrame", shown: "pd.DataFrame", folder: "Path | UPath") -> None:

@@ -40,12 +40,12 @@ def ranker_settings(settings: "Settings") -> "AdRankerSettings":
     from orchestration.families.stages import candidate_settings
     from training.ad_ranker.candidate import AdRankerSettings
 
-    chosen = candidate_settings(AdRankerSettings, settings, NAME)
-    if chosen.simulated_picks and not settings.simulated_ballots:
+    options = candidate_settings(AdRankerSettings, settings, NAME)
+    if options.simulated_picks and not settings.simulated_ballots:
         raise SelvedgeError(
             f"simulated_picks of {NAME} trains on scripted annotators' picks, which only the demo may; leave it out."
         )
-    return chosen
+    return options
 
 
 def lacking(ledger: "Ledger", settings: "Settings") -> str:
@@ -53,13 +53,13 @@ def lacking(ledger: "Ledger", settings: "Settings") -> str:
     from labeling.review.picks.pulling import last_picks
     from training.ad_ranker.picks import too_few
 
-    chosen = ranker_settings(settings)
+    options = ranker_settings(settings)
     counted = [
         pick
         for pick in last_picks(ledger.picks.picks())
-        if pick.judgement.picked_sha256 is not None and (chosen.simulated_picks or not pick.judgement.simulated)
+        if pick.judgement.picked_sha256 is not None and (options.simulated_picks or not pick.judgement.simulated)
     ]
-    return too_few(len(counted), chosen.least_picks)
+    return too_few(len(counted), options.least_picks)
 
 
 def collect_picks(ledger: "Ledger", tables: "Tables", root: Path) -> Collected:

@@ -101,12 +101,12 @@ class AdContest(Contest):
         judged = result.attempts[-1].judged
         pictures, findings = [each.picture for each in judged], [each.findings for each in judged]
         first = [top_three(pictures, findings, ranker, judged[0].relaxed)[0] for ranker in self.rankers]
-        chosen = [pictures[position].pixels for position in first]
+        sides = [pictures[position].pixels for position in first]
         if kind.name == FIRST_PLAN:
-            chosen[1] = result.attempts[0].judged[0].picture.pixels
-        if pixels_sha256(chosen[0]) == pixels_sha256(chosen[1]):
+            sides[1] = result.attempts[0].judged[0].picture.pixels
+        if pixels_sha256(sides[0]) == pixels_sha256(sides[1]):
             return None
-        return _jpeg(chosen[0]), _jpeg(chosen[1])
+        return _jpeg(sides[0]), _jpeg(sides[1])
 
 
 def contest(contenders: Contenders) -> AdContest:

@@ -49,9 +49,9 @@ def open_candidate(instance: "dg.DagsterInstance", settings: "Settings", tables:
     from orchestration.families.stages import require_materialised
 
     collected = require_materialised(instance, PICKS, AD_RANKER.training_job)
-    chosen = ranker_settings(settings)
+    options = ranker_settings(settings)
     dataset = {name: collected[name] for name in ("picks", "picks_sha256", "drops", "catalogue", "question_set")}
-    return Opening(NAME, asdict(chosen), collected["picks_sha256"], dataset)
+    return Opening(NAME, asdict(options), collected["picks_sha256"], dataset)
 
 
 def lacks_picks(instance: "dg.DagsterInstance", settings: "Settings", tables: "Tables") -> str:  # noqa: ARG001 (the contract's)

@@ -73,8 +73,8 @@ def test_a_drops_ads_are_picked_from_published_and_reordered(
     state = printed("status", opened["round"])
     (row,) = state["rounds"]
     assert (row["requests"], row["answered"], row["picks"], row["simulated"]) == (2, 1, 1, 0)
-    (one,) = state["published"]
-    assert (one["product"], one["sha256"], one["simulated"]) == (10001, task.shown[1].sha256, False)
+    (picture,) = state["published"]
+    assert (picture["product"], picture["sha256"], picture["simulated"]) == (10001, task.shown[1].sha256, False)
     (order,) = state["rework"]
     assert order["product"] == 10001 and "composition" in order["stages"] and "caption" in order["stages"]
     assert printed("status")["published"] is None

@@ -16,10 +16,10 @@ def picked(requests=160, taste=2.0, simulated=False, seed=0, none_of=10):
     for number in range(requests):
         rows = rng.normal(0, 1, (3, len(FEATURES)))
         score = taste * rows[:, FEATURES.index("contrast")] + rng.gumbel(0, 1, 3)
-        names = [f"{number:04d}-{place}" for place in range(3)]
-        chosen = None if none_of and number % none_of == 0 else names[int(score.argmax())]
+        names = [f"{number:04d}-{position}" for position in range(3)]
+        picked_sha256 = None if none_of and number % none_of == 0 else names[int(score.argmax())]
         product = None if number % 7 == 0 else number // 2
-        answers.append((f"r{number}", product, chosen, "", "ann@shop.example", simulated, 4.0, AT, AT))
+        answers.append((f"r{number}", product, picked_sha256, "", "ann@shop.example", simulated, 4.0, AT, AT))
         for rank, (name, row) in enumerate(zip(names, rows, strict=True), start=1):
             shown.append((f"r{number}", name, rank, *row))
     table = pd.DataFrame(answers, columns=AD_PICKS.names)

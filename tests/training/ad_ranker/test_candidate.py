@@ -17,6 +17,11 @@ from training.ad_ranker.scoring import score_rankers
 FAMILY = AD_RANKER.name
 
 
+def scores_rule(settings):
+    """The rule as the first gate asks it; people's verdict is the second's."""
+    return AD_RANKER.rule(settings).of_scores()
+
+
 def scored(folder, ranker, champion=None, simulated=False):
     return score_rankers(ranker, champion, read_picks(folder, simulated=simulated), family=FAMILY, name="c")
 
@@ -33,7 +38,7 @@ def test_a_taste_is_learnt_and_beats_the_untrained_order_and_chance_on_products_
     assert pairs["candidate"] > 0.75 > 0.6 > pairs["base"]
     assert means(evaluation.scores, "accuracy")["floor:random"] == pytest.approx(1 / 3)
     assert means(evaluation.scores, "calibration_error")["candidate"] < 0.2
-    decision = decide(AD_RANKER.rule(Settings(home=tmp_path)), evaluation.evidence, None)
+    decision = decide(scores_rule(Settings(home=tmp_path)), evaluation.evidence, None)
     assert decision.promote, decision.reasons
 
 
@@ -50,7 +55,7 @@ def test_picks_without_a_taste_promote_nothing(tmp_path):
     folder = picks_folder(tmp_path / "picks", taste=0.0)
     trained = train_ranker(folder, AdRankerSettings(), tmp_path / "run")
     evaluation = scored(folder, AdRanker.load(trained.artefact / RANKER_FILE))
-    decision = decide(AD_RANKER.rule(Settings(home=tmp_path)), evaluation.evidence, None)
+    decision = decide(scores_rule(Settings(home=tmp_path)), evaluation.evidence, None)
     assert not decision.promote and any("not " in reason for reason in decision.reasons)
 
 
@@ -58,7 +63,7 @@ def test_a_champion_that_knows_the_taste_is_not_replaced_by_one_that_does_not(tm
     folder = picks_folder(tmp_path / "picks")
     ranker = AdRanker.load(train_ranker(folder, AdRankerSettings(), tmp_path / "run").artefact / RANKER_FILE)
     evaluation = scored(folder, AdRanker(-ranker.weights, ranker.spread, 1.0, 10), ("3", ranker))
-    decision = decide(AD_RANKER.rule(Settings(home=tmp_path)), evaluation.evidence, "3")
+    decision = decide(scores_rule(Settings(home=tmp_path)), evaluation.evidence, "3")
     assert not decision.promote and "the champion's" in " ".join(decision.reasons)
 
 
@@ -79,7 +84,7 @@ def test_scripted_picks_are_left_out_and_where_they_are_learnt_from_it_says_so(t
     evaluation = scored(folder, ranker, simulated=True)
     assert rests_on_simulation(evaluation.evidence)
     for demo in (False, True):
-        decision = decide(AD_RANKER.rule(Settings(home=tmp_path, simulated_ballots=demo)), evaluation.evidence, None)
+        decision = decide(scores_rule(Settings(home=tmp_path, simulated_ballots=demo)), evaluation.evidence, None)
         assert decision.promote is demo
         assert demo or "rest on scripted annotators' picks" in decision.reasons[-1]
 

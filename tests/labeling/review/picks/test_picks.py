@@ -138,17 +138,17 @@ def test_a_picture_that_is_not_what_was_made_is_refused_before_anything_is_writt
 
 def test_a_pick_publishes_its_picture_and_its_comment_becomes_an_order(ledger, studio, tmp_path):
     round_id = opened(ledger, studio, tmp_path)
-    one, two, three, *_ = ledger.picks.tasks(round_id).values()
+    first, second, third, *_ = ledger.picks.tasks(round_id).values()
     brought = pulled(
         ledger, studio, round_id,
-        annotation(1, one.task_key, "2", comment="too small"),
-        annotation(2, two.task_key, "none"),
-        annotation(3, three.task_key, "1", comment="  "),
+        annotation(1, first.task_key, "2", comment="too small"),
+        annotation(2, second.task_key, "none"),
+        annotation(3, third.task_key, "1", comment="  "),
     )  # fmt: skip
     assert (brought.new, brought.rework, brought.void) == (3, 1, ())
     assert {p.request: p.picture for p in publications(ledger, round_id)} == {
-        one.request: one.shown[1],
-        three.request: three.shown[0],
+        first.request: first.shown[1],
+        third.request: third.shown[0],
     }
     (order,) = [pick for pick in ledger.picks.picks(round_id) if pick.judgement.rework]
     assert order.judgement.rework == {"stages": ["composition"], "sentence": "x"} and order.pick.comment == "too small"
@@ -229,11 +229,11 @@ def test_scripted_picks_are_stamped_and_give_way_to_a_persons(ledger, studio, tm
         for number, (key, result) in enumerate(account.given.items(), start=1)
     ]
     pulled(ledger, studio, round_id, *scripted)
-    assert all(one.simulated for one in publications(ledger, round_id))
+    assert all(picture.simulated for picture in publications(ledger, round_id))
     assert all(pick.judgement.simulated for pick in last_picks(ledger.picks.picks()))
     key = next(key for key, result in account.given.items() if result[0]["value"]["choices"] == ["1"])
     pulled(ledger, studio, round_id, *scripted, annotation(90, key, "2"))
-    persons = next(one for one in publications(ledger, round_id) if one.request == tasks[key].request)
+    persons = next(each for each in publications(ledger, round_id) if each.request == tasks[key].request)
     assert (persons.picture, persons.picks, persons.simulated) == (tasks[key].shown[1], 1, False)
 
 

@@ -41,23 +41,23 @@ def picked_among(
         measured: of a request's number from 1, whether its recipes hold measurements.
     """
     rng = np.random.default_rng(0)
-    tasks, picks, chosen = [], [], {}
+    tasks, picks, picked = [], [], {}
     for number in range(requests):
         rows = rng.normal(0, 1, (3, len(FEATURES)))
         shown = []
         for rank, row in enumerate(rows, start=1):
             file = root / f"{number}-beach" / "ab" / f"{rank}.json"
-            known = dict(zip(FEATURES, map(float, row), strict=True)) if measured(number + 1) else {}
-            recipe_file(file, rank, known)
+            measurements = dict(zip(FEATURES, map(float, row), strict=True)) if measured(number + 1) else {}
+            recipe_file(file, rank, measurements)
             shown.append(ShownPicture(f"{number:060d}{rank:04d}", str(file.with_suffix(".png"))))
         key = f"{number:032x}"
         tasks.append(PickTask(key, f"{number}-beach/ab", number, tuple(shown)))
-        place = int((2 * rows[:, FEATURES.index("contrast")] + rng.gumbel(0, 1, 3)).argmax())
+        position = int((2 * rows[:, FEATURES.index("contrast")] + rng.gumbel(0, 1, 3)).argmax())
         at = NOON + timedelta(seconds=number)
-        picks.append(PulledPick(number + 1, key, rater, None, str(place + 1), "", 4.0, at, at))
-        chosen[number + 1] = shown[place].sha256
+        picks.append(PulledPick(number + 1, key, rater, None, str(position + 1), "", 4.0, at, at))
+        picked[number + 1] = shown[position].sha256
     simulated = rater.endswith(".invalid")
     ledger.picks.open_round(f"picks-{DROP}", DROP, bytes(32), tasks)
     ledger.picks.store(
-        f"picks-{DROP}", picks, lambda pick: Judgement(chosen[pick.annotation_id], None, simulated, None), NOON
+        f"picks-{DROP}", picks, lambda pick: Judgement(picked[pick.annotation_id], None, simulated, None), NOON
     )

@@ -115,16 +115,16 @@ def test_the_pipeline_beside_its_first_plan_is_opened_by_hand_alone(comparing: A
 
 
 def test_products_on_which_both_agree_or_that_have_no_ad_are_in_no_round(comparing: AdContest) -> None:
-    one = comparing.rankers[0]
+    same = comparing.rankers[0]
     with pytest.raises(SelvedgeError, match="choose the same picture of every test product"):
-        replace(comparing, rankers=(one, one)).compare(AdPictures())
+        replace(comparing, rankers=(same, same)).compare(AdPictures())
 
-    def some(order: Any) -> AdResult:
+    def every_second(order: Any) -> AdResult:
         if order.product.product_id % 2:
             raise AdRefused(RefusalCode.NOTHING_PASSED, "nothing passed")
         return comparing.make(order)
 
-    compared = replace(comparing, make=some).compare(AdPictures())
+    compared = replace(comparing, make=every_second).compare(AdPictures())
     assert list(compared.candidate["product_id"]) == list(compared.products["product_id"]) == [2, 4, 6, 8, 10, 12]
     assert set(compared.products) == set(schema_of("products").names)
 
