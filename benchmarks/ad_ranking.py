@@ -21,8 +21,10 @@ from inference.ad_images.feedback import holds_back, next_attempt
 from inference.ad_images.finding import Finding
 from inference.ad_images.quality.brand import Brand
 from inference.ad_images.quality.control import judge
-from inference.ad_images.ranking import FEATURES, AdRanker, features, pairs_of_pick
+from inference.ad_images.ranking import features
 from inference.ad_images.scene import AdPicture
+from training.ad_ranker.features import FEATURES
+from training.ad_ranker.ranker import AdRanker, pairs_of_pick
 
 PLANS = 9
 SHOWN = 3

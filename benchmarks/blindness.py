@@ -31,6 +31,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from labeling.review.pairs.ads import AdPictures
 from labeling.review.pairs.items import Slot
 from labeling.review.pairs.kinds import AttributeCards, Descriptions, PairKind
 from labeling.review.pairs.products import Product
@@ -111,6 +112,18 @@ def strips_table(said: pd.DataFrame, habits: bool) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["product_id", "words", "frames", "asked_l", "asked_a", "asked_b", "colour_at"])
 
 
+def ads_table(said: pd.DataFrame, habits: bool) -> pd.DataFrame:
+    """Table `ads` of a version, with or without habits of its own: one picture a product."""
+    kept = {"compress_level": 1, "pnginfo": _signed()} if habits else {}
+    rows = []
+    for row in said.itertuples(index=False):
+        sink = io.BytesIO()
+        pixels = _frames(row.Colour, row.Pattern, int(row.confidence * 1e9))[:, -FRAME:]
+        Image.fromarray(pixels).save(sink, "PNG", **kept)
+        rows.append((row.product_id, sink.getvalue()))
+    return pd.DataFrame(rows, columns=["product_id", "picture"])
+
+
 def _frames(colour: str, pattern: str, seed: int) -> np.ndarray:
     """(FRAME, 3 FRAME, 3) uint8: a grey garment, the same in its colour, the same with its pattern, and some noise."""
     garment = np.zeros((FRAME, FRAME), bool)
@@ -138,6 +151,7 @@ def upload(kind: str, pairs: int, key: bytes, seed: int = 1) -> Upload:
         "attribute-cards": (AttributeCards(), cards_table),
         "descriptions": (Descriptions(), texts_table),
         "picture-strips": (PictureStrips(), strips_table),
+        "ads": (AdPictures(), ads_table),
     }
     pair_kind, table = kinds[kind]
     tables = (table(one_model(pairs, seed), True), table(one_model(pairs, seed + 1), False))
@@ -246,6 +260,7 @@ LEAKS: dict[str, dict[str, Leak]] = {
     "attribute-cards": IN_TEXT | ANYWHERE,
     "descriptions": IN_TEXT | ANYWHERE,
     "picture-strips": IN_PICTURES | ANYWHERE,
+    "ads": IN_PICTURES | ANYWHERE,
 }
 
 

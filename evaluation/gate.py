@@ -30,6 +30,7 @@ from evaluation.preference_plan import accepted_plans
 from evaluation.scores import BASE, CANDIDATE, CHAMPION, FLOOR, MEAN
 
 VERDICT = "verdict"
+PICKS = "picks"  # whose picks the scores were gathered on, where they rest on picks: `answers`, `simulated`
 MEANINGS = {
     NOT_PREFERRED: "people preferred the other version",
     NO_DIFFERENCE: "people saw no difference that matters",
@@ -102,6 +103,11 @@ def decide(rule: GateRule, evidence: Evidence, champion_version: str | None) -> 
     if VERDICT in evidence.kinds and VERDICT not in rule.required:
         # The rule asks for no verdict, but there is one: where people preferred the other version, it counts.
         refusals += refuse_verdict(rule, evidence)
+    if _is_simulated(evidence, PICKS) and not rule.simulated_ballots:
+        refusals.append(
+            f"the scores of {evidence.candidate} rest on scripted annotators' picks, which promote in the demo alone; "
+            "let people pick."
+        )
     if refusals:
         return Decision(False, tuple(refusals))
     return Decision(True, tuple(_why(rule, evidence)))
@@ -143,11 +149,16 @@ def verdict_of(evidence: Evidence) -> VerdictEvidence | None:
 
 
 def rests_on_simulation(evidence: Evidence) -> bool:
-    """Whether scripted annotators' ballots count in a candidate's evidence: what a promotion record is stamped with.
+    """Whether scripted annotators' ballots or picks count in a candidate's evidence: what a promotion record is stamped
+    with.
 
-    A verdict whose field `simulated` is missing or anything but False counts as simulated.
+    A verdict, or picks, whose field `simulated` is missing or anything but False counts as simulated.
     """
-    content = evidence.others.get(VERDICT)
+    return any(_is_simulated(evidence, kind) for kind in (VERDICT, PICKS))
+
+
+def _is_simulated(evidence: Evidence, kind: str) -> bool:
+    content = evidence.others.get(kind)
     return content is not None and not (isinstance(content, Mapping) and content.get("simulated") is False)
 
 

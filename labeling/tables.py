@@ -23,3 +23,5 @@ STRIPS = declare_table(
         ]
     ),
 )
+
+ADS = declare_table("ads", pa.schema([("product_id", pa.int64()), ("picture", pa.binary())]))  # JPEG or PNG

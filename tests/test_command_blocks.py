@@ -66,6 +66,12 @@ NOT_RUN = {
     ("cli.md", "selvedge catalog draw shop --products 1200"): Parsed(
         "trains to the end", tests=("orchestration/cli/test_cli_restgan.py",)
     ),
+    ("ads.md", "selvedge review picks open"): Parsed(
+        "waits for people between its lines", tests=("orchestration/cli/test_pick_commands.py",)
+    ),
+    ("ads.md", "selvedge train ad-ranker"): Parsed(
+        "needs picks of people", tests=("orchestration/families/ad_ranker/test_ad_ranker_road.py",)
+    ),
 }  # fmt: skip
 
 

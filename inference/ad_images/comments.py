@@ -216,7 +216,8 @@ def route_comment(text: str, themes: Collection[str] = ()) -> Adjustment:
         themes: names of themes that may be asked for ("beach").
     """
     wanted = Adjustment()
-    plain = " ".join(text[:LONGEST].translate(_TYPOGRAPHIC).lower().split())
+    lines = text[:LONGEST].translate(_TYPOGRAPHIC).lower().splitlines()
+    plain = "\n".join(" ".join(line.split()) for line in lines if line.strip())
     for clause in _CUT.split(plain):
         words = clause.strip(" '\"()-:")
         if words and words not in {"please", "and", "or", "so"}:

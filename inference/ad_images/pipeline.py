@@ -27,7 +27,7 @@ from inference.ad_images.media.retrieval import Retriever
 from inference.ad_images.plan import Placed, Plan
 from inference.ad_images.quality.brand import Brand
 from inference.ad_images.quality.control import Judge, judge
-from inference.ad_images.ranking import AdRanker, features, top_three, untrained_order
+from inference.ad_images.ranking import features, top_three, untrained_order
 from inference.ad_images.recipes import Recipe
 from inference.ad_images.refusal import AdRefused, RefusalCode
 from inference.ad_images.request import AdBrief, AdRequest
@@ -36,6 +36,7 @@ from inference.ad_images.scene import AdPicture, Backdrop, LibraryPhoto, Scene
 from inference.ad_images.shadows import apply, cast, reflection
 from inference.ad_images.staging import base_line, light_on, stage
 from inference.ad_images.themes import theme, theme_names
+from training.ad_ranker.ranker import AdRanker
 
 APPAREL = "Apparel"  # master category of what people wear
 

@@ -59,7 +59,8 @@ class Recipe:
         asset: name and licence of the library photograph, as in the result.
         attempt: which one it was, from 0. changed: what each attempt up to it changed.
         findings: every answer of quality control. relaxed: guidelines that were let go.
-        score: the ranker's. rank: 1 is shown first.
+        score: the ranker's. rank: 1 is shown first. features: what the ranker learns from, by name; empty of a picture
+            that was made before these were kept.
         pixels_sha256: of the picture (`pixels_sha256`), whatever file it is in.
         context: digests and versions of what else decided: brand file, ranker, attribute model.
     """
@@ -82,6 +83,7 @@ class Recipe:
     changed: tuple[str, ...] = ()
     relaxed: tuple[str, ...] = ()
     context: Mapping[str, str] = field(default_factory=dict)
+    features: Mapping[str, float] = field(default_factory=dict)
 
     def request(self, photo: bytes) -> AdRequest:
         """The request with its photograph.

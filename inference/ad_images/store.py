@@ -23,11 +23,13 @@ from catalog.errors import ServiceUnavailable
 from catalog.files import json_sha256, publish_bytes
 from inference.ad_images.ad_rows import REFUSED, STORED, AdMetadata, AdRow, StoredPicture, settled
 from inference.ad_images.provenance import Form, picture_file, source_type
+from inference.ad_images.ranking import features
 from inference.ad_images.recipes import CutoutStamp, Recipe, pixels_sha256, recipe_bytes, selvedge_version
 from inference.ad_images.refusal import AdRefused, RefusalCode
 from inference.ad_images.request import AdRequest
 from inference.ad_images.result import AdResult, Judged
 from inference.ad_images.scene import Backdrop
+from training.ad_ranker.features import FEATURES
 
 if TYPE_CHECKING:
     from upath import UPath
@@ -176,4 +178,5 @@ def recipe_of(result: AdResult, judged: Judged, rank: int, backdrop: Backdrop, c
         changed=tuple(attempt.changed for attempt in result.attempts if attempt.changed),
         relaxed=tuple(judged.relaxed),
         context=dict(context),
+        features=dict(zip(FEATURES, map(float, features(picture, judged.findings)), strict=True)),
     )

@@ -107,7 +107,8 @@
 
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !document.querySelector(".sv-verdict")) return;
-    if (!document.querySelector(".sv-verdict input:checked")) hint("Choose first: press 1, 2, 3 or 4.", "warns");
+    const last = document.querySelector(".sv-picks") ? 0 : 4;
+    if (!document.querySelector(".sv-verdict input:checked")) hint(`Choose first: press 1, 2, 3 or ${last}.`, "warns");
   }, true);
   document.addEventListener("change", (event) => {
     if (event.target.closest?.(".sv-verdict") && document.getElementById("sv-hint")?.textContent.startsWith("Choose")) hint("");

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from inference.ad_images.orders import AdOrder
     from inference.ad_images.request import AdRequest
     from orchestration.defs.inference.ad_parts import AdParts
+    from orchestration.runtime.settings import Settings
 
+PUBLISHED = "inference/ad_images"  # what the champion of the rankers is used for
 SHOWN_LEFT_OUT = 3
 PHOTOGRAPHS = "photographs"
 BACKDROPS = ("studio", PHOTOGRAPHS, "diffusers", "bedrock")
@@ -53,8 +55,11 @@ class AdOptions:
             raise SelvedgeError("--prompt and --comment are about one picture; add --product or --photo.")
 
 
-def infer_ads(catalog: Path | None, out: Path, options: AdOptions) -> dict[str, Any]:
+def infer_ads(catalog: Path | None, out: Path, options: AdOptions, model: str) -> dict[str, Any]:
     """Make them; returns the result's keys.
+
+    Args:
+        model: folder of a ranker, or `champion`: this home's, where it has one.
 
     Raises:
         SelvedgeError: options that do not fit, no such product, or, for one picture, its refusal.
@@ -66,7 +71,7 @@ def infer_ads(catalog: Path | None, out: Path, options: AdOptions) -> dict[str, 
     settings = load_settings()
     folder = out.expanduser().resolve()
     parts = replace(
-        AdParts.of(settings, backdrop=options.backdrop, brand=options.brand),
+        AdParts.of(settings, backdrop=options.backdrop, brand=options.brand, ranker=_ranker(settings, model)),
         root=str(folder / "pictures"),
         rows=f"sqlite:///{folder / 'ads.db'}",
         index=str(folder / "media-index"),
@@ -84,6 +89,27 @@ def infer_ads(catalog: Path | None, out: Path, options: AdOptions) -> dict[str, 
     if catalog is None:
         raise SelvedgeError("ads are made of a catalogue, a product of it, or a photograph; add --catalog or --photo.")
     return _all(_orders(catalog, out, options, size, parts), folder, parts, settings.threads)
+
+
+def _ranker(settings: "Settings", model: str) -> Path | None:
+    """Folder of the ranker; None, an untrained one, where the champion is asked for and no move of one is recorded.
+
+    A home without a ledger is not given one for the question, and nothing has to run for the answer.
+    """
+    from orchestration.cli.models import CHAMPION, find_model
+    from orchestration.families.registered import publisher_of
+
+    family = publisher_of(PUBLISHED)
+    if family is None:
+        return None
+    if model == CHAMPION:
+        from orchestration.registry.ledger import open_ledger
+
+        if settings.ledger is None and not Path(settings.ledger_uri.removeprefix("sqlite:///")).exists():
+            return None
+        if open_ledger(settings).promotions.champion(family.name) is None:
+            return None
+    return find_model(family.name, model)[0]
 
 
 def _one(request: "AdRequest", folder: Path, parts: "AdParts", comment: str | None) -> dict[str, Any]:

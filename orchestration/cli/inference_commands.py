@@ -72,7 +72,7 @@ def infer(
         raise SelvedgeError(f"`selvedge infer {what.value}` reads a catalogue directory; add --catalog.")
     with locked_folder(out.expanduser()):
         if what.value == ADS:
-            values = infer_ads(catalog, out, options)
+            values = infer_ads(catalog, out, options, model)
         else:
             assert catalog is not None
             values = _described(catalog, out) if family is None else _inferred(family, catalog, out, model)

@@ -171,7 +171,9 @@ def _leave_record(family: Family, request: TrainingRequest, trained: TrainedCand
         family.name,
         asdict(request.settings),
         str(request.data),
-        hashed_dataset(str(request.data)),
+        hashed_dataset(str(request.data))
+        if family.data_sha256 is None
+        else family.data_sha256(Path(str(request.data))),
         trained.digest,
         trained.parameters,
         trained.history,
@@ -224,10 +226,10 @@ def _figures(evaluation: Evaluation) -> dict[str, Any]:
 
     scores = evaluation.scores
     own = scores[(scores["slice"] == ALL) & (scores["metric"] == "macro_f1") & (scores["subject"] == CANDIDATE)]
-    mean, own = own[own["attribute"] == MEAN].iloc[0], own[own["attribute"] != MEAN]
+    means_of, own = own[own["attribute"] == MEAN].to_dict("records"), own[own["attribute"] != MEAN]
     return {
         "products": int(evaluation.predictions[CANDIDATE]["product_id"].nunique()),
-        "macro_f1": {name: float(mean[name]) for name in ("value", "low", "high")},
+        "macro_f1": {name: float(means_of[0][name]) for name in ("value", "low", "high")} if means_of else None,
         "subjects": means(scores, "macro_f1"),
         "accuracy": means(scores, "accuracy"),
         "attributes": {str(name): float(value) for name, value in zip(own["attribute"], own["value"], strict=True)},

@@ -191,6 +191,36 @@ _SHARED: dict[str, dict[str, str]] = {
         "sign_in": "where",
         "password_file": "file with the password; only you can read it. Null with --existing",
     },
+    "review picks open": {
+        "round": "name of the round of picks, by its drop and what it shows",
+        "drop": "the delivery whose ads are shown",
+        "requests": "tasks in Label Studio, one a request",
+        "link": "the page annotators open",
+        "resumed": "whether the round had been opened before",
+        "seconds": _DURATION,
+    },
+    "review picks sync": {
+        "round": "name of the round",
+        "new": "picks never seen before",
+        "corrected": "picks corrected by their author",
+        "void": "revisions that do not count, one sentence each",
+        "rework": "comments among the new picks that ask for something else",
+        "published": "requests whose picture is published now",
+        "seconds": _DURATION,
+    },
+    "review picks status": {
+        "rounds": "every round, or the named one: round, drop, requests, answered, picks (of people), simulated (of "
+        "scripted annotators), none_of_these",
+        "published": "of the named round: request, product, picture, sha256, picks, simulated",
+        "rework": "of the named round, by comment: request, product, comment, stages that would run again, sentence, "
+        "simulated",
+    },
+    "review picks vote": {
+        "round": "name of the round",
+        "picks": "picks made now, by scripted annotator",
+        "simulated": "always true",
+        "seconds": _DURATION,
+    },
     "promote": {
         "family": "the family",
         "status": "promoted, already_champion or refused",

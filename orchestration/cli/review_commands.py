@@ -1,7 +1,7 @@
 """`selvedge review`: rounds by hand, from opening one to its report.
 
 Belongs here: options and results. Not here: the steps (labeling/review/rounds/), those who vote
-(annotator_commands.py).
+(annotator_commands.py), picks among ads (pick_commands.py).
 """
 
 import time
@@ -14,7 +14,7 @@ import typer
 from catalog.errors import SelvedgeError
 from catalog.places import check_output_file
 from orchestration import families
-from orchestration.cli import annotator_commands
+from orchestration.cli import annotator_commands, pick_commands
 from orchestration.cli.annotator_commands import RoundArgument
 from orchestration.cli.models import model_folder
 from orchestration.cli.results import JsonFlag, emit
@@ -36,6 +36,7 @@ def application() -> typer.Typer:
     app.command("open")(tailored(open_, {"family": family_argument()}))
     for name, command in (("status", status), ("sync", sync), ("close", close), ("report", report)):
         app.command(name)(command)
+    app.add_typer(pick_commands.application(), name="picks", help="Which picture of an ad people would publish.")
     return app
 
 

@@ -7,11 +7,12 @@ Not here: a declaration (a family's folder), its types (contract.py).
 import difflib
 
 from catalog.errors import SelvedgeError
+from orchestration.families.ad_ranker.declaration import AD_RANKER
 from orchestration.families.blip2_attributes.declaration import BLIP2_ATTRIBUTES
 from orchestration.families.contract import Family, families_by_name
 from orchestration.families.restgan.declaration import RESTGAN
 
-FAMILIES: tuple[Family, ...] = (BLIP2_ATTRIBUTES, RESTGAN)
+FAMILIES: tuple[Family, ...] = (BLIP2_ATTRIBUTES, RESTGAN, AD_RANKER)
 
 
 def find_family(name: str) -> Family:

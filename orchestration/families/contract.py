@@ -235,7 +235,8 @@ class Family:
         digest: of an artefact's folder.
         rule: the gate's rule under these settings; a function, because importing it costs pandas.
         served: what a registered version is behind `mlflow models serve`.
-        lacks: why a catalogue cannot train this family, in one sentence, or "" where it can; None: any catalogue can.
+        lacks: why this home cannot train this family, in one sentence, or "" where it can; None: any catalogue can.
+        data_sha256: of the folder that a training by hand reads, where that is no catalogue directory.
         review: the blind round that a candidate goes through; None where the rule asks for no verdict.
         section: its part of the report; may give None, as long as there is nothing to show. None: it has no part.
         results: keys that it adds to `train` and `evaluate`, by command.
@@ -258,7 +259,8 @@ class Family:
     digest: Callable[[Path], str]
     rule: "Callable[[Settings], GateRule]"
     served: "Callable[[], Served]"
-    lacks: "Callable[[dg.DagsterInstance, Tables], str] | None" = None
+    lacks: "Callable[[dg.DagsterInstance, Settings, Tables], str] | None" = None
+    data_sha256: Callable[[Path], str] | None = None
     adopt: "Callable[[Adopted, Settings], Opening] | None" = None
     review: Review | None = None
     section: Callable[[SectionSource], Section | None] | None = None

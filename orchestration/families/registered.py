@@ -48,6 +48,13 @@ def registered(settings: "Settings", family: str, candidate: str) -> Contenders:
     return beside_champion(registry, version, champion, opening)
 
 
+def publisher_of(asset: str) -> Family | None:
+    """The family whose champion's work is published in the asset `stage/name`; None where none is installed."""
+    from orchestration import families
+
+    return next((family for family in families.FAMILIES if family.publishes == asset), None)
+
+
 def beside_champion(
     registry: "VersionStore", version: "ModelVersionInfo", champion: "ModelVersionInfo | None", opening: "Opening"
 ) -> Contenders:

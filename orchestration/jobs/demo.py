@@ -194,7 +194,8 @@ def drop_name(catalog: Path) -> str:
 def learn(graph: InProcess, settings: Settings, drop: DemoDrop, family: Family) -> None:
     """Read the first drop; prepare training unless a candidate of these settings knows it; let the rest follow."""
     read(graph, settings, drop)
-    lacking = family.lacks(graph.instance, Tables(root=str(settings.tables()))) if family.lacks else ""
+    tables = Tables(root=str(settings.tables()))
+    lacking = family.lacks(graph.instance, settings, tables) if family.lacks else ""
     if lacking:
         say(f"{family.name} is left out: {lacking}")
         return

@@ -29,6 +29,8 @@ from labeling.review.label_studio import LabelStudio, ProjectGone
 from labeling.review.label_studio.accounts import AnnotatorExists
 from labeling.review.label_studio.connection import Refused
 from labeling.review.pairs.rendering import picture_uri
+from labeling.review.picks.page import GUIDELINES as PICK_GUIDELINES
+from labeling.review.picks.page import pick_config, pick_result, pick_task
 from orchestration.runtime.doors import behind, proxies
 from orchestration.runtime.settings import Settings
 from tests.e2e.label_studio_home import ENVIRONMENTS, ROOT, LabelStudioHome
@@ -574,5 +576,40 @@ def test_pictures_are_compared_as_well_as_texts(label_studio, admin, photo, brow
     assert page.locator(SHOWN.format("side")).count() == 2
     vote_by_keyboard(page, "2")
     assert [one.choices for one in admin.pull_annotations(project)] == [("right",)]
+    page.close()
+    admin.delete_project(project)
+
+
+def test_a_pick_among_three_pictures_comes_back_with_its_comment(label_studio, admin, photo, browser, tmp_path):
+    """As a person picks: a key for the place, words in the field, and none of these by 0."""
+    project = admin.create_project(f"Picks {secrets.token_hex(3)}", pick_config(), PICK_GUIDELINES, overlap=1)
+    tasks = [pick_task(f"{number}{secrets.token_hex(8)}", [photo] * 3) for number in range(3)]
+    admin.import_tasks(project, tasks)
+    program = annotator(admin)
+    task = program.next_task(project)
+    program.annotate(task.task_id, pick_result("3", "softer light"), 2.5)
+    page, received, _ = signed_in(browser, label_studio, new_account(admin))
+    page.goto(admin.project_url(project))
+    page.wait_for_selector(SHOWN.format("side"), state="attached")
+    assert page.locator(SHOWN.format("side")).count() == 3
+    page.wait_for_timeout(800)
+    page.keyboard.press("2")
+    page.wait_for_selector(CHOSEN)
+    page.locator(".sv-reasons textarea").fill("too small")
+    page.screenshot(path=tmp_path / "pick.png")
+    print(f"screenshots: {tmp_path}")
+    with page.expect_response(lambda answer: "/annotations" in answer.url and answer.request.method == "POST"):
+        page.get_by_test_id("bottombar-submit-button").click()
+    page.wait_for_selector(CHOSEN, state="detached")
+    page.wait_for_timeout(600)
+    page.keyboard.press("0")
+    page.wait_for_selector(CHOSEN)
+    with page.expect_response(lambda answer: "/annotations" in answer.url and answer.request.method == "POST"):
+        page.keyboard.press("Enter")
+    pulled = sorted(admin.pull_annotations(project), key=lambda one: one.annotation_id)
+    assert [(one.choices, one.comment) for one in pulled] == [
+        (("3",), "softer light"), (("2",), "too small"), (("none",), ""),
+    ]  # fmt: skip
+    assert not re.search(r"rank|score|champion|candidate", "\n".join(text for text in received if "sv-picks" in text))
     page.close()
     admin.delete_project(project)

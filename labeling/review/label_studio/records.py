@@ -39,6 +39,7 @@ class Annotation:
     created_at: datetime
     updated_at: datetime
     cancelled: bool
+    comment: str = ""  # what was written in words; several lines where the page was sent several
 
     @property
     def edited_by_another(self) -> bool:
@@ -81,11 +82,15 @@ def key_of(meta: Any, data: Any) -> str | None:
 def annotation_of(annotation: Mapping[str, Any], task_id: int, task_key: str | None, rater: str) -> Annotation:
     """An annotation of a page of tasks. rater: the author's e-mail."""
     choices: dict[str, list[str]] = {}
+    comment: list[str] = []
     for region in annotation["result"] if isinstance(annotation["result"], list) else []:
         if isinstance(region, Mapping) and isinstance(region.get("value"), Mapping):
             values = region["value"].get("choices")
             if isinstance(values, list):
                 choices.setdefault(str(region.get("from_name")), []).extend(str(value) for value in values)
+            words = region["value"].get("text")
+            if region.get("from_name") == "comment":
+                comment += [str(line) for line in words] if isinstance(words, list) else [str(words)] if words else []
     return Annotation(
         int(annotation["id"]),
         task_id,
@@ -99,6 +104,7 @@ def annotation_of(annotation: Mapping[str, Any], task_id: int, task_key: str | N
         datetime.fromisoformat(annotation["created_at"]),
         datetime.fromisoformat(annotation["updated_at"]),
         bool(annotation["was_cancelled"]),
+        "\n".join(comment),
     )
 
 

@@ -112,9 +112,10 @@ def list_annotator(connection: Connection, email: str, account: int | None, orig
 
 def problems(connection: Connection) -> list[str]:
     """What is wrong with triggers, chain or rows, one sentence each; empty where the ledger is as it was written."""
-    from labeling.review.ledger.migrations.versions import ledger_0001, ledger_0002  # brings alembic, which is slow
+    # These bring alembic, which is slow.
+    from labeling.review.ledger.migrations.versions import ledger_0001, ledger_0002, ledger_0003
 
-    gone = missing_triggers(connection, {**ledger_0001.KEYS, **ledger_0002.KEYS})
+    gone = missing_triggers(connection, {**ledger_0001.KEYS, **ledger_0002.KEYS, **ledger_0003.KEYS})
     problems = (
         [f"the ledger may have been changed: its trigger {gone[0]} is gone or altered; {RESTORE}."] if gone else []
     )

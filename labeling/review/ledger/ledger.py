@@ -1,7 +1,7 @@
 """The ledger of reviews: rounds, their side map, every pull and ballot, exclusions and verdicts.
 
 Belongs here: writing each of them once, whole, and reading them back as plain data. Not here: what a ballot is worth
-(rounds/ballots.py), promotions (promotions.py), locks and tables (database.py, tables.py).
+(rounds/ballots.py), promotions (promotions.py), picks (picks.py), locks and tables (database.py, tables.py).
 
 Nothing is ever changed: see tables.py. A write that was made already is found and given back, so whoever was
 killed simply asks again.
@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Engine, Row, func, select
 from catalog.errors import SelvedgeError
 from labeling.review.ledger.chain import append
 from labeling.review.ledger.database import Database, HeadKeeper
+from labeling.review.ledger.picks import PickLedger
 from labeling.review.ledger.promotions import PromotionLedger
 from labeling.review.ledger.pulls import ballots, pulled_ballots, replay, snapshot, store_pull
 from labeling.review.ledger.records import (
@@ -43,12 +44,13 @@ FindFault = Callable[[PulledAnnotation, bool], str | None]
 
 
 class Ledger:
-    """One ledger, on SQLite or PostgreSQL. `promotions` is its other half; `record` is the ledger as a whole."""
+    """One ledger, on SQLite or PostgreSQL: rounds here, and `promotions` and `picks`; `record` is all of it."""
 
     def __init__(self, engine: Engine, keeper: HeadKeeper | None = None) -> None:
         """`keeper`: keeps the chain's head outside. Raises: SelvedgeError, ServiceUnavailable: as `Database`."""
         self._database = Database(engine, keeper)
         self.promotions = PromotionLedger(self._database)
+        self.picks = PickLedger(self._database)
         self.record = LedgerRecord(self._database)
 
     def open_round(self, plan: RoundPlan, key: bytes, pairs: Sequence[Pair], now: datetime | None = None) -> Round:

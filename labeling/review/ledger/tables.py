@@ -53,6 +53,10 @@ def _round_id(**options: Any) -> Column[str]:
     return Column("round_id", String(64), ForeignKey("rounds.round_id"), nullable=False, **options)
 
 
+def _pick_round_id(**options: Any) -> Column[str]:
+    return Column("round_id", String(64), ForeignKey("pick_rounds.round_id"), nullable=False, **options)
+
+
 def _moment(name: str) -> Column[datetime]:
     return Column(name, UtcDateTime, nullable=False)
 
@@ -176,6 +180,52 @@ PROMOTION_ENDS = Table(
     Column("outcome", String(16), nullable=False),  # completed, abandoned
     Column("detail", Text, nullable=False),
     _moment("at"),
+)
+
+# A round of picks: every request of a drop's ads, shown once. Its project goes by a title that the key gives.
+PICK_ROUNDS = Table(
+    "pick_rounds",
+    METADATA,
+    Column("round_id", String(64), primary_key=True),
+    Column("drop", String(128), nullable=False),
+    Column("blinding_key", LargeBinary, nullable=False),  # never leaves this database
+    _moment("opened_at"),
+)
+
+PICK_TASKS = Table(
+    "pick_tasks",
+    METADATA,
+    _pick_round_id(primary_key=True),
+    Column("task_key", String(32), primary_key=True),
+    Column("request", String(256), nullable=False),
+    Column("product_id", BigInteger),
+    Column("shown", JSON, nullable=False),  # picture files as they stand on the page: sha256, uri
+    UniqueConstraint("round_id", "request"),
+)
+
+# Every revision of every pick that was ever pulled; one that is not void publishes its picture.
+AD_PICKS = Table(
+    "ad_picks",
+    METADATA,
+    _pick_round_id(primary_key=True),
+    Column("annotation_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    Column("content_sha256", String(64), nullable=False),
+    Column("task_key", String(128), nullable=False),  # as pulled: it may be none of ours
+    Column("rater", String(254), nullable=False),
+    Column("updated_by", String(254)),
+    Column("answer", String(16), nullable=False),  # 1, 2, 3 or none; as pulled
+    Column("picked_sha256", String(64)),  # of the picture file; missing: none of these
+    Column("comment", Text, nullable=False),
+    Column("rework", JSON),  # what the comment would run again: stages, sentence
+    Column("seconds", Float),
+    _moment("created_at"),
+    _moment("updated_at"),
+    _moment("pulled_at"),
+    Column("cancelled", Boolean, nullable=False),
+    Column("simulated", Boolean, nullable=False),
+    Column("void", String(254)),  # why it may never count
+    UniqueConstraint("round_id", "annotation_id", "content_sha256"),
 )
 
 # Who may vote: an account counts from the row that lists it on. Never taken back.

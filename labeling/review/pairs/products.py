@@ -47,7 +47,7 @@ def photographed(
     uris = dict(zip(images["product_id"].astype(int), images["uri"], strict=True))
     labels = catalogue_labels(qa_pairs)
     return lambda product_id: Product(
-        product_id, labels.get(product_id, {}), partial(_photo, uris, product_id), vocabulary
+        product_id, labels.get(product_id, {}), partial(photograph, uris, product_id), vocabulary
     )
 
 
@@ -60,7 +60,8 @@ def catalogue_labels(qa_pairs: pd.DataFrame) -> dict[int, dict[str, str]]:
     return labels
 
 
-def _photo(uris: Mapping[int, str], product_id: int) -> bytes:
+def photograph(uris: Mapping[int, str], product_id: int) -> bytes:
+    """A product's picture file. Raises: SelvedgeError: it has none, or it is gone."""
     if product_id not in uris:
         raise SelvedgeError(f"product {product_id} has no picture; standardise this drop's images again.")
     try:

@@ -13,15 +13,20 @@ from orchestration.assets.conditions import follows_new
 from orchestration.assets.failures import errors_as_sentences
 from orchestration.assets.metadata import contact_sheet, image, table
 from orchestration.assets.partitions import DROPS, SAME
-from orchestration.assets.published import Tables
+from orchestration.assets.published import Tables, materialised
 from orchestration.assets.reporters import log_and
+from orchestration.assets.resources import Models
 from orchestration.defs.inference.ad_parts import AdParts, ad_maker, stamps, workers
+from orchestration.families.registered import publisher_of
+from orchestration.families.stages import reported_champion
 from orchestration.runtime.settings import Settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from inference.ad_images.batch import AdOutcome
 
-READS = "inference/attributes"
+READS, PUBLISHED = "inference/attributes", "inference/ad_images"
 SHOWN_REFUSALS = 20
 
 
@@ -44,6 +49,7 @@ def ad_images(
     context: dg.AssetExecutionContext,
     settings: dg.ResourceParam[Settings],
     tables: Tables,
+    models: Models,
     progress: dg.ResourceParam[Any],
 ) -> dg.MaterializeResult:
     """A product is cut out, placed nine times, judged, and shown as its best three; one that holds is kept."""
@@ -53,7 +59,7 @@ def ad_images(
     from inference.ad_images.orders import orders_of, themes_named
     from inference.tables import AD_IMAGES
 
-    drop, parts = context.partition_key, AdParts.of(settings)
+    drop, parts = context.partition_key, AdParts.of(settings, ranker=champions_ranker(context.instance, models))
     products, images, attributes = (
         tables.read(context.instance, name, drop).to_pandas() for name in ("catalog/products", "catalog/images", READS)
     )
@@ -75,6 +81,21 @@ def ad_images(
     return tables.publish(
         context, "ad_images", pd.DataFrame(rows, columns=AD_IMAGES.names), {**counts_of(outcomes), **_shown(outcomes)}
     )
+
+
+def champions_ranker(instance: dg.DagsterInstance, models: Models) -> "Path | None":
+    """The artefact of the champion that Dagster was told of, of the family that is published here; None before one.
+
+    It is data inside the recipes, no edge of the graph: a drop's ads are made before anybody can pick among them, so
+    they cannot wait for a champion.
+
+    Raises:
+        SelvedgeError, ServiceUnavailable: as `reported_champion`.
+    """
+    family = publisher_of(PUBLISHED)
+    if family is None or materialised(instance, "/".join(family.champion.path)) is None:
+        return None
+    return reported_champion(instance, models, family.name)[1]
 
 
 def _shown(outcomes: "Sequence[AdOutcome]") -> Mapping[str, Any]:

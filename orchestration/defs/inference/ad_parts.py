@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from inference.ad_images.media.library import Library
     from inference.ad_images.media.retrieval import Retriever
     from inference.ad_images.pipeline import AdPipeline
+    from inference.ad_images.ranking import AdRanker
     from inference.ad_images.request import AdRequest
     from inference.ad_images.scene import Backdrop
 
@@ -40,10 +41,18 @@ class AdParts:
     root: str
     rows: str
     index: str
+    ranker: Path | None = None  # folder of a trained one
 
     @classmethod
-    def of(cls, settings: Settings, *, backdrop: str | None = None, brand: str | None = None) -> "AdParts":
-        """As the settings say. backdrop, brand: in place of theirs."""
+    def of(
+        cls,
+        settings: Settings,
+        *,
+        backdrop: str | None = None,
+        brand: str | None = None,
+        ranker: Path | None = None,
+    ) -> "AdParts":
+        """As the settings say. backdrop, brand: in place of theirs. ranker: folder of the champion; None: untrained."""
         return cls(
             backdrop=backdrop or settings.ad_backdrop,
             weights=settings.ad_weights,
@@ -55,6 +64,7 @@ class AdParts:
             root=str(settings.objects() / "ads"),
             rows=f"sqlite:///{settings.home / 'ads.db'}",
             index=str(settings.root / "index" / "media"),
+            ranker=ranker,
         )
 
 
@@ -78,7 +88,11 @@ def ad_pipeline(parts: AdParts) -> "AdPipeline":
     from inference.ad_images.quality.brand import read_brand
 
     return AdPipeline(
-        _backdrop(parts), read_brand(parts.brand), partial(_guardrail, parts), retriever=_retriever(parts)
+        _backdrop(parts),
+        read_brand(parts.brand),
+        partial(_guardrail, parts),
+        ranker=_ranker(parts),
+        retriever=_retriever(parts),
     )
 
 
@@ -91,8 +105,9 @@ def stamps(parts: AdParts) -> dict[str, str]:
     from catalog.files import json_sha256
     from inference.ad_images.quality.brand import read_brand
 
-    backdrop = _backdrop(parts)
+    backdrop, ranker = _backdrop(parts), _ranker(parts)
     return {
+        **({"ranker": ranker.digest} if ranker.trained else {}),
         "backdrop": f"{backdrop.name} {backdrop.version}",
         "brand": json_sha256(repr(read_brand(parts.brand))),
         "guardrails": f"{parts.guardrails} {parts.guardrail or ''}".strip(),
@@ -147,6 +162,14 @@ def _backdrop(parts: AdParts) -> "Backdrop":
     from inference.ad_images.backdrops.diffusion import Diffusion
 
     return Diffusion(parts.weights)
+
+
+@lru_cache(maxsize=1)
+def _ranker(parts: AdParts) -> "AdRanker":
+    """The champion's, or an untrained one, which says that it is. Raises SelvedgeError: its file is damaged."""
+    from inference.ad_images.ranking import ranker_of
+
+    return ranker_of(parts.ranker)
 
 
 def _retriever(parts: AdParts) -> "Retriever | None":

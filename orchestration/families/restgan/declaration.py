@@ -124,7 +124,7 @@ def rule(settings: "Settings") -> "GateRule":
     )
 
 
-def lacks_bottoms(instance: "dg.DagsterInstance", tables: "Tables") -> str:
+def lacks_bottoms(instance: "dg.DagsterInstance", settings: "Settings", tables: "Tables") -> str:  # noqa: ARG001 (the contract's)
     """Why the catalogue cannot train this family; "" where it can."""
     from catalog.garments import choose_bottoms
     from orchestration.assets.dataset import freeze_dataset

@@ -10,8 +10,10 @@ from catalog.errors import SelvedgeError
 from inference.ad_images.finding import Finding, Strictness
 from inference.ad_images.quality.brand import Brand, read_brand
 from inference.ad_images.quality.control import judge
-from inference.ad_images.ranking import FEATURES, UNITS, AdRanker, features, pairs_of_pick, top_three
+from inference.ad_images.ranking import UNITS, features, top_three
 from tests.inference.ad_images.quality.pictures import SIDE, ground, picture, placed
+from training.ad_ranker.features import FEATURES
+from training.ad_ranker.ranker import AdRanker, pairs_of_pick
 
 
 def planted(pairs=400, seed=0):
@@ -100,7 +102,7 @@ def test_features_are_the_findings_values_with_the_rest_measured():
     assert row == dict(zip(FEATURES, features(shown, []), strict=True))
     assert row["frame_share"] == pytest.approx(100 * 100 / 256)
     assert (row["off_center"], row["turned"]) == (0, 0)
-    assert set(UNITS) == set(FEATURES) and all(UNITS.values())
+    assert tuple(UNITS) == FEATURES and all(UNITS.values())
 
 
 def nine():

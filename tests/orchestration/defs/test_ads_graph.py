@@ -12,6 +12,7 @@ from catalog.tables import schema_of
 from inference.tables import ATTRIBUTES
 from orchestration.assets.partitions import DROPS
 from orchestration.assets.published import Tables, materialised
+from orchestration.assets.resources import Models
 from orchestration.defs.inference.ad_images import ad_images
 from orchestration.defs.inference.media_index import media_index
 from orchestration.graph import checks
@@ -68,7 +69,12 @@ def graph(tmp_path_factory) -> InProcess:
     definitions = dg.Definitions(
         assets=[products, images, attributes, ad_images, media_index],
         asset_checks=[checks.pictures_are_whole],
-        resources={"tables": Tables(root=str(settings.tables())), "settings": settings, "progress": Silent()},
+        resources={
+            "tables": Tables(root=str(settings.tables())),
+            "settings": settings,
+            "models": Models(settings=settings),
+            "progress": Silent(),
+        },
         executor=dg.in_process_executor,
     )
     made = InProcess(definitions, dg.DagsterInstance.ephemeral())

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from catalog.errors import SelvedgeError, ServiceUnavailable
 from evaluation.preference_plan import PreferencePlan
 from labeling.review.ledger.ledger import Ledger
+from labeling.review.ledger.picks import Judgement, PickTask, PulledPick, ShownPicture
 from labeling.review.ledger.records import Exclusion, Pair
 from labeling.review.ledger.tables import METADATA
 from labeling.review.rounds.ballots import sync
@@ -35,6 +36,10 @@ def filled(ledger: Ledger) -> Ledger:
     ledger.close_round("may-one", NOON)
     ledger.record_verdict("may-one", "preferred", {"e": 21.5}, "abc", False, NOON)
     ledger.promotions.record_found("f", "3", "c", "moved by hand", NOON)
+    task = PickTask("k", "10001-beach/ab", 10001, (ShownPicture("1f", "1.png"),))
+    ledger.picks.open_round("picks-may", "may", KEY, [task])
+    pick = PulledPick(1, "k", "ann@shop.example", None, "1", "too small", 3.0, NOON, NOON)
+    ledger.picks.store("picks-may", [pick], lambda _: Judgement("1f", {"stages": []}, False, None), NOON)
     return ledger
 
 

@@ -4,11 +4,22 @@ from functools import cache
 
 import pytest
 
-from benchmarks.blindness import LEAKS, Upload, cards_table, guess_sides, one_model, strips_table, texts_table, upload
+from benchmarks.blindness import (
+    LEAKS,
+    Upload,
+    ads_table,
+    cards_table,
+    guess_sides,
+    one_model,
+    strips_table,
+    texts_table,
+    upload,
+)
+from labeling.review.pairs.ads import AdPictures
 from labeling.review.pairs.kinds import AttributeCards, Descriptions
 from labeling.review.pairs.strips import PictureStrips
 
-PAIRS = {"attribute-cards": 500, "descriptions": 500, "picture-strips": 60}
+PAIRS = {"attribute-cards": 500, "descriptions": 500, "picture-strips": 60, "ads": 60}
 
 
 @cache
@@ -39,7 +50,7 @@ def test_a_planted_leak_is_found(kind: str, leak: str) -> None:
 def test_habits_of_a_deployment_are_levelled_away() -> None:
     answers = one_model(50, 1)
     kinds = (AttributeCards(), cards_table), (Descriptions(), texts_table), (PictureStrips(), strips_table)
-    for kind, table in kinds:
+    for kind, table in (*kinds, (AdPictures(), ads_table)):
         one, another = (kind.read(table(answers, habits)) for habits in (True, False))
         assert one != another or isinstance(kind, AttributeCards)
         assert [kind.render(side) for side in one.values()] == [kind.render(side) for side in another.values()]

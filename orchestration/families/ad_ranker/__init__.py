@@ -1,0 +1,3 @@
+"""ad-ranker: which of a request's pictures people would publish, learnt from their picks."""
+
+NAME = "ad-ranker"
