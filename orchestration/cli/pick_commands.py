@@ -152,8 +152,8 @@ def _row(ledger: "Ledger", round_id: str) -> dict[str, Any]:
 def _lines(values: dict[str, Any]) -> list[str]:
     """The status for people: a line a round, then what is published, then what is to be made again."""
     lines = [
-        "{round}: {answered} of {requests} requests answered; {picks} answers of people, of which {none_of_these} none of "
-        "these; {simulated} simulated".format(**row)
+        "{round}: {answered} of {requests} requests answered; {picks} answers of people, of which {none_of_these} "
+        "none of these; {simulated} simulated".format(**row)
         for row in values["rounds"]
     ]
     for row in values["published"] or ():

@@ -42,7 +42,7 @@ CHOICES = (("1", "First", "1"), ("2", "Second", "2"), ("3", "Third", "3"), (NONE
 
 
 def pick_config(requests: int) -> str:
-    """Label Studio's XML for picks; the same for every task. requests: of the round; the page says how many are done."""
+    """Label Studio's XML for picks; the same for every task. requests: of the round, whose count the page shows."""
     choices = "".join(
         f"<Choice value={quoteattr(shown)} alias={quoteattr(stored)} hotkey={quoteattr(key)}/>"
         for stored, shown, key in CHOICES
