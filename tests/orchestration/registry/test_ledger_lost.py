@@ -138,7 +138,7 @@ def test_a_ledger_of_older_code_is_taken_into_the_chain_once_and_says_so(
 ) -> None:
     """As the first version left it: no chain, no list of annotators, no memory in the home."""
     with sqlite3.connect(home / "ledger.db") as connection:
-        for table in ("links", "notes", "annotators"):
+        for table in ("links", "notes", "annotators", "ad_picks", "pick_tasks", "pick_rounds"):
             connection.execute(f"DROP TABLE {table}")
         connection.execute("UPDATE ledger_version SET version_num = '0001'")
     (home / "ledger.head").unlink()
