@@ -23,12 +23,18 @@ RINGING_SIZE = 9  # pixels, of a block and its edge
 GAP = 2  # pixels; narrower gaps of an outline let no backdrop in
 LEAST_EMPTY = 0.05  # share of the photograph that must be empty before light is measured on it
 HOLE_AREA = 0.0004  # share of the photograph; smaller holes are gloss
-HOLE_RADIUS = 0.012  # of the longer side; narrower holes are laces and prints of the backdrop's colour
+HOLE_RADIUS = 0.006  # of the longer side; narrower holes are laces and prints of the backdrop's colour
 HOLE_EDGE = 0.3  # of the outline's own contrast, that a hole's rim has,
+FLAT = 0.8  # of the tolerance, that the middle pixel of a hole may differ from the backdrop
+LARGE_HOLE = 0.02  # share of the photograph
+ALL_AROUND = 0.2  # share of a hole's rim that may be less sharp, or paler, than is asked of it
+DARK_RIM = 45.0  # ΔE to the backdrop of a dark one
 THIN, MOST_THIN = 0.006, 0.2  # of the longer side; share of a hole's rim that may be so thin: else it is a pale part
+HALF_THIN = 0.5  # the same where the rim is dark: a handle, not the line around a pale part
 RIM_REACH = 5  # pixels around a hole, whose colour counts
 HOLE_RIM = 3.0  # or ΔE a pixel
 PALE, PALE_HOLES = 14.0, 0.2  # ΔE to the backdrop under which a product is pale, and its holes are not so large
+CRISP, CRISP_SIZE, CRISP_LEAST = 0.25, 9, 2.0  # share of a change that is at one pixel; pixels around it; ΔE of it
 PART_AREA = 0.02  # share of the largest part; smaller ones are dust
 
 
@@ -130,10 +136,12 @@ def product_mask(lab: np.ndarray, backdrop: Backdrop, reading: Reading = READING
         (height, width) bool; nowhere true where the photograph shows backdrop only.
     """
     scale = max(1.0, 512 / max(lab.shape[:2]))
+    frame = np.ones(lab.shape[:2], bool)
+    frame[1:-1, 1:-1] = False
     slope = _gradient(lab)
     calm = CALM * scale + backdrop.noise
     smooth = _roughness(lab) < reading.rough * scale + backdrop.noise
-    empty = _from_border((_distance(lab, backdrop) < backdrop.tolerance) & (slope < calm))
+    empty = _touching((_distance(lab, backdrop) < backdrop.tolerance) & (slope < calm), frame)
     if empty.mean() > LEAST_EMPTY:
         backdrop = refit(lab, empty, backdrop)
     distance = _distance(lab, backdrop)
@@ -142,8 +150,9 @@ def product_mask(lab: np.ndarray, backdrop: Backdrop, reading: Reading = READING
     empty = _without_specks(empty & (smooth | (ringing > 1)))
     let_pass = reading.ringing * ringing
     smooth = _roughness(lab) < reading.rough * scale + backdrop.noise + 0.5 * let_pass
-    shade = _without_specks(empty | (_shaded(lab, backdrop, reading, slope - let_pass, scale) & smooth))
-    outside = _from_border(_opened(shade, GAP))
+    soft = smooth & ~_crisp(distance, slope, let_pass + 2 * backdrop.noise)
+    shade = _without_specks(empty | (_shaded(lab, backdrop, reading, slope - let_pass, scale) & soft))
+    outside = _touching(_opened(shade, GAP), frame & empty)
     silhouette = ndimage.binary_closing((distance > SURE) & ~outside, iterations=3)
     silhouette = ndimage.binary_fill_holes(silhouette | ~(smooth | outside))
     holes = _hole_seeds(empty & silhouette & ~outside, shade & silhouette & ~outside)
@@ -153,10 +162,8 @@ def product_mask(lab: np.ndarray, backdrop: Backdrop, reading: Reading = READING
         return np.zeros(lab.shape[:2], bool)
     markers = np.where(inside, np.int32(1), np.int32(0))
     markers[outside | holes] = 2
-    frame = np.ones(markers.shape, bool)
-    frame[1:-1, 1:-1] = False
-    markers[frame & shade] = 2
-    return _parts(_true_holes(watershed(slope, markers) == 1, slope, distance))
+    markers[frame & empty] = 2
+    return _parts(_true_holes(watershed(slope, markers) == 1, slope, distance, backdrop.tolerance))
 
 
 def _distance(lab: np.ndarray, backdrop: Backdrop) -> np.ndarray:
@@ -186,6 +193,12 @@ def _shaded(lab: np.ndarray, backdrop: Backdrop, reading: Reading, slope: np.nda
     return alike & (slope < limit + backdrop.noise)
 
 
+def _crisp(distance: np.ndarray, slope: np.ndarray, grain: np.ndarray) -> np.ndarray:
+    """Steps, however low: most of what changes around a pixel changes at it. A shadow's edge is a ramp."""
+    span = ndimage.maximum_filter(distance, CRISP_SIZE) - ndimage.minimum_filter(distance, CRISP_SIZE)
+    return (slope > CRISP * span) & (span > CRISP_LEAST + grain)
+
+
 def _without_specks(area: np.ndarray) -> np.ndarray:
     """Single pixels of grain filled; a line of a pixel's width stays a line."""
     return area | (ndimage.uniform_filter(area.astype(np.float32), 3) > 6.5 / 9)
@@ -197,14 +210,13 @@ def _opened(area: np.ndarray, iterations: int) -> np.ndarray:
     return opened[iterations + 1 : -iterations - 1, iterations + 1 : -iterations - 1]
 
 
-def _from_border(area: np.ndarray) -> np.ndarray:
-    """The parts of an area that touch the photograph's border."""
+def _touching(area: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+    """The parts of an area that hold a seed."""
     labels, count = ndimage.label(area)
-    touching = np.zeros(count + 1, bool)
-    for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
-        touching[edge] = True
-    touching[0] = False
-    return touching[labels]
+    held = np.zeros(count + 1, bool)
+    held[labels[seeds]] = True
+    held[0] = False
+    return held[labels]
 
 
 def _hole_seeds(empty: np.ndarray, shade: np.ndarray) -> np.ndarray:
@@ -221,11 +233,11 @@ def _large(area: np.ndarray, least: float) -> np.ndarray:
     return (areas > least)[labels]
 
 
-def _true_holes(mask: np.ndarray, slope: np.ndarray, distance: np.ndarray) -> np.ndarray:
+def _true_holes(mask: np.ndarray, slope: np.ndarray, distance: np.ndarray, tolerance: float) -> np.ndarray:
     """Which holes of a mask are holes.
 
-    A hole's rim is as sharp as the outline, wider than a line, and of another colour than the backdrop; all else is a
-    pale part of the product, and filled.
+    A hole's rim is as sharp as the outline, wider than a line, and of another colour than the backdrop, and in it is
+    the backdrop; all else is a pale part of the product, and filled.
     """
     filled = ndimage.binary_fill_holes(mask)
     labels, count = ndimage.label(filled & ~mask)
@@ -238,15 +250,46 @@ def _true_holes(mask: np.ndarray, slope: np.ndarray, distance: np.ndarray) -> np
     rim = (grown > 0) & (labels == 0)
     on_rim = np.where(rim, grown, 0)
     index = np.arange(1, count + 1)
-    sharp = ndimage.median(steepest, on_rim, index) >= limit
+    sharp = _quantiles(steepest, on_rim, count, ALL_AROUND) >= limit
     areas = ndimage.sum_labels(np.ones_like(mask), labels, index)
     shallow = ndimage.distance_transform_edt(filled) <= 1 + max(2, round(THIN * max(mask.shape)))
-    skin = ndimage.sum_labels(shallow, on_rim, index) > MOST_THIN * ndimage.sum_labels(rim, on_rim, index)
+    thin = ndimage.sum_labels(shallow, on_rim, index) / ndimage.sum_labels(rim, on_rim, index)
     near = ndimage.grey_dilation(labels, size=2 * RIM_REACH + 1)
-    apart = ndimage.median(distance, np.where(mask & (grown == 0), near, 0), index) > SURE
-    hole = np.append(False, sharp & apart & (areas > HOLE_AREA * mask.size) & ~skin)[labels]
+    around = np.where(mask & (grown == 0), near, 0)
+    apart = _quantiles(distance, around, count, ALL_AROUND)
+    dark = apart > DARK_RIM
+    flat = _flat_holes(labels, distance, tolerance, dark)
+    wide = thin <= np.where(dark, HALF_THIN, MOST_THIN)
+    true = sharp & wide & flat & (apart > SURE) & (areas > HOLE_AREA * mask.size)
+    hole = np.append(False, true)[labels]
     pale = float(np.median(distance[mask])) < PALE
     return filled if pale and hole.sum() > PALE_HOLES * filled.sum() else filled & ~hole
+
+
+def _flat_holes(labels: np.ndarray, distance: np.ndarray, tolerance: float, dark: np.ndarray) -> np.ndarray:
+    """Which enclosed areas show the backdrop, and not a pale part: most of one is of its colour.
+
+    Of a large one, and of one whose rim is dark all around, light that the rim threw on the backdrop is let pass.
+    """
+    count = len(dark)
+    core = np.where(ndimage.grey_erosion(labels, size=3) == labels, labels, 0)
+    core = np.where(np.append(True, np.bincount(core.ravel(), minlength=count + 1)[1:] > 0)[labels], core, labels)
+    middle, upper, high = (_quantiles(distance, core, count, share) for share in (0.5, 0.75, 0.9))
+    large = np.bincount(core.ravel(), minlength=count + 1)[1:] > LARGE_HOLE * labels.size
+    alike = (middle < FLAT * tolerance) & (large | (upper < 1.2 * tolerance))
+    tinted = (middle < 1.25 * tolerance) & (high < 2 * tolerance) & (large | dark)
+    return np.asarray(alike | tinted)
+
+
+def _quantiles(values: np.ndarray, labels: np.ndarray, count: int, share: float) -> np.ndarray:
+    """(count,) of the values under each label from 1; 0 where there are none."""
+    boxes = ndimage.find_objects(labels, count)
+    return np.array(
+        [
+            0.0 if box is None else np.quantile(values[box][labels[box] == number + 1], share)
+            for number, box in enumerate(boxes)
+        ]
+    )
 
 
 def _parts(mask: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ Belongs here: which method cuts, which one judges it, and what is refused. Not h
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -27,9 +27,10 @@ PLAIN = 0.90  # share of the border that a plain backdrop explains
 SURE = 0.88  # IoU of two methods from which a cut-out is trusted
 BLUR = 0.4  # pixels, against JPEG's ringing
 CONFIRMED = 0.95  # IoU from which no other reading of the shadows is tried
+LEAST_SEEN = 0.35  # of what is visible, shadows too, that an outline encloses
 LEAST_PRODUCT = 0.004  # share of the photograph
 OPAQUE = 0.5  # alpha of a segmenter from which a pixel is product
-CLEARLY = 7.0  # ΔE to the backdrop that no noise explains
+VISIBLE = 4.0  # ΔE to the backdrop; pale things are seen whole, and not only the writing on them
 MARGIN = 16  # pixels around a mask
 
 
@@ -93,6 +94,10 @@ def find_outline(rgb: np.ndarray, segmenters: Sequence[Segmenter] = ()) -> Outli
     lab = ndimage.gaussian_filter(lab_of(rgb), (BLUR, BLUR, 0))
     backdrop = backdrop_of(lab)
     outline, contour = _by_border(rgb, lab, backdrop)
+    visible = ndimage.binary_fill_holes(np.square(lab - backdrop.lab).sum(axis=-1) > VISIBLE**2)
+    seen = float(ndimage.binary_fill_holes(outline.mask).sum() / max(1, visible.sum()))
+    if seen < LEAST_SEEN:  # both may lose a pale product and keep what is written on it
+        outline = replace(outline, confidence=min(seen, outline.confidence))
     opinions = {"contours": contour}
     plain = backdrop.homogeneity >= PLAIN
     if plain and outline.confidence >= SURE:
@@ -112,8 +117,7 @@ def find_outline(rgb: np.ndarray, segmenters: Sequence[Segmenter] = ()) -> Outli
         opinions[segmenter.name] = small
         best = max(best, confidence)
     if plain:
-        require_one_thing(contour)
-        require_one_thing(np.square(lab - backdrop.lab).sum(axis=-1) > CLEARLY**2)
+        require_one_thing(visible)
     raise _uncertain(outline, backdrop.homogeneity, best)
 
 
