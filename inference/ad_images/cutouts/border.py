@@ -13,6 +13,8 @@ import numpy as np
 from scipy import ndimage
 from skimage.segmentation import watershed
 
+from inference.ad_images.cutouts.lab import squared
+
 SURE = 7.0  # ΔE to the backdrop that no noise explains
 LEAST_TOLERANCE = 1.6  # ΔE; flat white has no noise of its own
 DEEPEST_SHADOW = 42.0  # L below the backdrop; darker is product
@@ -140,7 +142,8 @@ def product_mask(lab: np.ndarray, backdrop: Backdrop, reading: Reading = READING
     frame[1:-1, 1:-1] = False
     slope = _gradient(lab)
     calm = CALM * scale + backdrop.noise
-    smooth = _roughness(lab) < reading.rough * scale + backdrop.noise
+    rough = _roughness(lab)
+    smooth = rough < reading.rough * scale + backdrop.noise
     empty = _touching((_distance(lab, backdrop) < backdrop.tolerance) & (slope < calm), frame)
     if empty.mean() > LEAST_EMPTY:
         backdrop = refit(lab, empty, backdrop)
@@ -149,7 +152,7 @@ def product_mask(lab: np.ndarray, backdrop: Backdrop, reading: Reading = READING
     empty = (distance < backdrop.tolerance + ringing) & (slope < calm + ringing)
     empty = _without_specks(empty & (smooth | (ringing > 1)))
     let_pass = reading.ringing * ringing
-    smooth = _roughness(lab) < reading.rough * scale + backdrop.noise + 0.5 * let_pass
+    smooth = rough < reading.rough * scale + backdrop.noise + 0.5 * let_pass
     soft = smooth & ~_crisp(distance, slope, let_pass + 2 * backdrop.noise)
     shade = _without_specks(empty | (_shaded(lab, backdrop, reading, slope - let_pass, scale) & soft))
     outside = _touching(_opened(shade, GAP), frame & empty)
@@ -163,11 +166,20 @@ def product_mask(lab: np.ndarray, backdrop: Backdrop, reading: Reading = READING
     markers = np.where(inside, np.int32(1), np.int32(0))
     markers[outside | holes] = 2
     markers[frame & empty] = 2
-    return _parts(_true_holes(watershed(slope, markers) == 1, slope, distance, backdrop.tolerance))
+    return _parts(_true_holes(_flooded(slope, markers), slope, distance, backdrop.tolerance))
+
+
+def _flooded(slope: np.ndarray, markers: np.ndarray) -> np.ndarray:
+    """Where a watershed on the slope comes from markers of 1; only flooded where not all around is 2 already."""
+    rows, columns = np.flatnonzero((markers != 2).any(axis=1)), np.flatnonzero((markers != 2).any(axis=0))
+    box = tuple(slice(max(0, int(open_[0]) - 1), int(open_[-1]) + 2) for open_ in (rows, columns))
+    mask = np.zeros(markers.shape, bool)
+    mask[box] = watershed(slope[box], markers[box]) == 1
+    return mask
 
 
 def _distance(lab: np.ndarray, backdrop: Backdrop) -> np.ndarray:
-    return np.sqrt(np.square(lab - backdrop.lab).sum(axis=-1))
+    return np.sqrt(squared(lab - backdrop.lab))
 
 
 def _gradient(lab: np.ndarray) -> np.ndarray:
@@ -175,12 +187,12 @@ def _gradient(lab: np.ndarray) -> np.ndarray:
     down, across = np.zeros_like(lab), np.zeros_like(lab)
     down[1:-1] = (lab[2:] - lab[:-2]) / 2
     across[:, 1:-1] = (lab[:, 2:] - lab[:, :-2]) / 2
-    return np.sqrt((np.square(down) + np.square(across)).sum(axis=-1))
+    return np.sqrt(squared(down) + squared(across))
 
 
 def _roughness(lab: np.ndarray) -> np.ndarray:
     """How far a pixel is from the mean around it, ΔE: high on lines and edges, low on any slope."""
-    return np.sqrt(np.square(lab - ndimage.uniform_filter(lab, (3, 3, 0))).sum(axis=-1))
+    return np.sqrt(squared(lab - ndimage.uniform_filter(lab, (3, 3, 0))))
 
 
 def _shaded(lab: np.ndarray, backdrop: Backdrop, reading: Reading, slope: np.ndarray, scale: float) -> np.ndarray:

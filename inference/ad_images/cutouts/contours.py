@@ -22,7 +22,7 @@ from scipy.ndimage import (
 )
 from skimage.morphology import reconstruction
 
-from inference.ad_images.cutouts.lab import lab_of
+from inference.ad_images.cutouts.lab import lab_of, squared
 
 SIDE = 256  # pixels, the longer side on which contours are followed
 HEIGHTS = 0.4 * 1.22 ** np.arange(18)  # ΔE, at which a silhouette may be cut
@@ -151,7 +151,7 @@ def agreement(first: np.ndarray, second: np.ndarray) -> float:
 
 def _edges(lab: np.ndarray) -> np.ndarray:
     """How far a pixel is from the mean around it, ΔE: high on lines and edges, low on any slope, however steep."""
-    return np.sqrt(np.square(lab - uniform_filter(lab, (3, 3, 0))).sum(axis=-1))
+    return np.sqrt(squared(lab - uniform_filter(lab, (3, 3, 0))))
 
 
 def _slope(lab: np.ndarray) -> np.ndarray:

@@ -14,9 +14,9 @@ from catalog.pictures import Limits
 from inference.ad_images.cutout import Cutout
 from inference.ad_images.cutouts.border import READINGS, Backdrop, backdrop_of, product_mask
 from inference.ad_images.cutouts.contours import agreement, reduced, silhouettes
-from inference.ad_images.cutouts.lab import lab_of
+from inference.ad_images.cutouts.lab import lab_of, squared
 from inference.ad_images.cutouts.matting import premultiplied, soft_alpha
-from inference.ad_images.cutouts.people import require_policy
+from inference.ad_images.cutouts.people import require_policy, require_whole
 from inference.ad_images.cutouts.photograph import Photograph, read_photograph
 from inference.ad_images.cutouts.segmenter import Segmenter
 from inference.ad_images.cutouts.things import require_one_thing
@@ -72,10 +72,14 @@ def cut_out(
     source = hashlib.sha256(photo).hexdigest()
     person = bool(apparel) and require_policy(photograph.rgb, on_model, article_type)
     if photograph.alpha is not None:
+        if person:
+            require_whole(photograph.alpha, article_type)
         return _brought_along(photograph, source, person)
     outline = find_outline(photograph.rgb, segmenters)
     if apparel is None:  # only now: before a busy background the detector sees people in anything
         person = require_policy(photograph.rgb, on_model, article_type)
+    if person:
+        require_whole(outline.mask, article_type)
     box = _around(outline.mask)
     rgb, mask = photograph.rgb[box].astype(np.float32), outline.mask[box]
     pixels = cropped(premultiplied(rgb, soft_alpha(rgb, mask)))
@@ -94,7 +98,7 @@ def find_outline(rgb: np.ndarray, segmenters: Sequence[Segmenter] = ()) -> Outli
     lab = ndimage.gaussian_filter(lab_of(rgb), (BLUR, BLUR, 0))
     backdrop = backdrop_of(lab)
     outline, contour = _by_border(rgb, lab, backdrop)
-    visible = ndimage.binary_fill_holes(np.square(lab - backdrop.lab).sum(axis=-1) > VISIBLE**2)
+    visible = ndimage.binary_fill_holes(squared(lab - backdrop.lab) > VISIBLE**2)
     seen = float(ndimage.binary_fill_holes(outline.mask).sum() / max(1, visible.sum()))
     if seen < LEAST_SEEN:  # both may lose a pale product and keep what is written on it
         outline = replace(outline, confidence=min(seen, outline.confidence))

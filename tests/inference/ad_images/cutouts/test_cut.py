@@ -187,7 +187,7 @@ def test_the_gap_between_narrow_handles_is_empty() -> None:
     def bag(draw: ImageDraw.ImageDraw) -> None:
         draw.rectangle((160, 420, 736, 840), fill=(40, 60, 120))
         draw.rectangle((400, 100, 496, 430), fill=(40, 60, 120))
-        draw.rectangle((436, 130, 460, 400), fill=(252, 251, 253))  # six pixels wide, in the handles' light
+        draw.rectangle((432, 130, 464, 400), fill=(252, 251, 253))  # eight pixels wide, in the handles' light
 
     mask = find_outline(photographed(bag)).mask
     assert not mask[60:90, 111:113].any() and mask[60, 103] and mask[60, 120] and mask[150, 112]
