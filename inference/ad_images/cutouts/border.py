@@ -25,9 +25,8 @@ RINGING_SIZE = 9  # pixels, of a block and its edge
 GAP = 2  # pixels; narrower gaps of an outline let no backdrop in
 LEAST_EMPTY = 0.05  # share of the photograph that must be empty before light is measured on it
 HOLE_AREA = 0.0004  # share of the photograph; smaller holes are gloss
-HOLE_RADIUS = 0.006  # of the longer side; narrower holes are laces and prints of the backdrop's colour
+HOLE_RADIUS = 0.009  # of the longer side; narrower holes are laces and prints of the backdrop's colour
 HOLE_EDGE = 0.3  # of the outline's own contrast, that a hole's rim has,
-FLAT = 0.8  # of the tolerance, that the middle pixel of a hole may differ from the backdrop
 LARGE_HOLE = 0.02  # share of the photograph
 ALL_AROUND = 0.2  # share of a hole's rim that may be less sharp, or paler, than is asked of it
 DARK_RIM = 45.0  # ΔE to the backdrop of a dark one
@@ -262,35 +261,44 @@ def _true_holes(mask: np.ndarray, slope: np.ndarray, distance: np.ndarray, toler
     rim = (grown > 0) & (labels == 0)
     on_rim = np.where(rim, grown, 0)
     index = np.arange(1, count + 1)
-    sharp = _quantiles(steepest, on_rim, count, ALL_AROUND) >= limit
     areas = ndimage.sum_labels(np.ones_like(mask), labels, index)
     shallow = ndimage.distance_transform_edt(filled) <= 1 + max(2, round(THIN * max(mask.shape)))
     thin = ndimage.sum_labels(shallow, on_rim, index) / ndimage.sum_labels(rim, on_rim, index)
     near = ndimage.grey_dilation(labels, size=2 * RIM_REACH + 1)
-    around = np.where(mask & (grown == 0), near, 0)
-    apart = _quantiles(distance, around, count, ALL_AROUND)
-    dark = apart > DARK_RIM
-    flat = _flat_holes(labels, distance, tolerance, dark)
+    beside = np.where(mask & (grown == 0), near, 0)
+    apart = ndimage.median(distance, beside, index) > SURE
+    sharp = ndimage.median(steepest, on_rim, index) >= limit
+    all_sharp = sharp & (_quantiles(steepest, on_rim, count, ALL_AROUND) >= limit)
+    dark = all_sharp & (_quantiles(distance, beside, count, ALL_AROUND) > DARK_RIM)
+    empty = _empty_holes(labels, distance, tolerance, all_sharp, dark)
     wide = thin <= np.where(dark, HALF_THIN, MOST_THIN)
-    true = sharp & wide & flat & (apart > SURE) & (areas > HOLE_AREA * mask.size)
+    true = sharp & apart & wide & empty & (areas > HOLE_AREA * mask.size)
     hole = np.append(False, true)[labels]
     pale = float(np.median(distance[mask])) < PALE
     return filled if pale and hole.sum() > PALE_HOLES * filled.sum() else filled & ~hole
 
 
-def _flat_holes(labels: np.ndarray, distance: np.ndarray, tolerance: float, dark: np.ndarray) -> np.ndarray:
-    """Which enclosed areas show the backdrop, and not a pale part: most of one is of its colour.
+def _empty_holes(
+    labels: np.ndarray, distance: np.ndarray, tolerance: float, sharp: np.ndarray, dark: np.ndarray
+) -> np.ndarray:
+    """Which enclosed areas show the backdrop, and not a pale part.
 
-    Of a large one, and of one whose rim is dark all around, light that the rim threw on the backdrop is let pass.
+    What is flat and of its colour does. So does what has a little light or shadow in it, if its rim leaves no doubt.
+
+    Args:
+        sharp, dark: of each area, whether its rim is so all around.
     """
     count = len(dark)
     core = np.where(ndimage.grey_erosion(labels, size=3) == labels, labels, 0)
     core = np.where(np.append(True, np.bincount(core.ravel(), minlength=count + 1)[1:] > 0)[labels], core, labels)
-    middle, upper, high = (_quantiles(distance, core, count, share) for share in (0.5, 0.75, 0.9))
+    low, middle, upper, high = (
+        _quantiles(distance, core, count, share) / tolerance for share in (0.25, 0.5, 0.75, 0.9)
+    )
     large = np.bincount(core.ravel(), minlength=count + 1)[1:] > LARGE_HOLE * labels.size
-    alike = (middle < FLAT * tolerance) & (large | (upper < 1.2 * tolerance))
-    tinted = (middle < 1.25 * tolerance) & (high < 2 * tolerance) & (large | dark)
-    return np.asarray(alike | tinted)
+    flat = (middle < 0.8) & (upper < 1.2) & (high < 1.3)
+    tinted = (middle < 1.25) & (high < 2) & (dark | (large & sharp))
+    shaded = (low < 0.25) & dark
+    return np.asarray(flat | tinted | shaded)
 
 
 def _quantiles(values: np.ndarray, labels: np.ndarray, count: int, share: float) -> np.ndarray:
