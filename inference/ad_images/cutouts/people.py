@@ -91,7 +91,7 @@ def require_policy(rgb: np.ndarray, on_model: OnModel, article_type: str | None 
         raise AdRefused(
             RefusalCode.ON_MODEL,
             f"somebody wears the {article_type or 'product'} in this photograph; give one without, or keep "
-            f"the person (on_model: {OnModel.KEEP}).",
+            f"the person (--on-model {OnModel.KEEP}).",
         )
     return person
 
