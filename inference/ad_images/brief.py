@@ -11,7 +11,7 @@ words into a caption.
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import takewhile
 from pathlib import Path
@@ -31,6 +31,7 @@ from inference.descriptions.wording import Wording, value_key, wording_of
 
 ARTICLES = Path(__file__).with_name("articles.yaml")
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
+PERSON_CM = 170.0  # of a grown person, standing
 MOST_SIDE = 8192  # pixels
 MOST_SEED = 2**63 - 1
 PLACING = frozenset(
@@ -80,6 +81,13 @@ def write_brief(request: AdRequest, support: Support | None = None, height_cm: f
     if name is None:
         name, inferred["theme"] = choose_theme(request, article)
     return AdBrief(request, subject, name, support, height_cm, inferred)
+
+
+def with_person(brief: AdBrief) -> AdBrief:
+    """The brief of a photograph whose person is kept: people stand, on the floor that carries them."""
+    why = "the person who wears it is kept"
+    reasons = {**brief.inferred, "support": why, "height_cm": why}
+    return replace(brief, support=Support.STANDS, height_cm=PERSON_CM, inferred=reasons)
 
 
 def check_request(request: AdRequest) -> None:

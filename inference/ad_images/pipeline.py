@@ -12,12 +12,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from inference.ad_images.adjustments import Adjustment, Stage
-from inference.ad_images.brief import article_scene, write_brief
+from inference.ad_images.brief import article_scene, with_person, write_brief
 from inference.ad_images.captions import CaptionWriter, write_caption
 from inference.ad_images.compositing import compose
 from inference.ad_images.composition import Grid, place_all, plans_for
 from inference.ad_images.cutout import Cutout
 from inference.ad_images.cutouts.cut import cut_out
+from inference.ad_images.cutouts.people import may_be_worn
 from inference.ad_images.cutouts.segmenter import Segmenter
 from inference.ad_images.decomposition import Decomposer, decompose
 from inference.ad_images.feedback import next_attempt, nothing_passed, route_comment
@@ -38,7 +39,7 @@ from inference.ad_images.staging import base_line, light_on, stage
 from inference.ad_images.themes import theme, theme_names
 from training.ad_ranker.ranker import AdRanker
 
-APPAREL = "Apparel"  # master category of what people wear
+UNASKED_PERSON = "unasked_person"  # the brands' question, which a person who is kept answers
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,8 @@ class AdPipeline:
             self.guardrail(request).check(request.prompt, request.photo)
         with clock.stage(Stage.CUTOUT):
             cutout = self._cut(request)
+        if cutout.person:
+            brief = with_person(brief)
         return self._worked(brief, cutout, Adjustment(), clock)
 
     def rework(self, result: AdResult, comment: str) -> AdResult:
@@ -120,7 +123,7 @@ class AdPipeline:
         return cut_out(
             request.photo,
             article_type=product.article_type if product else None,
-            apparel=product.master_category == APPAREL if product and product.master_category else None,
+            apparel=may_be_worn(product),
             on_model=request.on_model,
             segmenters=self.segmenters,
         )
@@ -185,7 +188,8 @@ class AdPipeline:
                 for background, each, scene in zip(backgrounds, placed, scenes, strict=True)
             ]
         with clock.stage(Stage.QUALITY):
-            findings = [judge(picture, self.brand, self.ask) for picture in pictures]
+            brand = self.brand.without(UNASKED_PERSON) if cutout.person else self.brand
+            findings = [judge(picture, brand, self.ask) for picture in pictures]
         with clock.stage(Stage.RANKING):
             scores = [self._score(picture, each) for picture, each in zip(pictures, findings, strict=True)]
         return [Judged(picture, each, score) for picture, each, score in zip(pictures, findings, scores, strict=True)]

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from catalog.errors import SelvedgeError
 from orchestration.cli.terminal import reporting, say
@@ -23,22 +25,28 @@ PUBLISHED = "inference/ad_images"  # what the champion of the rankers is used fo
 SHOWN_LEFT_OUT = 3
 PHOTOGRAPHS = "photographs"
 BACKDROPS = ("studio", PHOTOGRAPHS, "diffusers", "bedrock")
+ON_MODEL = ("refuse", "keep")
 SHEET_FILE, TABLE_FILE = "sheet.png", "ad_images.parquet"
+
+
+def _option(text: str, **more: Any) -> Any:
+    return typer.Option(help=text, rich_help_panel="Options of ads", **more)
 
 
 @dataclass(frozen=True)
 class AdOptions:
     """What was asked on the command line; None leaves a thing to the settings, or to be inferred."""
 
-    product: int | None = None
-    photo: Path | None = None
-    prompt: str | None = None
-    theme: str | None = None
-    brand: str | None = None
-    backdrop: str | None = None
-    size: str | None = None
-    seed: int = 0
-    comment: str | None = None
+    product: Annotated[int | None, _option("One product of the catalogue.")] = None
+    photo: Annotated[Path | None, _option("A photograph of yours, without a catalogue.")] = None
+    prompt: Annotated[str | None, _option("What the picture shall show.")] = None
+    theme: Annotated[str | None, _option("Theme; the one that fits by default.")] = None
+    brand: Annotated[str | None, _option("Guidelines: a preset, or a YAML file.")] = None
+    backdrop: Annotated[str | None, _option("studio, photographs, diffusers or bedrock.")] = None
+    size: Annotated[str | None, _option("WIDTHxHEIGHT in pixels.")] = None
+    seed: Annotated[int, _option("Seed of everything drawn.", min=0)] = 0
+    on_model: Annotated[str | None, _option("A person who wears the product: refuse, or keep them whole.")] = None
+    comment: Annotated[str | None, _option("What a reviewer would have otherwise.")] = None
 
     @property
     def of_one(self) -> bool:
@@ -51,6 +59,8 @@ class AdOptions:
             raise SelvedgeError("--product and --photo name two pictures; give one of them.")
         if self.backdrop is not None and self.backdrop not in BACKDROPS:
             raise SelvedgeError(f"--backdrop {self.backdrop:.40} is none; choose from {', '.join(BACKDROPS)}.")
+        if self.on_model is not None and self.on_model not in ON_MODEL:
+            raise SelvedgeError(f"--on-model {self.on_model:.40} is no policy; choose from {', '.join(ON_MODEL)}.")
         if not self.of_one and (self.prompt is not None or self.comment is not None):
             raise SelvedgeError("--prompt and --comment are about one picture; add --product or --photo.")
 
@@ -69,6 +79,7 @@ def infer_ads(catalog: Path | None, out: Path, options: AdOptions, model: str) -
 
     options.require_fitting()
     settings = load_settings()
+    options = replace(options, on_model=options.on_model or settings.ad_on_model)
     folder = out.expanduser().resolve()
     parts = replace(
         AdParts.of(settings, backdrop=options.backdrop, brand=options.brand, ranker=_ranker(settings, model)),
@@ -177,7 +188,7 @@ def _all(orders: "list[AdOrder]", folder: Path, parts: "AdParts", threads: int |
 
 
 def _request(catalog: Path | None, out: Path, options: AdOptions, size: tuple[int, int]) -> "AdRequest":
-    from inference.ad_images.request import AdRequest
+    from inference.ad_images.request import AdRequest, OnModel
 
     if options.photo is not None:
         try:
@@ -196,7 +207,8 @@ def _request(catalog: Path | None, out: Path, options: AdOptions, size: tuple[in
         if order is None:
             raise SelvedgeError(f"{catalog} has no product {options.product}; see its products table for ids.")
         made = order.request()
-    return replace(made, prompt=options.prompt, theme=options.theme, seed=options.seed)
+    policy = OnModel(options.on_model or OnModel.REFUSE)
+    return replace(made, prompt=options.prompt, theme=options.theme, seed=options.seed, on_model=policy)
 
 
 def _orders(
@@ -207,6 +219,7 @@ def _orders(
 
     from catalog.workspace import open_catalogue
     from inference.ad_images.orders import orders_of, themes_named
+    from inference.ad_images.request import OnModel
     from inference.folders import ATTRIBUTES_FILE, previous_table
     from inference.tables import ATTRIBUTES
     from orchestration.defs.inference.ad_parts import stamps
@@ -221,6 +234,7 @@ def _orders(
         themes=themes_named(options.theme),
         size=size,
         seed=options.seed,
+        on_model=OnModel(options.on_model or OnModel.REFUSE),
         stamps=stamped,
     )
 

@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -30,17 +31,22 @@ def family_argument() -> Any:
     return Annotated[str, typer.Argument(metavar="FAMILY", help=f"Family of models: {names}.")]
 
 
-def tailored(command: Callable[..., None], annotations: Mapping[str, Any]) -> Callable[..., None]:
+def tailored(
+    command: Callable[..., None], annotations: Mapping[str, Any], defaults: Mapping[str, Any] = MappingProxyType({})
+) -> Callable[..., None]:
     """A command with annotations that are known only when the families are.
 
     Args:
-        annotations: of parameters by name; one that the command does not name is a switch of its `**switches`.
+        annotations: of parameters by name; those that the command does not name are its `**values`.
+        defaults: of the latter; False, a switch, where there is none.
     """
     signature = inspect.signature(command)
     fixed = [own for own in signature.parameters.values() if own.kind is not inspect.Parameter.VAR_KEYWORD]
     parameters = [own.replace(annotation=annotations.get(own.name, own.annotation)) for own in fixed]
     parameters += [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation)
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=defaults.get(name, False), annotation=annotation
+        )
         for name, annotation in annotations.items()
         if name not in signature.parameters
     ]

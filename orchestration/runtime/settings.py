@@ -106,6 +106,9 @@ class Settings(BaseSettings):
         "local", description="who reads prompts and photographs before any work; the local one always does"
     )
     ad_guardrail: str | None = Field(None, description="id:version of a Bedrock guardrail that is applied, too")
+    ad_on_model: Literal["refuse", "keep"] = Field(
+        "refuse", description="apparel photographed on a person: no ad, or one in which the whole person is kept"
+    )
     ad_size: Annotated[int, Field(ge=256, le=2048, multiple_of=64)] = Field(
         512, description="width and height of ads in pixels, a multiple of 64"
     )

@@ -13,6 +13,8 @@ import numpy as np
 from scipy import ndimage
 from skimage.segmentation import watershed
 
+from inference.ad_images.cutouts.lab import squared
+
 SURE = 7.0  # ΔE to the backdrop that no noise explains
 LEAST_TOLERANCE = 1.6  # ΔE; flat white has no noise of its own
 DEEPEST_SHADOW = 42.0  # L below the backdrop; darker is product
@@ -23,12 +25,17 @@ RINGING_SIZE = 9  # pixels, of a block and its edge
 GAP = 2  # pixels; narrower gaps of an outline let no backdrop in
 LEAST_EMPTY = 0.05  # share of the photograph that must be empty before light is measured on it
 HOLE_AREA = 0.0004  # share of the photograph; smaller holes are gloss
-HOLE_RADIUS = 0.012  # of the longer side; narrower holes are laces and prints of the backdrop's colour
+HOLE_RADIUS = 0.009  # of the longer side; narrower holes are laces and prints of the backdrop's colour
 HOLE_EDGE = 0.3  # of the outline's own contrast, that a hole's rim has,
+LARGE_HOLE = 0.02  # share of the photograph
+ALL_AROUND = 0.2  # share of a hole's rim that may be less sharp, or paler, than is asked of it
+DARK_RIM = 45.0  # ΔE to the backdrop of a dark one
 THIN, MOST_THIN = 0.006, 0.2  # of the longer side; share of a hole's rim that may be so thin: else it is a pale part
+HALF_THIN = 0.5  # the same where the rim is dark: a handle, not the line around a pale part
 RIM_REACH = 5  # pixels around a hole, whose colour counts
 HOLE_RIM = 3.0  # or ΔE a pixel
 PALE, PALE_HOLES = 14.0, 0.2  # ΔE to the backdrop under which a product is pale, and its holes are not so large
+CRISP, CRISP_SIZE, CRISP_LEAST = 0.25, 9, 2.0  # share of a change that is at one pixel; pixels around it; ΔE of it
 PART_AREA = 0.02  # share of the largest part; smaller ones are dust
 
 
@@ -130,10 +137,13 @@ def product_mask(lab: np.ndarray, backdrop: Backdrop, reading: Reading = READING
         (height, width) bool; nowhere true where the photograph shows backdrop only.
     """
     scale = max(1.0, 512 / max(lab.shape[:2]))
+    frame = np.ones(lab.shape[:2], bool)
+    frame[1:-1, 1:-1] = False
     slope = _gradient(lab)
     calm = CALM * scale + backdrop.noise
-    smooth = _roughness(lab) < reading.rough * scale + backdrop.noise
-    empty = _from_border((_distance(lab, backdrop) < backdrop.tolerance) & (slope < calm))
+    rough = _roughness(lab)
+    smooth = rough < reading.rough * scale + backdrop.noise
+    empty = _touching((_distance(lab, backdrop) < backdrop.tolerance) & (slope < calm), frame)
     if empty.mean() > LEAST_EMPTY:
         backdrop = refit(lab, empty, backdrop)
     distance = _distance(lab, backdrop)
@@ -141,9 +151,10 @@ def product_mask(lab: np.ndarray, backdrop: Backdrop, reading: Reading = READING
     empty = (distance < backdrop.tolerance + ringing) & (slope < calm + ringing)
     empty = _without_specks(empty & (smooth | (ringing > 1)))
     let_pass = reading.ringing * ringing
-    smooth = _roughness(lab) < reading.rough * scale + backdrop.noise + 0.5 * let_pass
-    shade = _without_specks(empty | (_shaded(lab, backdrop, reading, slope - let_pass, scale) & smooth))
-    outside = _from_border(_opened(shade, GAP))
+    smooth = rough < reading.rough * scale + backdrop.noise + 0.5 * let_pass
+    soft = smooth & ~_crisp(distance, slope, let_pass + 2 * backdrop.noise)
+    shade = _without_specks(empty | (_shaded(lab, backdrop, reading, slope - let_pass, scale) & soft))
+    outside = _touching(_opened(shade, GAP), frame & empty)
     silhouette = ndimage.binary_closing((distance > SURE) & ~outside, iterations=3)
     silhouette = ndimage.binary_fill_holes(silhouette | ~(smooth | outside))
     holes = _hole_seeds(empty & silhouette & ~outside, shade & silhouette & ~outside)
@@ -153,14 +164,21 @@ def product_mask(lab: np.ndarray, backdrop: Backdrop, reading: Reading = READING
         return np.zeros(lab.shape[:2], bool)
     markers = np.where(inside, np.int32(1), np.int32(0))
     markers[outside | holes] = 2
-    frame = np.ones(markers.shape, bool)
-    frame[1:-1, 1:-1] = False
-    markers[frame & shade] = 2
-    return _parts(_true_holes(watershed(slope, markers) == 1, slope, distance))
+    markers[frame & empty] = 2
+    return _parts(_true_holes(_flooded(slope, markers), slope, distance, backdrop.tolerance))
+
+
+def _flooded(slope: np.ndarray, markers: np.ndarray) -> np.ndarray:
+    """Where a watershed on the slope comes from markers of 1; only flooded where not all around is 2 already."""
+    rows, columns = np.flatnonzero((markers != 2).any(axis=1)), np.flatnonzero((markers != 2).any(axis=0))
+    box = tuple(slice(max(0, int(open_[0]) - 1), int(open_[-1]) + 2) for open_ in (rows, columns))
+    mask = np.zeros(markers.shape, bool)
+    mask[box] = watershed(slope[box], markers[box]) == 1
+    return mask
 
 
 def _distance(lab: np.ndarray, backdrop: Backdrop) -> np.ndarray:
-    return np.sqrt(np.square(lab - backdrop.lab).sum(axis=-1))
+    return np.sqrt(squared(lab - backdrop.lab))
 
 
 def _gradient(lab: np.ndarray) -> np.ndarray:
@@ -168,12 +186,12 @@ def _gradient(lab: np.ndarray) -> np.ndarray:
     down, across = np.zeros_like(lab), np.zeros_like(lab)
     down[1:-1] = (lab[2:] - lab[:-2]) / 2
     across[:, 1:-1] = (lab[:, 2:] - lab[:, :-2]) / 2
-    return np.sqrt((np.square(down) + np.square(across)).sum(axis=-1))
+    return np.sqrt(squared(down) + squared(across))
 
 
 def _roughness(lab: np.ndarray) -> np.ndarray:
     """How far a pixel is from the mean around it, ΔE: high on lines and edges, low on any slope."""
-    return np.sqrt(np.square(lab - ndimage.uniform_filter(lab, (3, 3, 0))).sum(axis=-1))
+    return np.sqrt(squared(lab - ndimage.uniform_filter(lab, (3, 3, 0))))
 
 
 def _shaded(lab: np.ndarray, backdrop: Backdrop, reading: Reading, slope: np.ndarray, scale: float) -> np.ndarray:
@@ -184,6 +202,12 @@ def _shaded(lab: np.ndarray, backdrop: Backdrop, reading: Reading, slope: np.nda
     alike = (darker > -backdrop.tolerance) & (darker < DEEPEST_SHADOW) & (hue < SHADOW_HUE[0] + SHADOW_HUE[1] * darker)
     limit = np.minimum(CALM * scale + reading.steepening * np.maximum(darker, 0), reading.sharp * scale)
     return alike & (slope < limit + backdrop.noise)
+
+
+def _crisp(distance: np.ndarray, slope: np.ndarray, grain: np.ndarray) -> np.ndarray:
+    """Steps, however low: most of what changes around a pixel changes at it. A shadow's edge is a ramp."""
+    span = ndimage.maximum_filter(distance, CRISP_SIZE) - ndimage.minimum_filter(distance, CRISP_SIZE)
+    return (slope > CRISP * span) & (span > CRISP_LEAST + grain)
 
 
 def _without_specks(area: np.ndarray) -> np.ndarray:
@@ -197,14 +221,13 @@ def _opened(area: np.ndarray, iterations: int) -> np.ndarray:
     return opened[iterations + 1 : -iterations - 1, iterations + 1 : -iterations - 1]
 
 
-def _from_border(area: np.ndarray) -> np.ndarray:
-    """The parts of an area that touch the photograph's border."""
+def _touching(area: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+    """The parts of an area that hold a seed."""
     labels, count = ndimage.label(area)
-    touching = np.zeros(count + 1, bool)
-    for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
-        touching[edge] = True
-    touching[0] = False
-    return touching[labels]
+    held = np.zeros(count + 1, bool)
+    held[labels[seeds]] = True
+    held[0] = False
+    return held[labels]
 
 
 def _hole_seeds(empty: np.ndarray, shade: np.ndarray) -> np.ndarray:
@@ -221,11 +244,11 @@ def _large(area: np.ndarray, least: float) -> np.ndarray:
     return (areas > least)[labels]
 
 
-def _true_holes(mask: np.ndarray, slope: np.ndarray, distance: np.ndarray) -> np.ndarray:
+def _true_holes(mask: np.ndarray, slope: np.ndarray, distance: np.ndarray, tolerance: float) -> np.ndarray:
     """Which holes of a mask are holes.
 
-    A hole's rim is as sharp as the outline, wider than a line, and of another colour than the backdrop; all else is a
-    pale part of the product, and filled.
+    A hole's rim is as sharp as the outline, wider than a line, and of another colour than the backdrop, and in it is
+    the backdrop; all else is a pale part of the product, and filled.
     """
     filled = ndimage.binary_fill_holes(mask)
     labels, count = ndimage.label(filled & ~mask)
@@ -238,15 +261,55 @@ def _true_holes(mask: np.ndarray, slope: np.ndarray, distance: np.ndarray) -> np
     rim = (grown > 0) & (labels == 0)
     on_rim = np.where(rim, grown, 0)
     index = np.arange(1, count + 1)
-    sharp = ndimage.median(steepest, on_rim, index) >= limit
     areas = ndimage.sum_labels(np.ones_like(mask), labels, index)
     shallow = ndimage.distance_transform_edt(filled) <= 1 + max(2, round(THIN * max(mask.shape)))
-    skin = ndimage.sum_labels(shallow, on_rim, index) > MOST_THIN * ndimage.sum_labels(rim, on_rim, index)
+    thin = ndimage.sum_labels(shallow, on_rim, index) / ndimage.sum_labels(rim, on_rim, index)
     near = ndimage.grey_dilation(labels, size=2 * RIM_REACH + 1)
-    apart = ndimage.median(distance, np.where(mask & (grown == 0), near, 0), index) > SURE
-    hole = np.append(False, sharp & apart & (areas > HOLE_AREA * mask.size) & ~skin)[labels]
+    beside = np.where(mask & (grown == 0), near, 0)
+    apart = ndimage.median(distance, beside, index) > SURE
+    sharp = ndimage.median(steepest, on_rim, index) >= limit
+    all_sharp = sharp & (_quantiles(steepest, on_rim, count, ALL_AROUND) >= limit)
+    dark = all_sharp & (_quantiles(distance, beside, count, ALL_AROUND) > DARK_RIM)
+    empty = _empty_holes(labels, distance, tolerance, all_sharp, dark)
+    wide = thin <= np.where(dark, HALF_THIN, MOST_THIN)
+    true = sharp & apart & wide & empty & (areas > HOLE_AREA * mask.size)
+    hole = np.append(False, true)[labels]
     pale = float(np.median(distance[mask])) < PALE
     return filled if pale and hole.sum() > PALE_HOLES * filled.sum() else filled & ~hole
+
+
+def _empty_holes(
+    labels: np.ndarray, distance: np.ndarray, tolerance: float, sharp: np.ndarray, dark: np.ndarray
+) -> np.ndarray:
+    """Which enclosed areas show the backdrop, and not a pale part.
+
+    What is flat and of its colour does. So does what has a little light or shadow in it, if its rim leaves no doubt.
+
+    Args:
+        sharp, dark: of each area, whether its rim is so all around.
+    """
+    count = len(dark)
+    core = np.where(ndimage.grey_erosion(labels, size=3) == labels, labels, 0)
+    core = np.where(np.append(True, np.bincount(core.ravel(), minlength=count + 1)[1:] > 0)[labels], core, labels)
+    low, middle, upper, high = (
+        _quantiles(distance, core, count, share) / tolerance for share in (0.25, 0.5, 0.75, 0.9)
+    )
+    large = np.bincount(core.ravel(), minlength=count + 1)[1:] > LARGE_HOLE * labels.size
+    flat = (middle < 0.8) & (upper < 1.2) & (high < 1.3)
+    tinted = (middle < 1.25) & (high < 2) & (dark | (large & sharp))
+    shaded = (low < 0.25) & dark
+    return np.asarray(flat | tinted | shaded)
+
+
+def _quantiles(values: np.ndarray, labels: np.ndarray, count: int, share: float) -> np.ndarray:
+    """(count,) of the values under each label from 1; 0 where there are none."""
+    boxes = ndimage.find_objects(labels, count)
+    return np.array(
+        [
+            0.0 if box is None else np.quantile(values[box][labels[box] == number + 1], share)
+            for number, box in enumerate(boxes)
+        ]
+    )
 
 
 def _parts(mask: np.ndarray) -> np.ndarray:

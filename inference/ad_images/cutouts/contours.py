@@ -22,7 +22,7 @@ from scipy.ndimage import (
 )
 from skimage.morphology import reconstruction
 
-from inference.ad_images.cutouts.lab import lab_of
+from inference.ad_images.cutouts.lab import lab_of, squared
 
 SIDE = 256  # pixels, the longer side on which contours are followed
 HEIGHTS = 0.4 * 1.22 ** np.arange(18)  # ΔE, at which a silhouette may be cut
@@ -35,6 +35,8 @@ KEPT = 0.75  # of the most careful silhouette's area, that a less careful one ha
 RINGING_SIZE = 9  # pixels, of a block and its edge
 GRAIN = 0.5  # ΔE of the border's own edges, above which single pixels say little and slopes are followed
 QUIET = 0.95  # quantile of the border's own edges, which no contour may be lower than
+CROSSING, CROSSING_NOISE = 1.0, 6.0  # ΔE, and times the border's median, of an edge that crosses the border
+LEAST_RUN = 0.15  # share of the border; shorter runs between two such edges are product
 AREAS = (0.004, 0.97)  # shares of the photograph that a silhouette may have
 
 
@@ -65,15 +67,45 @@ def silhouettes(rgb: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _quiet_level(landscape: np.ndarray) -> float:
-    frame = np.concatenate([landscape[0], landscape[-1], landscape[:, 0], landscape[:, -1]])
-    return float(np.quantile(frame, QUIET))
+    return float(np.quantile(landscape[_entered(landscape)], QUIET))
+
+
+def _entered(landscape: np.ndarray) -> np.ndarray:
+    """Where the backdrop is entered: the photograph's border, but for short runs between edges that cross it.
+
+    Such a run is the inside of a product that the photograph's frame cuts.
+    """
+    rows, columns = _frame(landscape.shape)
+    values = landscape[rows, columns]
+    crossing = np.flatnonzero(values > max(CROSSING, CROSSING_NOISE * float(np.median(values))))
+    around = np.ones(len(values), bool)
+    if len(crossing):
+        lengths = np.diff(crossing, append=crossing[0] + len(values)) - 1
+        for first, length in zip(crossing, lengths, strict=True):
+            if length < LEAST_RUN * len(values):
+                around[np.arange(first, first + length + 1) % len(values)] = False
+    entered = np.zeros(landscape.shape, bool)
+    entered[rows[around], columns[around]] = True
+    return entered if around.any() else _all_around(landscape.shape)
+
+
+def _frame(shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of a photograph's border, once around."""
+    last, right = shape[0] - 1, shape[1] - 1
+    rows = [np.zeros(right, int), np.arange(last), np.full(right, last), np.arange(last, 0, -1)]
+    columns = [np.arange(right), np.full(last, right), np.arange(right, 0, -1), np.zeros(last, int)]
+    return np.concatenate(rows), np.concatenate(columns)
+
+
+def _all_around(shape: tuple[int, ...]) -> np.ndarray:
+    entered = np.zeros(shape, bool)
+    entered[_frame(shape)] = True
+    return entered
 
 
 def _plateau(landscape: np.ndarray, noise: float) -> np.ndarray:
     """The lowest steady plateau above the noise, cut as high as it is steady."""
-    start = np.full_like(landscape, landscape.max())
-    for edge in (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1]):
-        start[edge] = landscape[edge]
+    start = np.where(_entered(landscape), landscape, landscape.max())
     passes = reconstruction(start, landscape, method="erosion")
     areas = np.array([(passes > height).mean() for height in HEIGHTS])
     change = (areas[:-1] - areas[1:]) / np.maximum(areas[:-1], 1e-6)
@@ -119,7 +151,7 @@ def agreement(first: np.ndarray, second: np.ndarray) -> float:
 
 def _edges(lab: np.ndarray) -> np.ndarray:
     """How far a pixel is from the mean around it, ΔE: high on lines and edges, low on any slope, however steep."""
-    return np.sqrt(np.square(lab - uniform_filter(lab, (3, 3, 0))).sum(axis=-1))
+    return np.sqrt(squared(lab - uniform_filter(lab, (3, 3, 0))))
 
 
 def _slope(lab: np.ndarray) -> np.ndarray:

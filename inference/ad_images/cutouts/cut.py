@@ -5,7 +5,7 @@ Belongs here: which method cuts, which one judges it, and what is refused. Not h
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
@@ -14,9 +14,9 @@ from catalog.pictures import Limits
 from inference.ad_images.cutout import Cutout
 from inference.ad_images.cutouts.border import READINGS, Backdrop, backdrop_of, product_mask
 from inference.ad_images.cutouts.contours import agreement, reduced, silhouettes
-from inference.ad_images.cutouts.lab import lab_of
+from inference.ad_images.cutouts.lab import lab_of, squared
 from inference.ad_images.cutouts.matting import premultiplied, soft_alpha
-from inference.ad_images.cutouts.people import require_policy
+from inference.ad_images.cutouts.people import require_policy, require_whole
 from inference.ad_images.cutouts.photograph import Photograph, read_photograph
 from inference.ad_images.cutouts.segmenter import Segmenter
 from inference.ad_images.cutouts.things import require_one_thing
@@ -27,9 +27,10 @@ PLAIN = 0.90  # share of the border that a plain backdrop explains
 SURE = 0.88  # IoU of two methods from which a cut-out is trusted
 BLUR = 0.4  # pixels, against JPEG's ringing
 CONFIRMED = 0.95  # IoU from which no other reading of the shadows is tried
+LEAST_SEEN = 0.35  # of what is visible, shadows too, that an outline encloses
 LEAST_PRODUCT = 0.004  # share of the photograph
 OPAQUE = 0.5  # alpha of a segmenter from which a pixel is product
-CLEARLY = 7.0  # ΔE to the backdrop that no noise explains
+VISIBLE = 4.0  # ΔE to the backdrop; pale things are seen whole, and not only the writing on them
 MARGIN = 16  # pixels around a mask
 
 
@@ -71,10 +72,14 @@ def cut_out(
     source = hashlib.sha256(photo).hexdigest()
     person = bool(apparel) and require_policy(photograph.rgb, on_model, article_type)
     if photograph.alpha is not None:
+        if person:
+            require_whole(photograph.alpha, article_type)
         return _brought_along(photograph, source, person)
     outline = find_outline(photograph.rgb, segmenters)
     if apparel is None:  # only now: before a busy background the detector sees people in anything
         person = require_policy(photograph.rgb, on_model, article_type)
+    if person:
+        require_whole(outline.mask, article_type)
     box = _around(outline.mask)
     rgb, mask = photograph.rgb[box].astype(np.float32), outline.mask[box]
     pixels = cropped(premultiplied(rgb, soft_alpha(rgb, mask)))
@@ -93,6 +98,10 @@ def find_outline(rgb: np.ndarray, segmenters: Sequence[Segmenter] = ()) -> Outli
     lab = ndimage.gaussian_filter(lab_of(rgb), (BLUR, BLUR, 0))
     backdrop = backdrop_of(lab)
     outline, contour = _by_border(rgb, lab, backdrop)
+    visible = ndimage.binary_fill_holes(squared(lab - backdrop.lab) > VISIBLE**2)
+    seen = float(ndimage.binary_fill_holes(outline.mask).sum() / max(1, visible.sum()))
+    if seen < LEAST_SEEN:  # both may lose a pale product and keep what is written on it
+        outline = replace(outline, confidence=min(seen, outline.confidence))
     opinions = {"contours": contour}
     plain = backdrop.homogeneity >= PLAIN
     if plain and outline.confidence >= SURE:
@@ -112,8 +121,7 @@ def find_outline(rgb: np.ndarray, segmenters: Sequence[Segmenter] = ()) -> Outli
         opinions[segmenter.name] = small
         best = max(best, confidence)
     if plain:
-        require_one_thing(contour)
-        require_one_thing(np.square(lab - backdrop.lab).sum(axis=-1) > CLEARLY**2)
+        require_one_thing(visible)
     raise _uncertain(outline, backdrop.homogeneity, best)
 
 

@@ -11,6 +11,8 @@ estimated under the alpha by blurred fusion (Forte, 2021), so that no rim of the
 import numpy as np
 from scipy import ndimage
 
+from inference.ad_images.cutouts.lab import dot, squared
+
 BAND = 1 / 256  # of the longer side, to either side of the outline; at least LEAST_BAND
 LEAST_BAND = 2  # pixels
 APART = 18.0  # levels of 255 between product and backdrop from which their mixture says more than the guided filter
@@ -34,8 +36,8 @@ def soft_alpha(rgb: np.ndarray, mask: np.ndarray) -> np.ndarray:
     outside = ~ndimage.binary_dilation(mask, iterations=radius)
     front, back = _spread(rgb, inside | _core(mask), radius), _spread(rgb, outside | _core(~mask), radius)
     apart = front - back
-    length = np.square(apart).sum(axis=-1)
-    mixture = ((rgb - back) * apart).sum(axis=-1) / np.maximum(length, 1)
+    length = squared(apart)
+    mixture = dot(rgb - back, apart) / np.maximum(length, 1)
     trust = length / (length + APART**2)
     alpha = trust * mixture + (1 - trust) * guided_filter(rgb.mean(axis=-1) / 255, mask.astype(np.float32), radius)
     alpha = np.clip((alpha - CLEAR) / (SOLID - CLEAR), 0, 1)

@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 
 from inference.ad_images.refusal import AdRefused, RefusalCode
-from inference.ad_images.request import OnModel
+from inference.ad_images.request import ListedProduct, OnModel
 
+WORN = {"Apparel": True, "Footwear": False, "Accessories": False, "Personal Care": False, "Home": False}
+"""Master categories that say it; free gifts, sporting goods and a category of yours may be anything."""
+FRAME = 1  # pixels at a photograph's frame that a whole person leaves free
 FOLDER = Path(__file__).resolve().parents[3] / "models" / "person-detector"
 
 
@@ -67,6 +70,16 @@ def load_detector(folder: Path = FOLDER) -> PersonDetector:
         ) from error
 
 
+def may_be_worn(product: ListedProduct | None) -> bool | None:
+    """Whether a person may be in a product's photograph because they wear it; None where nobody knows.
+
+    The detector has learnt of apparel alone, and is not asked about goods of which the catalogue says what they are.
+    """
+    if product is None or product.master_category not in WORN:
+        return None
+    return WORN[product.master_category]
+
+
 def require_policy(rgb: np.ndarray, on_model: OnModel, article_type: str | None = None) -> bool:
     """Whether somebody is in the photograph, if the policy keeps people.
 
@@ -78,6 +91,26 @@ def require_policy(rgb: np.ndarray, on_model: OnModel, article_type: str | None 
         raise AdRefused(
             RefusalCode.ON_MODEL,
             f"somebody wears the {article_type or 'product'} in this photograph; give one without, or keep "
-            f"the person (on_model: {OnModel.KEEP}).",
+            f"the person (--on-model {OnModel.KEEP}).",
         )
     return person
+
+
+def require_whole(alpha: np.ndarray, article_type: str | None = None) -> None:
+    """Of a person who is kept: all of it, from head to feet, or it would stand in its ad without one or the other.
+
+    Args:
+        alpha: (height, width) of the whole photograph; above 0 where the person is.
+
+    Raises:
+        AdRefused: on_model, where the photograph's frame cuts the person.
+    """
+    seen = alpha > 0
+    sides = {"top": seen[:FRAME], "bottom": seen[-FRAME:], "left": seen[:, :FRAME], "right": seen[:, -FRAME:]}
+    cut = [name for name, strip in sides.items() if strip.any()]
+    if cut:
+        raise AdRefused(
+            RefusalCode.ON_MODEL,
+            f"somebody wears the {article_type or 'product'} in this photograph, whose frame cuts them off ("
+            f"{', '.join(cut)}); give one that shows them from head to feet, or one without a person.",
+        )

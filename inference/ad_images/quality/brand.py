@@ -23,7 +23,7 @@ import difflib
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,10 @@ class Brand:
         """Names of the flexible guidelines in the order in which they are given up."""
         flexible = [rule for rule in self.guidelines if rule.strictness is Strictness.FLEXIBLE]
         return tuple(rule.name for rule in sorted(flexible, key=lambda rule: rule.relax))
+
+    def without(self, name: str) -> "Brand":
+        """The same brand, one guideline not asked."""
+        return replace(self, guidelines=tuple(rule for rule in self.guidelines if rule.name != name))
 
 
 def presets() -> list[str]:

@@ -57,6 +57,7 @@ def ad_images(
 
     from inference.ad_images.batch import counts_of, fulfil_all
     from inference.ad_images.orders import orders_of, themes_named
+    from inference.ad_images.request import OnModel
     from inference.tables import AD_IMAGES
 
     drop, parts = context.partition_key, AdParts.of(settings, ranker=champions_ranker(context.instance, models))
@@ -70,6 +71,7 @@ def ad_images(
         themes=themes_named(settings.ad_themes),
         most=settings.ad_products,
         size=(settings.ad_size, settings.ad_size),
+        on_model=OnModel(settings.ad_on_model),
         stamps=stamps(parts),
     )
     report = log_and(context, progress).progress

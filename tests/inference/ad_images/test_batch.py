@@ -17,6 +17,7 @@ from inference.ad_images.funnel import funnel, funnel_plot, stage_seconds
 from inference.ad_images.orders import orders_of, themes_named
 from inference.ad_images.published import broken_pictures
 from inference.ad_images.recipes import read_recipe
+from inference.ad_images.request import OnModel
 from inference.tables import AD_IMAGES
 from tests.inference.ad_images.shop import BAG, HEELS, SHIRT, SIZE, a_maker, listed, photo_of
 
@@ -76,6 +77,12 @@ def test_article_types_take_turns_when_there_are_few_orders(tmp_path):
 def test_the_input_hash_follows_everything_that_decides(tmp_path, change):
     assert orders(tmp_path)[0].input_hash == orders(tmp_path)[0].input_hash
     assert orders(tmp_path)[0].input_hash != orders(tmp_path, **change)[0].input_hash
+
+
+def test_what_happens_to_people_is_part_of_an_order_and_of_its_hash(tmp_path):
+    kept = orders(tmp_path, on_model=OnModel.KEEP)[0]
+    assert kept.request().on_model is OnModel.KEEP and orders(tmp_path)[0].request().on_model is OnModel.REFUSE
+    assert kept.input_hash != orders(tmp_path)[0].input_hash
 
 
 def test_themes_of_a_setting():

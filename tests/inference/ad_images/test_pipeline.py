@@ -6,10 +6,15 @@ import numpy as np
 import pytest
 
 from inference.ad_images.compositing import require_untouched
+from inference.ad_images.composition import Grid
 from inference.ad_images.finding import Finding, Strictness
+from inference.ad_images.plan import Support
 from inference.ad_images.quality.brand import Guideline, read_brand
+from inference.ad_images.recipes import CutoutStamp
 from inference.ad_images.refusal import AdRefused, RefusalCode
+from inference.ad_images.request import OnModel
 from inference.ad_images.sheets import plan_sheet
+from tests.inference.ad_images.drawn_people import WHOLE, photo_of_a_person
 from tests.inference.ad_images.shop import BAG, HEELS, SHIRT, a_pipeline, a_request
 
 
@@ -48,6 +53,22 @@ def test_what_is_shown_passed_and_differs_in_plan(bag):
     assert not any(judged.failed for judged in bag.pictures)
     plans = [judged.picture.placed.plan for judged in bag.pictures]
     assert len({(plan.section, plan.rotation, plan.scene_seed) for plan in plans}) == len(plans)
+
+
+def test_a_person_who_is_kept_stands_whole_and_is_not_held_against_the_picture():
+    questions = []
+
+    class Asked:
+        def ask(self, question, picture):
+            questions.append(question)
+            return "once" not in question, "seen"
+
+    shirt = replace(a_request(SHIRT, on_model=OnModel.KEEP), photo=photo_of_a_person(WHOLE))
+    result = replace(a_pipeline(), ask=Asked(), grid=Grid(1, (0,))).make(shirt)
+    assert result.cutout.person and result.brief.support is Support.STANDS
+    assert "person" in result.brief.inferred["support"]
+    assert questions and not any("person" in question for question in questions)
+    assert CutoutStamp.of(result.cutout).person and result.brief.request.on_model is OnModel.KEEP, "for the recipe"
 
 
 def test_a_prompt_chooses_theme_and_caption():

@@ -80,6 +80,7 @@ def test_a_catalogue_gives_a_table_and_its_refusals(catalogue, tmp_path, capsys)
         (["--product", "5"], "has no product 5"),
         (["--product", str(BAG), "--backdrop", "oil"], "choose from studio"),
         (["--product", str(BAG), "--theme", "moon"], "choose"),
+        (["--product", str(BAG), "--on-model", "hide"], "choose from refuse, keep"),
         (["--product", str(BAG), "--size", "9x9"], "multiples of 64"),
         (["--product", str(BAG), "--size", "a"], "WIDTHxHEIGHT"),
         (["--product", str(BAG), "--brand", "lifestile"], "lifestyle"),

@@ -1,6 +1,7 @@
 """From a photograph's bytes to a cut-out: what is cut, how well, and what is refused in which words."""
 
 import io
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -158,6 +159,96 @@ def test_a_sheet_of_many_things_and_a_page_of_writing_are_no_product() -> None:
             (20, 20 + 30 * line), "Store in a cool and dry place, and read this label first", "black"
         )
     assert refusal(encoded(page)).code is RefusalCode.NOT_A_PRODUCT
+
+
+def photographed(paint: Callable[[ImageDraw.ImageDraw], None], side: int = 224) -> np.ndarray:
+    """A small JPEG of what is painted on white at four times its size."""
+    big = Image.new("RGB", (4 * side, 4 * side), "white")
+    paint(ImageDraw.Draw(big))
+    content = encoded(big.resize((side, side), Image.Resampling.BOX), "JPEG", quality=92)
+    return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+
+
+def test_a_pale_dial_is_part_of_its_watch() -> None:
+    def watch(draw: ImageDraw.ImageDraw) -> None:
+        draw.rectangle((360, 40, 536, 856), fill=(60, 58, 56))
+        draw.ellipse((180, 180, 716, 716), fill=(30, 30, 34))
+        draw.ellipse((230, 230, 666, 666), fill=(248, 248, 247))
+        for angle in np.arange(12) * np.pi / 6:
+            across, down = np.cos(angle), np.sin(angle)
+            ends = (448 + 150 * across, 448 + 150 * down, 448 + 200 * across, 448 + 200 * down)
+            draw.line(ends, fill=(70, 70, 74), width=14)
+
+    mask = find_outline(photographed(watch)).mask
+    assert mask[112, 80] and mask[112, 112] and mask[90, 130]
+
+
+def test_the_gap_between_narrow_handles_is_empty() -> None:
+    def bag(draw: ImageDraw.ImageDraw) -> None:
+        draw.rectangle((160, 420, 736, 840), fill=(40, 60, 120))
+        draw.rectangle((400, 100, 496, 430), fill=(40, 60, 120))
+        draw.rectangle((432, 130, 464, 400), fill=(252, 251, 253))  # eight pixels wide, in the handles' light
+
+    mask = find_outline(photographed(bag)).mask
+    assert not mask[60:90, 111:113].any() and mask[60, 103] and mask[60, 120] and mask[150, 112]
+
+
+def can(draw: ImageDraw.ImageDraw) -> None:
+    """Metal that shines as white as the backdrop nearly, darkening as softly as a shadow would; a label around it."""
+    for x in range(250, 640):
+        grey = round(240 - 60 * (x - 250) / 390)
+        draw.line((x, 160, x, 860), fill=(grey, grey, grey))
+    draw.rectangle((280, 60, 610, 160), fill=(120, 120, 122))
+    draw.rectangle((250, 420, 640, 720), fill=(180, 140, 40))
+
+
+def test_bright_metal_is_no_shadow() -> None:
+    mask = find_outline(photographed(can)).mask
+    assert mask[50:100, 66:158].mean() > 0.99
+
+
+def test_a_pale_sole_is_part_of_its_shoe() -> None:
+    def shoe(draw: ImageDraw.ImageDraw) -> None:
+        draw.polygon([(150, 400), (420, 380), (760, 540), (760, 600), (150, 600)], fill=(60, 58, 60))
+        draw.rectangle((150, 590, 780, 660), fill=(236, 236, 236))
+
+    assert find_outline(photographed(shoe)).mask[150:162, 40:190].mean() > 0.99
+
+
+def bulbs(rows: int) -> np.ndarray:
+    """Pale bulbs with dark feet and writing, `rows` by `rows` of them."""
+
+    def paint(draw: ImageDraw.ImageDraw) -> None:
+        side = 896 / rows
+        for x, y in ((column * side, row * side) for row in range(rows) for column in range(rows)):
+            box = (x + 0.1 * side, y - 0.5 * side, x + 0.9 * side, y + 0.75 * side)
+            draw.pieslice(box, 0, 180, fill=(243, 243, 243))
+            draw.rectangle((x + 0.3 * side, y + 0.6 * side, x + 0.7 * side, y + 0.8 * side), fill=(240, 240, 240))
+            for left in (0.36, 0.58):
+                foot = (x + left * side, y + 0.8 * side, x + (left + 0.06) * side, y + 0.9 * side)
+                draw.rectangle(foot, fill=(110, 105, 100))
+            for letter in range(5):
+                left = x + (0.36 + 0.05 * letter) * side
+                draw.rectangle((left, y + 0.66 * side, left + 0.02 * side, y + 0.7 * side), fill=(170, 170, 170))
+
+    return photographed(paint)
+
+
+def test_what_stands_out_of_a_pale_product_is_not_taken_for_it_nor_for_many_things() -> None:
+    with pytest.raises(AdRefused) as caught:
+        find_outline(bulbs(1))
+    assert caught.value.code is RefusalCode.CUTOUT_UNCERTAIN
+    with pytest.raises(AdRefused, match="shows 16 separate parts") as caught:
+        find_outline(bulbs(4))
+    assert caught.value.code is RefusalCode.NOT_A_PRODUCT
+
+
+def test_a_product_that_the_frame_cuts_is_cut_out_to_the_frame() -> None:
+    def trousers(draw: ImageDraw.ImageDraw) -> None:
+        draw.rectangle((300, 200, 600, 896), fill=(50, 60, 90))
+
+    outline = find_outline(photographed(trousers))
+    assert outline.mask[-1, 80:145].all() and outline.mask[60:, 80:145].all() and not outline.mask[-1, :70].any()
 
 
 def test_the_same_photograph_gives_the_same_bytes() -> None:

@@ -9,20 +9,14 @@ import pytest
 from PIL import Image
 
 from catalog.drawn import draw_garment, sample_spec
+from inference.ad_images.cutout import Cutout
 from inference.ad_images.cutouts.cut import cut_out
-from inference.ad_images.cutouts.people import FOLDER, load_detector
+from inference.ad_images.cutouts.people import FOLDER, load_detector, may_be_worn
 from inference.ad_images.refusal import AdRefused, RefusalCode
-from inference.ad_images.request import OnModel
+from inference.ad_images.request import ListedProduct, OnModel
+from tests.inference.ad_images.drawn_people import BELOW_THE_WAIST, TO_THE_THIGH, WHOLE, photo_of_a_person
 from tests.photographs import photographs
 from training.person_detector.figures import draw_example
-
-LABELS = Path(__file__).parents[1] / "on_model_ids.csv"
-
-
-def png(rgb: np.ndarray) -> bytes:
-    sink = io.BytesIO()
-    Image.fromarray(rgb).save(sink, "PNG")
-    return sink.getvalue()
 
 
 def test_drawn_people_are_found_and_drawn_garments_are_not() -> None:
@@ -32,19 +26,42 @@ def test_drawn_people_are_found_and_drawn_garments_are_not() -> None:
     assert sum(people) >= 55 and sum(garments) <= 1
 
 
-def test_a_person_is_refused_or_kept_and_other_goods_are_not_looked_at() -> None:
-    rgb = np.asarray(Image.fromarray(draw_example(np.random.default_rng([1, 3]), True)).resize((256, 256)))
-    assert load_detector().score(rgb) >= 0
+def cut(photo: bytes, on_model: OnModel, apparel: bool | None = True) -> Cutout:
+    return cut_out(photo, article_type="Shirts", apparel=apparel, on_model=on_model)
+
+
+def test_a_person_is_refused_or_kept_whole() -> None:
     with pytest.raises(AdRefused, match="somebody wears the Shirts") as caught:
-        cut_out(png(rgb), article_type="Shirts", apparel=True, on_model=OnModel.REFUSE)
+        cut(photo_of_a_person(WHOLE), OnModel.REFUSE)
     assert caught.value.code is RefusalCode.ON_MODEL
-    for apparel, on_model in ((True, OnModel.KEEP), (False, OnModel.REFUSE)):
-        try:
-            made = cut_out(png(rgb), article_type="Shirts", apparel=apparel, on_model=on_model)
-        except AdRefused as refused:
-            assert refused.code is not RefusalCode.ON_MODEL
-        else:
-            assert made.person is apparel
+    kept = cut(photo_of_a_person(WHOLE), OnModel.KEEP)
+    assert kept.person and kept.pixels.shape[0] > 200, "from head to feet"
+    assert cut(photo_of_a_person(WHOLE), OnModel.KEEP, apparel=None).person, "people are looked for, too"
+    assert not cut(photo_of_a_person(WHOLE), OnModel.REFUSE, apparel=False).person
+
+
+@pytest.mark.parametrize(("view", "side"), [(TO_THE_THIGH, "bottom"), (BELOW_THE_WAIST, "top")])
+def test_nobody_is_kept_without_head_or_feet(view: tuple[float, float, float], side: str) -> None:
+    with pytest.raises(AdRefused, match=f"frame cuts them off .{side}") as caught:
+        cut(photo_of_a_person(view, 6 if side == "top" else 0), OnModel.KEEP)
+    assert caught.value.code is RefusalCode.ON_MODEL
+
+
+def test_a_person_whom_a_file_brings_cut_out_is_held_to_the_same() -> None:
+    figure = Image.open(io.BytesIO(photo_of_a_person(TO_THE_THIGH))).convert("RGB")
+    figure.putalpha(Image.fromarray((np.asarray(figure).min(axis=-1) < 250).astype(np.uint8) * 255))
+    sink = io.BytesIO()
+    figure.save(sink, "PNG")
+    with pytest.raises(AdRefused, match="frame cuts them off"):
+        cut(sink.getvalue(), OnModel.KEEP)
+
+
+@pytest.mark.parametrize(
+    ("category", "worn"), [("Apparel", True), ("Footwear", False), ("Free Items", None), ("Costumes", None), ("", None)]
+)
+def test_what_may_be_worn_is_said_by_the_catalogue(category: str, worn: bool | None) -> None:
+    assert may_be_worn(ListedProduct(1, "", "", category)) is worn
+    assert may_be_worn(None) is None
 
 
 def test_a_detector_that_is_missing_or_changed_is_named(tmp_path: Path) -> None:
@@ -59,12 +76,13 @@ def test_a_detector_that_is_missing_or_changed_is_named(tmp_path: Path) -> None:
         load_detector(tmp_path)
 
 
-def test_real_people_are_found() -> None:
+@pytest.mark.parametrize("name", ["on_model_ids.csv", "on_model_held_out_ids.csv"])
+def test_real_people_are_found(name: str) -> None:
     folder = photographs("kaggle-fashion") / "images"
-    with LABELS.open() as file:
+    with (Path(__file__).parents[1] / name).open() as file:
         labels = {row["product_id"]: row["on_model"] == "1" for row in csv.DictReader(file)}
     detector = load_detector()
-    seen = {name: detector.score(np.asarray(Image.open(folder / f"{name}.jpg").convert("RGB"))) >= 0 for name in labels}
-    worn = [seen[name] for name, label in labels.items() if label]
-    alone = [seen[name] for name, label in labels.items() if not label]
-    assert len(labels) == 200 and np.mean(worn) >= 0.95 and np.mean(alone) <= 0.05
+    seen = {each: detector.score(np.asarray(Image.open(folder / f"{each}.jpg").convert("RGB"))) >= 0 for each in labels}
+    worn = [seen[each] for each, label in labels.items() if label]
+    alone = [seen[each] for each, label in labels.items() if not label]
+    assert len(labels) >= 200 and np.mean(worn) >= 0.95 and np.mean(alone) <= 0.05
