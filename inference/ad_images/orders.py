@@ -40,6 +40,7 @@ class AdOrder:
     seed: int
     model_version: str
     input_hash: str
+    on_model: OnModel = OnModel.REFUSE
 
     @property
     def request_id(self) -> str:
@@ -74,7 +75,7 @@ class AdOrder:
             theme=self.theme,
             size=self.size,
             seed=self.seed,
-            on_model=OnModel.REFUSE,
+            on_model=self.on_model,
         )
 
 
@@ -102,6 +103,7 @@ def orders_of(
     most: int | None = None,
     size: tuple[int, int] = (512, 512),
     seed: int = 0,
+    on_model: OnModel = OnModel.REFUSE,
     stamps: Mapping[str, str],
 ) -> list[AdOrder]:
     """The orders of one drop.
@@ -109,7 +111,7 @@ def orders_of(
     Args:
         products, images, attributes: tables of those names.
         themes: one order each a product. most: products, taken in turn from every article type; None takes all.
-        seed: the product's id is added to it.
+        seed: the product's id is added to it. on_model: what happens to photographs of people who wear the product.
         stamps: name → version of everything else that the pictures depend on (backdrop, brand, code).
     """
     standing = images.set_index("product_id")[["uri", "sha256"]].to_dict("index")
@@ -127,6 +129,7 @@ def orders_of(
         own_seed = seed + product_id  # or all products of a drop would stand in the same scene
         for theme in themes:
             content = [FORMAT, product_id, _listed(row), sorted(values.items()), photo["sha256"], theme, size, own_seed]
+            content += [] if on_model is OnModel.REFUSE else [str(on_model)]
             made.append(
                 AdOrder(
                     drop=str(row["drop"]),
@@ -138,6 +141,7 @@ def orders_of(
                     seed=own_seed,
                     model_version=model,
                     input_hash=json_sha256([*content, sorted(stamps.items())], sort_keys=False, ensure_ascii=False),
+                    on_model=on_model,
                 )
             )
     return made

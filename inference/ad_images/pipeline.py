@@ -30,6 +30,7 @@ from inference.ad_images.quality.control import Judge, judge
 from inference.ad_images.ranking import features, top_three, untrained_order
 from inference.ad_images.recipes import Recipe
 from inference.ad_images.refusal import AdRefused, RefusalCode
+from inference.ad_images.relative_sizes import BedrockSizes
 from inference.ad_images.request import AdBrief, AdRequest
 from inference.ad_images.result import AdResult, Attempt, Judged
 from inference.ad_images.scene import AdPicture, Backdrop, LibraryPhoto, Scene
@@ -49,7 +50,7 @@ class AdPipeline:
         guardrail: of a request, since which brands a prompt may name depends on its product.
         segmenters: asked where the backdrop of a photograph is not plain.
         retriever: of a media library; None draws everything.
-        decomposer, caption_writer: language models in place of the rules; None for the rules.
+        decomposer, caption_writer, sizes: models in place of the rules; None for the rules.
         ask: a vision model for the brand's questions; None leaves them out.
     """
 
@@ -61,6 +62,7 @@ class AdPipeline:
     retriever: Retriever | None = None
     decomposer: Decomposer | None = None
     caption_writer: CaptionWriter | None = None
+    sizes: BedrockSizes | None = None
     ask: Judge | None = None
     grid: Grid = field(default_factory=Grid)
 
@@ -75,6 +77,7 @@ class AdPipeline:
         with clock.stage("brief"):
             brief = write_brief(request)
             self.backdrop.check(request.size, brief.theme)
+            self._require_asset(request)
         with clock.stage(Stage.GUARDRAILS):
             self.guardrail(request).check(request.prompt, request.photo)
         with clock.stage(Stage.CUTOUT):
@@ -114,6 +117,18 @@ class AdPipeline:
         picture = self._composed(background, placed, recipe.scene)
         recipe.require_same(picture.pixels, self.backdrop.version)
         return picture
+
+    def _require_asset(self, request: AdRequest) -> None:
+        """Raises AdRefused: the request names a library's picture that is not there, or may not be used."""
+        if request.asset is None:
+            return
+        if self.retriever is None:
+            raise AdRefused(
+                RefusalCode.NO_ASSET,
+                f"the request names the picture {request.asset:.80}, and {self.backdrop.name} backgrounds use none; "
+                "choose the photographs backdrop.",
+            )
+        self.retriever.require(request.asset)
 
     def _cut(self, request: AdRequest) -> Cutout:
         product = request.product
@@ -157,6 +172,7 @@ class AdPipeline:
     def _prepared(self, brief: AdBrief, cutout: Cutout, change: Adjustment, clock: "_Clock") -> "_Work":
         """What all plans share: entities, assets, caption, light."""
         brief = _rethemed(brief, change)
+        told = len(self._fallbacks)
         with clock.stage(Stage.DECOMPOSITION):
             entities = decompose(brief.request.prompt, brief, self.decomposer)
         with clock.stage(Stage.RETRIEVAL):
@@ -166,13 +182,30 @@ class AdPipeline:
             caption = write_caption(
                 brief, entities, theme(brief.theme), assets, change.words, change.without, self.caption_writer
             )
-        reasons = assets.reasons if assets else ()
-        return _Work(brief, cutout, caption, photo, tuple(reasons))
+        share = None
+        if self.sizes is not None:
+            with clock.stage(Stage.COMPOSITION):
+                share = self.sizes.share(brief, cutout, caption)
+        instead = [f"the rules took a model's place: {why.rstrip('.')}" for why in self._fallbacks[told:]]
+        return _Work(brief, cutout, caption, photo, share, (*(assets.reasons if assets else ()), *instead))
+
+    @property
+    def _fallbacks(self) -> list[str]:
+        """Why rules answered in place of a model, so far."""
+        models = (self.decomposer, self.caption_writer, self.sizes)
+        return [why for model in models if model is not None for why in model.fallbacks]
 
     def _attempted(self, work: "_Work", change: Adjustment, clock: "_Clock") -> list[Judged]:
         brief, cutout = work.brief, work.cutout
         with clock.stage(Stage.COMPOSITION):
-            plans = plans_for(brief, cutout, grid=self.grid, scale_factor=change.scale, base_y=base_line(brief))
+            plans = plans_for(
+                brief,
+                cutout,
+                grid=self.grid,
+                scale_factor=change.scale,
+                base_y=base_line(brief),
+                relative_size=lambda brief, cutout: work.share,
+            )
             plans = [replace(change, scale=1.0).placed(plan) for plan in plans]
             placed = place_all(cutout, plans, brief.request.size)
         plans = [each.plan for each in placed]
@@ -211,12 +244,13 @@ class AdPipeline:
 
 @dataclass(frozen=True)
 class _Work:
-    """What all plans of an attempt share."""
+    """What all plans of an attempt share. share: relative size that a model said; None where the rules say it."""
 
     brief: AdBrief
     cutout: Cutout
     caption: str
     photo: LibraryPhoto | None
+    share: float | None
     reasons: tuple[str, ...]
 
 

@@ -23,14 +23,33 @@ from orchestration.cli.terminal import reporting, say
 from orchestration.families.contract import Family, InferenceRequest
 
 DESCRIPTIONS, ADS = "descriptions", "ads"  # of no family: made from attributes and photographs
-AD_PANEL = "Options of ads"
+
+
+def _ad_option(kind: Any, text: str, **more: Any) -> Any:
+    return Annotated[kind, typer.Option(help=text, rich_help_panel="Options of ads", **more)]
+
+
+AD_OPTIONS = {  # fields of AdOptions, which has their defaults
+    "product": _ad_option(int | None, "One product of the catalogue."),
+    "photo": _ad_option(Path | None, "A photograph of yours, without a catalogue."),
+    "prompt": _ad_option(str | None, "What the picture shall show."),
+    "theme": _ad_option(str | None, "Theme; the one that fits by default."),
+    "brand": _ad_option(str | None, "Guidelines: a preset, or a YAML file."),
+    "backdrop": _ad_option(str | None, "studio, photographs, diffusers or bedrock."),
+    "asset": _ad_option(str | None, "A photograph of the library, as the background."),
+    "segmenter": _ad_option(str | None, "Who cuts out before a busy backdrop: bedrock, or an ONNX file."),
+    "size": _ad_option(str | None, "WIDTHxHEIGHT in pixels."),
+    "seed": _ad_option(int, "Seed of everything drawn.", min=0),
+    "comment": _ad_option(str | None, "What a reviewer would have otherwise."),
+}
 
 
 def add_to(app: typer.Typer) -> None:
     names = [*_by_family(), DESCRIPTIONS, ADS]
     inferred = StrEnum("Inferred", {name: name for name in names})  # type: ignore[misc]
     argument = typer.Argument(metavar="|".join(names), help="What to infer.")
-    app.command("infer")(tailored(infer, {"what": Annotated[inferred, argument]}))
+    annotations = {"what": Annotated[inferred, argument], **AD_OPTIONS}
+    app.command("infer")(tailored(infer, annotations, vars(AdOptions())))
 
 
 def infer(
@@ -39,33 +58,14 @@ def infer(
     catalog: Annotated[Path | None, typer.Option(help="Catalogue directory.")] = None,
     model: Annotated[str, typer.Option(help="Folder of a model, or champion for the registry's.")] = CHAMPION,
     *,
-    product: Annotated[int | None, typer.Option(help="One product of the catalogue.", rich_help_panel=AD_PANEL)] = None,
-    photo: Annotated[
-        Path | None, typer.Option(help="A photograph of yours, without a catalogue.", rich_help_panel=AD_PANEL)
-    ] = None,
-    prompt: Annotated[str | None, typer.Option(help="What the picture shall show.", rich_help_panel=AD_PANEL)] = None,
-    theme: Annotated[
-        str | None, typer.Option(help="Theme; the one that fits by default.", rich_help_panel=AD_PANEL)
-    ] = None,
-    brand: Annotated[
-        str | None, typer.Option(help="Guidelines: a preset, or a YAML file.", rich_help_panel=AD_PANEL)
-    ] = None,
-    backdrop: Annotated[
-        str | None,
-        typer.Option(help="studio, photographs, diffusers or bedrock.", rich_help_panel=AD_PANEL),
-    ] = None,
-    size: Annotated[str | None, typer.Option(help="WIDTHxHEIGHT in pixels.", rich_help_panel=AD_PANEL)] = None,
-    seed: Annotated[int, typer.Option(help="Seed of everything drawn.", min=0, rich_help_panel=AD_PANEL)] = 0,
-    comment: Annotated[
-        str | None, typer.Option(help="What a reviewer would have otherwise.", rich_help_panel=AD_PANEL)
-    ] = None,
     as_json: JsonFlag = False,
+    **of_ads: Any,
 ) -> None:
     """Predict attributes with a model, write descriptions from predicted attributes, or make ads of products."""
     began = time.monotonic()
     family = _by_family().get(what.value)
     _refuse_a_catalogue(out)
-    options = AdOptions(product, photo, prompt, theme, brand, backdrop, size, seed, comment)
+    options = AdOptions(**of_ads)
     if what.value != ADS and options != AdOptions():
         raise SelvedgeError(f"`selvedge infer {what.value}` takes none of the options of ads; leave them out.")
     if what.value != ADS and catalog is None:

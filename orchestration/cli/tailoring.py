@@ -30,17 +30,22 @@ def family_argument() -> Any:
     return Annotated[str, typer.Argument(metavar="FAMILY", help=f"Family of models: {names}.")]
 
 
-def tailored(command: Callable[..., None], annotations: Mapping[str, Any]) -> Callable[..., None]:
-    """A command with annotations that are known only when the families are.
+def tailored(
+    command: Callable[..., None], annotations: Mapping[str, Any], defaults: Mapping[str, Any] | None = None
+) -> Callable[..., None]:
+    """A command with annotations that are known only when the families are, or that are stated elsewhere.
 
     Args:
-        annotations: of parameters by name; one that the command does not name is a switch of its `**switches`.
+        annotations: of parameters by name; one that the command does not name is one of its `**switches`.
+        defaults: of those; False where it has none.
     """
     signature = inspect.signature(command)
     fixed = [own for own in signature.parameters.values() if own.kind is not inspect.Parameter.VAR_KEYWORD]
     parameters = [own.replace(annotation=annotations.get(own.name, own.annotation)) for own in fixed]
     parameters += [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=annotation)
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=(defaults or {}).get(name, False), annotation=annotation
+        )
         for name, annotation in annotations.items()
         if name not in signature.parameters
     ]

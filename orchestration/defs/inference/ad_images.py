@@ -57,9 +57,15 @@ def ad_images(
 
     from inference.ad_images.batch import counts_of, fulfil_all
     from inference.ad_images.orders import orders_of, themes_named
+    from inference.ad_images.request import OnModel
     from inference.tables import AD_IMAGES
 
-    drop, parts = context.partition_key, AdParts.of(settings, ranker=champions_ranker(context.instance, models))
+    drop = context.partition_key
+    parts = AdParts.of(
+        settings,
+        ranker=champions_ranker(context.instance, models),
+        champion=champions_artefact(context.instance, models, READS) if settings.ad_judge == "champion" else None,
+    )
     products, images, attributes = (
         tables.read(context.instance, name, drop).to_pandas() for name in ("catalog/products", "catalog/images", READS)
     )
@@ -70,6 +76,7 @@ def ad_images(
         themes=themes_named(settings.ad_themes),
         most=settings.ad_products,
         size=(settings.ad_size, settings.ad_size),
+        on_model=OnModel(settings.ad_on_model),
         stamps=stamps(parts),
     )
     report = log_and(context, progress).progress
@@ -84,7 +91,7 @@ def ad_images(
 
 
 def champions_ranker(instance: dg.DagsterInstance, models: Models) -> "Path | None":
-    """The artefact of the champion that Dagster was told of, of the family that is published here; None before one.
+    """The artefact of the champion of rankers; None before one.
 
     It is data inside the recipes, no edge of the graph: a drop's ads are made before anybody can pick among them, so
     they cannot wait for a champion.
@@ -92,7 +99,16 @@ def champions_ranker(instance: dg.DagsterInstance, models: Models) -> "Path | No
     Raises:
         SelvedgeError, ServiceUnavailable: as `reported_champion`.
     """
-    family = publisher_of(PUBLISHED)
+    return champions_artefact(instance, models, PUBLISHED)
+
+
+def champions_artefact(instance: dg.DagsterInstance, models: Models, published: str) -> "Path | None":
+    """The artefact of the champion that Dagster was told of, of the family that an asset publishes; None before one.
+
+    Raises:
+        SelvedgeError, ServiceUnavailable: as `reported_champion`.
+    """
+    family = publisher_of(published)
     if family is None or materialised(instance, "/".join(family.champion.path)) is None:
         return None
     return reported_champion(instance, models, family.name)[1]
