@@ -9,7 +9,6 @@ brand makes a question strict.
 """
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PIL import Image
@@ -26,18 +25,17 @@ class ChampionJudge:
     """Asks an attribute model, and lets it choose between yes and no.
 
     Args:
-        folder: of its artefact.
+        model: `training.blip2.artefact.load_artefact` of its folder.
 
     Raises:
-        SelvedgeError: it is no artefact, or lacks its base.
+        SelvedgeError: its tokenizer cannot tell yes from no.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, model: "AttributeModel") -> None:
         from training.blip2.answers import AnswerTrie
-        from training.blip2.artefact import load_artefact
 
-        self._model: AttributeModel = load_artefact(folder)
-        base = self._model.base
+        self._model = model
+        base = model.base
         self._trie = AnswerTrie(ANSWERS, base.tokenizer, base.start_token)
         self.model_version = f"blip2-attributes {self._model.digest[:16]}"
 
