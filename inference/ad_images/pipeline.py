@@ -14,6 +14,7 @@ import numpy as np
 from inference.ad_images.adjustments import Adjustment, Stage
 from inference.ad_images.brief import article_scene, write_brief
 from inference.ad_images.captions import CaptionWriter, write_caption
+from inference.ad_images.comments import LONGEST
 from inference.ad_images.compositing import compose
 from inference.ad_images.composition import Grid, place_all, plans_for
 from inference.ad_images.cutout import Cutout
@@ -23,6 +24,7 @@ from inference.ad_images.decomposition import Decomposer, decompose
 from inference.ad_images.feedback import next_attempt, nothing_passed, route_comment
 from inference.ad_images.finding import Finding
 from inference.ad_images.guardrails.guardrail import Guardrail
+from inference.ad_images.guardrails.local import check_comment
 from inference.ad_images.media.retrieval import Retriever
 from inference.ad_images.plan import Placed, Plan
 from inference.ad_images.quality.brand import Brand
@@ -90,13 +92,15 @@ class AdPipeline:
         Raises:
             AdRefused: as `make`; BAD_REQUEST where no rule understands the comment.
         """
-        change = route_comment(comment, theme_names())
-        request, clock = result.brief.request, _Clock()
+        clock = _Clock()
+        with clock.stage(Stage.GUARDRAILS):
+            check_comment(comment[:LONGEST])  # which is what is read
+        change, request = route_comment(comment, theme_names()), result.brief.request
         if not change.stages:
             raise AdRefused(RefusalCode.BAD_REQUEST, f"the comment changes nothing: {change.sentence}.")
-        if Stage.GUARDRAILS in change.stages:
+        if Stage.GUARDRAILS in change.stages and change.words:
             with clock.stage(Stage.GUARDRAILS):
-                self.guardrail(request).check(comment, request.photo)
+                self.guardrail(request).check(", ".join(change.words), request.photo)
         cutout = result.cutout
         if Stage.CUTOUT in change.stages:
             with clock.stage(Stage.CUTOUT):

@@ -56,25 +56,29 @@ class _Words:
 
 def unsafe_category(prompt: str) -> str | None:
     """The category of unsafe words that a prompt holds ("profanity", "violence", …), or None."""
+    return next(unsafe_categories(prompt), None)
+
+
+def unsafe_categories(prompt: str) -> Iterator[str]:
+    """The category of every unsafe word of a prompt."""
     words = _words()
     text = plain(prompt)
     tokens = without(tokenise(text), words.innocent)
     for match in words.phrases.find(tokens):
-        return match.meaning[0]
+        yield match.meaning[0]
     cleared = " ".join(text[token.start : token.end] for token in tokens if token.word)
     if words.anywhere.search(cleared):
-        return "profanity"
+        yield "profanity"
     for spelled in disguises(_cleared(text, tokens)):
         if spelled in words.category:
-            return words.category[spelled]
-        if STRETCHED.search(spelled) and unstretched(spelled) in words.stretched:
-            return words.stretched[unstretched(spelled)]
+            yield words.category[spelled]
+        elif STRETCHED.search(spelled) and unstretched(spelled) in words.stretched:
+            yield words.stretched[unstretched(spelled)]
     for masked in MASKED.findall(text):
         pattern = re.compile(re.sub(r"[*#%_]+", lambda run: f"[a-z]{{1,{max(2, len(run.group()))}}}", masked))
         hidden = next((word for word in words.category if len(word) > 2 and pattern.fullmatch(word)), None)
         if hidden is not None and len(masked.strip("*#%_")) >= 1:
-            return words.category[hidden]
-    return None
+            yield words.category[hidden]
 
 
 def _cleared(text: str, tokens: Sequence[Token]) -> str:

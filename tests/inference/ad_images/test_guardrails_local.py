@@ -4,7 +4,7 @@ import io
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -87,6 +87,7 @@ def test_a_refused_word_is_refused_in_every_disguise(word: str, disguise: str, p
     if disguise in ("spaces", "dots", "stars"):
         text = {"spaces": " ", "dots": ".", "stars": "*"}[disguise].join(letters)
     elif disguise == "digits":
+        assume(not set(word) <= set(ALTERED))  # without a letter it is a number or a price
         text = "".join(ALTERED.get(letter, letter)[pick % len(ALTERED.get(letter, letter))] for letter in letters)
     elif disguise == "wide":
         text = "".join(chr(ord(letter) + 0xFEE0) for letter in letters)
