@@ -28,7 +28,7 @@ class LocalGuardrail:
     """Rules that need nothing but this folder.
 
     Args:
-        own_brand: the product's, which a prompt may name. catalogue_brands: other brands of the shop.
+        own_brand: the product's, which a prompt may name, or several names. catalogue_brands: others of the shop.
         limits: of the photograph's file. most_skin: share of skin-coloured area that a photograph may have.
     """
 
@@ -36,7 +36,7 @@ class LocalGuardrail:
 
     def __init__(
         self,
-        own_brand: str = "",
+        own_brand: str | Iterable[str] = "",
         catalogue_brands: Iterable[str] = (),
         limits: Limits | None = None,
         most_skin: float = MOST_SKIN,

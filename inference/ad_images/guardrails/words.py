@@ -135,23 +135,28 @@ class OtherBrands:
     """Brands that a prompt may not name.
 
     Args:
-        own: the product's own brand; it, and what it is part of, may be named. catalogue: other brands of the shop.
+        own: the product's own brand, or several names, such as its listing's title; what they hold, and what they are
+            part of, may be named. catalogue: other brands of the shop.
     """
 
-    def __init__(self, own: str = "", catalogue: Iterable[str] = ()) -> None:
-        self._own = _key(own)
+    def __init__(self, own: str | Iterable[str] = "", catalogue: Iterable[str] = ()) -> None:
+        self._own = [key for key in map(_key, [own] if isinstance(own, str) else own) if key]
         self._cues = frozenset(_brands()["cues"])
         self._names, self._common = _brand_books(tuple(catalogue))
 
     def _other(self, names: tuple[str, ...]) -> str | None:
         """The first of the brands of one match that is not the product's own, nor a part of it."""
-        own = set(self._own)
-        return next((name for name in names if not own or not (set(_key(name)) <= own or own <= set(_key(name)))), None)
+        return next((name for name in names if not self._is_own(set(_key(name)))), None)
+
+    def _is_own(self, name: set[str]) -> bool:
+        return any(name <= set(own) or set(own) <= name for own in self._own)
 
     def without_own(self, prompt: str) -> str:
         """The prompt with the product's brand out, which may be made of words that mean more ("The North Face")."""
-        named = r"\W+".join(map(re.escape, self._own))
-        return re.sub(rf"(?<!\w)(?:the\s+)?{named}(?!\w)", " ", prompt, flags=re.IGNORECASE) if named else prompt
+        for own in self._own:
+            named = r"\W+".join(map(re.escape, own))
+            prompt = re.sub(rf"(?<!\w)(?:the\s+)?{named}(?!\w)", " ", prompt, flags=re.IGNORECASE)
+        return prompt
 
     def named(self, prompt: str) -> str | None:
         """The brand that a prompt names, or None.

@@ -270,8 +270,10 @@ def _guardrail(parts: AdParts, request: "AdRequest") -> "Guardrail":
     from inference.ad_images.guardrails.guardrail import Guardrails
     from inference.ad_images.guardrails.local import LocalGuardrail
 
-    own_brand = request.product.brand if request.product else ""
-    return Guardrails([LocalGuardrail(own_brand, parts.brands), *_services(parts)])
+    product = request.product
+    # A title names the brand where no column does; a photograph of nobody's listing may be of any brand of the shop.
+    own = parts.brands if product is None else (product.brand, product.title)
+    return Guardrails([LocalGuardrail(own, parts.brands), *_services(parts)])
 
 
 @lru_cache(maxsize=1)

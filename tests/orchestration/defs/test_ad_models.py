@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from catalog.errors import SelvedgeError
 from inference.ad_images.ad_rows import SqlAdMetadata
 from inference.ad_images.dynamo_rows import create_table
+from inference.ad_images.refusal import AdRefused
 from inference.ad_images.result import AdResult
 from orchestration.cli.doctor_command import _ads, _hosted_models
 from orchestration.defs.inference import ad_models
@@ -162,6 +163,27 @@ def test_an_onnx_file_needs_to_be_there_and_its_package(tmp_path: Path, monkeypa
 def test_a_champion_that_is_not_there_cannot_judge(tmp_path: Path) -> None:
     with pytest.raises(SelvedgeError, match="champion, and attributes have none yet; promote one, or set none"):
         ad_pipeline(parts(tmp_path, ad_judge="champion"))
+
+
+def test_a_prompt_may_name_the_products_own_brand_and_no_other_of_the_catalogue(tmp_path: Path) -> None:
+    pipeline = ad_pipeline(replace(parts(tmp_path), brands=("Fennick", "Lindqvale", "Nike")))
+    request = a_request(BAG)
+
+    def named(prompt: str, brand: str = "Fennick", title: str = "Bag", listed: bool = True) -> str | None:
+        assert request.product is not None
+        product = replace(request.product, brand=brand, title=title) if listed else None
+        try:
+            pipeline.guardrail(replace(request, product=product)).check(prompt, request.photo)
+        except AdRefused as refused:
+            return str(refused.code)
+        return None
+
+    assert named("a Fennick box on a table") is None and named("a Lindqvale box on a table") == "other_brand"
+    assert named("a Nike box on a table") == "other_brand" and named("a Nike box on a table", brand="Nike") is None
+    assert named("a Nike box on a table", brand="", title="Nike Men Red Backpack") is None
+    assert named("a Puma box on a table", brand="", title="Nike Men Red Backpack") == "other_brand"
+    assert named("a Nike box on a table", listed=False) is None
+    assert named("an Adidas box on a table", listed=False) == "other_brand"
 
 
 def test_rows_lie_in_the_table_that_is_named(tmp_path: Path, bag: AdResult) -> None:
