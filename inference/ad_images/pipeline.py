@@ -12,11 +12,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from inference.ad_images.adjustments import Adjustment, Stage
+from inference.ad_images.backdrops.white import White
 from inference.ad_images.brief import article_scene, write_brief
 from inference.ad_images.captions import CaptionWriter, write_caption
 from inference.ad_images.comments import LONGEST
 from inference.ad_images.compositing import compose
-from inference.ad_images.composition import Grid, place_all, plans_for
+from inference.ad_images.composition import Grid, isolated_plan, place_all, plans_for
 from inference.ad_images.cutout import Cutout
 from inference.ad_images.cutouts.cut import cut_out
 from inference.ad_images.cutouts.segmenter import Segmenter
@@ -79,6 +80,7 @@ class AdPipeline:
         with clock.stage("brief"):
             brief = write_brief(request)
             self.backdrop.check(request.size, brief.theme)
+            self._require_size(request)
             self._require_asset(request)
         with clock.stage(Stage.GUARDRAILS):
             self.guardrail(request).check(request.prompt, request.photo)
@@ -121,6 +123,16 @@ class AdPipeline:
         picture = self._composed(background, placed, recipe.scene)
         recipe.require_same(picture.pixels, self.backdrop.version)
         return picture
+
+    def _require_size(self, request: AdRequest) -> None:
+        """Raises AdRefused: the brand takes no picture of this size, whatever is on it."""
+        if max(request.size) < self.brand.least_side:
+            width, height = request.size
+            raise AdRefused(
+                RefusalCode.BAD_SIZE,
+                f"pictures of {self.brand.name} are at least {self.brand.least_side:,} pixels long, not {width} x "
+                f"{height}; ask for {with_margin(self.brand.least_side)}.",
+            )
 
     def _require_asset(self, request: AdRequest) -> None:
         """Raises AdRefused: the request names a library's picture that is not there, or may not be used."""
@@ -187,7 +199,9 @@ class AdPipeline:
                 brief, entities, theme(brief.theme), assets, change.words, change.without, self.caption_writer
             )
         share = None
-        if self.sizes is not None:
+        if self._isolates:
+            caption = f"{brief.subject} on pure white, centred, even light, catalogue photograph"
+        elif self.sizes is not None:
             with clock.stage(Stage.COMPOSITION):
                 share = self.sizes.share(brief, cutout, caption)
         instead = [f"the rules took a model's place: {why.rstrip('.')}" for why in self._fallbacks[told:]]
@@ -202,15 +216,7 @@ class AdPipeline:
     def _attempted(self, work: "_Work", change: Adjustment, clock: "_Clock") -> list[Judged]:
         brief, cutout = work.brief, work.cutout
         with clock.stage(Stage.COMPOSITION):
-            plans = plans_for(
-                brief,
-                cutout,
-                grid=self.grid,
-                scale_factor=change.scale,
-                base_y=base_line(brief),
-                relative_size=lambda brief, cutout: work.share,
-            )
-            plans = [replace(change, scale=1.0).placed(plan) for plan in plans]
+            plans = self._plans(work, change)
             placed = place_all(cutout, plans, brief.request.size)
         plans = [each.plan for each in placed]
         with clock.stage(Stage.BACKGROUND):
@@ -227,6 +233,26 @@ class AdPipeline:
             scores = [self._score(picture, each) for picture, each in zip(pictures, findings, strict=True)]
         return [Judged(picture, each, score) for picture, each, score in zip(pictures, findings, scores, strict=True)]
 
+    @property
+    def _isolates(self) -> bool:
+        """Whether the product stands alone on white, as in a main image."""
+        return isinstance(self.backdrop, White)
+
+    def _plans(self, work: "_Work", change: Adjustment) -> list[Plan]:
+        moved = replace(change, scale=1.0)
+        if self._isolates:
+            plan = isolated_plan(work.brief, work.cutout, change.scale)
+            return [replace(moved.placed(plan), scale=plan.scale)]
+        plans = plans_for(
+            work.brief,
+            work.cutout,
+            grid=self.grid,
+            scale_factor=change.scale,
+            base_y=base_line(work.brief),
+            relative_size=lambda brief, cutout: work.share,
+        )
+        return [moved.placed(plan) for plan in plans]
+
     def _staged(self, work: "_Work", plans: Sequence[Plan], change: Adjustment) -> list[Scene]:
         light = change.lit(light_on(work.cutout, work.brief.theme))
         strength = 1.0 if change.strength is None else change.strength
@@ -236,6 +262,8 @@ class AdPipeline:
     def _composed(self, background: np.ndarray, placed: Placed, scene: Scene) -> AdPicture:
         if self.backdrop.paints_shadows:
             return compose(background, background, placed, scene, None)
+        if self._isolates:
+            return compose(background, background, placed, scene, np.zeros(placed.alpha.shape, np.float32))
         shadow = cast(placed, scene)
         mirrored = reflection(placed, scene, theme(scene.theme).reflectance)
         return compose(background, apply(background, shadow, mirrored, scene.light), placed, scene, shadow)
@@ -271,6 +299,11 @@ class _Clock:
             yield
         finally:
             self.seconds[str(name)] = self.seconds.get(str(name), 0.0) + time.perf_counter() - began
+
+
+def with_margin(side: int) -> int:
+    """The next size that every backdrop paints."""
+    return -(-side // 64) * 64
 
 
 def _findings(attempt: Attempt) -> list[Sequence[Finding]]:

@@ -81,7 +81,7 @@ def infer_ads(catalog: Path | None, out: Path, options: AdOptions, model: str) -
     Raises:
         SelvedgeError: options that do not fit, no such product, or, for one picture, its refusal.
     """
-    from orchestration.defs.inference.ad_parts import AdParts
+    from orchestration.defs.inference.ad_parts import AdParts, side_for
     from orchestration.families.settings import load_settings
 
     options.require_fitting()
@@ -102,7 +102,7 @@ def infer_ads(catalog: Path | None, out: Path, options: AdOptions, model: str) -
         brands=_brands(catalog),
     )
     library = _library(parts, folder) if parts.backdrop == PHOTOGRAPHS else None
-    size = _size(options.size) if options.size else (settings.ad_size, settings.ad_size)
+    size = _size(options.size) if options.size else (side_for(parts, settings.ad_size),) * 2
     if options.of_one:
         return _one(_request(catalog, out, options, size, parts), folder, parts, options.comment, library)
     if catalog is None:

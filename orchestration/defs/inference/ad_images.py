@@ -16,7 +16,7 @@ from orchestration.assets.partitions import DROPS, SAME
 from orchestration.assets.published import Tables, materialised
 from orchestration.assets.reporters import log_and
 from orchestration.assets.resources import Models
-from orchestration.defs.inference.ad_parts import AdParts, ad_maker, stamps, workers
+from orchestration.defs.inference.ad_parts import AdParts, ad_maker, side_for, stamps, workers
 from orchestration.families.registered import publisher_of
 from orchestration.families.stages import reported_champion
 from orchestration.runtime.settings import Settings
@@ -75,7 +75,7 @@ def ad_images(
         attributes,
         themes=themes_named(settings.ad_themes),
         most=settings.ad_products,
-        size=(settings.ad_size, settings.ad_size),
+        size=(side_for(parts, settings.ad_size),) * 2,
         on_model=OnModel(settings.ad_on_model),
         stamps=stamps(parts),
     )

@@ -219,6 +219,14 @@ def update_media_index(parts: AdParts, sample: Path, progress: Progress) -> "tup
     return library, index.update(library, lambda done, total: progress(done, total, "indexing the media library"))
 
 
+def side_for(parts: AdParts, side: int) -> int:
+    """Pixels of a side where none were asked for: the settings', or more where the brand takes no smaller picture."""
+    from inference.ad_images.pipeline import with_margin
+    from inference.ad_images.quality.brand import read_brand
+
+    return max(side, with_margin(read_brand(parts.brand).least_side))
+
+
 def workers(parts: AdParts, threads: int | None) -> int | None:
     """Worker processes; what fills a device or waits for a service has one."""
     heavy = parts.backdrop not in ("studio", "photographs") or parts.judge != "none" or parts.hosted
@@ -228,6 +236,11 @@ def workers(parts: AdParts, threads: int | None) -> int | None:
 @lru_cache(maxsize=1)  # weights are read once, for the pipeline and for its stamps
 def _backdrop(parts: AdParts) -> "Backdrop":
     if parts.backdrop == "studio":
+        from inference.ad_images.backdrops.white import White
+        from inference.ad_images.quality.brand import read_brand
+
+        if read_brand(parts.brand).asks_for_white:
+            return White()
         from inference.ad_images.backdrops.studio.backdrop import Studio
 
         return Studio()
