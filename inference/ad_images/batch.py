@@ -67,10 +67,10 @@ def fulfil(order: AdOrder, maker: AdMaker) -> AdOutcome:
     except AdRefused as refusal:
         return AdOutcome(order, code=str(refusal.code), sentence=str(refusal))
     key = recipe_key(request, maker.context)
-    before = maker.store.stored(request.request_id, key)
-    if before is not None:
-        return AdOutcome(order, _rows(order, before), kept=True)
     try:
+        before = maker.store.stored(request.request_id, key)
+        if before is not None:
+            return AdOutcome(order, _rows(order, before), kept=True)
         result = maker.pipeline.make(request)
     except AdRefused as refusal:
         maker.store.refuse(request, key, refusal)
