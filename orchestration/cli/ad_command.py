@@ -4,6 +4,7 @@ Belongs here: from options to requests, the sheet, the result. Not here: the sta
 settings choose (orchestration/defs/inference/ad_parts.py).
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -203,6 +204,8 @@ def _all(orders: "list[AdOrder]", folder: Path, parts: "AdParts", threads: int |
         outcomes = list(fulfil_all(orders, partial(ad_maker, parts), reporter.progress, workers(parts, threads)))
     rows = [row for outcome in outcomes for row in outcome.rows]
     write_table(pd.DataFrame(rows, columns=AD_IMAGES.names), folder / TABLE_FILE, "ad_images")
+    for reason, count in Counter(reason for outcome in outcomes for reason in outcome.reasons).items():
+        say(f"{count} of {len(outcomes)} requests: {reason}")
     refused = [outcome for outcome in outcomes if outcome.code]
     for outcome in refused:
         say(f"product {outcome.order.product.product_id}: {outcome.sentence}")

@@ -3,6 +3,7 @@
 Belongs here: the asset. Not here: making them (inference/ad_images/), what from (ad_parts.py).
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -84,6 +85,8 @@ def ad_images(
     for outcome in outcomes:
         if outcome.code:
             context.log.warning(f"product {outcome.order.product.product_id}: {outcome.sentence}")
+    for reason, count in Counter(reason for outcome in outcomes for reason in outcome.reasons).items():
+        context.log.info(f"{count} of {len(outcomes)} requests: {reason}")
     rows = [row for outcome in outcomes for row in outcome.rows]
     return tables.publish(
         context, "ad_images", pd.DataFrame(rows, columns=AD_IMAGES.names), {**counts_of(outcomes), **_shown(outcomes)}
