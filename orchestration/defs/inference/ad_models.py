@@ -83,13 +83,13 @@ def judge(who: str, region: str, model: str | None, champion: Path | None) -> "J
 
         return BedrockJudge(make_client("bedrock-runtime", region), hosted_model("judge", model))
     if who == "champion":
-        from inference.ad_images.quality.champion_judge import ChampionJudge
-        from training.blip2.artefact import load_artefact
-
         if champion is None:
             raise SelvedgeError(
                 "SELVEDGE_AD_JUDGE is champion, and attributes have none yet; promote one, or set none."
             )
+        from inference.ad_images.quality.champion_judge import ChampionJudge
+        from training.blip2.artefact import load_artefact
+
         return ChampionJudge(load_artefact(champion))
     return None
 

@@ -17,6 +17,7 @@ from inference.ad_images.funnel import funnel, funnel_plot, stage_seconds
 from inference.ad_images.orders import orders_of, themes_named
 from inference.ad_images.published import broken_pictures
 from inference.ad_images.recipes import read_recipe
+from inference.ad_images.request import OnModel
 from inference.tables import AD_IMAGES
 from tests.inference.ad_images.shop import BAG, HEELS, SHIRT, SIZE, a_maker, listed, photo_of
 
@@ -72,10 +73,17 @@ def test_article_types_take_turns_when_there_are_few_orders(tmp_path):
     assert orders(tmp_path, ids, most=0) == []
 
 
-@pytest.mark.parametrize("change", [{"seed": 1}, {"size": (320, 256)}, {"stamps": {"backdrop": "studio 2"}}])
+@pytest.mark.parametrize(
+    "change", [{"seed": 1}, {"size": (320, 256)}, {"stamps": {"backdrop": "studio 2"}}, {"on_model": OnModel.KEEP}]
+)
 def test_the_input_hash_follows_everything_that_decides(tmp_path, change):
     assert orders(tmp_path)[0].input_hash == orders(tmp_path)[0].input_hash
     assert orders(tmp_path)[0].input_hash != orders(tmp_path, **change)[0].input_hash
+
+
+def test_the_policy_for_people_travels_with_the_order(tmp_path):
+    usual, keeping = orders(tmp_path, (BAG,))[0], orders(tmp_path, (BAG,), on_model=OnModel.KEEP)[0]
+    assert (usual.request().on_model, keeping.request().on_model) == (OnModel.REFUSE, OnModel.KEEP)
 
 
 def test_themes_of_a_setting():

@@ -22,7 +22,15 @@ from inference.ad_images.refusal import AdRefused
 from inference.ad_images.result import AdResult
 from orchestration.cli.doctor_command import _ads, _hosted_models
 from orchestration.defs.inference import ad_models
-from orchestration.defs.inference.ad_parts import AdParts, ad_maker, ad_pipeline, require_named, stamps, workers
+from orchestration.defs.inference.ad_parts import (
+    AdParts,
+    ad_maker,
+    ad_pipeline,
+    require_named,
+    stamps,
+    update_media_index,
+    workers,
+)
 from orchestration.runtime.settings import Settings
 from tests.aws_front import DENIED, AwsFront, converse_answer, invoke_model_answer
 from tests.inference.ad_images.shop import BAG, a_pipeline, a_request
@@ -73,6 +81,25 @@ def test_by_default_nobody_is_asked_and_old_stamps_stay(tmp_path: Path) -> None:
     assert asked == ((), None, None, None, None) and usual.hosted == ()
     assert set(stamps(usual)) == {"backdrop", "brand", "guardrails", "library"} and stamps(usual)["library"] == ""
     assert usual.rows == f"sqlite:///{tmp_path / 'home' / 'ads.db'}" and workers(usual, 2) == 2
+
+
+def test_an_ad_on_a_photograph_is_stale_when_the_library_holds_something_else(tmp_path: Path) -> None:
+    library = tmp_path / "library"
+    library.mkdir()
+    Image.radial_gradient("L").convert("RGB").save(library / "wall.png")
+    listed = "file\tlicence\ttags\nwall.png\tCC0\t"
+    named = parts(tmp_path, ad_backdrop="photographs", ad_library=str(library))
+    with pytest.raises(SelvedgeError, match="materialise inference/media_index"):
+        stamps(named)
+    seen = []
+    for tags in ("wall", "wall", "brick wall"):
+        (library / "LICENCES.tsv").write_text(listed + tags)
+        update_media_index(named, tmp_path / "sample", lambda *_: None)
+        seen.append(stamps(named)["library"])
+    moved = replace(named, library=str(library.rename(tmp_path / "elsewhere")))
+    update_media_index(moved, tmp_path / "sample", lambda *_: None)
+    assert seen[0] == seen[1] != seen[2] == stamps(moved)["library"]
+    assert stamps(parts(tmp_path, ad_library=str(library)))["library"] == ""  # drawn: it decides nothing
 
 
 def test_words_sizes_and_judge_are_asked_of_the_model_that_is_named(front: AwsFront, tmp_path: Path) -> None:
