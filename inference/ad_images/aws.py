@@ -7,6 +7,8 @@ botocore reads a broken answer as one with nothing in it. A guardrail would take
 answer is held to the members that its service promises before anybody reads it.
 """
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
@@ -84,6 +86,23 @@ def ask(client: Any, operation: str, what: str, **request: Any) -> dict[str, Any
         ) from error
     _require_all(answer, client, operation, what)
     return answer
+
+
+def tool_input(answer: Mapping[str, Any]) -> Any:
+    """What an answer of Converse gives its tool; of a model that wrote text instead, the JSON in that.
+
+    Raises:
+        ValueError: there is none.
+    """
+    blocks = answer["output"].get("message", {}).get("content", [])
+    given = next((block["toolUse"]["input"] for block in blocks if "toolUse" in block), None)
+    if given is not None:
+        return given
+    text = " ".join(block["text"] for block in blocks if "text" in block)
+    try:
+        return json.loads(text[text.find("{") : text.rfind("}") + 1])
+    except json.JSONDecodeError as error:
+        raise ValueError(f"the model's answer is no JSON ({error})") from error
 
 
 def _require_all(answer: dict[str, Any], client: Any, operation: str, what: str) -> None:

@@ -42,7 +42,7 @@ class AdOutcome:
         rows: of the table `ad_images`. code, sentence: of a refusal.
         plans, passed: of its last attempt; 0 where it was kept. attempts: 0 where it was kept.
         kept: made by an earlier run.
-        seconds: wall seconds by stage.
+        seconds: wall seconds by stage. reasons: what a person should know, as in the result.
     """
 
     order: AdOrder
@@ -54,6 +54,7 @@ class AdOutcome:
     attempts: int = 0
     kept: bool = False
     seconds: Mapping[str, float] = field(default_factory=dict)
+    reasons: Sequence[str] = ()
 
 
 def fulfil(order: AdOrder, maker: AdMaker) -> AdOutcome:
@@ -67,10 +68,10 @@ def fulfil(order: AdOrder, maker: AdMaker) -> AdOutcome:
     except AdRefused as refusal:
         return AdOutcome(order, code=str(refusal.code), sentence=str(refusal))
     key = recipe_key(request, maker.context)
-    before = maker.store.stored(request.request_id, key)
-    if before is not None:
-        return AdOutcome(order, _rows(order, before), kept=True)
     try:
+        before = maker.store.stored(request.request_id, key)
+        if before is not None:
+            return AdOutcome(order, _rows(order, before), kept=True)
         result = maker.pipeline.make(request)
     except AdRefused as refusal:
         maker.store.refuse(request, key, refusal)
@@ -84,6 +85,7 @@ def fulfil(order: AdOrder, maker: AdMaker) -> AdOutcome:
         passed=len(last.passed),
         attempts=len(result.attempts),
         seconds=result.seconds,
+        reasons=tuple(result.reasons),
     )
 
 

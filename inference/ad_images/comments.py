@@ -81,7 +81,7 @@ RULES: tuple[_Rule, ...] = (
     _rule(
         r"shadow.*\b(?:light|weak|faint|soft|missing|pale|stronger)\b|(?:no|more|stronger|darker|harder|add a"
         r"|missing|needs a|want a) shadow"
-        r"|without (?:a )?shadow|\bfloat(?:s|ing)?\b|\bhover",
+        r"|without (?:a )?shadow|\bfloat(?:s|ing)?\b|\bhover|\b(?:like a sticker|pasted (?:on|in)|cut and paste)\b",
         lambda s: Adjustment(softness=-0.25 * s),
     ),
     _rule(r"shadow", lambda s: Adjustment(unknown=("shadow",))),
@@ -100,10 +100,13 @@ RULES: tuple[_Rule, ...] = (
     _rule(r"light\b.*\bfrom (?:above|the top|over)", lambda s: Adjustment(light_from=90.0)),
     _rule(r"light\b.*\b(?:wrong side|other side|wrong direction)", lambda s: Adjustment(mirror_light=True)),
     _rule(
-        r"\b(?:softer|less harsh|more diffuse) light|light\b.*\b(?:hard|harsh)\b",
+        r"\b(?:softer|less harsh|more diffuse) light|light\b.*\b(?:hard|harsh|softer|more diffuse)\b",
         lambda s: Adjustment(softness=0.25 * s),
     ),
-    _rule(r"\bharder light|light\b.*\b(?:flat|dull)\b", lambda s: Adjustment(softness=-0.25 * s)),
+    _rule(
+        r"\b(?:harder|crisper) light|light\b.*\b(?:flat|dull|harder|crisper|too soft)\b|\blooks? (?:\w+ )?flat\b",
+        lambda s: Adjustment(softness=-0.25 * s),
+    ),
     _rule(r"\btoo (?:warm|orange|yellow)\b|\b(?:cooler|colder|less warm)\b", lambda s: Adjustment(warmth=-0.3 * s)),
     _rule(r"\btoo (?:cold|cool|blue)\b|\b(?:warmer|less cold)\b", lambda s: Adjustment(warmth=0.3 * s)),
     _rule(
@@ -164,6 +167,7 @@ RULES: tuple[_Rule, ...] = (
         r"\b(?:boring|ugly|wrong|dull|odd|strange|bad|fake|different)\b",
         lambda s: Adjustment(scene_seed=NEW_SCENE, next_theme=True),
     ),
+    _rule(r"\blooks? (?:\w+ )?(?:fake|cheap|artificial|unreal|odd)\b", lambda s: Adjustment(scene_seed=NEW_SCENE)),
     _rule(
         r"\b(?:background|scene)\b.*\b(?:busy|cluttered|distracting|noisy|full)\b|\b(?:simpler|cleaner|calmer"
         r"|plainer)\b",
@@ -179,16 +183,22 @@ _DISLIKES_SCENE = re.compile(
 )
 _WISH = re.compile(
     r"\b(?:i want|i'd like|i would like|we want|we need|i need|add|put|show|with|want|some|more|give me"
-    r"|there should be|include|needs?)\s+"
+    r"|there should be|include|needs?|(?:can|could) (?:we|i|you) have|how about|try)\s+"
     r"(?:to see |to have |some |a few |more |a |an |the )*(?P<what>[a-z][a-z' -]+)$"
 )
 _REFUSE = re.compile(
-    r"\b(?:no|without|remove|delete|drop|get rid of|take away|lose|fewer|less|too many|don't want|do not want"
+    r"\b(?:no|without|remove|delete|drop|get rid of|take away|lose|kill|forget|skip|ditch|leave out|fewer|less|too many"
+    r"|don't want|do not want"
     r"|don't add|do not add"
     r"|don't show|don't put|do not show|not want)\s+"
     r"(?:any |some |so many |those |these |the |a |an |more |to see )*(?P<what>[a-z][a-z' -]+?)(?: in (?:the"
     r"|this) (?:picture|image|ad))?$"
 )
+_SHOULD_GO = re.compile(
+    r"^(?:the |that |this |those |these )?(?P<what>[a-z][a-z' -]+?) (?:has|have|needs?|should|must|ought)(?: to)?"
+    r" (?:go|disappear|leave)$"
+)
+_COURTESY = frozenset(("please", "instead", "too", "there", "thanks", "then"))
 _NO_WISH = frozenset(
     [
         "it",
@@ -296,7 +306,7 @@ def _theme(words: str, themes: Collection[str]) -> Adjustment | None:
 
 def _things(words: str) -> Adjustment:
     """What a scene should show, or should not."""
-    refused = _REFUSE.search(words)
+    refused = _REFUSE.search(words) or _SHOULD_GO.search(words)
     if refused and refused["what"].split()[0] not in _NO_WISH:
         return Adjustment(without=(_short(refused["what"]),), scene_seed=NEW_SCENE, checked_words=False)
     wish = _WISH.search(words)
@@ -306,4 +316,7 @@ def _things(words: str) -> Adjustment:
 
 
 def _short(words: str) -> str:
-    return " ".join(words.split()[:LONGEST_WISH])
+    listed = words.split()
+    while len(listed) > 1 and listed[-1] in _COURTESY:
+        listed.pop()
+    return " ".join(listed[:LONGEST_WISH])

@@ -38,6 +38,9 @@ Box = tuple[float, float, float, float]
 SIZES_CM = (2.0, 8.0, 25.0, 60.0, 120.0, 200.0)
 SHARES = (0.36, 0.44, 0.54, 0.64, 0.72, 0.78)
 
+ISOLATED = 0.86  # share of the frame that a main image's product fills along one side; channels ask for 0.85
+MOST_ENLARGED = 2.0  # times, of a photograph's pixels in a main image
+
 RelativeSize = Callable[[AdBrief, Cutout], float | None]
 """Who may say a better relative size than the rules (a VLM that saw the canvas); None leaves it to them."""
 
@@ -103,6 +106,28 @@ def plans_for(
             )
             plans.append(fitted(plan, cutout, brief.request.size, centred=not stands and base_y is None))
     return plans
+
+
+def isolated_plan(brief: AdBrief, cutout: Cutout, scale_factor: float = 1.0) -> Plan:
+    """The one plan of a main image: in the middle, upright, filling the frame along one side.
+
+    Raises:
+        AdRefused: PHOTO_TOO_SMALL, the product would have to be enlarged more than twice.
+    """
+    size = brief.request.size
+    share = scale_factor * ISOLATED * max(size) / min(size)
+    seed = _seed(brief.request.seed, 0)
+    plan = Plan(0, 0, 1, 0.0, share, 0.5, 1 - MARGIN, brief.support, seed, "fills the frame of a main image")
+    plan = fitted(plan, cutout, size, centred=True)
+    longer = max(cutout.pixels.shape[:2])
+    asked = plan.scale * min(size)
+    if asked > MOST_ENLARGED * longer:
+        raise AdRefused(
+            RefusalCode.PHOTO_TOO_SMALL,
+            f"the product has {longer} pixels in its photograph, and a main image of {size[0]} x {size[1]} shows it "
+            f"with {asked:.0f}; give a photograph in which it has at least {math.ceil(asked / MOST_ENLARGED)}.",
+        )
+    return plan
 
 
 def ruled_size(brief: AdBrief, cutout: Cutout) -> float:

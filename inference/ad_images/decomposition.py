@@ -8,7 +8,6 @@ what follows one of them is background, and so is what follows "with" unless it 
 A model's answer is held to the schema; a broken one is asked for once more, and then the rules answer.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,7 +17,7 @@ from typing import Any
 
 from catalog.errors import ServiceUnavailable
 from catalog.yaml_files import read_yaml
-from inference.ad_images.aws import ask
+from inference.ad_images.aws import ask, tool_input
 from inference.ad_images.brief import named_article
 from inference.ad_images.request import AdBrief
 from inference.ad_images.themes import theme, theme_names
@@ -236,7 +235,7 @@ class Decomposer:
                 why = str(error)
                 break
             try:
-                return self._read(answer, prompt)
+                return read_entities(tool_input(answer), prompt, self.model_id)
             except ValueError as error:
                 why = str(error)
         self.fallbacks.append(why)
@@ -254,22 +253,6 @@ class Decomposer:
             "inferenceConfig": {"maxTokens": ANSWER_TOKENS, "temperature": 0.0},
             "toolConfig": {"tools": [tool], "toolChoice": {"tool": {"name": "answer"}}},
         }
-
-    def _read(self, answer: Mapping[str, Any], prompt: str) -> Entities:
-        blocks = answer["output"].get("message", {}).get("content", [])
-        given = next((block["toolUse"]["input"] for block in blocks if "toolUse" in block), None)
-        if given is None:
-            text = " ".join(block["text"] for block in blocks if "text" in block)
-            given = _json_in(text)
-        return read_entities(given, prompt, self.model_id)
-
-
-def _json_in(text: str) -> Any:
-    start, end = text.find("{"), text.rfind("}")
-    try:
-        return json.loads(text[start : end + 1])
-    except json.JSONDecodeError as error:
-        raise ValueError(f"the model's answer is no JSON ({error})") from error
 
 
 def read_entities(given: Any, prompt: str, source: str) -> Entities:

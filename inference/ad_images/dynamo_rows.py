@@ -29,6 +29,14 @@ class DynamoAdMetadata:
         self._table = table
         self._where = f"DynamoDB table {table}"
 
+    def require(self) -> None:
+        """Ask for a row that nobody has: one request before any work.
+
+        Raises:
+            SelvedgeError: no such table, keys or credentials. ServiceUnavailable: it does not answer.
+        """
+        self.find("-", "-")
+
     def put(self, row: AdRow) -> AdRow:
         """As `AdMetadata.put`."""
         text = row.to_json()

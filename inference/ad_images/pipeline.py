@@ -12,10 +12,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from inference.ad_images.adjustments import Adjustment, Stage
+from inference.ad_images.backdrops.white import White
 from inference.ad_images.brief import article_scene, with_person, write_brief
 from inference.ad_images.captions import CaptionWriter, write_caption
+from inference.ad_images.comments import LONGEST
 from inference.ad_images.compositing import compose
-from inference.ad_images.composition import Grid, place_all, plans_for
+from inference.ad_images.composition import Grid, isolated_plan, place_all, plans_for
 from inference.ad_images.cutout import Cutout
 from inference.ad_images.cutouts.cut import cut_out
 from inference.ad_images.cutouts.people import may_be_worn
@@ -24,6 +26,7 @@ from inference.ad_images.decomposition import Decomposer, decompose
 from inference.ad_images.feedback import next_attempt, nothing_passed, route_comment
 from inference.ad_images.finding import Finding
 from inference.ad_images.guardrails.guardrail import Guardrail
+from inference.ad_images.guardrails.local import check_comment
 from inference.ad_images.media.retrieval import Retriever
 from inference.ad_images.plan import Placed, Plan
 from inference.ad_images.quality.brand import Brand
@@ -31,6 +34,7 @@ from inference.ad_images.quality.control import Judge, judge
 from inference.ad_images.ranking import features, top_three, untrained_order
 from inference.ad_images.recipes import Recipe
 from inference.ad_images.refusal import AdRefused, RefusalCode
+from inference.ad_images.relative_sizes import BedrockSizes
 from inference.ad_images.request import AdBrief, AdRequest
 from inference.ad_images.result import AdResult, Attempt, Judged
 from inference.ad_images.scene import AdPicture, Backdrop, LibraryPhoto, Scene
@@ -50,7 +54,7 @@ class AdPipeline:
         guardrail: of a request, since which brands a prompt may name depends on its product.
         segmenters: asked where the backdrop of a photograph is not plain.
         retriever: of a media library; None draws everything.
-        decomposer, caption_writer: language models in place of the rules; None for the rules.
+        decomposer, caption_writer, sizes: models in place of the rules; None for the rules.
         ask: a vision model for the brand's questions; None leaves them out.
     """
 
@@ -62,6 +66,7 @@ class AdPipeline:
     retriever: Retriever | None = None
     decomposer: Decomposer | None = None
     caption_writer: CaptionWriter | None = None
+    sizes: BedrockSizes | None = None
     ask: Judge | None = None
     grid: Grid = field(default_factory=Grid)
 
@@ -76,6 +81,8 @@ class AdPipeline:
         with clock.stage("brief"):
             brief = write_brief(request)
             self.backdrop.check(request.size, brief.theme)
+            self._require_size(request)
+            self._require_asset(request)
         with clock.stage(Stage.GUARDRAILS):
             self.guardrail(request).check(request.prompt, request.photo)
         with clock.stage(Stage.CUTOUT):
@@ -90,13 +97,15 @@ class AdPipeline:
         Raises:
             AdRefused: as `make`; BAD_REQUEST where no rule understands the comment.
         """
-        change = route_comment(comment, theme_names())
-        request, clock = result.brief.request, _Clock()
+        clock = _Clock()
+        with clock.stage(Stage.GUARDRAILS):
+            check_comment(comment[:LONGEST])  # which is what is read
+        change, request = route_comment(comment, theme_names()), result.brief.request
         if not change.stages:
             raise AdRefused(RefusalCode.BAD_REQUEST, f"the comment changes nothing: {change.sentence}.")
-        if Stage.GUARDRAILS in change.stages:
+        if Stage.GUARDRAILS in change.stages and change.words:
             with clock.stage(Stage.GUARDRAILS):
-                self.guardrail(request).check(comment, request.photo)
+                self.guardrail(request).check(", ".join(change.words), request.photo)
         cutout = result.cutout
         if Stage.CUTOUT in change.stages:
             with clock.stage(Stage.CUTOUT):
@@ -117,6 +126,28 @@ class AdPipeline:
         picture = self._composed(background, placed, recipe.scene)
         recipe.require_same(picture.pixels, self.backdrop.version)
         return picture
+
+    def _require_size(self, request: AdRequest) -> None:
+        """Raises AdRefused: the brand takes no picture of this size, whatever is on it."""
+        if max(request.size) < self.brand.least_side:
+            width, height = request.size
+            raise AdRefused(
+                RefusalCode.BAD_SIZE,
+                f"pictures of {self.brand.name} are at least {self.brand.least_side:,} pixels long, not {width} x "
+                f"{height}; ask for {with_margin(self.brand.least_side)}.",
+            )
+
+    def _require_asset(self, request: AdRequest) -> None:
+        """Raises AdRefused: the request names a library's picture that is not there, or may not be used."""
+        if request.asset is None:
+            return
+        if self.retriever is None:
+            raise AdRefused(
+                RefusalCode.NO_ASSET,
+                f"the request names the picture {request.asset:.80}, and {self.backdrop.name} backgrounds use none; "
+                "choose the photographs backdrop.",
+            )
+        self.retriever.require(request.asset)
 
     def _cut(self, request: AdRequest) -> Cutout:
         product = request.product
@@ -160,6 +191,7 @@ class AdPipeline:
     def _prepared(self, brief: AdBrief, cutout: Cutout, change: Adjustment, clock: "_Clock") -> "_Work":
         """What all plans share: entities, assets, caption, light."""
         brief = _rethemed(brief, change)
+        told = len(self._fallbacks)
         with clock.stage(Stage.DECOMPOSITION):
             entities = decompose(brief.request.prompt, brief, self.decomposer)
         with clock.stage(Stage.RETRIEVAL):
@@ -169,14 +201,25 @@ class AdPipeline:
             caption = write_caption(
                 brief, entities, theme(brief.theme), assets, change.words, change.without, self.caption_writer
             )
-        reasons = assets.reasons if assets else ()
-        return _Work(brief, cutout, caption, photo, tuple(reasons))
+        share = None
+        if self._isolates:
+            caption = f"{brief.subject} on pure white, centred, even light, catalogue photograph"
+        elif self.sizes is not None:
+            with clock.stage(Stage.COMPOSITION):
+                share = self.sizes.share(brief, cutout, caption)
+        instead = [f"the rules took a model's place: {why.rstrip('.')}" for why in self._fallbacks[told:]]
+        return _Work(brief, cutout, caption, photo, share, (*(assets.reasons if assets else ()), *instead))
+
+    @property
+    def _fallbacks(self) -> list[str]:
+        """Why rules answered in place of a model, so far."""
+        models = (self.decomposer, self.caption_writer, self.sizes)
+        return [why for model in models if model is not None for why in model.fallbacks]
 
     def _attempted(self, work: "_Work", change: Adjustment, clock: "_Clock") -> list[Judged]:
         brief, cutout = work.brief, work.cutout
         with clock.stage(Stage.COMPOSITION):
-            plans = plans_for(brief, cutout, grid=self.grid, scale_factor=change.scale, base_y=base_line(brief))
-            plans = [replace(change, scale=1.0).placed(plan) for plan in plans]
+            plans = self._plans(work, change)
             placed = place_all(cutout, plans, brief.request.size)
         plans = [each.plan for each in placed]
         with clock.stage(Stage.BACKGROUND):
@@ -194,6 +237,26 @@ class AdPipeline:
             scores = [self._score(picture, each) for picture, each in zip(pictures, findings, strict=True)]
         return [Judged(picture, each, score) for picture, each, score in zip(pictures, findings, scores, strict=True)]
 
+    @property
+    def _isolates(self) -> bool:
+        """Whether the product stands alone on white, as in a main image."""
+        return isinstance(self.backdrop, White)
+
+    def _plans(self, work: "_Work", change: Adjustment) -> list[Plan]:
+        moved = replace(change, scale=1.0)
+        if self._isolates:
+            plan = isolated_plan(work.brief, work.cutout, change.scale)
+            return [replace(moved.placed(plan), scale=plan.scale)]
+        plans = plans_for(
+            work.brief,
+            work.cutout,
+            grid=self.grid,
+            scale_factor=change.scale,
+            base_y=base_line(work.brief),
+            relative_size=lambda brief, cutout: work.share,
+        )
+        return [moved.placed(plan) for plan in plans]
+
     def _staged(self, work: "_Work", plans: Sequence[Plan], change: Adjustment) -> list[Scene]:
         light = change.lit(light_on(work.cutout, work.brief.theme))
         strength = 1.0 if change.strength is None else change.strength
@@ -203,6 +266,8 @@ class AdPipeline:
     def _composed(self, background: np.ndarray, placed: Placed, scene: Scene) -> AdPicture:
         if self.backdrop.paints_shadows:
             return compose(background, background, placed, scene, None)
+        if self._isolates:
+            return compose(background, background, placed, scene, np.zeros(placed.alpha.shape, np.float32))
         shadow = cast(placed, scene)
         mirrored = reflection(placed, scene, theme(scene.theme).reflectance)
         return compose(background, apply(background, shadow, mirrored, scene.light), placed, scene, shadow)
@@ -215,12 +280,13 @@ class AdPipeline:
 
 @dataclass(frozen=True)
 class _Work:
-    """What all plans of an attempt share."""
+    """What all plans of an attempt share. share: relative size that a model said; None where the rules say it."""
 
     brief: AdBrief
     cutout: Cutout
     caption: str
     photo: LibraryPhoto | None
+    share: float | None
     reasons: tuple[str, ...]
 
 
@@ -237,6 +303,11 @@ class _Clock:
             yield
         finally:
             self.seconds[str(name)] = self.seconds.get(str(name), 0.0) + time.perf_counter() - began
+
+
+def with_margin(side: int) -> int:
+    """The next size that every backdrop paints."""
+    return -(-side // 64) * 64
 
 
 def _findings(attempt: Attempt) -> list[Sequence[Finding]]:

@@ -4,6 +4,7 @@ Belongs here: from options to requests, the sheet, the result. Not here: the sta
 settings choose (orchestration/defs/inference/ad_parts.py).
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,14 +15,17 @@ import typer
 
 from catalog.errors import SelvedgeError
 from orchestration.cli.terminal import reporting, say
+from orchestration.runtime import addresses
 
 if TYPE_CHECKING:
+    from inference.ad_images.media.library import Library
     from inference.ad_images.orders import AdOrder
     from inference.ad_images.request import AdRequest
     from orchestration.defs.inference.ad_parts import AdParts
     from orchestration.runtime.settings import Settings
 
 PUBLISHED = "inference/ad_images"  # what the champion of the rankers is used for
+ATTRIBUTES = "inference/attributes"  # what the champion that judges is used for
 SHOWN_LEFT_OUT = 3
 PHOTOGRAPHS = "photographs"
 BACKDROPS = ("studio", PHOTOGRAPHS, "diffusers", "bedrock")
@@ -43,6 +47,8 @@ class AdOptions:
     theme: Annotated[str | None, _option("Theme; the one that fits by default.")] = None
     brand: Annotated[str | None, _option("Guidelines: a preset, or a YAML file.")] = None
     backdrop: Annotated[str | None, _option("studio, photographs, diffusers or bedrock.")] = None
+    asset: Annotated[str | None, _option("A photograph of the library, as the background.")] = None
+    segmenter: Annotated[str | None, _option("Who cuts out before a busy backdrop: bedrock, or an ONNX file.")] = None
     size: Annotated[str | None, _option("WIDTHxHEIGHT in pixels.")] = None
     seed: Annotated[int, _option("Seed of everything drawn.", min=0)] = 0
     on_model: Annotated[str | None, _option("A person who wears the product: refuse, or keep them whole.")] = None
@@ -61,8 +67,20 @@ class AdOptions:
             raise SelvedgeError(f"--backdrop {self.backdrop:.40} is none; choose from {', '.join(BACKDROPS)}.")
         if self.on_model is not None and self.on_model not in ON_MODEL:
             raise SelvedgeError(f"--on-model {self.on_model:.40} is no policy; choose from {', '.join(ON_MODEL)}.")
-        if not self.of_one and (self.prompt is not None or self.comment is not None):
-            raise SelvedgeError("--prompt and --comment are about one picture; add --product or --photo.")
+        if not self.of_one and (self.prompt, self.comment, self.asset) != (None, None, None):
+            raise SelvedgeError("--prompt, --comment and --asset are about one picture; add --product or --photo.")
+        if self.asset is not None and self.backdrop not in (None, PHOTOGRAPHS):
+            raise SelvedgeError(f"--asset is a photograph of the library; leave --backdrop {self.backdrop} out.")
+        if self.segmenter is not None:
+            try:
+                addresses.segmenter(self.segmenter)
+            except ValueError as error:
+                raise SelvedgeError(f"--segmenter {self.segmenter:.80}: {error}.") from error
+
+    @property
+    def painter(self) -> str | None:
+        """The backdrop that was asked for: photographs where one of them is named."""
+        return self.backdrop or (PHOTOGRAPHS if self.asset is not None else None)
 
 
 def infer_ads(catalog: Path | None, out: Path, options: AdOptions, model: str) -> dict[str, Any]:
@@ -74,7 +92,7 @@ def infer_ads(catalog: Path | None, out: Path, options: AdOptions, model: str) -
     Raises:
         SelvedgeError: options that do not fit, no such product, or, for one picture, its refusal.
     """
-    from orchestration.defs.inference.ad_parts import AdParts, update_media_index
+    from orchestration.defs.inference.ad_parts import AdParts, side_for
     from orchestration.families.settings import load_settings
 
     options.require_fitting()
@@ -82,35 +100,60 @@ def infer_ads(catalog: Path | None, out: Path, options: AdOptions, model: str) -
     options = replace(options, on_model=options.on_model or settings.ad_on_model)
     folder = out.expanduser().resolve()
     parts = replace(
-        AdParts.of(settings, backdrop=options.backdrop, brand=options.brand, ranker=_ranker(settings, model)),
+        AdParts.of(
+            settings,
+            backdrop=options.painter,
+            brand=options.brand,
+            segmenter=addresses.segmenter(options.segmenter) if options.segmenter else None,
+            ranker=_champion(settings, PUBLISHED, model),
+            champion=_champion(settings, ATTRIBUTES, "champion") if settings.ad_judge == "champion" else None,
+        ),
         root=str(folder / "pictures"),
         rows=f"sqlite:///{folder / 'ads.db'}",
         index=str(folder / "media-index"),
+        brands=_brands(catalog),
     )
-    if parts.backdrop == PHOTOGRAPHS:
-        folder.mkdir(parents=True, exist_ok=True)
-        library, _ = update_media_index(parts, folder / "media-sample", lambda done, total, what: None)
-        for name, why in list(library.left_out.items())[:SHOWN_LEFT_OUT]:
-            say(f"{name} of the media library is not used: {why}")
-        if len(library.left_out) > SHOWN_LEFT_OUT:
-            say(f"and {len(library.left_out) - SHOWN_LEFT_OUT} more files of it")
-    size = _size(options.size) if options.size else (settings.ad_size, settings.ad_size)
+    library = _library(parts, folder) if parts.backdrop == PHOTOGRAPHS else None
+    size = _size(options.size) if options.size else (side_for(parts, settings.ad_size),) * 2
     if options.of_one:
-        return _one(_request(catalog, out, options, size), folder, parts, options.comment)
+        return _one(_request(catalog, out, options, size, parts), folder, parts, options.comment, library)
     if catalog is None:
         raise SelvedgeError("ads are made of a catalogue, a product of it, or a photograph; add --catalog or --photo.")
     return _all(_orders(catalog, out, options, size, parts), folder, parts, settings.threads)
 
 
-def _ranker(settings: "Settings", model: str) -> Path | None:
-    """Folder of the ranker; None, an untrained one, where the champion is asked for and no move of one is recorded.
+def _library(parts: "AdParts", folder: Path) -> "Library":
+    """The media library, with its index brought up to date; what of it is not used is told."""
+    from orchestration.defs.inference.ad_parts import update_media_index
+
+    folder.mkdir(parents=True, exist_ok=True)
+    library, _ = update_media_index(parts, folder / "media-sample", lambda done, total, what: None)
+    for name, why in list(library.left_out.items())[:SHOWN_LEFT_OUT]:
+        say(f"{name} of the media library is not used: {why}")
+    if len(library.left_out) > SHOWN_LEFT_OUT:
+        say(f"and {len(library.left_out) - SHOWN_LEFT_OUT} more files of it")
+    return library
+
+
+def _brands(catalog: Path | None) -> tuple[str, ...]:
+    """Brands of a catalogue, of which a prompt may name the product's own; () without a catalogue."""
+    from catalog.workspace import open_catalogue
+
+    if catalog is None:
+        return ()
+    named = open_catalogue(catalog).products["brand"].unique().to_pylist()
+    return tuple(sorted(brand for brand in named if brand))
+
+
+def _champion(settings: "Settings", published: str, model: str) -> Path | None:
+    """Folder of a model of an asset's family; None where its champion is asked for and no move of one is recorded.
 
     A home without a ledger is not given one for the question, and nothing has to run for the answer.
     """
     from orchestration.cli.models import CHAMPION, find_model
     from orchestration.families.registered import publisher_of
 
-    family = publisher_of(PUBLISHED)
+    family = publisher_of(published)
     if family is None:
         return None
     if model == CHAMPION:
@@ -123,7 +166,9 @@ def _ranker(settings: "Settings", model: str) -> Path | None:
     return find_model(family.name, model)[0]
 
 
-def _one(request: "AdRequest", folder: Path, parts: "AdParts", comment: str | None) -> dict[str, Any]:
+def _one(
+    request: "AdRequest", folder: Path, parts: "AdParts", comment: str | None, library: "Library | None"
+) -> dict[str, Any]:
     """Nothing is written of a request that is refused: whoever typed it reads why."""
     from catalog.files import png_bytes, publish_bytes
     from inference.ad_images.sheets import plan_sheet
@@ -131,6 +176,8 @@ def _one(request: "AdRequest", folder: Path, parts: "AdParts", comment: str | No
     from orchestration.defs.inference.ad_parts import ad_maker, ad_pipeline
 
     pipeline = ad_pipeline(parts)
+    if pipeline.retriever is not None:  # the library itself knows why a picture that is named may not be used
+        pipeline = replace(pipeline, retriever=replace(pipeline.retriever, library=library))
     result = pipeline.make(request)
     if comment is not None:
         result = pipeline.rework(result, comment)
@@ -168,6 +215,8 @@ def _all(orders: "list[AdOrder]", folder: Path, parts: "AdParts", threads: int |
         outcomes = list(fulfil_all(orders, partial(ad_maker, parts), reporter.progress, workers(parts, threads)))
     rows = [row for outcome in outcomes for row in outcome.rows]
     write_table(pd.DataFrame(rows, columns=AD_IMAGES.names), folder / TABLE_FILE, "ad_images")
+    for reason, count in Counter(reason for outcome in outcomes for reason in outcome.reasons).items():
+        say(f"{count} of {len(outcomes)} requests: {reason}")
     refused = [outcome for outcome in outcomes if outcome.code]
     for outcome in refused:
         say(f"product {outcome.order.product.product_id}: {outcome.sentence}")
@@ -187,7 +236,9 @@ def _all(orders: "list[AdOrder]", folder: Path, parts: "AdParts", threads: int |
     }
 
 
-def _request(catalog: Path | None, out: Path, options: AdOptions, size: tuple[int, int]) -> "AdRequest":
+def _request(
+    catalog: Path | None, out: Path, options: AdOptions, size: tuple[int, int], parts: "AdParts"
+) -> "AdRequest":
     from inference.ad_images.request import AdRequest, OnModel
 
     if options.photo is not None:
@@ -202,18 +253,18 @@ def _request(catalog: Path | None, out: Path, options: AdOptions, size: tuple[in
     else:
         if catalog is None:
             raise SelvedgeError("--product is a row of a catalogue; add --catalog.")
-        orders = _orders(catalog, out, options, size, None)
+        orders = _orders(catalog, out, options, size, parts)
         order = next((order for order in orders if order.product.product_id == options.product), None)
         if order is None:
             raise SelvedgeError(f"{catalog} has no product {options.product}; see its products table for ids.")
         made = order.request()
     policy = OnModel(options.on_model or OnModel.REFUSE)
-    return replace(made, prompt=options.prompt, theme=options.theme, seed=options.seed, on_model=policy)
+    return replace(
+        made, prompt=options.prompt, theme=options.theme, seed=options.seed, asset=options.asset, on_model=policy
+    )
 
 
-def _orders(
-    catalog: Path, out: Path, options: AdOptions, size: tuple[int, int], parts: "AdParts | None"
-) -> "list[AdOrder]":
+def _orders(catalog: Path, out: Path, options: AdOptions, size: tuple[int, int], parts: "AdParts") -> "list[AdOrder]":
     """Orders of a catalogue directory, with the attributes that were inferred into `out` before, if any."""
     import pandas as pd
 
@@ -226,7 +277,7 @@ def _orders(
 
     opened = open_catalogue(catalog)
     attributes = previous_table(out.expanduser() / ATTRIBUTES_FILE)
-    stamped: Mapping[str, str] = stamps(parts) if parts else {}
+    stamped: Mapping[str, str] = {} if options.of_one else stamps(parts)
     return orders_of(
         opened.products.to_pandas(),
         opened.images.to_pandas(),

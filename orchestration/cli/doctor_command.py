@@ -96,19 +96,30 @@ def _services(settings: "Settings") -> Iterator[str]:
             yield f"{link.name} at {link.url} is {link.state}; `selvedge up` says by whom, or frees it."
 
 
+def _ads(settings: "Settings") -> Iterator[str]:
+    """What the settings of ads name is there: brand, segmenter, library, table, models. Weights are not read."""
+    from orchestration.defs.inference.ad_parts import AdParts, require_named
+
+    yield from require_named(AdParts.of(settings))
+
+
 def _hosted_models(settings: "Settings") -> Iterator[str]:
     """Models on Bedrock that the settings name live on, for 180 days at least."""
-    if settings.ad_backdrop != "bedrock":
+    from orchestration.defs.inference.ad_parts import AdParts
+
+    hosted = AdParts.of(settings).hosted
+    if not hosted:
         return
     from datetime import UTC, datetime
 
     from inference.ad_images.aws import make_client
-    from inference.ad_images.backdrops.bedrock import INPAINT, model_lifecycle
+    from inference.ad_images.backdrops.bedrock import model_lifecycle
 
     client = make_client("bedrock", settings.bedrock_region)
-    sentence = model_lifecycle(client, INPAINT, datetime.now(UTC).date())
-    if sentence:
-        yield sentence
+    for model in hosted:
+        sentence = model_lifecycle(client, model, datetime.now(UTC).date())
+        if sentence:
+            yield sentence
 
 
 CHECKS: "dict[str, Callable[[Settings], Iterator[str]]]" = {
@@ -116,6 +127,7 @@ CHECKS: "dict[str, Callable[[Settings], Iterator[str]]]" = {
     "file modes": _modes,
     "champions": _champions,
     "services": _services,
+    "ads": _ads,
     "hosted models": _hosted_models,
 }
 

@@ -65,7 +65,7 @@ def sync(name: PickRound, as_json: JsonFlag = False) -> None:
     """Pull the picks of a round from Label Studio: each publishes its picture, and its comment becomes an order."""
     from labeling.review.picks.pulling import sync_picks
     from orchestration.families.settings import load_settings
-    from orchestration.jobs.picks import rework_order
+    from orchestration.graph.picks import rework_order
     from orchestration.registry.ledger import open_ledger
     from orchestration.runtime.label_studio import connect
 

@@ -16,7 +16,7 @@ from orchestration.defs.operations import dead_runs
 from orchestration.families import FAMILIES
 from orchestration.families.contract import Family, families_by_name
 from orchestration.families.settings import load_settings
-from orchestration.graph import checks
+from orchestration.graph import checks, picks
 from orchestration.graph.road import family_definitions
 from orchestration.runtime.settings import Settings
 from training.reporting import Silent
@@ -54,14 +54,14 @@ def build_defs(
     }
     published = {family.publishes for family in families}
     described = (
-        [descriptions.descriptions, ad_images.ad_images, media_index.media_index]
+        [descriptions.descriptions, ad_images.ad_images, media_index.media_index, picks.ad_picks]
         if descriptions.READS in published
         else []
     )
     stages = dg.Definitions(
         assets=[drops.read_drop, drops.images, training_set.splits, training_set.qa_pairs, *described],
         asset_checks=[*checks.catalogue_checks(), *(checks.inference_checks() if described else ())],
-        sensors=[inbox.inbox, dead_runs.dead_runs, *_automation()],
+        sensors=[inbox.inbox, dead_runs.dead_runs, *([picks.watches_picks] if described else []), *_automation()],
         jobs=_jobs(inference=bool(described)),
         resources=resources,
         # One process a run: it is the run that resumes after a kill, and two cores gain nothing from more.

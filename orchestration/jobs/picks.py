@@ -1,11 +1,10 @@
-"""Picks of a drop's ads: from the table of ads to a round of picks, from a comment to an order for the next picture.
+"""Picks of a drop's ads: from the table of ads to a round of picks.
 
-Belongs here: which requests a drop has, and routing comments. Not here: the round (labeling/review/picks/), what a
-comment means (inference/ad_images/comments.py), making the picture again (`selvedge infer ads --comment`).
+Belongs here: which requests a drop has. Not here: the round (labeling/review/picks/), pulling what was picked
+(orchestration/graph/picks.py).
 """
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from catalog.errors import SelvedgeError
 from orchestration.assets.published import Tables
@@ -39,19 +38,3 @@ def requests_of(settings: Settings, drop: str) -> "list[PickRequest]":
         PickRequest(name, product_id, tuple(pictures[rank] for rank in sorted(pictures)))
         for name, (product_id, pictures) in requests.items()
     ]
-
-
-def rework_order(comment: str) -> Mapping[str, Any] | None:
-    """What a comment on a pick would run again: `stages` in order, and `sentence`; None for one that asks nothing.
-
-    A comment that no rule understands has no stages, and its sentence says which words.
-    """
-    from inference.ad_images.adjustments import Stage
-    from inference.ad_images.comments import route_comment
-    from inference.ad_images.themes import theme_names
-
-    change = route_comment(comment, theme_names())
-    if not change.stages and not change.unknown:
-        return None
-    stages = [str(stage) for stage in Stage if stage in change.stages]
-    return {"stages": stages, "sentence": change.sentence}

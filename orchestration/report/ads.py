@@ -1,17 +1,21 @@
-"""The ads of the report: the best picture of each product that has ads, and how many fell on the way.
+"""The ads of the report: the picture of each product that people publish, or its best, and how many fell on the way.
 
 Belongs here: choosing pictures, counts of the funnel, reasons of refusals. Not here: making ads (inference/ad_images/),
-HTML (render.py).
+what a pick publishes (labeling/review/picks/), HTML (render.py).
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from catalog.pages import Picture
 from orchestration.assets.published import materialised
 from orchestration.report import pictures
 from orchestration.report.home import Home
+
+if TYPE_CHECKING:
+    from labeling.review.picks.pulling import Published
 
 ADS = "inference/ad_images"
 AD_SIDE = 360  # pixels
@@ -21,7 +25,7 @@ FUNNEL = {"orders": "products asked for", "plans": "plans painted", "passed": "p
 
 @dataclass(frozen=True)
 class AdCard:
-    """The best ad of a product, and how far it stands from the others of its product."""
+    """The ad of a product that people publish, or its best by the ranker. picked: by whom; "" where nobody has yet."""
 
     product_id: int
     name: str
@@ -29,6 +33,7 @@ class AdCard:
     picture: Picture
     caption: str
     plan: str
+    picked: str = ""
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,8 @@ class PublishedAds:
     """Ads of all drops.
 
     Attributes:
-        cards: of the first drop that has any, the best picture of each product.
+        cards: of the first drop that has any, one picture of each product.
+        published: requests whose picture people picked. rehearsed: those that only scripted annotators did.
         funnel: (what, count) over all drops. refused: code → count.
         backdrop: who painted.
     """
@@ -45,6 +51,8 @@ class PublishedAds:
     funnel: Sequence[tuple[str, int]] = ()
     refused: Mapping[str, int] = field(default_factory=dict)
     backdrop: str = ""
+    published: int = 0
+    rehearsed: int = 0
 
 
 def read_ads(home: Home) -> PublishedAds:
@@ -54,7 +62,11 @@ def read_ads(home: Home) -> PublishedAds:
     if ads.empty:
         return PublishedAds()
     names = dict(zip(home.products["product_id"], home.products["product_display_name"], strict=True))
-    best = ads[ads["rank"] == 1].drop_duplicates(["product_id"]).head(MOST_SHOWN)
+    chosen = _published(home, set(ads["sha256"]))
+    picked = {one.picture.sha256: one for one in chosen}
+    shown = ads.assign(picked=ads["sha256"].isin(picked))
+    shown = shown[shown["picked"] | (shown["rank"] == 1)].sort_values("picked", ascending=False, kind="stable")
+    best = shown.drop_duplicates(["product_id"]).sort_index(kind="stable").head(MOST_SHOWN)
     cards = [
         AdCard(
             product_id=int(row["product_id"]),
@@ -63,6 +75,7 @@ def read_ads(home: Home) -> PublishedAds:
             picture=pictures.thumbnail(str(row["uri"]), AD_SIDE, str(row["caption"])),
             caption=str(row["caption"]),
             plan=_plan(str(row["plan"])),
+            picked=_by_whom(picked[row["sha256"]]) if row["picked"] else "",
         )
         for row in best.to_dict("records")
     ]
@@ -73,7 +86,21 @@ def read_ads(home: Home) -> PublishedAds:
                 code = name.removeprefix("refused_").replace("_", " ")
                 refused[code] = refused.get(code, 0) + int(count)
     funnel = [(what, sum(int(metadata.get(name, 0)) for metadata in recorded)) for name, what in FUNNEL.items()]
-    return PublishedAds(cards, funnel, refused, str(ads.iloc[0]["backdrop"]))
+    rehearsed = sum(one.simulated for one in chosen)
+    return PublishedAds(cards, funnel, refused, str(ads.iloc[0]["backdrop"]), len(chosen) - rehearsed, rehearsed)
+
+
+def _published(home: Home, there: Collection[str]) -> "list[Published]":
+    """What is published of these pictures. Raises ServiceUnavailable: the ledger does not answer."""
+    from labeling.review.picks.pulling import all_published
+    from orchestration.registry.ledger import open_ledger
+
+    return [one for one in all_published(open_ledger(home.settings)).values() if one.picture.sha256 in there]
+
+
+def _by_whom(picked: "Published") -> str:
+    people = "scripted annotator" if picked.simulated else "person" if picked.picks == 1 else "people"
+    return f"picked by {picked.picks} {people}{'s' if picked.simulated and picked.picks > 1 else ''}"
 
 
 def _plan(text: str) -> str:

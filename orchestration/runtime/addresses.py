@@ -1,4 +1,4 @@
-"""Addresses that a setting may hold: a folder or a bucket, a server, a database.
+"""Addresses that a setting may hold: a folder or a bucket, a server, a database, a table, a network's file.
 
 Belongs here: what is none of them, as one clause with the right form. Not here: the settings (settings.py).
 """
@@ -11,6 +11,8 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _BUCKET = re.compile(r"s3://[A-Za-z0-9][A-Za-z0-9._-]{1,62}(/[^?#]*)?")
 _SERVER = re.compile(r"https?://[^/\s:@?#]+(:(?P<port>[0-9]{1,5}))?(/\S*)?", re.IGNORECASE)
 LARGEST_PORT = 65535
+_TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")
+BEDROCK, DYNAMODB = "bedrock", "dynamodb:"
 _DATABASE = re.compile(r"[A-Za-z][A-Za-z0-9_+.-]*://\S*")
 
 
@@ -57,3 +59,29 @@ def database(text: str) -> str:
     if not _DATABASE.fullmatch(text):
         raise ValueError("it is a URI like sqlite:////path/to/file.db or postgresql://user@host/name")
     return text
+
+
+def rows(text: str) -> str:
+    """Raises: ValueError: neither a table of DynamoDB nor a URI of a database; it is not repeated."""
+    if not text.startswith(DYNAMODB):
+        if not text.startswith(("sqlite:///", "postgresql")):
+            raise ValueError(
+                "it is dynamodb:TABLE, or a URI like postgresql://user@host/name or sqlite:////path/ads.db"
+            )
+        return database(text)
+    if not _TABLE.fullmatch(text.removeprefix(DYNAMODB)):
+        raise ValueError("it is dynamodb:TABLE, a name of 3 to 255 letters, digits, '-', '_' and '.'")
+    return text
+
+
+def segmenter(text: str) -> str:
+    """`bedrock` as it is, or the absolute path of an ONNX file.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if text == BEDROCK:
+        return text
+    if not text.lower().endswith(".onnx") or "\0" in text or _SCHEME.match(text):
+        raise ValueError("it is bedrock, or the path of an ONNX file that ends with .onnx")
+    return str(Path(text).expanduser().resolve())

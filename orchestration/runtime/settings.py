@@ -28,7 +28,9 @@ LOCAL, OFF = "local", "off"  # of `label_studio`; anything else is an address
 READ_BY_TRAINING = {"MODELS": "folder of base weights; the project's own models/ by default"}
 READ_BY_TESTS = frozenset({"PHOTOGRAPHS"})  # and by benchmarks
 # never repeated
-WITH_PASSWORDS = ("mlflow_database", "label_studio_database", "ledger", "label_studio_token", "evidence_key")
+WITH_PASSWORDS = (
+    *("mlflow_database", "label_studio_database", "ledger", "ad_rows", "label_studio_token", "evidence_key"),
+)
 SHORTEST_KEY = 32  # characters
 FAMILY_SETTINGS = "family_settings"  # read as one variable a family
 
@@ -106,8 +108,27 @@ class Settings(BaseSettings):
         "local", description="who reads prompts and photographs before any work; the local one always does"
     )
     ad_guardrail: str | None = Field(None, description="id:version of a Bedrock guardrail that is applied, too")
+    ad_segmenter: str | None = Field(
+        None,
+        description="who cuts out before a backdrop that is not plain: bedrock, or an ONNX file; nobody by default",
+    )
     ad_on_model: Literal["refuse", "keep"] = Field(
         "refuse", description="apparel photographed on a person: no ad, or one in which the whole person is kept"
+    )
+    ad_words: Literal["rules", "bedrock"] = Field(
+        "rules", description="who takes the prompts of ads apart and writes their captions"
+    )
+    ad_sizes: Literal["rules", "bedrock"] = Field("rules", description="who says how large a product is shown in ads")
+    ad_judge: Literal["none", "champion", "bedrock"] = Field(
+        "none",
+        description="who answers a brand's questions about finished ads: nobody, the attributes' champion, Bedrock",
+    )
+    ad_model: str | None = Field(
+        None, description="model id on Bedrock for words, sizes and judge of ads; SELVEDGE_BEDROCK_MODEL by default"
+    )
+    ad_rows: SecretStr | None = Field(
+        None,
+        description="where the rows of ads are kept: dynamodb:TABLE, or a database's URI; SQLite in home by default",
     )
     ad_size: Annotated[int, Field(ge=256, le=2048, multiple_of=64)] = Field(
         512, description="width and height of ads in pixels, a multiple of 64"
@@ -207,6 +228,16 @@ class Settings(BaseSettings):
     def _database(cls, uri: str | None) -> str | None:
         return addresses.database(uri) if uri else None
 
+    @field_validator("ad_segmenter")
+    @classmethod
+    def _segmenter(cls, value: str | None) -> str | None:
+        return addresses.segmenter(value) if value else None
+
+    @field_validator("ad_rows")
+    @classmethod
+    def _rows(cls, value: SecretStr | None) -> SecretStr | None:
+        return SecretStr(addresses.rows(value.get_secret_value())) if value and value.get_secret_value() else None
+
     @property
     def root(self) -> UPath:
         """Where tables and objects live: `storage`, or `home` when that is not set."""
@@ -283,6 +314,11 @@ class Settings(BaseSettings):
         if self.label_studio == LOCAL:
             return f"http://127.0.0.1:{self.label_studio_port}"
         return None if self.label_studio == OFF else self.label_studio
+
+    @property
+    def ad_rows_uri(self) -> str:
+        """Where the rows of ads are kept, with a password if it has one; never to be shown."""
+        return self.ad_rows.get_secret_value() if self.ad_rows else f"sqlite:///{self.home / 'ads.db'}"
 
     @property
     def ledger_uri(self) -> str:

@@ -8,7 +8,10 @@ from PIL import Image
 from catalog.errors import SelvedgeError
 from catalog.schema import load_schema
 from catalog.tables import as_table, read_frame, write_table
+from inference.ad_images.quality.champion_judge import ChampionJudge
 from inference.attributes import predict_attributes, summarise_attributes
+from tests.inference.ad_images.quality.pictures import ground
+from tests.inference.ad_images.quality.pictures import picture as ad_picture
 from tests.inference.tiny_model import draw_shop, save_picture, save_tiny_artefact
 from training.blip2.artefact import Question, load_artefact
 from training.blip2.features import FeatureStore
@@ -153,3 +156,12 @@ def test_no_products_give_an_empty_table_and_progress_is_told(shop, ask):
     seen = []
     ask(products, images, products_at_once=3, progress=lambda *told: seen.append(told))
     assert seen == [(3, 7, "predicting"), (6, 7, "predicting"), (7, 7, "predicting")]
+
+
+def test_the_champion_answers_closed_questions_about_an_ad(model):
+    judge = ChampionJudge(model)
+    question = "Is the advertised product shown more than once?"
+    answers = [judge.ask(question, ad_picture(background=ground(wall=wall))) for wall in ((9, 9, 9), (255, 250, 9))]
+    assert all(isinstance(answer, bool) for answer, _ in answers)
+    assert answers[0][1].startswith(f"by blip2-attributes {model.digest[:16]}, ") and "never taught" in answers[0][1]
+    assert answers[0] == judge.ask(question, ad_picture(background=ground(wall=(9, 9, 9)))) and answers[0] != answers[1]

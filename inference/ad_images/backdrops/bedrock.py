@@ -264,11 +264,9 @@ def model_lifecycle(client: Any, model_id: str, today: date) -> str | None:
     end = lifecycle.get("endOfLifeTime")
     last = None if end is None else end.date()
     if last is not None and last <= today:
-        return f"{plain} ended on {last.isoformat()}; choose another backdrop."
+        return f"{plain} ended on {last.isoformat()}; choose another model."
     if last is not None and last - today <= timedelta(days=WARN_DAYS):
-        return (
-            f"{plain} ends on {last.isoformat()}, in {(last - today).days} days; choose another backdrop before then."
-        )
+        return f"{plain} ends on {last.isoformat()}, in {(last - today).days} days; choose another model before then."
     if lifecycle.get("status") == "LEGACY":
         return f"{plain} is legacy" + (f" and ends on {last.isoformat()}" if last else "; AWS has set no end yet") + "."
     return None

@@ -75,6 +75,10 @@ class OnnxSegmenter:
         """
         return hashlib.sha256(self._content()).hexdigest()[:16]
 
+    def require(self) -> None:
+        """Raises AdRefused: backend_missing, where there is no such file, or nothing that runs it."""
+        _ = self._session
+
     def mask(self, rgb: np.ndarray) -> np.ndarray:
         """See `Segmenter`; the network's output is stretched to 0 to 1, as U²-Net's own code does."""
         session = self._session
@@ -103,13 +107,15 @@ class OnnxSegmenter:
         except ImportError as error:
             raise AdRefused(
                 RefusalCode.BACKEND_MISSING,
-                f"the segmenter {self.name} needs onnxruntime; install it, or leave the segmenter out.",
+                f"the segmenter {self.file} needs onnxruntime; run `pip install onnxruntime`, or leave it out.",
             ) from error
         try:
             return onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime raises classes of its own, one for each kind of broken file
             raise AdRefused(
-                RefusalCode.BACKEND_MISSING, f"{self.file} is no network that onnxruntime can read: {error}"
+                RefusalCode.BACKEND_MISSING,
+                f"{self.file} is no network that onnxruntime can read ({' '.join(str(error).split())[:160]}); give "
+                "another file.",
             ) from error
 
     def _content(self) -> bytes:

@@ -11,6 +11,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,20 +33,26 @@ MORSE = re.compile(r"(?:[.\-–·]{1,6}[ /]+){6,}")
 SPACED_LETTERS = re.compile(r"(?:(?<!\w)\w[ .\-_*]){5,}\w(?!\w)")
 
 
-def hidden_instruction(prompt: str) -> str | None:
-    """What a prompt hides, in a few words ("a tag", "invisible characters (U+200B)"); None where it hides nothing."""
+def hidden_instruction(prompt: str, of_comment: bool = False) -> str | None:
+    """What a prompt hides, in a few words ("a tag", "invisible characters (U+200B)"); None where it hides nothing.
+
+    Args:
+        of_comment: a reviewer's, who may give orders ("forget the leaves"), as the rules' `comments` say.
+    """
     hidden = hidden_characters(prompt)
     if hidden:
         return f"invisible characters ({', '.join(hidden[:3])})"
     if _is_encoded(prompt):
         return "an encoded text"
+    rules = _rules()
     text = plain(unquote(prompt))
-    markup, instructions = _rules()
-    for what, pattern in markup.items():
+    for what, pattern in (rules.markup_of_comments if of_comment else rules.markup).items():
         if pattern.search(text):
             return what
     readings = {_words(text), _words(prompt.casefold()), _words(_joined(text)), _words(spelled_out(text))}
-    for what, pattern in instructions.items():
+    if of_comment:
+        readings = {rules.excused.sub(" ", reading) for reading in readings}
+    for what, pattern in rules.instructions.items():
         if any(pattern.search(reading) for reading in readings):
             return f"words to a model: it {what}"
     return None
@@ -85,11 +92,27 @@ def _is_base64(blob: str) -> bool:
     return len(body) >= 24 and all(any(kind(character) for character in body) for kind in kinds)
 
 
+@dataclass(frozen=True)
+class _Rules:
+    """instructions.yaml, ready to be searched for. excused: words of comments that count for nothing."""
+
+    markup: Mapping[str, re.Pattern[str]]
+    instructions: Mapping[str, re.Pattern[str]]
+    markup_of_comments: Mapping[str, re.Pattern[str]]
+    excused: re.Pattern[str]
+
+
 @cache
-def _rules() -> tuple[Mapping[str, re.Pattern[str]], Mapping[str, re.Pattern[str]]]:
+def _rules() -> _Rules:
     data = read_yaml(RULES, "list of hidden instructions")
+    comments = data["comments"]
     markup = {what: re.compile(pattern, re.DOTALL) for what, pattern in data["markup"].items()}
-    return markup, {what: _pattern(forms) for what, forms in data["instructions"].items()}
+    return _Rules(
+        markup,
+        {what: _pattern(forms) for what, forms in data["instructions"].items()},
+        markup | {what: re.compile(pattern, re.DOTALL) for what, pattern in comments["markup"].items()},
+        re.compile("|".join(comments["excused"])),
+    )
 
 
 def _pattern(forms: Iterable[Mapping[str, Any]]) -> re.Pattern[str]:

@@ -12,9 +12,15 @@ from catalog.pictures import Limits
 from inference.ad_images.guardrails.instructions import hidden_instruction
 from inference.ad_images.guardrails.normalising import plain
 from inference.ad_images.guardrails.photographs import MOST_SKIN, check_photograph
-from inference.ad_images.guardrails.words import OtherBrands, person_asked_for, unsafe_category
+from inference.ad_images.guardrails.words import (
+    OtherBrands,
+    person_asked_for,
+    unsafe_categories,
+    unsafe_category,
+)
 from inference.ad_images.refusal import AdRefused, RefusalCode
 
+NEVER_SAID = frozenset(("hate", "minors"))  # in no comment either, which is kept in recipes
 MOST_PROMPT = 1024  # characters, as of a caption; generators read no more
 
 
@@ -22,7 +28,7 @@ class LocalGuardrail:
     """Rules that need nothing but this folder.
 
     Args:
-        own_brand: the product's, which a prompt may name. catalogue_brands: other brands of the shop.
+        own_brand: the product's, which a prompt may name, or several names. catalogue_brands: others of the shop.
         limits: of the photograph's file. most_skin: share of skin-coloured area that a photograph may have.
     """
 
@@ -30,7 +36,7 @@ class LocalGuardrail:
 
     def __init__(
         self,
-        own_brand: str = "",
+        own_brand: str | Iterable[str] = "",
         catalogue_brands: Iterable[str] = (),
         limits: Limits | None = None,
         most_skin: float = MOST_SKIN,
@@ -88,3 +94,23 @@ class LocalGuardrail:
                 RefusalCode.ASKS_FOR_PERSON,
                 f"the prompt asks for a person ({person!r}), and ads show the product alone; leave people out.",
             )
+
+
+def check_comment(comment: str) -> None:
+    """Nothing where a reviewer's comment may be read; the words of it that enter a caption pass as a prompt besides.
+
+    Closed rules read the rest: it may give orders, and speak of persons and brands that are to go ("remove the man").
+
+    Raises:
+        AdRefused: prompt_instructs, text_unsafe.
+    """
+    hidden = hidden_instruction(comment, of_comment=True)
+    if hidden is not None:
+        raise AdRefused(
+            RefusalCode.PROMPT_INSTRUCTS, f"the comment holds {hidden}; say what the picture needs in plain words."
+        )
+    category = next((each for each in unsafe_categories(comment) if each in NEVER_SAID), None)
+    if category is not None:
+        raise AdRefused(
+            RefusalCode.TEXT_UNSAFE, f"the comment holds words that nobody is shown ({category}); reword it."
+        )

@@ -17,6 +17,7 @@ from catalog.pictures import Limits, standard_copy
 from catalog.quarantine import Reason, Rejection
 from inference.ad_images.refusal import AdRefused, RefusalCode
 
+ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")
 LEAST_SIDE = 32  # pixels; below it no product can be told from noise
 WORKING_SIDE = 128
 WARM_BORDER = 0.3  # of the border has skin's colours: a warm wall or a wooden table, which is no skin
@@ -34,6 +35,13 @@ def check_photograph(photo: bytes, limits: Limits | None = None, most_skin: floa
         copy = standard_copy(photo, limits or Limits())
     except Rejection as rejection:
         raise _refused(rejection) from rejection
+    frames = _frames(photo)
+    if frames > 1:
+        raise AdRefused(
+            RefusalCode.PHOTO_UNREADABLE,
+            f"the photograph is an animation of {frames} pictures, and which one shows the product is not said; give "
+            "one of them.",
+        )
     if min(copy.width, copy.height) < LEAST_SIDE and max(copy.width, copy.height) < 4 * LEAST_SIDE:
         raise AdRefused(
             RefusalCode.PHOTO_TOO_SMALL,
@@ -47,6 +55,12 @@ def check_photograph(photo: bytes, limits: Limits | None = None, most_skin: floa
             f"{share:.0%} of the photograph has the colour of bare skin, and {most_skin:.0%} may; give a photograph of "
             "the product alone, or have a service judge it.",
         )
+
+
+def _frames(photo: bytes) -> int:
+    """Pictures of an animation; 1 of a still one, such as a phone's JPEG that carries further views of itself."""
+    with Image.open(io.BytesIO(photo)) as image:  # has been decoded within limits
+        return int(getattr(image, "n_frames", 1)) if image.format in ANIMATED else 1
 
 
 def skin_share(image: Image.Image) -> float:

@@ -56,25 +56,29 @@ class _Words:
 
 def unsafe_category(prompt: str) -> str | None:
     """The category of unsafe words that a prompt holds ("profanity", "violence", …), or None."""
+    return next(unsafe_categories(prompt), None)
+
+
+def unsafe_categories(prompt: str) -> Iterator[str]:
+    """The category of every unsafe word of a prompt."""
     words = _words()
     text = plain(prompt)
     tokens = without(tokenise(text), words.innocent)
     for match in words.phrases.find(tokens):
-        return match.meaning[0]
+        yield match.meaning[0]
     cleared = " ".join(text[token.start : token.end] for token in tokens if token.word)
     if words.anywhere.search(cleared):
-        return "profanity"
+        yield "profanity"
     for spelled in disguises(_cleared(text, tokens)):
         if spelled in words.category:
-            return words.category[spelled]
-        if STRETCHED.search(spelled) and unstretched(spelled) in words.stretched:
-            return words.stretched[unstretched(spelled)]
+            yield words.category[spelled]
+        elif STRETCHED.search(spelled) and unstretched(spelled) in words.stretched:
+            yield words.stretched[unstretched(spelled)]
     for masked in MASKED.findall(text):
         pattern = re.compile(re.sub(r"[*#%_]+", lambda run: f"[a-z]{{1,{max(2, len(run.group()))}}}", masked))
         hidden = next((word for word in words.category if len(word) > 2 and pattern.fullmatch(word)), None)
         if hidden is not None and len(masked.strip("*#%_")) >= 1:
-            return words.category[hidden]
-    return None
+            yield words.category[hidden]
 
 
 def _cleared(text: str, tokens: Sequence[Token]) -> str:
@@ -131,23 +135,28 @@ class OtherBrands:
     """Brands that a prompt may not name.
 
     Args:
-        own: the product's own brand; it, and what it is part of, may be named. catalogue: other brands of the shop.
+        own: the product's own brand, or several names, such as its listing's title; what they hold, and what they are
+            part of, may be named. catalogue: other brands of the shop.
     """
 
-    def __init__(self, own: str = "", catalogue: Iterable[str] = ()) -> None:
-        self._own = _key(own)
+    def __init__(self, own: str | Iterable[str] = "", catalogue: Iterable[str] = ()) -> None:
+        self._own = [key for key in map(_key, [own] if isinstance(own, str) else own) if key]
         self._cues = frozenset(_brands()["cues"])
         self._names, self._common = _brand_books(tuple(catalogue))
 
     def _other(self, names: tuple[str, ...]) -> str | None:
         """The first of the brands of one match that is not the product's own, nor a part of it."""
-        own = set(self._own)
-        return next((name for name in names if not own or not (set(_key(name)) <= own or own <= set(_key(name)))), None)
+        return next((name for name in names if not self._is_own(set(_key(name)))), None)
+
+    def _is_own(self, name: set[str]) -> bool:
+        return any(name <= set(own) or set(own) <= name for own in self._own)
 
     def without_own(self, prompt: str) -> str:
         """The prompt with the product's brand out, which may be made of words that mean more ("The North Face")."""
-        named = r"\W+".join(map(re.escape, self._own))
-        return re.sub(rf"(?<!\w)(?:the\s+)?{named}(?!\w)", " ", prompt, flags=re.IGNORECASE) if named else prompt
+        for own in self._own:
+            named = r"\W+".join(map(re.escape, own))
+            prompt = re.sub(rf"(?<!\w)(?:the\s+)?{named}(?!\w)", " ", prompt, flags=re.IGNORECASE)
+        return prompt
 
     def named(self, prompt: str) -> str | None:
         """The brand that a prompt names, or None.

@@ -24,6 +24,7 @@ from PIL import Image
 from upath import UPath
 
 from catalog.errors import SelvedgeError
+from catalog.files import json_sha256
 from catalog.pictures import Limits, standard_copy
 from inference.ad_images.media.embedding import Embedder, TokenEmbedder
 from inference.ad_images.media.library import Asset, AssetKind, Library
@@ -134,6 +135,17 @@ class MediaIndex:
         """A picture by its name, with the address of its library; None where there is none."""
         row = next((row for row in self._rows() if row["name"] == name), None)
         return (_asset(row), row["root"]) if row else None
+
+    @property
+    def content(self) -> str:
+        """Hex sha256 of all that a search can find: pictures and what is said of each, wherever the library lies.
+
+        Raises:
+            SelvedgeError: there is no index, or it is damaged.
+        """
+        names = (*(name for name in TEXTS if name != "root"), *LISTS)
+        rows = sorted([row[name] if name in TEXTS else list(row[name]) for name in names] for row in self._rows())
+        return json_sha256([self.embedder.digest, rows])
 
     def __len__(self) -> int:
         with self._reading():

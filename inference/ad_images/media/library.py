@@ -4,15 +4,16 @@ Belongs here: reading it, which files may be used and why the others may not. No
 index.py), choosing (retrieval.py).
 
 Either of two files states the licences: `library.yaml` (files: name -> licence, kind, tags, themes, title, author), or
-`LICENCES.tsv` (columns `file` and `licence`, and any of the others). A file that neither names is not used, and neither
-is one whose licence is denied or is none that we know: used by mistake it would be published.
+`LICENCES.tsv` (columns `file` and `licence`, and any of the others). Names are paths from the library on; one that
+leads nowhere stands for the one file of that name elsewhere in the library. A file that neither names is not used, and
+neither is one whose licence is denied or is none that we know: used by mistake it would be published.
 """
 
 import csv
 import hashlib
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
@@ -123,7 +124,7 @@ def read_library(root: str | Path | UPath, limits: Limits | None = None) -> Libr
     address = UPath(root)
     try:
         files = {name for name in _files(address) if PurePosixPath(name).name not in (MANIFEST, TABLE)}
-        stated = _stated(address)
+        stated, unclear = _with_places(_stated(address), files)
     except OSError as error:
         raise SelvedgeError(
             f"library {address} cannot be read ({error.strerror or error}); check its address."
@@ -137,7 +138,10 @@ def read_library(root: str | Path | UPath, limits: Limits | None = None) -> Libr
                 left_out[name] = f"not of a kind that is read ({', '.join(SUFFIXES)})"
             continue
         why = licence_fault(stated.get(name, {}).get("licence", ""))
-        if name not in files:
+        if name in unclear:
+            left_out[name] = unclear[name]
+            unlicensed.add(name)
+        elif name not in files:
             left_out[name] = "the list of licences names it, and it is not there"
         elif why is not None:
             left_out[name] = why
@@ -148,6 +152,32 @@ def read_library(root: str | Path | UPath, limits: Limits | None = None) -> Libr
             except (Rejection, ValueError, OSError) as error:
                 left_out[name] = error.detail if isinstance(error, Rejection) else str(error)[:200]
     return Library(address, tuple(assets), left_out, frozenset(unlicensed))
+
+
+def _with_places(
+    stated: Mapping[str, dict[str, Any]], files: Collection[str]
+) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    """What is stated, by the files' own names; and file → why it cannot be told which of several is meant.
+
+    A name that is no path of the library stands for the only file, unnamed otherwise, that ends in the same name.
+    """
+    placed = {name: entry for name, entry in stated.items() if name in files}
+    astray: dict[str, list[str]] = {}
+    for name in stated.keys() - placed.keys():
+        astray.setdefault(PurePosixPath(name).name, []).append(name)
+    unclear: dict[str, str] = {}
+    for last, names in astray.items():
+        meant = sorted(name for name in files if PurePosixPath(name).name == last and name not in placed)
+        if len(names) == len(meant) == 1:
+            placed[meant[0]] = stated[names[0]]
+        elif not meant:
+            placed.update({name: stated[name] for name in names})
+        else:
+            why = (
+                f"which file is meant by {', '.join(sorted(names)):.80} cannot be told; state paths from the library on"
+            )
+            unclear |= dict.fromkeys(meant, why)
+    return placed, unclear
 
 
 def licence_fault(licence: str) -> str | None:

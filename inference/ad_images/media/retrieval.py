@@ -93,6 +93,10 @@ class Retriever:
         words = (near.asset.title.lower(),) if near.asset.title else ()
         return Assets(by_entity, photo_of(UPath(near.root), near.asset), words, (why,))
 
+    def require(self, name: str) -> None:
+        """Raises AdRefused: a picture that a request names is not there, or has no licence."""
+        self._named(name)
+
     def _near(self, words: str, kind: str) -> list[Near]:
         return [near for near in self.index.search(words, TOP, KINDS[kind]) if near.closeness >= self.near_enough]
 

@@ -73,6 +73,20 @@ class Brand:
     guidelines: tuple[Guideline, ...] = field(default_factory=tuple)
 
     @property
+    def asks_for_white(self) -> bool:
+        """Whether a background that is not pure white never passes: then the picture is a main image, and no scene."""
+        return self._least("white_background") > 0
+
+    @property
+    def least_side(self) -> int:
+        """Pixels that the longer side of every picture must have; 0 where any will do."""
+        return math.ceil(self._least("longer_side"))
+
+    def _least(self, name: str) -> float:
+        strict = (rule for rule in self.guidelines if rule.strictness is Strictness.STRICT)
+        return next((rule.limit for rule in strict if rule.name == name), 0.0)
+
+    @property
     def relaxing(self) -> tuple[str, ...]:
         """Names of the flexible guidelines in the order in which they are given up."""
         flexible = [rule for rule in self.guidelines if rule.strictness is Strictness.FLEXIBLE]

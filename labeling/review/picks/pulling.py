@@ -154,6 +154,15 @@ def published(tasks: Mapping[str, PickTask], picks: Sequence[AdPick]) -> list[Pu
     return given
 
 
+def all_published(ledger: "Ledger") -> dict[str, Published]:
+    """What is published of each request, by its name; of one that several rounds showed, by the newest of them."""
+    given: dict[str, Published] = {}
+    for each in ledger.picks.rounds():
+        tasks = ledger.picks.tasks(each.round_id)
+        given |= {one.request: one for one in published(tasks, ledger.picks.picks(each.round_id))}
+    return given
+
+
 def _picked(pick: PulledPick, task: PickTask) -> str | None:
     if pick.cancelled or pick.answer == NONE_OF_THESE:
         return None

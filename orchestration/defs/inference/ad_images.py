@@ -3,6 +3,7 @@
 Belongs here: the asset. Not here: making them (inference/ad_images/), what from (ad_parts.py).
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from orchestration.assets.partitions import DROPS, SAME
 from orchestration.assets.published import Tables, materialised
 from orchestration.assets.reporters import log_and
 from orchestration.assets.resources import Models
-from orchestration.defs.inference.ad_parts import AdParts, ad_maker, stamps, workers
+from orchestration.defs.inference.ad_parts import AdParts, ad_maker, side_for, stamps, workers
 from orchestration.families.registered import publisher_of
 from orchestration.families.stages import reported_champion
 from orchestration.runtime.settings import Settings
@@ -60,7 +61,12 @@ def ad_images(
     from inference.ad_images.request import OnModel
     from inference.tables import AD_IMAGES
 
-    drop, parts = context.partition_key, AdParts.of(settings, ranker=champions_ranker(context.instance, models))
+    drop = context.partition_key
+    parts = AdParts.of(
+        settings,
+        ranker=champions_ranker(context.instance, models),
+        champion=champions_artefact(context.instance, models, READS) if settings.ad_judge == "champion" else None,
+    )
     products, images, attributes = (
         tables.read(context.instance, name, drop).to_pandas() for name in ("catalog/products", "catalog/images", READS)
     )
@@ -70,7 +76,7 @@ def ad_images(
         attributes,
         themes=themes_named(settings.ad_themes),
         most=settings.ad_products,
-        size=(settings.ad_size, settings.ad_size),
+        size=(side_for(parts, settings.ad_size),) * 2,
         on_model=OnModel(settings.ad_on_model),
         stamps=stamps(parts),
     )
@@ -79,6 +85,8 @@ def ad_images(
     for outcome in outcomes:
         if outcome.code:
             context.log.warning(f"product {outcome.order.product.product_id}: {outcome.sentence}")
+    for reason, count in Counter(reason for outcome in outcomes for reason in outcome.reasons).items():
+        context.log.info(f"{count} of {len(outcomes)} requests: {reason}")
     rows = [row for outcome in outcomes for row in outcome.rows]
     return tables.publish(
         context, "ad_images", pd.DataFrame(rows, columns=AD_IMAGES.names), {**counts_of(outcomes), **_shown(outcomes)}
@@ -86,7 +94,7 @@ def ad_images(
 
 
 def champions_ranker(instance: dg.DagsterInstance, models: Models) -> "Path | None":
-    """The artefact of the champion that Dagster was told of, of the family that is published here; None before one.
+    """The artefact of the champion of rankers; None before one.
 
     It is data inside the recipes, no edge of the graph: a drop's ads are made before anybody can pick among them, so
     they cannot wait for a champion.
@@ -94,7 +102,16 @@ def champions_ranker(instance: dg.DagsterInstance, models: Models) -> "Path | No
     Raises:
         SelvedgeError, ServiceUnavailable: as `reported_champion`.
     """
-    family = publisher_of(PUBLISHED)
+    return champions_artefact(instance, models, PUBLISHED)
+
+
+def champions_artefact(instance: dg.DagsterInstance, models: Models, published: str) -> "Path | None":
+    """The artefact of the champion that Dagster was told of, of the family that an asset publishes; None before one.
+
+    Raises:
+        SelvedgeError, ServiceUnavailable: as `reported_champion`.
+    """
+    family = publisher_of(published)
     if family is None or materialised(instance, "/".join(family.champion.path)) is None:
         return None
     return reported_champion(instance, models, family.name)[1]

@@ -1,18 +1,22 @@
 """What makes ads, as the settings say: backdrop, brand, guardrails, library, store.
 
-Belongs here: from settings to the parts. Not here: the parts (inference/ad_images/), the asset (ad_images.py).
+Belongs here: from settings to the parts, and the versions of those that decide. Not here: the parts
+(inference/ad_images/), models that may be asked (ad_models.py), the asset (ad_images.py).
 
 Worker processes build their own, from the few values that are sent to them; keys and tokens come from the environment,
 as AWS tools take them.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog.errors import SelvedgeError
 from catalog.workers import Progress
+from orchestration.defs.inference import ad_models
+from orchestration.runtime.addresses import BEDROCK, DYNAMODB
 from orchestration.runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,7 +33,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class AdParts:
-    """The settings that decide what an ad looks like, and where it is kept."""
+    """The settings that decide what an ad looks like, and where it is kept.
+
+    Attributes:
+        rows: a database's URI, maybe with its password. ranker: folder of a trained one. champion: folder of the
+            attributes' champion, where it judges. brands: of the catalogue; only the product's own may be named.
+    """
 
     backdrop: str
     weights: Path | None
@@ -39,9 +48,16 @@ class AdParts:
     guardrail: str | None
     region: str
     root: str
-    rows: str
+    rows: str = field(repr=False)
     index: str
-    ranker: Path | None = None  # folder of a trained one
+    ranker: Path | None = None
+    segmenter: str | None = None
+    words: str = "rules"
+    sizes: str = "rules"
+    judge: str = "none"
+    model: str | None = None
+    champion: Path | None = None
+    brands: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -50,9 +66,11 @@ class AdParts:
         *,
         backdrop: str | None = None,
         brand: str | None = None,
+        segmenter: str | None = None,
         ranker: Path | None = None,
+        champion: Path | None = None,
     ) -> "AdParts":
-        """As the settings say. backdrop, brand: in place of theirs. ranker: folder of the champion; None: untrained."""
+        """As the settings say. backdrop, brand, segmenter: in place of theirs. ranker, champion: folders, or None."""
         return cls(
             backdrop=backdrop or settings.ad_backdrop,
             weights=settings.ad_weights,
@@ -62,10 +80,27 @@ class AdParts:
             guardrail=settings.ad_guardrail,
             region=settings.bedrock_region,
             root=str(settings.objects() / "ads"),
-            rows=f"sqlite:///{settings.home / 'ads.db'}",
+            rows=settings.ad_rows_uri,
             index=str(settings.root / "index" / "media"),
             ranker=ranker,
+            segmenter=segmenter or settings.ad_segmenter,
+            words=settings.ad_words,
+            sizes=settings.ad_sizes,
+            judge=settings.ad_judge,
+            model=settings.ad_model or settings.bedrock_model,
+            champion=champion,
         )
+
+    @property
+    def hosted(self) -> tuple[str, ...]:
+        """Ids of the models on Bedrock that are asked, each once."""
+        from inference.ad_images.backdrops.bedrock import INPAINT
+        from inference.ad_images.cutouts.bedrock import MODEL_ID
+
+        uses = [name for name in ("words", "sizes", "judge") if getattr(self, name) == BEDROCK]
+        asked = [INPAINT] if self.backdrop == BEDROCK else []
+        asked += [MODEL_ID] if self.segmenter == BEDROCK else []
+        return tuple(dict.fromkeys([*asked, *(ad_models.hosted_model(use, self.model) for use in uses)]))
 
 
 @lru_cache(maxsize=1)
@@ -75,11 +110,10 @@ def ad_maker(parts: AdParts) -> "AdMaker":
     Raises:
         SelvedgeError: a setting that a part needs is missing, or weights, packages or a library are.
     """
-    from inference.ad_images.ad_rows import SqlAdMetadata
     from inference.ad_images.batch import AdMaker
     from inference.ad_images.store import AdStore
 
-    return AdMaker(ad_pipeline(parts), AdStore(parts.root, SqlAdMetadata(parts.rows)), stamps(parts))
+    return AdMaker(ad_pipeline(parts), AdStore(parts.root, ad_models.rows(parts.rows, parts.region)), stamps(parts))
 
 
 def ad_pipeline(parts: AdParts) -> "AdPipeline":
@@ -87,12 +121,18 @@ def ad_pipeline(parts: AdParts) -> "AdPipeline":
     from inference.ad_images.pipeline import AdPipeline
     from inference.ad_images.quality.brand import read_brand
 
+    decomposer, writer = ad_models.words(parts.words, parts.region, parts.model)
     return AdPipeline(
         _backdrop(parts),
         read_brand(parts.brand),
         partial(_guardrail, parts),
         ranker=_ranker(parts),
+        segmenters=ad_models.segmenters(parts.segmenter, parts.region),
         retriever=_retriever(parts),
+        decomposer=decomposer,
+        caption_writer=writer,
+        sizes=ad_models.sizes(parts.sizes, parts.region, parts.model),
+        ask=ad_models.judge(parts.judge, parts.region, parts.model, parts.champion),
     )
 
 
@@ -111,8 +151,48 @@ def stamps(parts: AdParts) -> dict[str, str]:
         "backdrop": f"{backdrop.name} {backdrop.version}",
         "brand": json_sha256(repr(read_brand(parts.brand))),
         "guardrails": f"{parts.guardrails} {parts.guardrail or ''}".strip(),
-        "library": parts.library or "",
+        "library": _library_digest(parts),
+        **_models_asked(parts),
     }
+
+
+def _library_digest(parts: AdParts) -> str:
+    """Of what the index holds, where photographs are backgrounds; a library that only moved keeps it."""
+    retriever = _retriever(parts)
+    return "" if retriever is None else retriever.index.content
+
+
+def _models_asked(parts: AdParts) -> dict[str, str]:
+    """Name → version of models that are asked; nothing where rules do all, as in homes that were made before them."""
+    (segmenter,) = ad_models.segmenters(parts.segmenter, parts.region) or (None,)
+    judge = ad_models.judge(parts.judge, parts.region, parts.model, parts.champion)
+    asked = {
+        "segmenter": f"{segmenter.name} {segmenter.version}" if segmenter else "",
+        "words": parts.model if parts.words == BEDROCK else "",
+        "sizes": parts.model if parts.sizes == BEDROCK else "",
+        "judge": getattr(judge, "model_version", ""),
+    }
+    return {name: version for name, version in asked.items() if version}
+
+
+def require_named(parts: AdParts) -> Iterator[str]:
+    """What the settings name and is not there, a sentence each. No weights are read, and no database is made."""
+    from inference.ad_images.quality.brand import read_brand
+
+    checks: list[Callable[[], object]] = [
+        lambda: read_brand(parts.brand),
+        lambda: ad_models.segmenters(parts.segmenter, parts.region),
+        lambda: parts.hosted,
+    ]
+    if parts.rows.startswith(DYNAMODB):
+        checks.append(lambda: ad_models.rows(parts.rows, parts.region))
+    if parts.backdrop == "diffusers" and parts.weights is None:
+        checks.append(lambda: _backdrop(parts))
+    for check in checks:
+        try:
+            check()
+        except SelvedgeError as error:
+            yield str(error)
 
 
 def update_media_index(parts: AdParts, sample: Path, progress: Progress) -> "tuple[Library, IndexUpdate]":
@@ -137,14 +217,28 @@ def update_media_index(parts: AdParts, sample: Path, progress: Progress) -> "tup
     return library, index.update(library, lambda done, total: progress(done, total, "indexing the media library"))
 
 
+def side_for(parts: AdParts, side: int) -> int:
+    """Pixels of a side where none were asked for: the settings', or more where the brand takes no smaller picture."""
+    from inference.ad_images.pipeline import with_margin
+    from inference.ad_images.quality.brand import read_brand
+
+    return max(side, with_margin(read_brand(parts.brand).least_side))
+
+
 def workers(parts: AdParts, threads: int | None) -> int | None:
-    """Worker processes; a backdrop that fills a device or waits for a service has one."""
-    return threads if parts.backdrop in ("studio", "photographs") else 1
+    """Worker processes; what fills a device or waits for a service has one."""
+    heavy = parts.backdrop not in ("studio", "photographs") or parts.judge != "none" or parts.hosted
+    return 1 if heavy else threads
 
 
 @lru_cache(maxsize=1)  # weights are read once, for the pipeline and for its stamps
 def _backdrop(parts: AdParts) -> "Backdrop":
     if parts.backdrop == "studio":
+        from inference.ad_images.backdrops.white import White
+        from inference.ad_images.quality.brand import read_brand
+
+        if read_brand(parts.brand).asks_for_white:
+            return White()
         from inference.ad_images.backdrops.studio.backdrop import Studio
 
         return Studio()
@@ -187,8 +281,10 @@ def _guardrail(parts: AdParts, request: "AdRequest") -> "Guardrail":
     from inference.ad_images.guardrails.guardrail import Guardrails
     from inference.ad_images.guardrails.local import LocalGuardrail
 
-    own_brand = request.product.brand if request.product else ""
-    return Guardrails([LocalGuardrail(own_brand), *_services(parts)])
+    product = request.product
+    # A title names the brand where no column does; a photograph of nobody's listing may be of any brand of the shop.
+    own = parts.brands if product is None else (product.brand, product.title)
+    return Guardrails([LocalGuardrail(own, parts.brands), *_services(parts)])
 
 
 @lru_cache(maxsize=1)

@@ -73,7 +73,9 @@ def test_article_types_take_turns_when_there_are_few_orders(tmp_path):
     assert orders(tmp_path, ids, most=0) == []
 
 
-@pytest.mark.parametrize("change", [{"seed": 1}, {"size": (320, 256)}, {"stamps": {"backdrop": "studio 2"}}])
+@pytest.mark.parametrize(
+    "change", [{"seed": 1}, {"size": (320, 256)}, {"stamps": {"backdrop": "studio 2"}}, {"on_model": OnModel.KEEP}]
+)
 def test_the_input_hash_follows_everything_that_decides(tmp_path, change):
     assert orders(tmp_path)[0].input_hash == orders(tmp_path)[0].input_hash
     assert orders(tmp_path)[0].input_hash != orders(tmp_path, **change)[0].input_hash

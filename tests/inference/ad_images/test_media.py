@@ -201,6 +201,53 @@ def test_a_table_of_licences_serves_as_well_in_a_bucket(tmp_path: Path) -> None:
     assert near.asset.name == "backgrounds/sea.png"
 
 
+def test_a_name_without_its_folder_is_the_one_file_that_is_called_so(tmp_path: Path) -> None:
+    for place in (
+        "images/sea.png",
+        "images/a/rock.png",
+        "images/b/rock.png",
+        "wood.png",
+        "old/fern.png",
+        "new/fern.png",
+    ):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_bytes(picture())
+    rows = ["sea.png\tCC0", "rock.png\tCC0", "photos/wood.png\tCC0", "old/fern.png\tCC0", "gone.png\tCC0"]
+    (tmp_path / "LICENCES.tsv").write_text("\n".join(["file\tlicence", *rows]))
+    library = read_library(tmp_path)
+    assert [asset.name for asset in library.assets] == ["images/sea.png", "old/fern.png", "wood.png"]
+    assert library.left_out == {
+        **dict.fromkeys(
+            ("images/a/rock.png", "images/b/rock.png"),
+            "which file is meant by rock.png cannot be told; state paths from the library on",
+        ),
+        "new/fern.png": "no licence is stated",  # a path that is one names no other file
+        "gone.png": "the list of licences names it, and it is not there",
+    }
+    with pytest.raises(AdRefused, match=r"meant by rock\.png cannot be told") as refused:
+        library.photo("images/a/rock.png")
+    assert refused.value.code is RefusalCode.NO_LICENCE
+
+
+def test_what_the_index_holds_has_a_digest_that_follows_it_and_not_its_place(tmp_path: Path) -> None:
+    good = {"licence": "CC0-1.0", "tags": ["sea"]}
+    folder = write(tmp_path / "one", {"a.png": good, "b.png": good})
+    index = MediaIndex(tmp_path / "index")
+    index.update(read_library(folder))
+    before = index.content
+    folder.rename(tmp_path / "two")
+    index.update(read_library(tmp_path / "two"))
+    assert index.content == before == MediaIndex(tmp_path / "index").content
+    for change in (
+        {"a.png": good},
+        {"a.png": good, "b.png": {**good, "tags": ["rock"]}},
+        {"a.png": {"licence": "MIT"}},
+    ):
+        (tmp_path / "two" / "library.yaml").write_text(yaml.safe_dump({"files": change}))
+        index.update(read_library(tmp_path / "two"))
+        assert index.content != before
+
+
 def test_words_of_a_theme_find_its_pictures_first_and_others_find_nothing(index: MediaIndex) -> None:
     for name in theme_names():
         for word in theme(name).words:

@@ -15,7 +15,8 @@ from inference.tables import AD_IMAGES
 from labeling.review.label_studio.records import Annotation
 from orchestration.assets.published import Tables
 from orchestration.cli.main import run
-from orchestration.jobs.picks import requests_of, rework_order
+from orchestration.graph.picks import rework_order
+from orchestration.jobs.picks import requests_of
 from orchestration.registry.ledger import open_ledger
 from orchestration.runtime import label_studio as server
 from orchestration.runtime.settings import Settings

@@ -73,6 +73,20 @@ def test_your_own_tracking_server_is_used(tmp_path):
         ("SELVEDGE_HOME", "", "setting SELVEDGE_HOME cannot be '': it is empty; leave it out, or name a folder"),
         ("SELVEDGE_HOME", "/dev/null", "setting SELVEDGE_HOME cannot be '/dev/null': /dev/null is a file; name a fol"),
         ("SELVEDGE_HOME", "/dev/null/x", "setting SELVEDGE_HOME cannot be '/dev/null/x': /dev/null is a file; name"),
+        (
+            "SELVEDGE_AD_SEGMENTER",
+            "u2net.pt",
+            "setting SELVEDGE_AD_SEGMENTER cannot be 'u2net.pt': it is bedrock, or the",
+        ),
+        (
+            "SELVEDGE_AD_SEGMENTER",
+            "s3://b/u.onnx",
+            "setting SELVEDGE_AD_SEGMENTER cannot be 's3://b/u.onnx': it is bed",
+        ),
+        ("SELVEDGE_AD_JUDGE", "me", "setting SELVEDGE_AD_JUDGE cannot be 'me': input should be 'none', 'champion' or"),
+        ("SELVEDGE_AD_WORDS", "gpt", "setting SELVEDGE_AD_WORDS cannot be 'gpt': input should be 'rules' or 'bedrock'"),
+        ("SELVEDGE_AD_ROWS", "dynamodb:a b", "setting SELVEDGE_AD_ROWS cannot be what it is set to: it is dynamodb:TA"),
+        ("SELVEDGE_AD_ROWS", "mysql://a:b@c/d", "setting SELVEDGE_AD_ROWS cannot be what it is set to: it is dynamodb"),
         ("SELVEDGE_THREADS", "0", "setting SELVEDGE_THREADS cannot be '0': input should be greater than or equal to 1"),
     ],
 )
@@ -120,6 +134,18 @@ def test_a_secret_is_repeated_by_no_refusal(monkeypatch):
     monkeypatch.setenv("SELVEDGE_LABEL_STUDIO", "https://anna:pa55word@labels.shop.example")
     with pytest.raises(SelvedgeError, match="what it is set to: it is an address without user and password"):
         load_settings()
+
+
+def test_where_ads_are_cut_out_and_kept(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    usual = load_settings()
+    assert usual.ad_segmenter is None and usual.ad_rows_uri == f"sqlite:///{usual.home / 'ads.db'}"
+    monkeypatch.setenv("SELVEDGE_AD_SEGMENTER", "nets/u2netp.onnx")
+    monkeypatch.setenv("SELVEDGE_AD_ROWS", "dynamodb:ads")
+    assert load_settings().ad_segmenter == str(tmp_path / "nets" / "u2netp.onnx")
+    assert load_settings().ad_rows_uri == "dynamodb:ads" and "dynamodb:ads" not in repr(load_settings())
+    monkeypatch.setenv("SELVEDGE_AD_ROWS", "")
+    assert load_settings().ad_rows_uri == usual.ad_rows_uri
 
 
 def test_folders_are_absolute_and_buckets_as_they_are_written(monkeypatch, tmp_path):

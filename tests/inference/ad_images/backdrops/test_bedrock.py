@@ -209,7 +209,7 @@ def test_a_model_that_ends_is_known_180_days_ahead(front):
     end = datetime(2027, 6, 30, tzinfo=UTC)
     assert lifecycle(front, date(2026, 12, 31), status="ACTIVE", endOfLifeTime=end) is None
     sentence = lifecycle(front, date(2027, 1, 1), status="ACTIVE", endOfLifeTime=end)
-    assert sentence == f"{INPAINT} ends on 2027-06-30, in 180 days; choose another backdrop before then."
+    assert sentence == f"{INPAINT} ends on 2027-06-30, in 180 days; choose another model before then."
     assert "ended on 2027-06-30" in str(lifecycle(front, date(2027, 6, 30), status="LEGACY", endOfLifeTime=end))
     assert lifecycle(front, date(2026, 1, 1), status="ACTIVE") is None and lifecycle(front, date(2026, 1, 1)) is None
     assert "no end yet" in str(lifecycle(front, date(2026, 1, 1), status="LEGACY"))

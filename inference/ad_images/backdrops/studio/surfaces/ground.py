@@ -46,6 +46,11 @@ class Covering:
     sky: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
+YELLOW = np.deg2rad(82)  # hue in OKLab
+COLOURFUL = 0.06  # chroma in OKLab
+CLEAR_YELLOW = 0.66  # lightness in OKLab from which a yellow is seen as one
+
+
 def oklab(light: np.ndarray) -> np.ndarray:
     """Linear light as OKLab; last axis 3. Source: Björn Ottosson, "A perceptual color space for image processing"."""
     return np.cbrt(np.maximum(light, 0) @ _TO_LMS.T) @ _TO_OKLAB.T
@@ -61,6 +66,17 @@ def shifted(colour: np.ndarray, lightness: float, chroma: float = 1.0) -> np.nda
     """(3,) float32: a colour, so much lighter or darker (OKLab), its chroma multiplied."""
     lab = oklab(np.asarray(colour))
     return from_oklab(np.array([np.clip(lab[0] + lightness, 0.02, 0.995), lab[1] * chroma, lab[2] * chroma]))
+
+
+def unmuddied(colour: np.ndarray) -> np.ndarray:
+    """(3,) float32: a colour for a whole surface, lighter where it is a dark yellow or brown.
+
+    Dark blues, greens and reds stay what they are in any light; dark yellow is seen as mud, so amber becomes ochre.
+    """
+    lightness, across, down = oklab(np.asarray(colour))
+    chroma = float(np.hypot(across, down))
+    yellow = max(0.0, np.cos(np.arctan2(down, across) - YELLOW)) ** 4 * min(1.0, chroma / COLOURFUL)
+    return shifted(colour, max(0.0, CLEAR_YELLOW - float(lightness)) * float(yellow))
 
 
 def between(first: np.ndarray, second: np.ndarray, share: float) -> np.ndarray:

@@ -19,6 +19,7 @@ from inference.ad_images.backdrops.studio.surfaces.ground import (
     oklab,
     shifted,
     towards,
+    unmuddied,
 )
 from inference.ad_images.backdrops.studio.surfaces.placing import Spot, Thing, drawn_corners, reaching, resting
 from inference.ad_images.scene import Scene
@@ -61,6 +62,7 @@ def studio(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
     rng = canvas.stream("kind")
     kind = pick(rng, paper=0.25, two_papers=0.3, plaster=0.25, linen=0.2)
     colour = canvas.colour(int(rng.choice((0, 1, 3), p=(0.44, 0.41, 0.15))))
+    colour = colour if canvas.branded else unmuddied(colour)
     cover(canvas, {"plaster": PLASTER, "linen": LINEN}.get(kind, PAPER), colour)
     if kind == "two_papers":
         _second_sheet(canvas, rng, _partner(canvas, colour, float(rng.uniform(0.35, 0.7))))

@@ -11,6 +11,8 @@ from PIL import Image
 from catalog.lab import difference
 from inference.ad_images.backdrops.studio.canvas import Box, StudioCanvas
 from inference.ad_images.backdrops.studio.surfaces import SURFACES, cloths, placing, shore
+from inference.ad_images.backdrops.studio.surfaces.ground import oklab, unmuddied
+from inference.ad_images.linear_light import of_hex, to_linear
 from inference.ad_images.plan import Support
 from inference.ad_images.scene import Light
 from inference.ad_images.themes import theme, theme_names
@@ -142,3 +144,22 @@ def test_a_thing_in_the_way_moves_out_or_is_left_out() -> None:
         assert canvas.pixels.any() == visible
         left, top, right, bottom = _pixels(box, (256, 256))
         assert not canvas.pixels[top:bottom, left:right].any()
+
+
+@pytest.mark.parametrize("warmth", [-0.3, 0.1, 0.7])
+@pytest.mark.parametrize("seed", [20, 216, 307])  # of the amber palette, with its deep tone as linen, plaster and paper
+def test_a_deep_yellow_is_ochre_and_no_mud_in_any_light(seed: int, warmth: float) -> None:
+    lit = oklab(to_linear(_painted("studio", seed, light=replace(theme("studio").light, warmth=warmth))))
+    lightness = float(np.median(lit[..., 0]))
+    assert lightness > 0.6
+
+
+def test_only_dark_yellows_and_browns_are_made_lighter() -> None:
+    lighter = {}
+    for palette in theme("studio").palettes:
+        for colour in palette:
+            before = of_hex(colour)
+            lighter[colour] = float(oklab(unmuddied(before))[0] - oklab(before)[0])
+    assert lighter["#6b4f1c"] > 0.15 and lighter["#6d4c3a"] > 0.08
+    others = [lighter[colour] for colour in ("#3f554a", "#463c60", "#2f4a66", "#6e3b36")]  # green, purple, blue, red
+    assert max(others) < 0.05 and min(lighter.values()) > -1e-4
