@@ -221,7 +221,7 @@ def _wrong_side(number: int, seed: int, degrees: float, rng: np.random.Generator
         beside = visible.sum() - visible[:, left:right].sum()
         if parts.placed.plan.support is Support.LIES or beside > 0.15 * visible.sum():
             return assemble(replace(parts, shadow=shadow))
-        seed, number = seed + 10_000, (number + 1) % PRODUCTS
+        seed, number = seed + 10_000, number // PRODUCTS * PRODUCTS + (number + 1) % PRODUCTS
 
 
 def _floats(number: int, seed: int, percent: float, rng: np.random.Generator) -> AdPicture:
