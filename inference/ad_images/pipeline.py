@@ -140,8 +140,7 @@ class AdPipeline:
                 )
                 break
             change = change.then(step)
-            if {Stage.CAPTION, Stage.RETRIEVAL} & set(step.stages):
-                work = self._prepared(work.brief, cutout, step.then(replace(change, next_theme=False)), clock)
+            work = self._changed(work, step, change, clock)
             attempts.append(Attempt(self._attempted(work, change, clock), step.sentence))
         judged = attempts[-1].judged
         with clock.stage(Stage.RANKING):
@@ -168,6 +167,12 @@ class AdPipeline:
             )
         reasons = assets.reasons if assets else ()
         return _Work(brief, cutout, caption, photo, tuple(reasons))
+
+    def _changed(self, work: "_Work", step: Adjustment, change: Adjustment, clock: "_Clock") -> "_Work":
+        """What all plans share after one more step of all changes."""
+        if not {Stage.CAPTION, Stage.RETRIEVAL} & set(step.stages):
+            return work
+        return self._prepared(work.brief, work.cutout, step.then(replace(change, next_theme=False)), clock)
 
     def _attempted(self, work: "_Work", change: Adjustment, clock: "_Clock") -> list[Judged]:
         brief, cutout = work.brief, work.cutout
