@@ -32,7 +32,19 @@ from inference.ad_images.quality.measurements import measure
 from inference.ad_images.refusal import AdRefused
 from inference.ad_images.request import AdRequest
 
-LIMITS: dict[str, float] = {}
+LIMITS: dict[str, float] = {
+    "frame_share": 71,
+    "thirds": 11.7,
+    "horizon": 26,
+    "contact_shadow": 40,
+    "shadow_side": 0.99,
+    "brightness": 78,
+    "palette": 7.9,
+    "contrast": 34,
+    "halo": 1.5,
+    "sharpness": 2.7,
+    "clutter": 4.2,
+}
 REROLL = 7919  # added to the seed of a request, times the re-roll
 RESAMPLES = 2000
 Values = list[dict[str, float]]

@@ -41,7 +41,9 @@ def judge(picture: AdPicture, brand: Brand, ask: Judge | None = None) -> list[Fi
     Args:
         ask: None leaves the brand's questions out.
     """
-    findings = findings_of(measure(picture, brand, [rule.name for rule in brand.guidelines if not rule.question]), brand)
+    findings = findings_of(
+        measure(picture, brand, [rule.name for rule in brand.guidelines if not rule.question]), brand
+    )
     if ask is None or any(not finding.passed and finding.strictness is Strictness.STRICT for finding in findings):
         return findings
     return findings + [_answered(rule, picture, ask) for rule in brand.guidelines if rule.question]

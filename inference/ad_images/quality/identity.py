@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from inference.ad_images.plan import Support
 from inference.ad_images.quality.colour import dominant
-from inference.ad_images.quality.view import Floats, Mask, View, grown, shrunk, to_lab
+from inference.ad_images.quality.view import Floats, Mask, View, grown, shrunk, strongest, to_lab
 
 REACH = 0.12  # of the longer side: growth is looked for this far around the product
 COLOURS = 6  # of a product
@@ -26,11 +26,13 @@ SHARP = 0.3  # step over two pixels at the outer edge of a growth, as a share of
 def product_identity(view: View) -> float:
     """Largest difference inside the eroded mask, levels of 255, at full size."""
     picture = view.picture
-    kept = picture.placed.kept
+    left, top, right, bottom = picture.placed.box
+    box = slice(top, bottom), slice(left, right)
+    kept = picture.placed.kept[box]
     if not kept.any():
         return 0.0
-    difference = np.abs(picture.pixels[kept].astype(np.int16) - picture.placed.pixels[kept][:, :3])
-    return float(difference.max())
+    difference = np.abs(picture.pixels[box].astype(np.int16) - picture.placed.pixels[box][..., :3])
+    return float(strongest(difference)[kept].max())
 
 
 def object_expansion(view: View) -> float:
