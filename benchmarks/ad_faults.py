@@ -361,5 +361,5 @@ FAULTS: dict[str, Fault] = {
     "palette": Fault("share of a strong colour", (0.3, 0.5, 0.7, 0.9), 0.7, _off_palette),
     "contrast": Fault("levels apart", (0, 4, 8), 8, _lost, falling=True),
     "sharpness": Fault("px of blur", (2, 3, 5), 3, _soft),
-    "clutter": Fault("px of boxes", (4, 5, 6), 6, _busy, falling=True),
+    "clutter": Fault("px of boxes", (2, 2.5, 3, 4, 6), 2.5, _busy, falling=True),  # the limit is half of all pixels
 }

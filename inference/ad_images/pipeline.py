@@ -32,13 +32,14 @@ from inference.ad_images.recipes import Recipe
 from inference.ad_images.refusal import AdRefused, RefusalCode
 from inference.ad_images.request import AdBrief, AdRequest
 from inference.ad_images.result import AdResult, Attempt, Judged
-from inference.ad_images.scene import AdPicture, Backdrop, LibraryPhoto, Scene
+from inference.ad_images.scene import PALETTE_PULL, AdPicture, Backdrop, LibraryPhoto, Scene
 from inference.ad_images.shadows import apply, cast, reflection
 from inference.ad_images.staging import base_line, light_on, stage
 from inference.ad_images.themes import theme, theme_names
 from training.ad_ranker.ranker import AdRanker
 
 APPAREL = "Apparel"  # master category of what people wear
+FULL_PULL = 0.95  # of a background that a retry or a comment wants in the brand's colours
 
 
 @dataclass(frozen=True)
@@ -198,8 +199,16 @@ class AdPipeline:
     def _staged(self, work: "_Work", plans: Sequence[Plan], change: Adjustment) -> list[Scene]:
         light = change.lit(light_on(work.cutout, work.brief.theme))
         strength = 1.0 if change.strength is None else change.strength
-        palette = self.brand.palette
-        return stage(work.brief, plans, work.caption, light, palette=palette, photo=work.photo, strength=strength)
+        return stage(
+            work.brief,
+            plans,
+            work.caption,
+            light,
+            palette=self.brand.palette,
+            photo=work.photo,
+            strength=strength,
+            palette_pull=FULL_PULL if change.palette else PALETTE_PULL,
+        )
 
     def _composed(self, background: np.ndarray, placed: Placed, scene: Scene) -> AdPicture:
         if self.backdrop.paints_shadows:

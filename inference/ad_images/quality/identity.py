@@ -18,6 +18,8 @@ NEARER = 0.8  # distance to the product against distance to the surroundings
 VISIBLE = 8.0  # ΔE from the surroundings below which no eye sees where the product ends
 UNEXPECTED = 10  # levels between a pixel and its background
 REPAINTED = 12.0  # median ΔE between what was placed and what a backend painted there, where it repainted the product
+UNSHADED = 5  # levels by which a pixel in a known shadow may be lighter than that leaves it
+AMBIENT = 0.12  # of the light under a shadow
 EDGE_PIXELS = 1500  # of the outline that are looked at
 LEAST_QUARTER = 40  # pixels of an outline that make a mean
 SHARP = 0.3  # step over two pixels at the outer edge of a growth, as a share of its contrast; a shadow fades out
@@ -82,13 +84,14 @@ def _surroundings(view: View) -> _Crop:
 
 def _left_over(crop: _Crop, support: Support) -> Mask:
     """Growth that was painted over the background: what background, shadow and reflection leave unexplained."""
-    strange = _not_explained(crop) & (crop.alpha == 0)
-    if support is Support.STANDS and strange.any():
-        product = crop.alpha > 0
+    product = crop.alpha > 0
+    strange, unshaded = _not_explained(crop) & ~product, _unshaded(crop) & ~product
+    if support is Support.STANDS and (strange | unshaded).any():
         below = np.logical_or.accumulate(product, axis=0) & ~np.logical_or.accumulate(product[::-1], axis=0)[::-1]
+        unshaded &= ~below  # a reflection lights what the shadow darkens
         if (strange & below).any():
             strange &= ~below | _like_product(crop, to_lab(crop.pixels), to_lab(crop.background))[0]
-    return _connected(strange, crop.alpha)
+    return _connected(strange | unshaded, crop.alpha)
 
 
 def _not_explained(crop: _Crop) -> Mask:
@@ -105,6 +108,17 @@ def _not_explained(crop: _Crop) -> Mask:
     for channel in range(3):
         strange |= (share < 0.97) & (np.abs(seen[channel] - expected[channel] * share) > 2 * UNEXPECTED)
     return np.asarray(strange)
+
+
+def _unshaded(crop: _Crop) -> Mask:
+    """Pixels that are lighter than the shadow leaves their background: something lies on it, of whatever colour.
+
+    Light is taken away, of which the surroundings give back `AMBIENT` at most; levels stand to light as its 2.2th root.
+    """
+    assert crop.shadow is not None
+    seen, expected = (layer.sum(axis=2, dtype=np.float32) for layer in (crop.pixels, crop.background))
+    left = (1 - (1 - AMBIENT) * crop.shadow) ** np.float32(1 / 2.2)
+    return np.asarray(seen > expected * left + 3 * UNSHADED)
 
 
 def _connected(candidates: Mask, alpha: np.ndarray) -> Mask:

@@ -8,6 +8,7 @@ import pytest
 from inference.ad_images.compositing import require_untouched
 from inference.ad_images.finding import Finding, Strictness
 from inference.ad_images.quality.brand import Guideline, read_brand
+from inference.ad_images.quality.measurements import measure
 from inference.ad_images.refusal import AdRefused, RefusalCode
 from inference.ad_images.sheets import plan_sheet
 from tests.inference.ad_images.shop import BAG, HEELS, SHIRT, a_pipeline, a_request
@@ -131,3 +132,14 @@ def test_a_finding_without_weight_never_holds_a_picture_back(bag):
     judged = bag.pictures[0]
     weighted = Finding("thirds", False, Strictness.WEIGHTED, 9.0, 1.0, "%", "off the thirds")
     assert not replace(judged, findings=[*judged.findings, weighted]).failed
+
+
+def test_a_comment_draws_the_background_nearer_to_the_brands_colours():
+    pipeline = a_pipeline(replace(read_brand("lifestyle"), palette=("#2f4a66", "#cfdbe6")))
+    result = pipeline.make(a_request(BAG))
+    again = pipeline.rework(result, "wrong colours")
+    distances = [
+        np.mean([measure(each.picture, pipeline.brand, ["palette"])["palette"] for each in made.attempts[0].judged])
+        for made in (result, again)
+    ]
+    assert distances[1] < 0.95 * distances[0]

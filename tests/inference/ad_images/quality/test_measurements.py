@@ -255,3 +255,13 @@ def test_a_reduction_over_three_channels_is_to_the_bit_that_of_numpy():
     assert np.array_equal(length(vectors), np.linalg.norm(vectors, axis=-1))
     assert np.array_equal(strongest(vectors), vectors.max(axis=-1))
     assert np.array_equal(weakest(vectors), vectors.min(axis=-1))
+
+
+def test_what_is_lighter_than_its_shadow_leaves_the_ground_is_growth_even_in_the_grounds_own_colour():
+    product = lying()
+    shown = picture(product, shadow=soft_shadow(product, 0, 0.8))
+    assert value("object_expansion", shown) == 0
+    left, _, right, bottom = product.box
+    pixels = shown.pixels.copy()
+    pixels[bottom : bottom + 6, left:right] = shown.background[bottom : bottom + 6, left:right] * 0.96
+    assert value("object_expansion", replace(shown, pixels=pixels)) > GUIDELINES["object_expansion"].limit
