@@ -85,7 +85,7 @@ def _surroundings(view: View) -> _Crop:
 def _left_over(crop: _Crop, support: Support) -> Mask:
     """Growth that was painted over the background: what background, shadow and reflection leave unexplained."""
     product = crop.alpha > 0
-    strange, unshaded = _not_explained(crop) & ~product, _unshaded(crop) & ~product
+    strange, unshaded = (mask & ~product for mask in _not_explained(crop))
     if support is Support.STANDS and (strange | unshaded).any():
         below = np.logical_or.accumulate(product, axis=0) & ~np.logical_or.accumulate(product[::-1], axis=0)[::-1]
         unshaded &= ~below  # a reflection lights what the shadow darkens
@@ -94,8 +94,14 @@ def _left_over(crop: _Crop, support: Support) -> Mask:
     return _connected(strange | unshaded, crop.alpha)
 
 
-def _not_explained(crop: _Crop) -> Mask:
-    """Pixels that are not their background, nor that background with at most the shadow's light taken away."""
+def _not_explained(crop: _Crop) -> tuple[Mask, Mask]:
+    """Pixels that are not their background in the product's shadow.
+
+    Returns:
+        What is not the background with at most the shadow's light taken away; and what is lighter than the shadow
+        leaves it, so that something lies on it, of whatever colour: light is taken away, of which the surroundings give
+        back `AMBIENT` at most, and levels stand to light as its 2.2th root.
+    """
     assert crop.shadow is not None
     seen, expected = (
         np.ascontiguousarray(np.moveaxis(layer, 2, 0), np.float32) for layer in (crop.pixels, crop.background)
@@ -107,18 +113,10 @@ def _not_explained(crop: _Crop) -> Mask:
     share = (total + 12) / (bright + 12)
     for channel in range(3):
         strange |= (share < 0.97) & (np.abs(seen[channel] - expected[channel] * share) > 2 * UNEXPECTED)
-    return np.asarray(strange)
-
-
-def _unshaded(crop: _Crop) -> Mask:
-    """Pixels that are lighter than the shadow leaves their background: something lies on it, of whatever colour.
-
-    Light is taken away, of which the surroundings give back `AMBIENT` at most; levels stand to light as its 2.2th root.
-    """
-    assert crop.shadow is not None
-    seen, expected = (layer.sum(axis=2, dtype=np.float32) for layer in (crop.pixels, crop.background))
-    left = (1 - (1 - AMBIENT) * crop.shadow) ** np.float32(1 / 2.2)
-    return np.asarray(seen > expected * left + 3 * UNSHADED)
+    left = 1 - (1 - AMBIENT) * crop.shadow
+    unshaded = total > bright * left + 3 * UNSHADED  # the root is larger still: it is taken of these alone
+    unshaded[unshaded] = total[unshaded] > bright[unshaded] * left[unshaded] ** np.float32(1 / 2.2) + 3 * UNSHADED
+    return np.asarray(strange), np.asarray(unshaded)
 
 
 def _connected(candidates: Mask, alpha: np.ndarray) -> Mask:
