@@ -2,7 +2,8 @@
 
 Left out, because they take long or want another machine: `python -m benchmarks.real_photographs` (25 minutes, needs
 photographs), `python -m benchmarks.restgan_runs` and then `python -m benchmarks.restgan_ladder` (hours of training),
-and `benchmarks/gpu.sh OUT` (an accelerator).
+`benchmarks.ad_retries`, `benchmarks.ad_gains` and `benchmarks.ad_memory` (ten minutes and more on two cores), and
+`benchmarks/gpu.sh OUT` (an accelerator).
 """
 
 import subprocess

@@ -221,7 +221,7 @@ def _wrong_side(number: int, seed: int, degrees: float, rng: np.random.Generator
         beside = visible.sum() - visible[:, left:right].sum()
         if parts.placed.plan.support is Support.LIES or beside > 0.15 * visible.sum():
             return assemble(replace(parts, shadow=shadow))
-        seed, number = seed + 10_000, (number + 1) % PRODUCTS
+        seed, number = seed + 10_000, number // PRODUCTS * PRODUCTS + (number + 1) % PRODUCTS
 
 
 def _floats(number: int, seed: int, percent: float, rng: np.random.Generator) -> AdPicture:
@@ -361,5 +361,5 @@ FAULTS: dict[str, Fault] = {
     "palette": Fault("share of a strong colour", (0.3, 0.5, 0.7, 0.9), 0.7, _off_palette),
     "contrast": Fault("levels apart", (0, 4, 8), 8, _lost, falling=True),
     "sharpness": Fault("px of blur", (2, 3, 5), 3, _soft),
-    "clutter": Fault("px of boxes", (4, 5, 6), 6, _busy, falling=True),
+    "clutter": Fault("px of boxes", (2, 2.5, 3, 4, 6), 2.5, _busy, falling=True),  # the limit is half of all pixels
 }

@@ -58,11 +58,12 @@ def simulate(count: int, seed: int, with_brisque: bool) -> Requests:
             picture = assemble(clean_parts(request % 40, seed + 100 * request + 2 * plan + request % 2, scale=scale))
             rows[request, plan] = features(picture, judge(picture, Brand("")))
             if with_brisque:
-                brisque[request, plan] = _brisque(picture)
+                brisque[request, plan] = brisque_of(picture)
     return Requests(rows, taste_of(rows).argmax(axis=1), brisque)
 
 
-def _brisque(picture: AdPicture) -> float:
+def brisque_of(picture: AdPicture) -> float:
+    """Its BRISQUE, lower is better; from the extra `bench`."""
     from brisque import BRISQUE
 
     score = float(BRISQUE(url=False).score(picture.pixels))

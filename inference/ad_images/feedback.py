@@ -26,13 +26,13 @@ WORDS = {
     "second_product": (("a single product",), ("a second product",)),
 }
 LIGHTS = {
-    "contact_shadow": Adjustment(softness=-0.3),
+    "contact_shadow": Adjustment(softness=-0.3, elevation=-15),
     "shadow_side": Adjustment(softness=-0.2, elevation=-15),
     "highlights": Adjustment(softness=0.2, elevation=-10, words=DIMMER),
     "blacks": Adjustment(softness=0.2, elevation=15, words=BRIGHTER),
     "brightness": Adjustment(elevation=15, words=BRIGHTER),
-    "palette": Adjustment(palette=True),
 }
+EXPOSURE = ("highlights", "blacks", "brightness")  # a scene's own lamps and walls decide them more than the key light
 
 
 def holds_back(finding: Finding, relaxed: Sequence[str] = ()) -> bool:
@@ -82,16 +82,19 @@ def _mended(failed: Sequence[Sequence[Finding]], attempt: int) -> Adjustment:
 def _remedy(kind: Change, finding: Finding, attempt: int) -> Adjustment:
     """One change, as large as the finding asks."""
     words, without = WORDS.get(finding.guideline, ((), ()))
+    another = Adjustment(scene_seed=NEW_SCENE * (attempt + 1))
+    light = LIGHTS.get(finding.guideline, Adjustment(softness=0.2))
+    retheme = Adjustment(next_theme=True).then(another)  # where the theme is the request's own, at least another scene
     remedies = {
         Change.SCALE_UP: Adjustment(scale=_larger(finding)),
         Change.SCALE_DOWN: Adjustment(scale=0.85),
         Change.POSITION: _moved(finding),
         Change.ROTATION: Adjustment(straighten=True),
-        Change.LIGHT: LIGHTS.get(finding.guideline, Adjustment(softness=0.2)),
-        Change.CAPTION: Adjustment(words=words, without=without, scene_seed=NEW_SCENE * (attempt + 1)),
-        Change.SCENE_SEED: Adjustment(scene_seed=NEW_SCENE * (attempt + 1)),
-        Change.THEME: Adjustment(palette=True) if finding.guideline == "palette" else Adjustment(next_theme=True),
-        Change.STRENGTH: Adjustment(strength=1.0, scene_seed=NEW_SCENE * (attempt + 1)),
+        Change.LIGHT: light.then(another) if finding.guideline in EXPOSURE else light,
+        Change.CAPTION: Adjustment(words=words, without=without).then(another),
+        Change.SCENE_SEED: another,
+        Change.THEME: Adjustment(palette=True) if finding.guideline == "palette" else retheme,
+        Change.STRENGTH: Adjustment(strength=1.0).then(another),
     }
     return remedies[kind]
 
@@ -105,6 +108,8 @@ def _larger(finding: Finding) -> float:
 def _moved(finding: Finding) -> Adjustment:
     if finding.guideline == "horizon":
         return Adjustment(down=min(0.4, (finding.limit - finding.value) / 100 + 0.03))
+    if finding.guideline == "thirds":  # sections stand near the upright lines already; the lying one below is left
+        return Adjustment(down=min(0.2, 1.5 * (finding.value - finding.limit) / 100 + 0.02))
     return Adjustment(center=True)
 
 

@@ -37,13 +37,14 @@ from inference.ad_images.refusal import AdRefused, RefusalCode
 from inference.ad_images.relative_sizes import BedrockSizes
 from inference.ad_images.request import AdBrief, AdRequest
 from inference.ad_images.result import AdResult, Attempt, Judged
-from inference.ad_images.scene import AdPicture, Backdrop, LibraryPhoto, Scene
+from inference.ad_images.scene import PALETTE_PULL, AdPicture, Backdrop, LibraryPhoto, Scene
 from inference.ad_images.shadows import apply, cast, reflection
 from inference.ad_images.staging import base_line, light_on, stage
 from inference.ad_images.themes import theme, theme_names
 from training.ad_ranker.ranker import AdRanker
 
 UNASKED_PERSON = "unasked_person"  # the brands' question, which a person who is kept answers
+FULL_PULL = 0.95  # of a background that a retry or a comment wants in the brand's colours
 
 
 @dataclass(frozen=True)
@@ -174,8 +175,7 @@ class AdPipeline:
                 )
                 break
             change = change.then(step)
-            if {Stage.CAPTION, Stage.RETRIEVAL} & set(step.stages):
-                work = self._prepared(work.brief, cutout, step.then(replace(change, next_theme=False)), clock)
+            work = self._changed(work, step, change, clock)
             attempts.append(Attempt(self._attempted(work, change, clock), step.sentence))
         judged = attempts[-1].judged
         with clock.stage(Stage.RANKING):
@@ -215,6 +215,12 @@ class AdPipeline:
         """Why rules answered in place of a model, so far."""
         models = (self.decomposer, self.caption_writer, self.sizes)
         return [why for model in models if model is not None for why in model.fallbacks]
+
+    def _changed(self, work: "_Work", step: Adjustment, change: Adjustment, clock: "_Clock") -> "_Work":
+        """What all plans share after one more step of all changes."""
+        if not {Stage.CAPTION, Stage.RETRIEVAL} & set(step.stages):
+            return work
+        return self._prepared(work.brief, work.cutout, step.then(replace(change, next_theme=False)), clock)
 
     def _attempted(self, work: "_Work", change: Adjustment, clock: "_Clock") -> list[Judged]:
         brief, cutout = work.brief, work.cutout
@@ -260,8 +266,16 @@ class AdPipeline:
     def _staged(self, work: "_Work", plans: Sequence[Plan], change: Adjustment) -> list[Scene]:
         light = change.lit(light_on(work.cutout, work.brief.theme))
         strength = 1.0 if change.strength is None else change.strength
-        palette = self.brand.palette
-        return stage(work.brief, plans, work.caption, light, palette=palette, photo=work.photo, strength=strength)
+        return stage(
+            work.brief,
+            plans,
+            work.caption,
+            light,
+            palette=self.brand.palette,
+            photo=work.photo,
+            strength=strength,
+            palette_pull=FULL_PULL if change.palette else PALETTE_PULL,
+        )
 
     def _composed(self, background: np.ndarray, placed: Placed, scene: Scene) -> AdPicture:
         if self.backdrop.paints_shadows:

@@ -15,6 +15,8 @@ import numpy as np
 
 from inference.ad_images.plan import Placed, Support
 
+PALETTE_PULL = 0.6  # share of the way to the nearest colour of a brand's palette that a drawn background goes
+
 
 @dataclass(frozen=True)
 class Light:
@@ -55,6 +57,7 @@ class Scene:
         palette: hex colours ("#aabbcc") that the background should keep to; empty for the theme's own.
         photo: a library photograph to be used as the background.
         strength: of a generator, 1.0 repaints all.
+        palette_pull: share of the way to `palette` that a drawn background goes.
     """
 
     theme: str
@@ -67,6 +70,7 @@ class Scene:
     palette: tuple[str, ...] = ()
     photo: LibraryPhoto | None = None
     strength: float = 1.0
+    palette_pull: float = PALETTE_PULL
 
 
 class Backdrop(Protocol):

@@ -12,7 +12,7 @@ import numpy as np
 from inference.ad_images.cutout import Cutout
 from inference.ad_images.plan import Plan, Support
 from inference.ad_images.request import AdBrief
-from inference.ad_images.scene import LibraryPhoto, Light, Scene
+from inference.ad_images.scene import PALETTE_PULL, LibraryPhoto, Light, Scene
 from inference.ad_images.shadows import UNSURE, estimate_light
 from inference.ad_images.themes import theme
 
@@ -43,6 +43,7 @@ def stage(
     palette: tuple[str, ...] = (),
     photo: LibraryPhoto | None = None,
     strength: float = 1.0,
+    palette_pull: float = PALETTE_PULL,
 ) -> list[Scene]:
     """The scene of every plan; plans of one scene seed share everything, so that a backend draws them once."""
     return [
@@ -57,6 +58,7 @@ def stage(
             palette=palette,
             photo=photo,
             strength=strength,
+            palette_pull=palette_pull,
         )
         for plan in plans
     ]

@@ -9,7 +9,7 @@ from PIL import Image
 from scipy import ndimage
 
 from catalog.lab import difference
-from inference.ad_images.quality.view import Floats, View, grown, in_all_channels, to_lab
+from inference.ad_images.quality.view import Floats, View, grown, strongest, to_lab, weakest
 
 DOMINANT = 6  # colours of a background
 SMALLEST_SHARE = 0.05  # of the background; rarer colours are details
@@ -50,12 +50,12 @@ def palette(view: View) -> float | None:
 
 def highlights(view: View) -> float | None:
     """Background pixels burnt out in every channel, %."""
-    return _share(view, in_all_channels(view.pixels, BURNT))
+    return _share(view, weakest(view.pixels) >= BURNT)
 
 
 def blacks(view: View) -> float | None:
     """Background pixels black in every channel, %."""
-    return _share(view, in_all_channels(view.pixels, 0, BLACK))
+    return _share(view, strongest(view.pixels) <= BLACK)
 
 
 def brightness(view: View) -> float | None:
@@ -84,7 +84,7 @@ def contrast(view: View) -> float | None:
 
 def sharpness(view: View) -> float | None:
     """Sharpness of product and outline against that of the background: ratio of 95 % quantiles, at most 20."""
-    step = _steps(view)
+    step = view.steps
     product = grown(view.product, 1)
     if not product.any() or not view.outside.any():
         return None
@@ -94,19 +94,9 @@ def sharpness(view: View) -> float | None:
 
 def clutter(view: View) -> float | None:
     """Background pixels on an edge, %."""
-    return _share(view, _steps(view) > EDGE)
-
-
-def _steps(view: View) -> Floats:
-    """Larger of the steps across and down, levels per pixel."""
-    luma = view.luma
-    step = np.zeros_like(luma)
-    np.abs(luma[1:] - luma[:-1], out=step[1:])
-    step[:, 1:] = np.maximum(step[:, 1:], np.abs(luma[:, 1:] - luma[:, :-1]))
-    return step
+    return _share(view, view.steps > EDGE)
 
 
 def _share(view: View, mask: np.ndarray) -> float | None:
-    if not view.outside.any():
-        return None
-    return 100 * float(mask[view.outside].mean())
+    count = np.count_nonzero(view.outside)
+    return 100 * (np.count_nonzero(mask & view.outside) / count) if count else None

@@ -4,6 +4,7 @@ Belongs here: measurement against limit, and the questions put to a vision model
 (measurements.py), the model (bedrock_judge.py), what follows from a failure (../feedback.py).
 """
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from catalog.errors import SelvedgeError
@@ -40,12 +41,21 @@ def judge(picture: AdPicture, brand: Brand, ask: Judge | None = None) -> list[Fi
     Args:
         ask: None leaves the brand's questions out.
     """
-    rules = {rule.name: rule for rule in brand.guidelines}
-    values = measure(picture, brand, [name for name in rules if name in GUIDELINES])
-    findings = [_measured(rules[name], value) for name, value in values.items()]
+    findings = findings_of(
+        measure(picture, brand, [rule.name for rule in brand.guidelines if not rule.question]), brand
+    )
     if ask is None or any(not finding.passed and finding.strictness is Strictness.STRICT for finding in findings):
         return findings
     return findings + [_answered(rule, picture, ask) for rule in brand.guidelines if rule.question]
+
+
+def findings_of(values: Mapping[str, float], brand: Brand) -> list[Finding]:
+    """Findings of measured values, in the order of the brand's guidelines.
+
+    Args:
+        values: guideline → value, in the unit of guidelines.py; what is missing does not apply to the picture.
+    """
+    return [_measured(rule, values[rule.name]) for rule in brand.guidelines if rule.name in values]
 
 
 def _measured(rule: Guideline, value: float) -> Finding:

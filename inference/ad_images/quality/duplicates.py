@@ -12,7 +12,7 @@ from PIL import Image
 from scipy.fft import irfft2, next_fast_len, rfft2
 
 from inference.ad_images.quality.colour import dominant
-from inference.ad_images.quality.view import Floats, Mask, View, grown, to_lab
+from inference.ad_images.quality.view import Floats, Mask, View, grown, length, to_lab
 
 SIDE = 96  # pixels of the copy's longer side
 SCALES = (0.45, 0.53, 0.63, 0.75, 0.87, 1.0)
@@ -57,13 +57,18 @@ def duplicates(view: View) -> float | None:
 def _own_colour(pixels: np.ndarray, lab: Floats, product: Mask, background: Mask) -> Floats:
     """(height, width) 0 to 1: near a colour of the product, and nearer to it than to the background's common ones."""
     colours, shares = dominant(pixels[product], COLOURS)
-    near = np.linalg.norm(lab[..., None, :] - colours[shares > 0.06], axis=-1).min(axis=-1)
+    near = _nearest(lab, colours[shares > 0.06])
     common = _common(*dominant(pixels[background], 8))
     like = np.exp(-((near / SAME_COLOUR) ** 2))
     if not len(common):
         return np.asarray(like, np.float32)
-    away = np.linalg.norm(lab[..., None, :] - common, axis=-1).min(axis=-1)
+    away = _nearest(lab, common)
     return np.asarray(like * np.clip((away - near) / ONE_COLOUR, 0, 1), np.float32)
+
+
+def _nearest(lab: Floats, colours: Floats) -> Floats:
+    """(height, width) ΔE of each pixel to the nearest of (colours, 3), of which there is at least one."""
+    return np.minimum.reduce([length(lab - colour) for colour in colours])
 
 
 def _common(colours: Floats, shares: np.ndarray) -> Floats:

@@ -5,7 +5,7 @@ Belongs here: what follows from the mask and the canvas. Not here: colours (colo
 
 import numpy as np
 
-from inference.ad_images.quality.view import View, in_all_channels
+from inference.ad_images.quality.view import View, weakest
 
 PURE_WHITE = 254  # JPEG moves 255 by one level
 
@@ -37,7 +37,7 @@ def white_background(view: View) -> float:
     outside = view.picture.placed.alpha == 0
     if not outside.any():
         return 100.0
-    return 100 * float(np.mean(in_all_channels(view.picture.pixels, PURE_WHITE)[outside]))
+    return 100 * float(np.mean((weakest(view.picture.pixels) >= PURE_WHITE)[outside]))
 
 
 def longer_side(view: View) -> float:

@@ -104,11 +104,11 @@ GUIDELINES: dict[str, Measured] = {
         "ΔE2000",
         18,
         100,
-        (THEME, LIGHT, SEED),
+        (THEME, SEED),
         "the background is {value:.1f} ΔE2000 off the palette (at most {limit:g})",
     ),
     "contrast": _at_least(
-        "ΔE2000", 8, 100, (THEME, LIGHT, SEED), "the product stands out by {value:.1f} ΔE2000 (at least {limit:g})"
+        "ΔE2000", 8, 100, (THEME, SEED), "the product stands out by {value:.1f} ΔE2000 (at least {limit:g})"
     ),
     "sharpness": _at_least(
         "ratio", 0.5, 100, (SEED, CAPTION), "the product is {value:.1f} times as sharp as its background"

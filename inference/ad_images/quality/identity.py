@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from inference.ad_images.plan import Support
 from inference.ad_images.quality.colour import dominant
-from inference.ad_images.quality.view import Floats, Mask, View, grown, shrunk, to_lab
+from inference.ad_images.quality.view import Floats, Mask, View, grown, shrunk, strongest, to_lab
 
 REACH = 0.12  # of the longer side: growth is looked for this far around the product
 COLOURS = 6  # of a product
@@ -18,6 +18,8 @@ NEARER = 0.8  # distance to the product against distance to the surroundings
 VISIBLE = 8.0  # ΔE from the surroundings below which no eye sees where the product ends
 UNEXPECTED = 10  # levels between a pixel and its background
 REPAINTED = 12.0  # median ΔE between what was placed and what a backend painted there, where it repainted the product
+UNSHADED = 5  # levels by which a pixel in a known shadow may be lighter than that leaves it
+AMBIENT = 0.12  # of the light under a shadow
 EDGE_PIXELS = 1500  # of the outline that are looked at
 LEAST_QUARTER = 40  # pixels of an outline that make a mean
 SHARP = 0.3  # step over two pixels at the outer edge of a growth, as a share of its contrast; a shadow fades out
@@ -26,11 +28,13 @@ SHARP = 0.3  # step over two pixels at the outer edge of a growth, as a share of
 def product_identity(view: View) -> float:
     """Largest difference inside the eroded mask, levels of 255, at full size."""
     picture = view.picture
-    kept = picture.placed.kept
+    left, top, right, bottom = picture.placed.box
+    box = slice(top, bottom), slice(left, right)
+    kept = picture.placed.kept[box]
     if not kept.any():
         return 0.0
-    difference = np.abs(picture.pixels[kept].astype(np.int16) - picture.placed.pixels[kept][:, :3])
-    return float(difference.max())
+    difference = np.abs(picture.pixels[box].astype(np.int16) - picture.placed.pixels[box][..., :3])
+    return float(strongest(difference)[kept].max())
 
 
 def object_expansion(view: View) -> float:
@@ -80,17 +84,24 @@ def _surroundings(view: View) -> _Crop:
 
 def _left_over(crop: _Crop, support: Support) -> Mask:
     """Growth that was painted over the background: what background, shadow and reflection leave unexplained."""
-    strange = _not_explained(crop) & (crop.alpha == 0)
-    if support is Support.STANDS and strange.any():
-        product = crop.alpha > 0
+    product = crop.alpha > 0
+    strange, unshaded = (mask & ~product for mask in _not_explained(crop))
+    if support is Support.STANDS and (strange | unshaded).any():
         below = np.logical_or.accumulate(product, axis=0) & ~np.logical_or.accumulate(product[::-1], axis=0)[::-1]
+        unshaded &= ~below  # a reflection lights what the shadow darkens
         if (strange & below).any():
             strange &= ~below | _like_product(crop, to_lab(crop.pixels), to_lab(crop.background))[0]
-    return _connected(strange, crop.alpha)
+    return _connected(strange | unshaded, crop.alpha)
 
 
-def _not_explained(crop: _Crop) -> Mask:
-    """Pixels that are not their background, nor that background with at most the shadow's light taken away."""
+def _not_explained(crop: _Crop) -> tuple[Mask, Mask]:
+    """Pixels that are not their background in the product's shadow.
+
+    Returns:
+        What is not the background with at most the shadow's light taken away; and what is lighter than the shadow
+        leaves it, so that something lies on it, of whatever colour: light is taken away, of which the surroundings give
+        back `AMBIENT` at most, and levels stand to light as its 2.2th root.
+    """
     assert crop.shadow is not None
     seen, expected = (
         np.ascontiguousarray(np.moveaxis(layer, 2, 0), np.float32) for layer in (crop.pixels, crop.background)
@@ -102,7 +113,10 @@ def _not_explained(crop: _Crop) -> Mask:
     share = (total + 12) / (bright + 12)
     for channel in range(3):
         strange |= (share < 0.97) & (np.abs(seen[channel] - expected[channel] * share) > 2 * UNEXPECTED)
-    return np.asarray(strange)
+    left = 1 - (1 - AMBIENT) * crop.shadow
+    unshaded = total > bright * left + 3 * UNSHADED  # the root is larger still: it is taken of these alone
+    unshaded[unshaded] = total[unshaded] > bright[unshaded] * left[unshaded] ** np.float32(1 / 2.2) + 3 * UNSHADED
+    return np.asarray(strange), np.asarray(unshaded)
 
 
 def _connected(candidates: Mask, alpha: np.ndarray) -> Mask:

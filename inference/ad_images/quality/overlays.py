@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from inference.ad_images.quality.view import Floats, Mask, View, grown, shrunk
+from inference.ad_images.quality.view import Floats, Mask, View, grown, shrunk, strongest
 
 INKS = (24.0, 70.0)  # levels between a letter and its ground: any, and on a texture with marks of its own
 FEW_MARKS = 150  # more are a texture's
@@ -72,9 +72,10 @@ class _Marks:
 
 def _marks(labels: NDArray[np.int32], count: int, difference: Floats, level: Floats) -> _Marks:
     """Those of some connected regions that have a letter's form."""
-    flat = labels.ravel()
-    area = np.bincount(flat, minlength=count + 1)[1:]
-    mean = np.bincount(flat, difference.ravel(), count + 1)[1:] / area
+    inked = np.flatnonzero(labels)
+    of_mark = labels.ravel()[inked]
+    area = np.bincount(of_mark, minlength=count + 1)[1:]
+    mean = np.bincount(of_mark, difference.ravel()[inked], count + 1)[1:] / area
     boxes = np.array([(b.start, a.start, b.stop, a.stop) for a, b in ndimage.find_objects(labels)])
     wide, high = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
     fill = area / (wide * high)
@@ -148,8 +149,8 @@ def _flat(pixels: np.ndarray) -> Mask:
     """Pixels that equal their right and lower neighbours within a few levels."""
     values = pixels.astype(np.int16)
     flat = np.zeros(values.shape[:2], bool)
-    across = np.abs(values[:, 1:] - values[:, :-1]).max(axis=2) <= FLAT_STEP
-    down = np.abs(values[1:] - values[:-1]).max(axis=2) <= FLAT_STEP
+    across = strongest(np.abs(values[:, 1:] - values[:, :-1])) <= FLAT_STEP
+    down = strongest(np.abs(values[1:] - values[:-1])) <= FLAT_STEP
     flat[:-1, :-1] = across[:-1] & down[:, :-1]
     return flat
 
@@ -160,7 +161,7 @@ def _cover(
     """Marks the shape that a flat piece belongs to, if it is an overlay: letters may cut it in two."""
     around = _wider(box[0]), _wider(box[1])
     values, free = pixels[around].astype(np.float32), clear[around]
-    same = (np.abs(values - colour).max(axis=2) <= SAME_COLOUR) & free
+    same = (strongest(np.abs(values - colour)) <= SAME_COLOUR) & free
     room = np.pad(same, LETTERS + 1)  # or closing would draw a shape near the frame to its edge
     closed = shrunk(grown(room, LETTERS), LETTERS)[LETTERS + 1 : -LETTERS - 1, LETTERS + 1 : -LETTERS - 1]
     labels, _ = ndimage.label(ndimage.binary_fill_holes(closed))

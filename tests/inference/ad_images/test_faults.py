@@ -2,8 +2,10 @@
 
 import pytest
 
-from benchmarks.ad_quality import alarms_on, clean_pictures, plant_all
+from benchmarks.ad_faults import PRODUCTS
+from benchmarks.ad_quality import alarms_on, clean_pictures, plant_all, product_of
 from benchmarks.ad_ranking import mended
+from benchmarks.ad_retries import difference, line
 from inference.ad_images.finding import Finding, Strictness
 from inference.ad_images.quality.guidelines import GUIDELINES
 
@@ -39,3 +41,14 @@ def test_the_routed_retry_and_the_blind_one_are_counted_on_the_same_failed_reque
     assert (outcome.failed, outcome.routed, outcome.blind) == (2, 1, 1)
     assert (outcome.only_routed, outcome.only_blind) == (1, 1)
     assert "p = 1" in outcome.sentence()
+
+
+def test_another_start_takes_other_products_and_the_first_is_as_it_was():
+    assert [product_of(1_000, 43), product_of(60_000, 3)] == [3, 59 * PRODUCTS + 3]
+
+
+def test_mended_pairs_are_counted_by_request_and_the_shipped_brand_apart():
+    outcomes = [{"as shipped": (True, False), "thirds": (True, False), "halo": None}, {"thirds": (True, True)}] * 5
+    share, low, high = difference(outcomes)
+    assert (share, low > 0, high <= 1) == (0.5, True, True)
+    assert line("thirds", [(True, False), (True, True)], 2).split()[1:5] == ["2", "of", "2", "1.00"]

@@ -10,6 +10,7 @@ from inference.ad_images.composition import Grid
 from inference.ad_images.finding import Finding, Strictness
 from inference.ad_images.plan import Support
 from inference.ad_images.quality.brand import Guideline, read_brand
+from inference.ad_images.quality.measurements import measure
 from inference.ad_images.recipes import CutoutStamp
 from inference.ad_images.refusal import AdRefused, RefusalCode
 from inference.ad_images.request import OnModel
@@ -152,3 +153,14 @@ def test_a_finding_without_weight_never_holds_a_picture_back(bag):
     judged = bag.pictures[0]
     weighted = Finding("thirds", False, Strictness.WEIGHTED, 9.0, 1.0, "%", "off the thirds")
     assert not replace(judged, findings=[*judged.findings, weighted]).failed
+
+
+def test_a_comment_draws_the_background_nearer_to_the_brands_colours():
+    pipeline = a_pipeline(replace(read_brand("lifestyle"), palette=("#2f4a66", "#cfdbe6")))
+    result = pipeline.make(a_request(BAG))
+    again = pipeline.rework(result, "wrong colours")
+    distances = [
+        np.mean([measure(each.picture, pipeline.brand, ["palette"])["palette"] for each in made.attempts[0].judged])
+        for made in (result, again)
+    ]
+    assert distances[1] < 0.95 * distances[0]

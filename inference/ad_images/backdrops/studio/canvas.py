@@ -48,7 +48,10 @@ class StudioCanvas:
         self.branded = bool(scene.palette)
         self.palette = np.stack([of_hex(colour) for colour in scene.palette or palette])
         self.vignette, self.glow, self.grain = 0.16, 0.25, tone.GRAIN
-        self._key = (scene.theme, scene.view, scene.size, scene.seed, scene.light, scene.horizon, scene.palette)
+        self._pull = scene.palette_pull
+        self._key = (
+            scene.theme, scene.view, scene.size, scene.seed, scene.light, scene.horizon, scene.palette, self._pull
+        )  # fmt: skip
         self._name = f"{scene.theme}/{scene.view}/{scene.seed}"
         self._shared = {} if shared is None else shared
         self._finished: np.ndarray | None = None
@@ -145,7 +148,7 @@ class StudioCanvas:
         top, left = (int(value) for value in self.stream("grain").integers(0, 512, 2))
         film = tone.vignette(self.shape, self.vignette) * tone.grain(self.shape, (top, left), self.grain)
         pixels = tone.print_of(light * film[..., None])
-        return tone.towards(pixels, self.palette) if self.branded else pixels
+        return tone.towards(pixels, self.palette, self._pull) if self.branded else pixels
 
 
 def drawn(shape: tuple[int, int], scale: float, draw: Callable[[skia.Canvas], None]) -> np.ndarray:

@@ -15,7 +15,6 @@ from inference.ad_images.linear_light import to_linear, to_srgb
 BRIGHTEST, KNEE = 4.0, 0.7  # of the tone curve: what it still tells apart, and where it bends
 STEPS = 1 << 13
 GRAIN = 0.012  # deviation, share of a middle tone
-PALETTE_PULL = 0.6  # share of the way to the nearest colour of a brand's palette
 
 
 def warmth(value: float) -> np.ndarray:
@@ -61,11 +60,12 @@ def grain(shape: tuple[int, int], offset: tuple[int, int], amount: float = GRAIN
     return 1 + amount * tile(0, 0.35)[np.ix_(rows, columns)]
 
 
-def towards(pixels: np.ndarray, palette: np.ndarray, pull: float = PALETTE_PULL) -> np.ndarray:
+def towards(pixels: np.ndarray, palette: np.ndarray, pull: float) -> np.ndarray:
     """Pixels drawn towards the palette by a smooth shift of colour, so that nothing flat or banded comes of it.
 
     Args:
         pixels: (height, width, 3) uint8 sRGB. palette: (n, 3) float32 linear light.
+        pull: share of the way to its nearest colour.
     """
     from skimage.color import lab2rgb
 

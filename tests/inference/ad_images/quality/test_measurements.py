@@ -12,7 +12,7 @@ from catalog.lab import difference
 from inference.ad_images.quality.brand import Brand
 from inference.ad_images.quality.guidelines import GUIDELINES
 from inference.ad_images.quality.measurements import apart, measure
-from inference.ad_images.quality.view import grown, shrunk, to_lab
+from inference.ad_images.quality.view import grown, length, shrunk, strongest, to_lab, weakest
 from inference.ad_images.scene import Light
 from tests.inference.ad_images.quality.pictures import RED, SIDE, ground, lying, picture, placed, soft_shadow
 
@@ -248,3 +248,20 @@ def test_a_canvas_without_product_or_without_background_is_measured_without_an_e
     for product in (empty, whole):
         shown = picture(product, shadow=np.zeros((SIDE, SIDE), np.float32))
         assert all(np.isfinite(number) for number in measure(shown, BRAND).values())
+
+
+def test_a_reduction_over_three_channels_is_to_the_bit_that_of_numpy():
+    vectors = np.random.default_rng(0).normal(0, 40, (16, 16, 3)).astype(np.float32)
+    assert np.array_equal(length(vectors), np.linalg.norm(vectors, axis=-1))
+    assert np.array_equal(strongest(vectors), vectors.max(axis=-1))
+    assert np.array_equal(weakest(vectors), vectors.min(axis=-1))
+
+
+def test_what_is_lighter_than_its_shadow_leaves_the_ground_is_growth_even_in_the_grounds_own_colour():
+    product = lying()
+    shown = picture(product, shadow=soft_shadow(product, 0, 0.8))
+    assert value("object_expansion", shown) == 0
+    left, _, right, bottom = product.box
+    pixels = shown.pixels.copy()
+    pixels[bottom : bottom + 6, left:right] = shown.background[bottom : bottom + 6, left:right] * 0.96
+    assert value("object_expansion", replace(shown, pixels=pixels)) > GUIDELINES["object_expansion"].limit
