@@ -22,6 +22,7 @@ import typer
 from catalog.errors import Interrupted, SelvedgeError
 from catalog.places import REMEDIES, remedy_of
 from orchestration.cli import (
+    backfill_command,
     catalog_commands,
     doctor_command,
     inference_commands,
@@ -66,6 +67,7 @@ def application() -> typer.Typer:
     registry_commands.add_to(app)
     status_command.add_to(app)
     running_commands.add_to(app)
+    backfill_command.add_to(app)
     doctor_command.add_to(app)
     return app
 

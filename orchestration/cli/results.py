@@ -265,6 +265,19 @@ _SHARED: dict[str, dict[str, str]] = {
         "warnings": "promotions cut short that were repaired, aliases found moved by hand, a catalogue too small to "
         "teach a model: one sentence each",
     },
+    "backfill": {
+        "status": "planned, made, up to date, failed or cancelled",
+        "assets": "what is made again, upstream first",
+        "drops": "drops of which something is missing or out of date, in the order in which they arrived",
+        "products": "products of these drops",
+        "estimated_seconds": "seconds of work, by what the drops took last time; null where none was ever made",
+        "estimated_usd": "US dollars for a paid writer, by what the texts took last time; null where that is not known",
+        "usd_at_most": "US dollars that the budgets of its runs allow",
+        "backfill": "its id in Dagster; null where it was made by this command, or not at all",
+        "made": "drops that were made",
+        "failed": "drops that failed, with the sentence of each",
+        "seconds": _DURATION,
+    },
     "doctor": {
         "home": "folder of local state",
         "checks": "ledger, file modes, champions, services: ok, and what is wrong with what to do",

@@ -13,6 +13,7 @@ from orchestration.assets.conditions import follows_new
 from orchestration.assets.failures import errors_as_sentences
 from orchestration.assets.metadata import contact_sheet, image, table
 from orchestration.assets.partitions import DROPS, SAME
+from orchestration.assets.pinning import pinned_at
 from orchestration.assets.published import Tables, materialised
 from orchestration.assets.reporters import log_and
 from orchestration.assets.resources import Models
@@ -59,7 +60,9 @@ def ad_images(
     from inference.ad_images.orders import orders_of, themes_named
     from inference.tables import AD_IMAGES
 
-    drop, parts = context.partition_key, AdParts.of(settings, ranker=champions_ranker(context.instance, models))
+    pinned = pinned_at(context.instance, context.run.tags)
+    parts = AdParts.of(settings, ranker=champions_ranker(context.instance, models, pinned))
+    drop = context.partition_key
     products, images, attributes = (
         tables.read(context.instance, name, drop).to_pandas() for name in ("catalog/products", "catalog/images", READS)
     )
@@ -83,8 +86,11 @@ def ad_images(
     )
 
 
-def champions_ranker(instance: dg.DagsterInstance, models: Models) -> "Path | None":
+def champions_ranker(instance: dg.DagsterInstance, models: Models, moment: float | None = None) -> "Path | None":
     """The artefact of the champion that Dagster was told of, of the family that is published here; None before one.
+
+    Args:
+        moment: of whose champion, in seconds since the epoch; now by default.
 
     It is data inside the recipes, no edge of the graph: a drop's ads are made before anybody can pick among them, so
     they cannot wait for a champion.
@@ -95,7 +101,7 @@ def champions_ranker(instance: dg.DagsterInstance, models: Models) -> "Path | No
     family = publisher_of(PUBLISHED)
     if family is None or materialised(instance, "/".join(family.champion.path)) is None:
         return None
-    return reported_champion(instance, models, family.name)[1]
+    return reported_champion(instance, models, family.name, moment)[1]
 
 
 def _shown(outcomes: "Sequence[AdOutcome]") -> Mapping[str, Any]:
