@@ -25,6 +25,7 @@ from orchestration.cli import (
     backfill_command,
     catalog_commands,
     doctor_command,
+    gc_command,
     inference_commands,
     model_commands,
     registry_commands,
@@ -68,6 +69,7 @@ def application() -> typer.Typer:
     status_command.add_to(app)
     running_commands.add_to(app)
     backfill_command.add_to(app)
+    gc_command.add_to(app)
     doctor_command.add_to(app)
     return app
 

@@ -278,6 +278,16 @@ _SHARED: dict[str, dict[str, str]] = {
         "failed": "drops that failed, with the sentence of each",
         "seconds": _DURATION,
     },
+    "gc": {
+        "home": "folder of local state",
+        "deleted": "whether it was removed; without --delete it is only said",
+        "days": "how long runs and ticks are kept",
+        "garbage": "what nothing names: kind, count and bytes",
+        "runs": "finished runs of Dagster that nothing needs and that ended before",
+        "ticks": "ticks of sensors and schedules before",
+        "bytes": "that the garbage takes, or that were freed, Dagster's databases included",
+        "seconds": _DURATION,
+    },
     "doctor": {
         "home": "folder of local state",
         "checks": "ledger, file modes, champions, services: ok, and what is wrong with what to do",
