@@ -23,6 +23,7 @@ from catalog.errors import Interrupted, SelvedgeError
 from catalog.places import REMEDIES, remedy_of
 from orchestration.cli import (
     backfill_command,
+    backup_commands,
     catalog_commands,
     doctor_command,
     gc_command,
@@ -70,6 +71,7 @@ def application() -> typer.Typer:
     running_commands.add_to(app)
     backfill_command.add_to(app)
     gc_command.add_to(app)
+    backup_commands.add_to(app)
     doctor_command.add_to(app)
     return app
 
