@@ -83,6 +83,7 @@ def _carry_out(
     settings: "Settings", graph: "InProcess", plan: "Callable[[], Backfill]", limit: int | None
 ) -> "tuple[Backfill, Carried]":
     from orchestration.jobs import backfill_runs
+    from orchestration.jobs.backfill import INFERENCE
     from orchestration.runtime.home import held
     from orchestration.runtime.recovery import recover
     from orchestration.runtime.services import tracking_server
@@ -109,7 +110,8 @@ def _carry_out(
                 f"backfill {under_way.backfill_id} makes these drops and goes on when `selvedge up` runs; start that, "
                 f"or end the backfill by `selvedge backfill --cancel {under_way.backfill_id}`."
             )
-        stack.enter_context(tracking_server(settings, say))
+        if any(name.startswith(f"{INFERENCE}/") for name in planned.assets):  # champions are asked of MLflow
+            stack.enter_context(tracking_server(settings, say))
         return planned, backfill_runs.run_backfill(graph, planned, reporter.progress)
 
 

@@ -44,12 +44,13 @@ class Backfill:
 
     Attributes:
         work: by drop, in the order in which they arrived, the assets to make, upstream first.
-        products: by drop.
+        products: by drop. everything: whether what is up to date is made again, too.
     """
 
     work: Mapping[str, tuple[str, ...]]
     products: Mapping[str, int]
     cost: Cost = field(default_factory=Cost)
+    everything: bool = False
 
     @property
     def drops(self) -> tuple[str, ...]:
@@ -74,8 +75,9 @@ class Backfill:
             cost += f", {about}at most {self.cost.usd_at_most:.2f} US dollars"
         more = f" and {len(self.drops) - TOLD} more" if len(self.drops) > TOLD else ""
         names = ", ".join(self.drops[:TOLD]) + more
-        are = "drop is" if len(self.drops) == 1 else "drops are"
-        return f"{len(self.drops)} {are} out of date: {sum(self.products.values()):,} products{cost} ({names})."
+        drops = f"{len(self.drops)} {'drop is' if len(self.drops) == 1 else 'drops are'}"
+        why = "made again" if self.everything else "out of date"
+        return f"{drops} {why}: {sum(self.products.values()):,} products{cost} ({names})."
 
 
 def plan_backfill(
@@ -103,7 +105,7 @@ def plan_backfill(
     writers = {} if settings is None or settings.writer != "bedrock" else _usd_of(graph, read, settings)
     paid = [drop for drop, names in work.items() if TEXTS in names]
     cost = Cost(_seconds(graph, work, products, read), *_usd(writers, paid, products, settings))
-    return Backfill(work, products, cost)
+    return Backfill(work, products, cost, everything)
 
 
 def published_assets(graph: InProcess) -> list[str]:

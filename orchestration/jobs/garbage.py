@@ -117,11 +117,12 @@ def free(garbage: Iterable[Stored]) -> int:
 
 def require_quiet(instance: dg.DagsterInstance) -> None:
     """Raises SelvedgeError: a run is at work; what it writes is named by nothing yet."""
-    runs = instance.get_runs(dg.RunsFilter(statuses=[*UNFINISHED, QUEUED]), limit=1)
+    at_work = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]  # others have written nothing
+    runs = instance.get_runs(dg.RunsFilter(statuses=at_work), limit=1)
     if runs:
         raise SelvedgeError(
-            f"run {runs[0].run_id[:8]} of {runs[0].job_name} is under way or queued, and what it writes is named by "
-            "nothing yet; let it end, or end it in Dagster, and run again."
+            f"run {runs[0].run_id[:8]} of {runs[0].job_name} is under way, and what it writes is named by nothing yet; "
+            "let it end, or end it in Dagster, and run again."
         )
 
 
