@@ -26,7 +26,7 @@ from pathlib import Path
 from catalog.errors import SelvedgeError, ServiceUnavailable
 from catalog.places import check_output_file, not_written, part_of, remove_parts
 from infra.database_address import without_password
-from orchestration.jobs.backup_files import HOME, MANIFEST, BackedUp, Manifest, copy_hashed, versions_here
+from orchestration.jobs.backup_files import HOME, MANIFEST, OWNER, BackedUp, Manifest, copy_hashed, versions_here
 from orchestration.registry.ledger import head_file, one_at_a_time
 from orchestration.runtime.folders import new_folder
 from orchestration.runtime.settings import LOCAL, OFF, Settings
@@ -34,6 +34,7 @@ from orchestration.runtime.settings import LOCAL, OFF, Settings
 # Made again when it is needed, or of the processes that run now.
 LEFT_OUT = ("features", "logs", "models", "proxy", "work", "label-studio/environments", "label-studio/python")
 LEFT_OUT_ENDINGS = (".lock", ".pid", ".part", "-wal", "-shm", "-journal", ".sock")
+DELIVERED = (("inbox",), ("drawn",))  # a person's files, whatever their names
 DATABASES = (".db", ".sqlite3", ".sqlite")
 SQLITE = b"SQLite format 3\0"
 MUST_AGREE = ("tables", "objects", "mlflow/artifacts", "bottoms", "picks", "bases")  # files that databases name
@@ -171,11 +172,12 @@ def _copy_files(copy: _Copy, report: Callable[[int, int, str], None]) -> None:
     for number, path in enumerate(left, start=1):
         try:
             with (copy.home / path).open("rb") as file:
-                mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+                status = os.fstat(file.fileno())
+                mode = stat.S_IMODE(status.st_mode) & OWNER
                 sha256, size = copy_hashed(file, copy.folder / path, mode)
         except FileNotFoundError:  # gone while this went on: the next look sees that
             continue
-        copy.entries[path] = BackedUp(path, sha256, size, mode & 0o700)
+        copy.entries[path] = BackedUp(path, sha256, size, mode, status.st_mtime_ns)
         copy.stamps[path] = seen[path]
         report(number, len(left), "files")
 
@@ -205,7 +207,7 @@ def _copy_databases(settings: Settings, copy: _Copy, families: Sequence[str]) ->
         if (copy.home / HEAD).exists():
             with (copy.home / HEAD).open("rb") as file:
                 sha256, size = copy_hashed(file, copy.folder / HEAD, 0o600)
-            copy.entries[HEAD] = BackedUp(HEAD, sha256, size, 0o600)
+            copy.entries[HEAD] = BackedUp(HEAD, sha256, size, 0o600, (copy.home / HEAD).stat().st_mtime_ns)
 
 
 def _copy_database(copy: _Copy, path: str) -> None:
@@ -219,6 +221,7 @@ def _copy_database(copy: _Copy, path: str) -> None:
         ):
             source.backup(database)
             database.execute("PRAGMA journal_mode = DELETE")
+            changed = (copy.home / path).stat().st_mtime_ns
             (sound,) = database.execute("PRAGMA quick_check").fetchone()
     except sqlite3.OperationalError as error:
         if not (copy.home / path).exists():  # a run that was removed meanwhile took its own along
@@ -232,7 +235,7 @@ def _copy_database(copy: _Copy, path: str) -> None:
     target.chmod(0o600)
     with target.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    copy.entries[path] = BackedUp(path, sha256, target.stat().st_size, 0o600)
+    copy.entries[path] = BackedUp(path, sha256, target.stat().st_size, 0o600, changed)
     copy.databases.add(path)
 
 
@@ -261,11 +264,12 @@ def _walk(home: Path) -> Iterator[Path]:
     for parent, folders, files in os.walk(home):
         below = Path(parent).relative_to(home)
         linked = [name for name in folders if Path(parent, name).is_symlink()]
+        endings = () if below.parts[:1] in DELIVERED else LEFT_OUT_ENDINGS
         folders[:] = sorted(
-            name for name in folders if str(below / name) not in LEFT_OUT and not name.endswith(LEFT_OUT_ENDINGS)
+            name for name in folders if str(below / name) not in LEFT_OUT and not name.endswith(endings)
         )
         for name in sorted([*files, *linked]):
-            if str(below / name) not in LEFT_OUT and not name.endswith(LEFT_OUT_ENDINGS):
+            if str(below / name) not in LEFT_OUT and not name.endswith(endings):
                 yield Path(parent, name)
 
 

@@ -30,12 +30,18 @@ OWNER = 0o700
 
 @dataclass(frozen=True)
 class BackedUp:
-    """One file. path: in the home. mode: its owner's rights; nobody else has any."""
+    """One file.
+
+    Attributes:
+        path: in the home. mode: its owner's rights; nobody else has any. changed: nanoseconds since the epoch; a
+            delivery whose files are not as old as they were would be read again.
+    """
 
     path: str
     sha256: str
     bytes: int
     mode: int
+    changed: int
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ Belongs here: copying files back, ending what was under way. Not here: what a ba
 (backup.py).
 """
 
+import os
 import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -80,6 +81,7 @@ def _restore(source: Source, backup: Path, file: BackedUp, folder: Path) -> None
             raise not_as_written(backup, file) from error
     if written != (file.sha256, file.bytes):
         raise not_as_written(backup, file)
+    os.utime(folder / file.path, ns=(file.changed, file.changed))
 
 
 def _close_runs(settings: Settings) -> int:

@@ -57,7 +57,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
                  "label-studio/environments/bin/python", "proxy/dagster-proxy.pid", "tables/.x.1.a.part"):  # fmt: skip
         (settings.home / file).parent.mkdir(parents=True, exist_ok=True)
         (settings.home / file).write_bytes(f"content of {file}".encode())
-    (settings.home / "inbox").mkdir()
+    (settings.home / "inbox" / "may").mkdir(parents=True)
+    (settings.home / "inbox" / "may" / "styles.csv.lock").write_text("a person's file")
     (settings.home / "inbox" / "june").symlink_to("/deliveries/june")
     return settings
 
@@ -79,9 +80,17 @@ def test_a_restored_home_answers_as_its_original(
     assert (told["sha256"], told["files"], told["home"]) == (made["sha256"], made["files"], str(tmp_path / "again"))
     again = home.model_copy(update={"home": tmp_path / "again"})
     files = {str(path.relative_to(again.home)) for path in again.home.rglob("*") if path.is_file()}
-    assert files == {"ledger.db", "ledger.head", "secrets/evidence-key", "tables/catalog/products/may.parquet"}
+    assert files == {
+        "ledger.db",
+        "ledger.head",
+        "secrets/evidence-key",
+        "tables/catalog/products/may.parquet",
+        "inbox/may/styles.csv.lock",
+    }
     assert (again.home / "inbox" / "june").readlink() == Path("/deliveries/june")
     assert {stat.S_IMODE(path.stat().st_mode) for path in again.home.rglob("*") if path.is_file()} == {0o600}
+    table = "tables/catalog/products/may.parquet"
+    assert (again.home / table).stat().st_mtime_ns == (tmp_path / "lost" / table).stat().st_mtime_ns, "drops are as old"
     assert stat.S_IMODE((tmp_path / target).stat().st_mode) & 0o077 == 0
     assert run(["doctor"]) == 0, capsys.readouterr()
     assert run(["history", FAMILY, "--json"]) == 0
@@ -174,7 +183,7 @@ def tell(folder: Path, **changes: Any) -> None:
     (folder / "manifest.json").write_text(json.dumps({**content, "sha256": json_sha256(content)}))
 
 
-OUTSIDE = [{"path": "../x", "sha256": "0", "bytes": 1, "mode": 384}]
+OUTSIDE = [{"path": "../x", "sha256": "0", "bytes": 1, "mode": 384, "changed": 0}]
 
 
 @pytest.mark.parametrize(
