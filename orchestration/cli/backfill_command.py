@@ -59,7 +59,8 @@ def backfill(
         graph = _graph(settings, instance)
         if cancel is not None:
             ended = backfill_runs.cancel(graph, cancel)
-            say(f"selvedge: backfill {cancel} is being cancelled; what it has published stays.")
+            when = "" if backfill_runs.daemon_runs(settings) else ", once `selvedge up` runs again"
+            say(f"selvedge: backfill {cancel} is being cancelled{when}; what it has published stays.")
             _emit(as_json, None, backfill_runs.Carried((), {}, ended.backfill_id, True), "cancelled", began)
             return
         names = None if assets is None else [name.strip() for name in assets.split(",") if name.strip()]

@@ -34,7 +34,7 @@ def backup(
         made = make_backup(settings, target, [family.name for family in FAMILIES], reporter.progress)
     for sentence in made.manifest.elsewhere:
         say(f"selvedge: not in the backup: {sentence}")
-    say(f"selvedge: {made.secrets} files of secrets are in it; only you can read it, and whoever you give it to.")
+    say(f"selvedge: credentials and keys are in it ({made.secrets} files): only you can read it; keep it so.")
     values = {
         "path": str(made.path),
         "files": len(made.manifest.files),

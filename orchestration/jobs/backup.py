@@ -10,6 +10,7 @@ databases the order does it: of a ledger and of what remembers its head, of two 
 never ahead of what the other can explain.
 """
 
+import errno
 import hashlib
 import os
 import shutil
@@ -38,11 +39,11 @@ DELIVERED = (("inbox",), ("drawn",))  # a person's files, whatever their names
 DATABASES = (".db", ".sqlite3", ".sqlite")
 SQLITE = b"SQLite format 3\0"
 MUST_AGREE = ("tables", "objects", "mlflow/artifacts", "bottoms", "picks", "bases")  # files that databases name
-HEAD = "ledger.head"
+LEDGER, HEAD = "ledger.db", "ledger.head"
 PASSES = 6
 WAIT_SECONDS = 1.0
 # The first of these is the oldest copy: a later one may know more, never less, than what an earlier one says.
-ORDER = ("dagster/", "mlflow/", "ledger.db", "ads.db")
+ORDER = ("dagster/", "mlflow/", LEDGER, "ads.db")
 ARCHIVE = ".tar"
 PACKED = (".gz", ".tgz", ".zip", ".bz2", ".xz", ".zst", ".7z")
 SECRETS = "secrets/"
@@ -197,17 +198,31 @@ def _copy_databases(settings: Settings, copy: _Copy, families: Sequence[str]) ->
         (copy.folder / path).unlink(missing_ok=True)
         copy.entries.pop(path, None)
     copy.databases &= set(paths)
+    until = next((number for number, path in enumerate(paths) if not path.startswith(ORDER[:3])), len(paths))
     with ExitStack() as stack:
         if (copy.home / HEAD).exists():
             for family in families:
                 stack.enter_context(one_at_a_time(settings, family))
-            stack.enter_context(head_file(settings).unchanging())
-        for path in paths:
-            _copy_database(copy, path)
-        if (copy.home / HEAD).exists():
-            with (copy.home / HEAD).open("rb") as file:
-                sha256, size = copy_hashed(file, copy.folder / HEAD, 0o600)
-            copy.entries[HEAD] = BackedUp(HEAD, sha256, size, 0o600, (copy.home / HEAD).stat().st_mtime_ns)
+        for path in paths[:until]:
+            if path != LEDGER:
+                _copy_database(copy, path)
+        _copy_ledger(settings, copy, paths)
+    for path in paths[until:]:
+        _copy_database(copy, path)
+
+
+def _copy_ledger(settings: Settings, copy: _Copy, paths: Sequence[str]) -> None:
+    """The ledger, unless it lies elsewhere, and what remembers its head, while nobody writes either."""
+    if not (copy.home / HEAD).exists():
+        if LEDGER in paths:  # of an older Selvedge
+            _copy_database(copy, LEDGER)
+        return
+    with head_file(settings).unchanging():
+        if LEDGER in paths:
+            _copy_database(copy, LEDGER)
+        with (copy.home / HEAD).open("rb") as file:
+            sha256, size = copy_hashed(file, copy.folder / HEAD, 0o600)
+        copy.entries[HEAD] = BackedUp(HEAD, sha256, size, 0o600, (copy.home / HEAD).stat().st_mtime_ns)
 
 
 def _copy_database(copy: _Copy, path: str) -> None:
@@ -224,6 +239,8 @@ def _copy_database(copy: _Copy, path: str) -> None:
             changed = (copy.home / path).stat().st_mtime_ns
             (sound,) = database.execute("PRAGMA quick_check").fetchone()
     except sqlite3.OperationalError as error:
+        if "disk is full" in str(error):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
         if not (copy.home / path).exists():  # a run that was removed meanwhile took its own along
             target.unlink(missing_ok=True)
             return

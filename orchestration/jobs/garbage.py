@@ -9,6 +9,7 @@ counted or remembered in between, so no count can be wrong. Published tables, mo
 knows, deliveries and secrets are never touched.
 """
 
+import re
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -22,7 +23,7 @@ from catalog.places import parts_of_the_dead
 from inference.discovery.index import FOLDER as DISCOVERY
 from orchestration.assets.partitions import candidate_partitions, slug
 from orchestration.families.contract import Family
-from orchestration.jobs.mentions import Mentions, texts_below, texts_of_dagster, texts_of_database
+from orchestration.jobs.mentions import WHOLE_HASH, Mentions, texts_below, texts_of_dagster, texts_of_database
 from orchestration.runtime.recovery import UNFINISHED
 from orchestration.runtime.settings import Settings
 
@@ -32,6 +33,7 @@ INDEXES, DATASETS, BASES = "search indexes", "frozen data sets", "continued base
 BOTTOMS, PICKS, WORK, PARTS = "bottoms", "picks", "work of trainings", "parts of killed commands"
 SLOWLY = (INDEXES, WORK)  # kept for as many days as runs are: a rollback or a retry wants them
 QUEUED = dg.DagsterRunStatus.QUEUED
+BY_HASH = re.compile(r"(bottoms-)?[0-9a-f]{16}")
 PICTURE_PREFIX = 2  # digits of a picture's folder
 
 
@@ -98,7 +100,8 @@ def find_garbage(
         content = [path for one in by_name[name] for path in one.content]
         return Mentions(by_name).read_all(text for path in content for text in texts_below(path))
 
-    kept = reachable(Mentions(by_name).read_all(_records(settings, instance)), by_name, follow)
+    frozen = [path for one in stored if one.kind == DATASETS for path in one.paths]
+    kept = reachable(Mentions(by_name).read_all(_records(settings, instance, frozen)), by_name, follow)
     unfinished = _unfinished_candidates(instance, families)
     garbage = [one for one in stored if (one.name not in unfinished if one.kind == WORK else one.name not in kept)]
     aged = [one for one in garbage if now - one.changed() > (days if one.kind in SLOWLY else 1.0) * DAY_SECONDS]
@@ -135,11 +138,10 @@ def by_kind(garbage: Iterable[Stored]) -> Mapping[str, tuple[int, int]]:
     return sums
 
 
-def _records(settings: Settings, instance: dg.DagsterInstance) -> Iterator[str]:
-    """The text of everything that names what is in use."""
+def _records(settings: Settings, instance: dg.DagsterInstance, leaving_out: Collection[Path]) -> Iterator[str]:
+    """The text of everything that names what is in use, without folders of tables that must be named themselves."""
     if settings.storage is None:
-        tables = settings.home / "tables"
-        yield from texts_below(tables, leaving_out=[tables / "training" / "datasets"])
+        yield from texts_below(settings.home / "tables", leaving_out)
     yield from texts_of_database(settings.ledger_uri, "the ledger")
     if settings.tracking_uri is None:
         yield from texts_of_database(settings.mlflow_database_uri, "MLflow's database")
@@ -155,21 +157,27 @@ def _stored(settings: Settings) -> Iterator[Stored]:
     objects = home / "objects"
     for folder in _entries(objects / "images"):
         if len(folder.name) == PICTURE_PREFIX:
-            yield from (Stored(PICTURES, file.stem, (file,)) for file in _entries(folder))
+            yield from (
+                Stored(PICTURES, file.stem, (file,)) for file in _entries(folder) if WHOLE_HASH.fullmatch(file.stem)
+            )
     for request in _entries(objects / "ads"):
         yield from (Stored(ADS, made.name, (made,)) for made in _entries(request))
     yield from (Stored(ROUNDS, path.name, (path,), (path,)) for path in _entries(objects / "rounds"))
     yield from _grouped(INDEXES, objects / DISCOVERY)
-    yield from (Stored(DATASETS, path.name, (path,), (path,)) for path in _entries(home / "tables/training/datasets"))
+    yield from _grouped(DATASETS, home / "tables" / "training" / "datasets")
     for kind, folder in ((BOTTOMS, home / "bottoms"), (PICKS, home / "picks"), (BASES, home / "bases")):
         yield from _grouped(kind, folder)
 
 
 def _grouped(kind: str, folder: Path) -> Iterator[Stored]:
-    """Entries whose names differ by their ending belong together: an index and its stamps, bottoms and their judge."""
+    """Entries whose names begin with the same hash belong together: an index and its stamps, bottoms and their judge.
+
+    What is named otherwise was put there by somebody else, and is left alone.
+    """
     groups: dict[str, list[Path]] = {}
     for path in _entries(folder):
-        groups.setdefault(path.name.partition(".")[0].removesuffix("-judge"), []).append(path)
+        if named := BY_HASH.match(path.name):
+            groups.setdefault(named[0], []).append(path)
     for name, paths in groups.items():
         yield Stored(kind, name, tuple(paths), tuple(path for path in paths if path.is_dir()))
 

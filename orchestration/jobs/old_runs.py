@@ -17,6 +17,7 @@ from typing import Any
 
 import dagster as dg
 
+from catalog.errors import ServiceUnavailable
 from orchestration.assets.pinning import BACKFILL_TAG
 from orchestration.jobs.garbage import QUEUED
 from orchestration.jobs.mentions import Mentions, newest_events, texts_of_database
@@ -124,16 +125,22 @@ def compact(settings: Settings) -> int:
     """Give the disk back what was removed from Dagster's SQLite files, while nobody else has them open; bytes.
 
     Raises:
-        sqlite3.OperationalError: the disk is too full to rewrite one; it stays as it was.
+        ServiceUnavailable: the disk is too full to rewrite one, or somebody has it open; it stays as it was.
     """
     freed = 0
     for name in DATABASES:
         file = settings.dagster_home / name
         if file.is_file():
             before = _bytes(file)
-            with closing(sqlite3.connect(file, isolation_level=None)) as database:
-                database.execute("VACUUM")
-                database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            try:
+                with closing(sqlite3.connect(file, isolation_level=None)) as database:
+                    database.execute("VACUUM")
+                    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            except sqlite3.OperationalError as error:
+                raise ServiceUnavailable(
+                    f"database {file} keeps its size ({error}); everything else was freed. Free some space, and run "
+                    "again."
+                ) from error
             freed += max(0, before - _bytes(file))
     return freed
 

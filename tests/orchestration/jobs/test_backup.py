@@ -70,7 +70,7 @@ def test_a_restored_home_answers_as_its_original(
     assert run(["backup", str(tmp_path / target), "--json"]) == 0
     printed = capsys.readouterr()
     made = json.loads(printed.out)
-    assert "1 files of secrets are in it; only you can read it" in printed.err
+    assert "credentials and keys are in it (1 files): only you can read it" in printed.err
     assert (made["databases"], made["secrets"], made["elsewhere"]) == (1, 1, [])
     shutil.move(home.home, tmp_path / "lost")
     as_another_process()

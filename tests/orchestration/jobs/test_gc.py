@@ -132,11 +132,14 @@ def test_a_drawn_home_keeps_exactly_what_its_records_name(
 def test_what_is_new_is_left_alone_and_unfinished_work_stays_however_old_it_is(tmp_path: Path) -> None:
     of, family = Settings(home=tmp_path), toy_family()
     stray = picture(tmp_path, 0)
+    shown(tmp_path / "tables" / "training" / "datasets" / "by-hand" / "images.parquet", tmp_path, {1})
+    picture(tmp_path, 1)  # of a data set that has no hash for a name, and is nobody's to free
     bottoms = tmp_path / "bottoms" / SETS[0]
     bottoms.mkdir(parents=True)
     (tmp_path / "bottoms" / f"{SETS[0]}-judge.safetensors").write_text("judge")
-    index = tmp_path / "objects" / "discovery" / "bottoms-00.lance"
+    index = tmp_path / "objects" / "discovery" / f"bottoms-{SETS[1]}.lance"
     index.mkdir(parents=True)
+    (tmp_path / "bottoms" / "mine").mkdir()  # somebody's own
     (tmp_path / "objects" / ".x.json.9999999.ab.part").write_text("half")
     for name in ("toy-20261101-aaaaaa", "toy-20261102-bbbbbb", "descriptions-may.journal"):
         (tmp_path / "work" / name).mkdir(parents=True)
@@ -155,7 +158,6 @@ def test_what_is_new_is_left_alone_and_unfinished_work_stays_however_old_it_is(t
         assert kinds(2)[:-1] == [(PICTURES, stray.stem), (BOTTOMS, SETS[0])]
         assert [kind for kind, _ in kinds(100)[:-1]] == [WORK, WORK, PICTURES, INDEXES, BOTTOMS]
         assert (WORK, "toy-20261102-bbbbbb") not in kinds(1000)
-        (tmp_path / "tables").mkdir()
         (tmp_path / "tables" / "rows.parquet").write_bytes(b"PAR1 and no more")
         with pytest.raises(SelvedgeError, match=r"tables/rows.parquet cannot be read .*; nothing was freed. Restore"):
             kinds(2)
