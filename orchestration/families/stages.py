@@ -50,7 +50,10 @@ def preparation_asset(
 
 
 def publication_asset(family: str, kinds: Iterable[str]) -> Callable[[Body], dg.AssetsDefinition]:
-    """An asset of `inference/`: what a family's champion makes of every new drop."""
+    """An asset of `inference/`: what a family's champion makes of every new drop.
+
+    Its body asks `champion_of_run` whom to work with, and names that version's address in its metadata as `model`.
+    """
 
     def declared(body: Body) -> dg.AssetsDefinition:
         return dg.asset(
