@@ -141,21 +141,30 @@ class Tables(dg.ConfigurableResource):
         return with_files_here(table, self._home)
 
 
-def materialised(instance: dg.DagsterInstance, name: str, partition: str | None = None) -> dict[str, Any] | None:
-    """Plain metadata of the newest materialisation of `stage/name`; None when there is none."""
-    event = newest(instance, name, partition)
+def materialised(
+    instance: dg.DagsterInstance, name: str, partition: str | None = None, before: float | None = None
+) -> dict[str, Any] | None:
+    """Plain metadata of the newest materialisation of `stage/name`, or the newest before a moment; None without one.
+
+    Args:
+        before: seconds since the epoch.
+    """
+    event = newest(instance, name, partition, before)
     if event is None or event.asset_materialization is None:
         return None
     return {field: value.value for field, value in event.asset_materialization.metadata.items()}
 
 
-def newest(instance: dg.DagsterInstance, name: str, partition: str | None = None) -> dg.EventLogEntry | None:
-    """The newest materialisation event of `stage/name`."""
+def newest(
+    instance: dg.DagsterInstance, name: str, partition: str | None = None, before: float | None = None
+) -> dg.EventLogEntry | None:
+    """The newest materialisation event of `stage/name`, or the newest before a moment."""
     key = dg.AssetKey(name.split("/"))
-    if partition is None:
+    if partition is None and before is None:
         return instance.get_latest_materialization_event(key)
+    partitions = None if partition is None else [partition]
     records = instance.fetch_materializations(
-        dg.AssetRecordsFilter(asset_key=key, asset_partitions=[partition]), limit=1
+        dg.AssetRecordsFilter(asset_key=key, asset_partitions=partitions, before_timestamp=before), limit=1
     ).records
     return records[0].event_log_entry if records else None
 

@@ -22,8 +22,11 @@ import typer
 from catalog.errors import Interrupted, SelvedgeError
 from catalog.places import REMEDIES, remedy_of
 from orchestration.cli import (
+    backfill_command,
+    backup_commands,
     catalog_commands,
     doctor_command,
+    gc_command,
     inference_commands,
     model_commands,
     registry_commands,
@@ -66,6 +69,9 @@ def application() -> typer.Typer:
     registry_commands.add_to(app)
     status_command.add_to(app)
     running_commands.add_to(app)
+    backfill_command.add_to(app)
+    gc_command.add_to(app)
+    backup_commands.add_to(app)
     doctor_command.add_to(app)
     return app
 

@@ -31,7 +31,8 @@ from orchestration.defs.catalog.deliveries import add_drop
 from orchestration.families import FAMILIES
 from orchestration.families.contract import Family
 from orchestration.graph.build import build_defs
-from orchestration.jobs.backfill import plan_backfill, run_backfill
+from orchestration.jobs.backfill import plan_backfill
+from orchestration.jobs.backfill_runs import run_backfill
 from orchestration.jobs.in_process import InProcess, keys
 from orchestration.runtime.folders import new_folder
 from orchestration.runtime.home import held
@@ -258,7 +259,9 @@ def refresh(graph: InProcess, drops: list[str], settings: Settings) -> None:
     backfill = plan_backfill(graph, drops)
     if backfill.drops:
         say(backfill.sentence())
-        run_backfill(graph, backfill)
+        failed = run_backfill(graph, backfill).failed
+        if failed:
+            raise SelvedgeError(next(iter(failed.values())))
     for drop in drops:
         published = materialised(graph.instance, "inference/descriptions", drop)
         if published is not None and published["writer"] != settings.writer:

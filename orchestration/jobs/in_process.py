@@ -8,7 +8,7 @@ A run costs 0.2 to 0.5 s here where the daemon takes 5 to 10 s; the definitions,
 
 import functools
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +17,7 @@ import dagster as dg
 
 from catalog.errors import SelvedgeError
 from orchestration.assets.failures import SENTENCE_TAG, STOPPED_TAG
-from orchestration.runtime.dagster_private import is_stale, runs_of_location
+from orchestration.runtime.dagster_private import runs_of_location, staleness
 from orchestration.runtime.recovery import owner_tags
 from orchestration.runtime.services import DEFINITIONS, Progress
 
@@ -48,7 +48,11 @@ class InProcess:
         self._run_keys: set[tuple[str, str]] = set()
 
     def run(
-        self, keys: Iterable[dg.AssetKey], partition: str | None = None, run_config: dict[str, Any] | None = None
+        self,
+        keys: Iterable[dg.AssetKey],
+        partition: str | None = None,
+        run_config: dict[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> None:
         """Materialise assets, with their checks, in one run.
 
@@ -67,7 +71,7 @@ class InProcess:
                 asset_selection=selection,
                 partition_key=partition,
                 run_config={**quiet, **(run_config or {})},
-                tags={**owner_tags(), "dagster/max_retries": "0"},
+                tags={**owner_tags(), "dagster/max_retries": "0", **(tags or {})},
                 raise_on_error=False,
             )
         self.seconds[names] = self.seconds.get(names, 0.0) + time.monotonic() - began
@@ -101,7 +105,11 @@ class InProcess:
 
     def stale(self, name: str, partition: str | None = None) -> bool:
         """Is `stage/name` missing, or made by other code or from other inputs than there are now?"""
-        return is_stale(self.instance, self._graph, dg.AssetKey(name.split("/")), partition)
+        return self.staleness()(dg.AssetKey(name.split("/")), partition)
+
+    def staleness(self) -> Callable[[dg.AssetKey, str | None], bool]:
+        """The same of many assets, as they stand when each is first asked for."""
+        return staleness(self.instance, self._graph)
 
     def _conditions(self, sensor: dg.AutomationConditionSensorDefinition) -> list[Request]:
         """One tick of an automation sensor: what the daemon does with it, less the writing down of evaluations."""

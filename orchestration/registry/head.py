@@ -76,6 +76,12 @@ class HeadFile:
         with self._alone():
             self._write(head, None)
 
+    @contextmanager
+    def unchanging(self) -> Iterator[None]:
+        """Nobody announces a transaction meanwhile: the file and a copy of the database that is made now agree."""
+        with self._alone():
+            yield
+
     def problems(self, ledger: "Ledger") -> list[str]:
         """What is wrong with an open ledger by this home's memory, in one sentence; empty where they agree."""
         head = ledger.record.head()

@@ -7,8 +7,10 @@ notes, run the tests of orchestration/, then raise it.
 """
 
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -30,8 +32,8 @@ NO_COMPUTE_LOGS: Mapping[str, str] = {
 HIDDEN_TAG = ".dagster/"
 
 
-def is_stale(instance: dg.DagsterInstance, graph: "AssetGraph", key: dg.AssetKey, partition: str | None) -> bool:
-    """Is an asset missing, or made by other code or from other inputs than there are now?
+def staleness(instance: dg.DagsterInstance, graph: "AssetGraph") -> Callable[[dg.AssetKey, str | None], bool]:
+    """Whether an asset is missing, or made by other code or from other inputs than there are now; answers are kept.
 
     The same answer as the web page's label “unsynced”; only GraphQL publishes it.
     """
@@ -39,7 +41,7 @@ def is_stale(instance: dg.DagsterInstance, graph: "AssetGraph", key: dg.AssetKey
     from dagster._core.loader import LoadingContextForTest
 
     resolver = CachingStaleStatusResolver(instance, graph, LoadingContextForTest(instance))
-    return resolver.get_status(key, partition) != StaleStatus.FRESH
+    return lambda key, partition: resolver.get_status(key, partition) != StaleStatus.FRESH
 
 
 @contextmanager
@@ -76,3 +78,97 @@ def keeps_runs_in_a_folder(instance: dg.DagsterInstance) -> bool:
 
     storage: Any = instance.run_storage
     return isinstance(storage, SqliteRunStorage)
+
+
+@dataclass(frozen=True)
+class RequestedBackfill:
+    """A backfill that Dagster's daemon carries out.
+
+    Attributes:
+        state: as Dagster calls it: REQUESTED until it is over. partitions: asset and partition that it makes; made,
+            failed: of them, so far. error: why the daemon gave it up.
+    """
+
+    backfill_id: str
+    state: str
+    partitions: frozenset[tuple[str, str]]
+    made: frozenset[tuple[str, str]]
+    failed: frozenset[tuple[str, str]]
+    error: str = ""
+
+    @property
+    def ended(self) -> bool:
+        return self.state not in UNFINISHED_BACKFILLS
+
+
+UNFINISHED_BACKFILLS = ("REQUESTED", "CANCELING", "FAILING")
+
+
+def request_backfill(
+    instance: dg.DagsterInstance,
+    graph: "AssetGraph",
+    partitions: Mapping[str, Sequence[str]],
+    tags: Mapping[str, str],
+    title: str,
+) -> str:
+    """Ask Dagster's daemon for partitions of assets (`stage/name`s), a run for each partition; the backfill's id.
+
+    What its page asks for by GraphQL.
+    """
+    from dagster._core.definitions.assets.graph.asset_graph_subset import AssetGraphSubset
+    from dagster._core.definitions.events import AssetKeyPartitionKey
+    from dagster._core.execution.backfill import PartitionBackfill
+    from dagster._core.utils import make_new_backfill_id
+
+    wanted = {
+        AssetKeyPartitionKey(dg.AssetKey(name.split("/")), key) for name, keys in partitions.items() for key in keys
+    }
+    with dg.partition_loading_context(dynamic_partitions_store=instance):
+        backfill = PartitionBackfill.from_asset_graph_subset(
+            backfill_id=make_new_backfill_id(),
+            backfill_timestamp=time.time(),
+            tags=dict(tags),
+            dynamic_partitions_store=instance,
+            asset_graph_subset=AssetGraphSubset.from_asset_partition_set(wanted, graph),
+            title=title,
+            description=None,
+            run_config=None,
+        )
+        instance.add_backfill(backfill)
+    return backfill.backfill_id
+
+
+def requested_backfill(instance: dg.DagsterInstance, graph: "AssetGraph", backfill_id: str) -> RequestedBackfill | None:
+    """A backfill of assets as it stands; None where there is none of that id."""
+    backfill: Any = instance.get_backfill(backfill_id)
+    if backfill is None or not backfill.is_asset_backfill:
+        return None
+    with dg.partition_loading_context(dynamic_partitions_store=instance):
+        data = backfill.get_asset_backfill_data(graph)
+        sets = (data.target_subset, data.materialized_subset, data.failed_and_downstream_subset)
+        target, made, failed = (
+            frozenset(
+                ("/".join(one.asset_key.path), one.partition_key or "") for one in subset.iterate_asset_partitions()
+            )
+            for subset in sets
+        )
+    error = "" if backfill.error is None else str(backfill.error.message).strip()
+    return RequestedBackfill(backfill_id, backfill.status.value, target, made, failed, error)
+
+
+def unfinished_backfills(instance: dg.DagsterInstance, graph: "AssetGraph") -> list[RequestedBackfill]:
+    """Backfills of assets that the daemon still works on, the oldest first; those that its page asked for, too."""
+    from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
+
+    statuses = [BulkActionStatus(state) for state in UNFINISHED_BACKFILLS]
+    backfill_ids = [backfill.backfill_id for backfill in instance.get_backfills(BulkActionsFilter(statuses=statuses))]
+    backfills = [requested_backfill(instance, graph, backfill_id) for backfill_id in reversed(backfill_ids)]
+    return [backfill for backfill in backfills if backfill is not None]
+
+
+def cancel_backfill(instance: dg.DagsterInstance, backfill_id: str) -> None:
+    """Have the daemon end a backfill: it cancels its runs, and what they have not published stays as it is."""
+    from dagster._core.execution.backfill import BulkActionStatus
+
+    backfill: Any = instance.get_backfill(backfill_id)
+    instance.update_backfill(backfill.with_status(BulkActionStatus.CANCELING))

@@ -17,7 +17,12 @@ CONFIGURATION = """\
 telemetry: {enabled: false}
 nux: {enabled: false}   # no newsletter over the page
 concurrency:
-  runs: {max_concurrent_runs: 2}
+  runs:
+    max_concurrent_runs: 2
+    tag_concurrency_limits:   # `selvedge backfill --limit N` holds the backfills of that tag to N runs at once
+      - {key: selvedge/backfill_limit, value: "1", limit: 1}
+      - {key: selvedge/backfill_limit, value: "2", limit: 2}
+      - {key: selvedge/backfill_limit, value: "4", limit: 4}
   pools:
     default_limit: 1    # one accelerator, one writer of the splits; raise `gpu` where there are more
     granularity: op

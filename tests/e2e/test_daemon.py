@@ -6,15 +6,21 @@ The page's own requests are sent to the real web server; the real daemon evaluat
 from collections.abc import Iterator
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from catalog.drawn import draw_catalogue
 from orchestration.assets.partitions import DROPS
-from orchestration.jobs.in_process import keys
+from orchestration.assets.published import materialised
+from orchestration.jobs.backfill import plan_backfill
+from orchestration.jobs.backfill_runs import ask_daemon, follow
+from orchestration.jobs.in_process import InProcess, keys
 from orchestration.runtime import services
 from orchestration.runtime.instance import open_instance
 from orchestration.runtime.settings import Settings
+from tests.e2e.brisk import brisk_defs
 from tests.e2e.dagster_page import Page, wait_for
+from tests.e2e.demo_process import LENIENT
 from tests.e2e.demo_runs import port_of
 from tests.ports import free_port
 
@@ -69,3 +75,20 @@ def test_a_folder_in_the_inbox_is_published(home: Settings) -> None:
     assert wait_for(home, "inference/descriptions", "from-the-inbox")["rows"] == 12
     with open_instance(home) as instance:
         assert instance.get_dynamic_partitions(DROPS.name or "")[-1] == "from-the-inbox"
+
+
+def test_a_backfill_is_carried_out_by_the_daemon_by_the_champion_of_its_moment(home: Settings) -> None:
+    drop, texts = "from-the-page", "inference/descriptions"
+    with open_instance(home) as instance:
+        graph = InProcess(brisk_defs(families=[LENIENT]), instance)
+        before = materialised(instance, texts, drop)
+        plan = plan_backfill(graph, [drop], everything=True)
+        asked = ask_daemon(graph, home, lambda: plan, limit=1)
+        assert asked is not None
+        carried = follow(graph, home, asked, plan.products, lambda done, total, what: None)
+        assert (carried.made, carried.failed, carried.cancelled) == ((drop,), {}, False)
+        made = materialised(instance, texts, drop)
+        assert before is not None and made is not None and made["sha256"] == before["sha256"]
+        runs = instance.get_runs(dg.RunsFilter(tags={"dagster/backfill": asked}))
+        assert len(runs) == 1 and runs[0].tags["dagster/partition"] == drop, "one run a drop"
+        assert plan_backfill(graph, [drop]).work == {}

@@ -14,6 +14,7 @@ from orchestration.assets.conditions import follows_new
 from orchestration.assets.failures import errors_as_sentences
 from orchestration.assets.metadata import contact_sheet, image, table
 from orchestration.assets.partitions import DROPS, SAME
+from orchestration.assets.pinning import pinned_at
 from orchestration.assets.published import Tables, materialised
 from orchestration.assets.reporters import log_and
 from orchestration.assets.resources import Models
@@ -61,12 +62,9 @@ def ad_images(
     from inference.ad_images.request import OnModel
     from inference.tables import AD_IMAGES
 
-    drop = context.partition_key
-    parts = AdParts.of(
-        settings,
-        ranker=champions_ranker(context.instance, models),
-        champion=champions_artefact(context.instance, models, READS) if settings.ad_judge == "champion" else None,
-    )
+    drop, pinned = context.partition_key, pinned_at(context.instance, context.run.tags)
+    judging = champions_artefact(context.instance, models, READS, pinned) if settings.ad_judge == "champion" else None
+    parts = AdParts.of(settings, ranker=champions_ranker(context.instance, models, pinned), champion=judging)
     products, images, attributes = (
         tables.read(context.instance, name, drop).to_pandas() for name in ("catalog/products", "catalog/images", READS)
     )
@@ -93,8 +91,11 @@ def ad_images(
     )
 
 
-def champions_ranker(instance: dg.DagsterInstance, models: Models) -> "Path | None":
+def champions_ranker(instance: dg.DagsterInstance, models: Models, moment: float | None = None) -> "Path | None":
     """The artefact of the champion of rankers; None before one.
+
+    Args:
+        moment: of whose champion, in seconds since the epoch; now by default.
 
     It is data inside the recipes, no edge of the graph: a drop's ads are made before anybody can pick among them, so
     they cannot wait for a champion.
@@ -102,11 +103,16 @@ def champions_ranker(instance: dg.DagsterInstance, models: Models) -> "Path | No
     Raises:
         SelvedgeError, ServiceUnavailable: as `reported_champion`.
     """
-    return champions_artefact(instance, models, PUBLISHED)
+    return champions_artefact(instance, models, PUBLISHED, moment)
 
 
-def champions_artefact(instance: dg.DagsterInstance, models: Models, published: str) -> "Path | None":
+def champions_artefact(
+    instance: dg.DagsterInstance, models: Models, published: str, moment: float | None = None
+) -> "Path | None":
     """The artefact of the champion that Dagster was told of, of the family that an asset publishes; None before one.
+
+    Args:
+        moment: as `champions_ranker`.
 
     Raises:
         SelvedgeError, ServiceUnavailable: as `reported_champion`.
@@ -114,7 +120,7 @@ def champions_artefact(instance: dg.DagsterInstance, models: Models, published: 
     family = publisher_of(published)
     if family is None or materialised(instance, "/".join(family.champion.path)) is None:
         return None
-    return reported_champion(instance, models, family.name)[1]
+    return reported_champion(instance, models, family.name, moment)[1]
 
 
 def _shown(outcomes: "Sequence[AdOutcome]") -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from orchestration.assets.published import Tables
 from orchestration.assets.reporters import log_and
 from orchestration.assets.resources import Models
 from orchestration.families.blip2_attributes import NAME
-from orchestration.families.stages import publication_asset, reported_champion
+from orchestration.families.stages import champion_of_run, publication_asset
 from orchestration.runtime.settings import Settings
 
 
@@ -28,7 +28,7 @@ def attributes(
     from inference.attributes import predict_tables, summarise_attributes
 
     drop = context.partition_key
-    version, folder = reported_champion(context.instance, models, NAME)
+    version, folder = champion_of_run(context, models, NAME)
     schema, predicted = predict_tables(
         folder,
         version.uri,

@@ -12,7 +12,7 @@ from orchestration.assets.published import Tables
 from orchestration.assets.reporters import log_and
 from orchestration.assets.resources import Models
 from orchestration.families.restgan import NAME
-from orchestration.families.stages import publication_asset, reported_champion
+from orchestration.families.stages import champion_of_run, publication_asset
 from orchestration.runtime.settings import Settings
 
 
@@ -32,7 +32,7 @@ def discovery_index(
 
     began = time.monotonic()
     drop = context.partition_key
-    version, folder = reported_champion(context.instance, models, NAME)
+    version, folder = champion_of_run(context, models, NAME)
     judge = load_judge(folder / JUDGE_FILE)
     index = ProductIndex(settings.objects() / FOLDER, judge.digest, judge.network.head.in_features, version.uri)
     embedded = embed_products(

@@ -1,0 +1,87 @@
+"""`selvedge gc`: what lies in a home and nothing names any more, and removing it.
+
+Belongs here: options, result and the lines for people. Not here: what is garbage (jobs/garbage.py), which runs are old
+(jobs/old_runs.py).
+"""
+
+import time
+from contextlib import ExitStack
+from typing import Annotated, Any
+
+import typer
+
+from catalog.errors import SelvedgeError
+from orchestration.cli.results import JsonFlag, emit
+from orchestration.cli.terminal import say
+
+DAYS = 90
+LEAST_DAYS = 7  # `selvedge status` tells failed runs for as long
+UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command("gc")(gc)
+
+
+def gc(
+    delete: Annotated[bool, typer.Option("--delete", help="Remove it; without, it is only said.")] = False,
+    days: Annotated[int, typer.Option(min=LEAST_DAYS, help="Days that finished runs and ticks are kept.")] = DAYS,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say what nothing names any more, and which runs are old; with --delete, free the disk of both."""
+    from orchestration.families import FAMILIES
+    from orchestration.families.settings import load_settings
+    from orchestration.graph.build import build_defs
+    from orchestration.jobs import garbage, old_runs
+    from orchestration.runtime.home import held
+    from orchestration.runtime.instance import open_instance
+    from orchestration.runtime.recovery import recover
+
+    settings = load_settings()
+    if not (settings.dagster_home / "dagster.yaml").is_file():
+        raise SelvedgeError(f"{settings.home} holds no drop yet; run `selvedge demo`, or set SELVEDGE_HOME to a home.")
+    began = time.monotonic()
+    before = time.time() - days * garbage.DAY_SECONDS
+    with ExitStack() as stack:
+        if delete:  # what a service or a run is about to name is named by nothing yet
+            stack.enter_context(held(settings, "selvedge gc"))
+        with open_instance(settings) as instance:
+            if delete:
+                recover(instance, say)
+                garbage.require_quiet(instance)
+            unnamed = garbage.find_garbage(settings, instance, FAMILIES, days)
+            runs = old_runs.find_old_runs(settings, build_defs(settings, FAMILIES), instance, before)
+            values: dict[str, Any] = {
+                "home": str(settings.home),
+                "deleted": delete,
+                "days": days,
+                "garbage": [
+                    {"kind": kind, "count": count, "bytes": size}
+                    for kind, (count, size) in sorted(garbage.by_kind(unnamed).items())
+                ],
+                "runs": len(runs),
+                "ticks": old_runs.old_ticks(instance, before),
+            }
+            size = garbage.free(unnamed) if delete else sum(one["bytes"] for one in values["garbage"])
+            if delete:
+                old_runs.remove_runs(settings, instance, runs)
+                old_runs.purge_ticks(instance, before)
+        if delete:
+            size += old_runs.compact(settings)
+    values |= {"bytes": size, "seconds": time.monotonic() - began}
+    emit("gc", as_json, values, _lines(values))
+
+
+def _lines(values: dict[str, Any]) -> list[str]:
+    kinds = [f"{one['kind']:<30}{one['count']:>8}{_size(one['bytes']):>12}" for one in values["garbage"]]
+    days = values["days"]
+    old = [f"{f'{what} of more than {days} days':<30}{values[what]:>8}" for what in ("runs", "ticks") if values[what]]
+    if not (kinds or old):
+        return [f"{values['home']} holds nothing that could go."]
+    if values["deleted"]:
+        return [*kinds, *old, f"{_size(values['bytes'])} were freed."]
+    return [*kinds, *old, f"{_size(values['bytes'])}, and the space of the runs; `selvedge gc --delete` frees them."]
+
+
+def _size(number: int) -> str:
+    return next((f"{number / size:.1f} {unit}" for size, unit in UNITS if number >= size), f"{number} B")
