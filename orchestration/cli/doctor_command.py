@@ -96,6 +96,14 @@ def _services(settings: "Settings") -> Iterator[str]:
             yield f"{link.name} at {link.url} is {link.state}; `selvedge up` says by whom, or frees it."
 
 
+def _operator(settings: "Settings") -> Iterator[str]:
+    """Every schedule has a time and a family there is, and every channel of alerts has its secrets."""
+    from orchestration.families.settings import check_operator_settings
+
+    check_operator_settings(settings)
+    yield from ()
+
+
 def _hosted_models(settings: "Settings") -> Iterator[str]:
     """Models on Bedrock that the settings name live on, for 180 days at least."""
     if settings.ad_backdrop != "bedrock":
@@ -116,6 +124,7 @@ CHECKS: "dict[str, Callable[[Settings], Iterator[str]]]" = {
     "file modes": _modes,
     "champions": _champions,
     "services": _services,
+    "schedules and alerts": _operator,
     "hosted models": _hosted_models,
 }
 

@@ -40,6 +40,19 @@ def check_training_files(settings: environment.Settings) -> None:
             refuse_absent_devices(settings_of_file(family.settings(), file))
 
 
+def check_operator_settings(settings: environment.Settings) -> None:
+    """Schedules and alerts, before anything starts: one that never fires, or cannot be sent, would go unnoticed.
+
+    Raises:
+        SelvedgeError: a schedule names an unknown family or no time, or a secret of an alert cannot be read.
+    """
+    from orchestration.families.timetable import timetable
+    from orchestration.runtime.alerts import check_channels
+
+    timetable(settings, families.FAMILIES)
+    check_channels(settings)
+
+
 def manual() -> str:
     """The table of all settings in docs/cli.md."""
     return environment.manual(family_fields())

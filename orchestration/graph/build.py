@@ -12,12 +12,16 @@ from orchestration.assets.published import Tables
 from orchestration.assets.resources import Models, Reviews
 from orchestration.defs.catalog import drops, inbox, training_set
 from orchestration.defs.inference import ad_images, descriptions, media_index
-from orchestration.defs.operations import dead_runs
+from orchestration.defs.operations import alerts, dead_runs, left_failed, nightly, retraining
 from orchestration.families import FAMILIES
 from orchestration.families.contract import Family, families_by_name
 from orchestration.families.settings import load_settings
+from orchestration.families.timetable import INFERENCE, REPORT, scheduled, timetable
+from orchestration.families.timetable import evaluation as evaluation_name
+from orchestration.families.timetable import retraining as retraining_name
 from orchestration.graph import checks
 from orchestration.graph.road import family_definitions
+from orchestration.graph.standing import champion_evaluation
 from orchestration.runtime.settings import Settings
 from training.reporting import Silent
 
@@ -67,7 +71,44 @@ def build_defs(
         # One process a run: it is the run that resumes after a kill, and two cores gain nothing from more.
         executor=dg.in_process_executor,
     )
-    return dg.Definitions.merge(stages, *[family_definitions(family) for family in families_by_name(families).values()])
+    named = families_by_name(families).values()
+    graph = dg.Definitions.merge(stages, *[family_definitions(family) for family in named])
+    return dg.Definitions.merge(graph, *_operations(graph, list(named), settings))
+
+
+def _operations(graph: dg.Definitions, families: Sequence[Family], settings: Settings) -> list[dg.Definitions]:
+    """What looks at all of the graph: the schedules, what is left failed, alerts.
+
+    Raises:
+        SelvedgeError: a setting of a schedule names an unknown family, or no time.
+    """
+    times = timetable(settings, families)
+    follow = nightly.followers(graph)
+    published = [key for key in follow.parents if key.path[0] == "inference"]
+    watched = {spec.key: spec.partitions_def for spec in graph.resolve_all_asset_specs() if _is_made(graph, spec.key)}
+    report, selection, text = left_failed.report_job("report_failures")
+    of_all = dg.Definitions(
+        assets=[left_failed.left_failed_asset(watched, published)],
+        asset_checks=[*left_failed.standing_checks(watched, published)],
+        sensors=[alerts.alerts_sensor(published)],
+        jobs=[dg.define_asset_job(report, selection=selection, description=text)],
+        schedules=[
+            nightly.nightly_inference(scheduled(times, INFERENCE), follow),
+            left_failed.daily_report(scheduled(times, REPORT), report),
+            *(
+                retraining.weekly_retraining(family, scheduled(times, retraining_name(family.name)))
+                for family in families
+            ),
+        ],
+    )
+    return [
+        of_all,
+        *(champion_evaluation(family, scheduled(times, evaluation_name(family.name))) for family in families),
+    ]
+
+
+def _is_made(graph: dg.Definitions, key: dg.AssetKey) -> bool:
+    return key in graph.resolve_asset_graph().materializable_asset_keys
 
 
 def _jobs(inference: bool) -> list[Any]:

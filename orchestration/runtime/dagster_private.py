@@ -7,8 +7,9 @@ notes, run the tests of orchestration/, then raise it.
 """
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -76,3 +77,48 @@ def keeps_runs_in_a_folder(instance: dg.DagsterInstance) -> bool:
 
     storage: Any = instance.run_storage
     return isinstance(storage, SqliteRunStorage)
+
+
+def next_tick(cron: str, time_zone: str, after: datetime) -> datetime | None:
+    """When a schedule fires next, as Dagster's daemon reckons it; None where the expression is no cron of five fields.
+
+    Summer time included: 02:30 of a night without one fires at 03:00, and that of a night with two fires once.
+
+    Args:
+        after: with its time zone.
+    """
+    from dagster._utils.schedules import get_next_cron_tick, is_valid_cron_string
+    from dagster._vendored.croniter import CroniterBadDateError
+
+    try:
+        return get_next_cron_tick(cron, after, time_zone) if is_valid_cron_string(cron) else None
+    except CroniterBadDateError:  # the 31st of February
+        return None
+
+
+def stopped_by_hand(instance: dg.DagsterInstance) -> dict[str, bool]:
+    """Schedules that somebody switched in Dagster's pages: by name, is it stopped?"""
+    from dagster._core.definitions.run_request import InstigatorType
+    from dagster._core.scheduler.instigation import InstigatorStatus
+
+    states = instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE)
+    return {
+        state.instigator_name: state.status == InstigatorStatus.STOPPED
+        for state in states
+        if state.status != InstigatorStatus.DECLARED_IN_CODE
+    }
+
+
+def passed_checks(
+    instance: dg.DagsterInstance, keys: Iterable[dg.AssetCheckKey], partition: str | None
+) -> set[dg.AssetCheckKey]:
+    """Which of these checks passed, when they ran last for this partition."""
+    storage: Any = instance.event_log_storage
+    records = storage.get_asset_check_partition_info(
+        list(keys), partition_keys=None if partition is None else [partition]
+    )
+    return {
+        info.check_key
+        for info in records
+        if info.partition_key == partition and info.latest_execution_status.value == "SUCCEEDED"
+    }

@@ -16,14 +16,13 @@ import dagster as dg
 from catalog.delivery import content_objections, fingerprint, in_inbox, no_folder
 from catalog.errors import SelvedgeError
 from orchestration.assets.failures import SENTENCE_TAG
-from orchestration.assets.partitions import DROPS, valid_key
+from orchestration.assets.partitions import DROPS, PARTITION_TAG, valid_key
 from orchestration.assets.published import materialised
 from orchestration.defs.catalog.deliveries import source_of
 from orchestration.runtime.settings import Settings
 
 PRODUCTS, QUARANTINE = "catalog/products", "catalog/quarantine"
 FINGERPRINT_TAG = "selvedge/drop_fingerprint"  # of a run that the inbox asked for
-PARTITION_TAG = "dagster/partition"
 RUNS_LOOKED_AT = 20  # of one drop, newest first
 
 READ, READING, WAITING, REFUSED, FAILED = "read", "reading", "waiting", "refused", "failed"

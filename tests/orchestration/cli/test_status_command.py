@@ -52,7 +52,7 @@ def test_without_mlflow_the_ledger_says_who_is_champion(home, capsys):
 
 def test_a_new_home_is_five_lines_and_nothing_is_made_in_it(home, capsys):
     out, _ = status(capsys)
-    assert [line.split()[0] for line in out.splitlines()] == ["home", "services", "champions", "rounds", "drops"]
+    assert [line.split()[0] for line in out.splitlines()] == LINES
     assert list(home.home.iterdir()) == []
 
 
