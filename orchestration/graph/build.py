@@ -3,11 +3,14 @@
 Belongs here: gathering the stages, the families and the resources. Not here: any asset.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
 
+from orchestration.assets.partitions import DROPS
 from orchestration.assets.published import Tables
 from orchestration.assets.resources import Models, Reviews
 from orchestration.defs.catalog import drops, inbox, training_set
@@ -28,6 +31,10 @@ from training.reporting import Silent
 # Two sensors, so that a slow evaluation on one side cannot hold up the other.
 GPU_STAGES = ("training", "evaluation", "review", "registry", "inference")
 AUTOMATION_SECONDS = 20
+PUBLISHES = "inference"  # the stage whose assets shops read
+
+# A preview, and the reason why Dagster's version is pinned exactly; saying so at every start helps nobody.
+warnings.filterwarnings("ignore", message=".*map_resolved_asset_specs", category=dg.PreviewWarning)
 
 
 def build_defs(
@@ -73,7 +80,23 @@ def build_defs(
     )
     named = families_by_name(families).values()
     graph = dg.Definitions.merge(stages, *[family_definitions(family) for family in named])
-    return dg.Definitions.merge(graph, *_operations(graph, list(named), settings))
+    whole = dg.Definitions.merge(graph, *_operations(graph, list(named), settings))
+    return whole if settings.drop_every_days is None else _expected(whole, settings)
+
+
+def _expected(definitions: dg.Definitions, settings: Settings) -> dg.Definitions:
+    """With Dagster's own freshness on what is published of a drop: red where no drop was published for too long.
+
+    It judges an asset, not a partition, so a check of ours asks about the newest drop beside it (operations/).
+    """
+    window = timedelta(days=settings.drop_every_days or 0, hours=settings.fresh_hours)
+    policy = dg.FreshnessPolicy.time_window(fail_window=window)
+
+    def with_policy(spec: dg.AssetSpec) -> dg.AssetSpec:
+        of_a_drop = spec.key.path[0] == PUBLISHES and spec.partitions_def == DROPS
+        return dg.apply_freshness_policy(spec, policy) if of_a_drop else spec
+
+    return definitions.map_resolved_asset_specs(func=with_policy)
 
 
 def _operations(graph: dg.Definitions, families: Sequence[Family], settings: Settings) -> list[dg.Definitions]:
@@ -84,7 +107,7 @@ def _operations(graph: dg.Definitions, families: Sequence[Family], settings: Set
     """
     times = timetable(settings, families)
     follow = nightly.followers(graph)
-    published = [key for key in follow.parents if key.path[0] == "inference"]
+    published = [key for key in follow.parents if key.path[0] == PUBLISHES]
     watched = {spec.key: spec.partitions_def for spec in graph.resolve_all_asset_specs() if _is_made(graph, spec.key)}
     report, selection, text = left_failed.report_job("report_failures")
     of_all = dg.Definitions(

@@ -98,9 +98,10 @@ def due(instance: dg.DagsterInstance, follow: Followers) -> dict[str, Sequence[d
         missing = [key for key in follow.parents if drop not in made[key] or _is_older(instance, key, drop, read)]
         requested: list[dg.AssetKey] = []
         for key in missing if drop not in busy else ():
-            upstream = follow.parents[key] - set(requested)
-            ready = all(_is_there(instance, follow, made, parent, drop) for parent in upstream)
-            if ready and not _failed_for_good(instance, key, follow, drop):
+            before = follow.parents[key] - set(requested)
+            ready = all(_is_there(instance, follow, made, parent, drop) for parent in before)
+            made_anew = before != follow.parents[key]
+            if ready and (made_anew or not _failed_for_good(instance, key, follow, drop)):
                 requested.append(key)
         if requested:
             lacking[drop] = requested

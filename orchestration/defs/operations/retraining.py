@@ -78,7 +78,7 @@ def reason_to_retrain(
     prepared = materialised(instance, "/".join(family.prepared_by[-1].path))
     if prepared is None:
         return Reason(True, f"{family.name} was never trained")
-    if reads_outside:
+    if reads_outside or not {"drops", "made_of"} <= set(prepared):
         return Reason(True, f"what {family.name} learns from is collected anew")
     drops = list((materialised(instance, "catalog/qa_pairs") or {}).get("drops", []))
     if new := [drop for drop in drops if drop not in prepared["drops"]]:

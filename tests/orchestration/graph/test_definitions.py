@@ -173,7 +173,7 @@ def test_a_wrong_setting_is_one_sentence(tmp_path: Path) -> None:
 
 
 def described(definitions: dg.Definitions) -> dict[str, Any]:
-    """What a reviewer wants to see change: keys, edges, mappings, partitions, checks, pools, sensors, schedules, jobs."""
+    """What a reviewer wants to see change: keys, edges, mappings, partitions, checks, pools, jobs, triggers."""
     graph = definitions.resolve_asset_graph()
     pools = {key: graph.get(key).pools for key in graph.materializable_asset_keys}
     assets = {
