@@ -97,8 +97,10 @@ def test_without_a_champion_the_schedule_waits(tmp_path):
     entry = scheduled(timetable(Settings(home=tmp_path), [toy_family()]), evaluation("toy"))
     (schedule,) = champion_evaluation(toy_family(), entry).schedules or ()
     (tmp_path / "dagster").mkdir()
-    with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as instance:
-        with dg.build_schedule_context(instance=instance) as context:
-            assert str(schedule(context).skip_message) == "toy has no champion yet"
-            instance.report_runless_asset_event(dg.AssetMaterialization(toy_family().champion))
-            assert isinstance(schedule(context), dg.RunRequest)
+    with (
+        dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as instance,
+        dg.build_schedule_context(instance=instance) as context,
+    ):
+        assert str(schedule(context).skip_message) == "toy has no champion yet"
+        instance.report_runless_asset_event(dg.AssetMaterialization(toy_family().champion))
+        assert isinstance(schedule(context), dg.RunRequest)
