@@ -119,7 +119,7 @@ def left_failed(
     for run in failed_runs(instance):
         if run["partition"] is None:
             left += [LeftFailed(asset, 1, (("", run["sentence"]),)) for asset in run["assets"] if asset in whole]
-    return left
+    return sorted(left, key=lambda entry: entry.asset)
 
 
 def why(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str) -> str:

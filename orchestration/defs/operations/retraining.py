@@ -75,12 +75,15 @@ def reason_to_retrain(
         return Reason(False, goes_on)
     if family.lacks is not None and (lacking := family.lacks(instance, settings, tables)):
         return Reason(False, lacking)
+    about = materialised(instance, "catalog/qa_pairs")
+    if about is None and not reads_outside:
+        return Reason(False, "no drop was read to the end yet: there is nothing to learn from")
     prepared = materialised(instance, "/".join(family.prepared_by[-1].path))
     if prepared is None:
         return Reason(True, f"{family.name} was never trained")
     if reads_outside or not {"drops", "made_of"} <= set(prepared):
         return Reason(True, f"what {family.name} learns from is collected anew")
-    drops = list((materialised(instance, "catalog/qa_pairs") or {}).get("drops", []))
+    drops = list((about or {}).get("drops", []))
     if new := [drop for drop in drops if drop not in prepared["drops"]]:
         more = f" and {len(new) - NAMED} more" if len(new) > NAMED else ""
         return Reason(True, f"drops came since the last training: {', '.join(new[:NAMED])}{more}")

@@ -291,8 +291,9 @@ def test_a_family_is_trained_for_a_reason_and_told_why_not(family, tmp_path, mon
         said = reason_to_retrain(instance, settings, tables, replace(family, **changed))
         return said.train, said.why
 
-    assert reason() == (True, "toy was never trained")
+    assert reason() == (False, "no drop was read to the end yet: there is nothing to learn from")
     told(instance, "catalog/qa_pairs", drops=["one"])
+    assert reason() == (True, "toy was never trained")
     told(instance, "training/toy_features", drops=["one"], made_of={"a": "1"})
     assert reason() == (True, "its settings changed since the last training")
     assert reason(lacks=lambda *_: "too few bottoms.") == (False, "too few bottoms.")
@@ -325,6 +326,8 @@ def test_a_family_is_never_trained_twice_at_once(family, tmp_path, kept):
 
     assert str(tick().skip_message) == f"run {run.run_id[:8]} trains toy now"
     instance.report_run_failed(run)
+    assert "nothing to learn from" in str(tick().skip_message)
+    told(instance, "catalog/qa_pairs", drops=["one"])
     assert tick().tags[nightly.REASON_TAG] == "toy was never trained"
 
 
