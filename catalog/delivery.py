@@ -19,14 +19,19 @@ TABLE = "styles.csv"
 NESTED_DEPTH = 3  # archives put one folder around what they hold, some two
 
 
-def fingerprint(source: str) -> str:
+def fingerprint(source: str, mapping: Path | None = None) -> str:
     """Changes when a file of the delivery is added, removed or written: names, sizes and times, not contents.
 
-    A file that goes while this looks is left out: the next look differs.
+    A file that goes while this looks is left out: the next look differs. A delivery in another layout is what its
+    mapping makes of it, so it changes with the mapping's content, too.
     """
-    digest = hashlib.sha256()
+    digest, mapped = hashlib.sha256(), mapping is not None
     for name, status in _files_there(source) if "://" in source else _files_here(Path(source)):
         digest.update(f"{name} {status.st_size} {status.st_mtime:.3f}\n".encode(errors="surrogateescape"))
+        mapped = mapped and name != TABLE
+    if mapping is not None and mapped:
+        with contextlib.suppress(OSError):  # one that cannot be read is told by the run that reads the drop
+            digest.update(mapping.read_bytes())
     return digest.hexdigest()
 
 
@@ -57,9 +62,13 @@ def no_folder(entry: Path) -> str:
     return f"{what} is a file, and a drop is a folder; move it into the drop it belongs to, or out of the inbox."
 
 
-def content_objections(folder: Path) -> tuple[str, ...]:
-    """What stands in the way of reading a folder, one sentence with its remedy; empty where it holds the table."""
-    if (folder / TABLE).is_file():
+def content_objections(folder: Path, mapped: str = "") -> tuple[str, ...]:
+    """What stands in the way of reading a folder, one sentence with its remedy; empty where it holds the table.
+
+    Args:
+        mapped: name or pattern of the table that a mapping reads instead; "" where there is no mapping.
+    """
+    if (folder / TABLE).is_file() or (mapped and any(path.is_file() for path in folder.glob(mapped))):
         return ()
     tables = _tables_below(folder)
     beside = [path.name for path in tables if path.parent == folder]

@@ -97,7 +97,7 @@ def _services(settings: "Settings") -> Iterator[str]:
 
 
 def _operator(settings: "Settings") -> Iterator[str]:
-    """Every schedule has a time and a family there is, and every channel of alerts has its secrets."""
+    """The mapping of drops fits, every schedule has a time and a family there is, alerts have their secrets."""
     from orchestration.families.settings import check_operator_settings
 
     check_operator_settings(settings)
@@ -124,7 +124,7 @@ CHECKS: "dict[str, Callable[[Settings], Iterator[str]]]" = {
     "file modes": _modes,
     "champions": _champions,
     "services": _services,
-    "schedules and alerts": _operator,
+    "mapping, schedules, alerts": _operator,
     "hosted models": _hosted_models,
 }
 

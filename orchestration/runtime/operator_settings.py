@@ -1,4 +1,4 @@
-"""Settings of an operator: when things run by themselves, how fresh the shop is, and who is told of a failure.
+"""Settings of an operator: what drops look like, what runs by itself when, and who is told of a failure.
 
 Belongs here: these settings, the base of all others, and what can be said of one alone. Not here: what a schedule's
 value means (orchestration/families/timetable.py), sending (alerts.py).
@@ -23,6 +23,9 @@ MAIL = re.compile(r"[^@\s,<>]+@[^@\s,<>]+")
 class OperatorSettings(BaseSettings):
     """What an operator sets once and then leaves alone."""
 
+    mapping: Path | None = Field(
+        None, description="a YAML file that says which columns are what, for drops in another layout than Kaggle's"
+    )
     time_zone: str = Field("UTC", description="time zone of the schedules, e.g. Europe/Berlin; it knows summer time")
     schedule_inference: str = Field(
         ON, description="drops that are not published yet, nightly: on (02:00), off, or a cron expression"
@@ -71,9 +74,9 @@ class OperatorSettings(BaseSettings):
             like = close[0] if close else "Europe/Berlin"
             raise ValueError(f"it is no time zone of the IANA list; write one like {like}") from None
 
-    @field_validator("alert_webhook_file", "alert_token_file", "alert_smtp_password_file")
+    @field_validator("mapping", "alert_webhook_file", "alert_token_file", "alert_smtp_password_file")
     @classmethod
-    def _absolute_secret(cls, path: Path | None) -> Path | None:
+    def _absolute_file(cls, path: Path | None) -> Path | None:
         return None if path is None else path.expanduser().resolve()
 
     @field_validator("alert_webhook")
