@@ -13,7 +13,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from catalog.delivery import content_objections, fingerprint, in_inbox, no_folder
+from catalog.delivery import content_objections, fingerprint, in_inbox, is_complete, manifest_objections, no_folder
 from catalog.errors import SelvedgeError
 from catalog.mapping import read_mapping
 from orchestration.assets.failures import SENTENCE_TAG
@@ -37,11 +37,13 @@ class Arrival:
         name: the entry's; bytes that are no UTF-8 and control characters, which no drop's name has, as escapes.
         fingerprint: of its files; of a file, its size and time.
         objections: one sentence each, with its remedy; empty for a folder that can be read.
+        complete: it holds all that its manifest names; without one only quiet says so.
     """
 
     name: str
     fingerprint: str
     objections: tuple[str, ...]
+    complete: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,9 +121,10 @@ def _arrival(settings: Settings, entry: Path, table: str) -> Arrival:
         objections = (
             *_name_objections(entry),
             *content_objections(entry, table),
+            *manifest_objections(entry),
             *_namesake_objections(settings, entry),
         )
-        return Arrival(entry.name, fingerprint(str(entry), settings.mapping), objections)
+        return Arrival(entry.name, fingerprint(str(entry), settings.mapping), objections, is_complete(entry))
     except OSError as error:
         what = f"{in_inbox(entry)} cannot be read ({error.strerror}); give this user the right to, or remove it."
         return Arrival(entry.name, f"unreadable {error.errno}", (what,))
