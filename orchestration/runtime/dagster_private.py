@@ -7,7 +7,7 @@ notes, run the tests of orchestration/, then raise it.
 """
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -110,15 +110,12 @@ def stopped_by_hand(instance: dg.DagsterInstance) -> dict[str, bool]:
 
 
 def passed_checks(
-    instance: dg.DagsterInstance, keys: Iterable[dg.AssetCheckKey], partition: str | None
-) -> set[dg.AssetCheckKey]:
-    """Which of these checks passed, when they ran last for this partition."""
+    instance: dg.DagsterInstance, keys: Iterable[dg.AssetCheckKey], partitions: Sequence[str]
+) -> dict[str, set[dg.AssetCheckKey]]:
+    """Which of these checks passed, when they ran last, by partition; asked at once."""
     storage: Any = instance.event_log_storage
-    records = storage.get_asset_check_partition_info(
-        list(keys), partition_keys=None if partition is None else [partition]
-    )
-    return {
-        info.check_key
-        for info in records
-        if info.partition_key == partition and info.latest_execution_status.value == "SUCCEEDED"
-    }
+    passed: dict[str, set[dg.AssetCheckKey]] = {partition: set() for partition in partitions}
+    for info in storage.get_asset_check_partition_info(list(keys), partition_keys=list(partitions)):
+        if info.partition_key in passed and info.latest_execution_status.value == "SUCCEEDED":
+            passed[info.partition_key].add(info.check_key)
+    return passed

@@ -24,7 +24,7 @@ from orchestration.runtime.recovery import UNFINISHED
 
 PRODUCTS = "catalog/products"
 LATELY_SECONDS = 8 * 86400.0
-READINGS = 1000  # of one look, at most: the newest
+RECORDS = 5000  # of one asset, at most: the newest
 RUNS_A_NIGHT = 100  # the rest follows the night after; a backfill does it at once
 REASON_TAG = "selvedge/reason"
 
@@ -89,52 +89,58 @@ def nightly_inference(scheduled: Scheduled, follow: Followers) -> dg.ScheduleDef
 def due(instance: dg.DagsterInstance, follow: Followers) -> dict[str, Sequence[dg.AssetKey]]:
     """Drops that lack something that can be made now, with what, upstream first.
 
-    What was made of files that a drop has no longer is lacking, too. What an older champion made is not.
+    What was made of files that a drop has no longer is lacking, too. What an older champion made is not. The database
+    is asked by asset and not by drop, so that a thousand drops cost what ten do; only a failed one is asked for itself.
     """
-    made = {key: instance.get_materialized_partitions(key) for key in follow.of_drops}
-    read, busy = _read_lately(instance), _busy(instance)
+    drops, busy = instance.get_dynamic_partitions(DROPS.name or ""), _busy(instance)
+    there = {parent: _there(instance, follow, parent, drops) for parent in follow.blocking}
+    lacked = {key: _lacked(instance, key, drops) for key in follow.parents}
+    failed = {key: _failed(instance, key, drops) for key in follow.parents}
     lacking: dict[str, Sequence[dg.AssetKey]] = {}
-    for drop in instance.get_dynamic_partitions(DROPS.name or ""):
-        missing = [key for key in follow.parents if drop not in made[key] or _is_older(instance, key, drop, read)]
+    for drop in drops:
         requested: list[dg.AssetKey] = []
-        for key in missing if drop not in busy else ():
+        for key in () if drop in busy else follow.parents:
             before = follow.parents[key] - set(requested)
-            ready = all(_is_there(instance, follow, made, parent, drop) for parent in before)
             made_anew = before != follow.parents[key]
-            if ready and (made_anew or not _failed_for_good(instance, key, follow, drop)):
+            if drop not in lacked[key] or not all(drop in there[parent] for parent in before):
+                continue
+            if made_anew or drop not in failed[key] or not _failed_for_good(instance, key, follow, drop):
                 requested.append(key)
         if requested:
             lacking[drop] = requested
     return lacking
 
 
-def _read_lately(instance: dg.DagsterInstance) -> dict[str, float]:
-    """Drops that were read in the last days, and when; an older change was followed in its own night."""
+def _there(instance: dg.DagsterInstance, follow: Followers, parent: dg.AssetKey, drops: Sequence[str]) -> set[str]:
+    """Drops of which a parent is there, and passed its blocking checks; of one without partitions all, or none."""
+    if parent not in follow.of_drops:
+        return set(drops) if instance.get_latest_materialization_event(parent) is not None else set()
+    made, checks = set(drops) & instance.get_materialized_partitions(parent), follow.blocking[parent]
+    passed = passed_checks(instance, checks, sorted(made)) if checks else {}
+    return {drop for drop in made if passed.get(drop, set()) == checks}
+
+
+def _lacked(instance: dg.DagsterInstance, key: dg.AssetKey, drops: Sequence[str]) -> set[str]:
+    """Drops of which an asset was never made, or was made before their files were last read, which is some days ago at
+    most: an older change was followed in its own night."""
     since = time.time() - LATELY_SECONDS
-    query = dg.AssetRecordsFilter(asset_key=dg.AssetKey(PRODUCTS.split("/")), after_timestamp=since)
-    records = instance.fetch_materializations(query, limit=READINGS).records
+    read, made = _lately(instance, dg.AssetKey(PRODUCTS.split("/")), since), _lately(instance, key, since)
+    never = set(drops) - instance.get_materialized_partitions(key)
+    return never | {drop for drop, moment in read.items() if made.get(drop, 0.0) < moment}
+
+
+def _lately(instance: dg.DagsterInstance, key: dg.AssetKey, since: float) -> dict[str, float]:
+    """When the newest materialisation of each partition was, of those since a moment."""
+    query = dg.AssetRecordsFilter(asset_key=key, after_timestamp=since)
+    records = instance.fetch_materializations(query, limit=RECORDS).records
     return {record.partition_key: record.timestamp for record in reversed(records) if record.partition_key}
 
 
-def _is_older(instance: dg.DagsterInstance, key: dg.AssetKey, drop: str, read: Mapping[str, float]) -> bool:
-    if drop not in read:
-        return False
-    event = newest(instance, "/".join(key.path), drop)
-    return event is not None and event.timestamp < read[drop]
-
-
-def _is_there(
-    instance: dg.DagsterInstance,
-    follow: Followers,
-    made: Mapping[dg.AssetKey, set[str]],
-    parent: dg.AssetKey,
-    drop: str,
-) -> bool:
-    """Is what an asset is made from there, and passed its blocking checks?"""
-    if parent not in follow.of_drops:
-        return instance.get_latest_materialization_event(parent) is not None
-    checks = follow.blocking[parent]
-    return drop in made[parent] and passed_checks(instance, checks, drop) == checks
+def _failed(instance: dg.DagsterInstance, key: dg.AssetKey, drops: Sequence[str]) -> set[str]:
+    """Drops of which the newest run of an asset failed."""
+    with dg.partition_loading_context(dynamic_partitions_store=instance):
+        states = instance.get_status_by_partition(key, drops, DROPS) or {}
+    return {drop for drop, state in states.items() if state is not None and state.value == "FAILED"}
 
 
 def _failed_for_good(instance: dg.DagsterInstance, key: dg.AssetKey, follow: Followers, drop: str) -> bool:
