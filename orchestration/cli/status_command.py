@@ -139,11 +139,11 @@ def _schedules(schedules: Sequence[Mapping[str, Any]]) -> str:
     """Those that are on, the next to fire first, with their time; how many are off, and which by hand."""
     on = sorted((entry for entry in schedules if entry["next"]), key=lambda entry: _moment(entry).timestamp())
     by_hand = [entry["schedule"] for entry in schedules if entry["state"] == "off by hand"]
-    told = [f"{entry['schedule']} {_moment(entry):%a %d %b %H:%M}" for entry in on]
-    told += [f"{name} off by hand" for name in by_hand]
-    off = len(schedules) - len(told)
+    named = [f"{entry['schedule']} {_moment(entry):%a %d %b %H:%M}" for entry in on]
+    named += [f"{name} off by hand" for name in by_hand]
+    off = len(schedules) - len(named)
     zones = {entry["time_zone"] for entry in on}
-    return f"{'; '.join([*told, *([f'{off} off'] if off else [])])}{''.join(f' ({zone})' for zone in zones)}"
+    return f"{'; '.join([*named, *([f'{off} off'] if off else [])])}{''.join(f' ({zone})' for zone in zones)}"
 
 
 def _moment(schedule: Mapping[str, Any]) -> datetime:

@@ -143,9 +143,9 @@ def test_a_mapping_that_does_not_fit_is_one_sentence(delivery, tmp_path, changed
     (delivery / "feed.tsv").write_text(FEED)
     mapping = tmp_path / "mapping.yaml"
     mapping.write_text(MERCHANT.read_text().replace(*changed))
-    with pytest.raises(SelvedgeError, match=sentence) as told:
+    with pytest.raises(SelvedgeError, match=sentence) as raised:
         read(delivery, mapping)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(raised.value)
 
 
 def test_two_tables_and_a_feed_without_rows_are_told(delivery):

@@ -70,23 +70,23 @@ def test_a_server_in_trouble_is_tried_again_and_then_given_up(hook, status):
     post_json(hook.address, {})
     assert len(hook.posted) == 3
     hook.statuses = [status]
-    with pytest.raises(ServiceFailure, match=f"answers with status {status}, 3 times in a row") as told:
+    with pytest.raises(ServiceFailure, match=f"answers with status {status}, 3 times in a row") as raised:
         post_json(hook.address, {}, SECRET)
-    assert len(hook.posted) == 6 and SECRET not in str(told.value)
+    assert len(hook.posted) == 6 and SECRET not in str(raised.value)
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 302])
 def test_a_refusal_is_not_tried_again_and_a_redirect_is_none_to_follow(hook, status):
     hook.statuses = [status]
-    with pytest.raises(ServiceFailure, match=rf"127\.0\.0\.1 refuses alerts \(status {status}\)") as told:
+    with pytest.raises(ServiceFailure, match=rf"127\.0\.0\.1 refuses alerts \(status {status}\)") as raised:
         post_json(hook.address, {}, SECRET)
-    assert len(hook.posted) == 1 and SECRET not in str(told.value)
+    assert len(hook.posted) == 1 and SECRET not in str(raised.value)
 
 
 def test_nobody_at_the_address_is_one_sentence():
-    with pytest.raises(ServiceFailure, match=r"does not answer \(ConnectError\), 3 times in a row") as told:
+    with pytest.raises(ServiceFailure, match=r"does not answer \(ConnectError\), 3 times in a row") as raised:
         post_json(f"http://127.0.0.1:{free_port()}/{SECRET}", {}, SECRET)
-    assert SECRET not in str(told.value)
+    assert SECRET not in str(raised.value)
 
 
 def test_a_mail_is_delivered_on_this_machine_without_encryption():
@@ -110,9 +110,9 @@ def test_an_encrypted_server_takes_user_and_password(monkeypatch):
         send_mail(MailServer(server.address, "me", SECRET), "a@x.example", ["b@x.example"], "s", "t")
         assert server.mails and server.user == ("me", SECRET)
         server.password = "another"
-        with pytest.raises(ServiceFailure, match=r"refuses its user or password \(code 535\)") as told:
+        with pytest.raises(ServiceFailure, match=r"refuses its user or password \(code 535\)") as raised:
             send_mail(MailServer(server.address, "me", SECRET), "a@x.example", ["b@x.example"], "s", "t")
-    assert SECRET not in str(told.value)
+    assert SECRET not in str(raised.value)
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused():

@@ -38,12 +38,12 @@ class Memory:
 
     Attributes:
         since: runs that ended later are to be told. sent: when the last message went out.
-        told: what failed, and when that was told.
+        reported: what failed, and when that was told.
     """
 
     since: float
     sent: float = 0.0
-    told: Mapping[str, float] = field(default_factory=dict)
+    reported: Mapping[str, float] = field(default_factory=dict)
 
 
 def alerts_sensor(published: Sequence[dg.AssetKey]) -> dg.SensorDefinition:
@@ -94,15 +94,15 @@ def _tell(
         return memory, f"the last message is {(now - memory.sent) / 60:.0f} minutes old; what fails now waits."
     failed = failures_since(instance, memory.since)
     window = settings.alert_hours * SECONDS_AN_HOUR
-    told = {subject: at for subject, at in memory.told.items() if now - at < window}
-    fresh = {run.subject: _failure(settings, run) for run in failed if run.subject not in told}
-    if late is not None and late.subject not in told:
+    reported = {subject: at for subject, at in memory.reported.items() if now - at < window}
+    fresh = {run.subject: _failure(settings, run) for run in failed if run.subject not in reported}
+    if late is not None and late.subject not in reported:
         fresh[late.subject] = late
     since = max(memory.since, now - OVERLAP_SECONDS)
     if not fresh:
-        return replace(memory, since=since, told=told), "nothing new failed."
+        return replace(memory, since=since, reported=reported), "nothing new failed."
     send(settings, channel, _alert(settings, list(fresh.values())))
-    return Memory(since, now, told | dict.fromkeys(fresh, now)), f"told {len(fresh)}."
+    return Memory(since, now, reported | dict.fromkeys(fresh, now)), f"told {len(fresh)}."
 
 
 def _alert(settings: Settings, failures: Sequence[Failure]) -> Alert:

@@ -113,8 +113,8 @@ def _sentence(entry: LeftFailed) -> str:
 def _shown(left: Sequence[LeftFailed], sent: Mapping[str, str]) -> dict[str, dg.MetadataValue]:
     rows = [[entry.asset, entry.count, partition, why] for entry in left for partition, why in entry.sample]
     shown = {"for example": table(["asset", "left failed", "partition", "why"], rows[:SHOWN])} if rows else {}
-    told = [[channel, trouble or "told"] for channel, trouble in sent.items()]
-    return {**shown, **({"sent": table(["to", "how it went"], told)} if told else {})}
+    deliveries = [[channel, trouble or "told"] for channel, trouble in sent.items()]
+    return {**shown, **({"sent": table(["to", "how it went"], deliveries)} if deliveries else {})}
 
 
 def _figures(drop: Published, hours: float) -> dict[str, dg.MetadataValue]:

@@ -27,16 +27,16 @@ class Channels:
     """What every channel was told; one that is `away` takes nothing."""
 
     def __init__(self) -> None:
-        self.told: dict[str, list[Alert]] = {}
+        self.taken: dict[str, list[Alert]] = {}
         self.away: set[str] = set()
 
     def send(self, settings: Settings, channel: str, alert: Alert) -> None:
         if channel in self.away:
             raise ServiceUnavailable(f"the {channel} is away.")
-        self.told.setdefault(channel, []).append(alert)
+        self.taken.setdefault(channel, []).append(alert)
 
     def subjects(self, channel: str = "webhook") -> list[list[str]]:
-        return [[failure.subject for failure in alert.failures] for alert in self.told.get(channel, [])]
+        return [[failure.subject for failure in alert.failures] for alert in self.taken.get(channel, [])]
 
 
 @pytest.fixture
@@ -96,8 +96,8 @@ def fail(instance: dg.DagsterInstance, partition: str, sentence: str = "1.jpg is
 def test_a_failure_is_told_with_what_to_do_and_where_to_look(instance, look, channels):
     run = fail(instance, "one")
     assert look(0) == "webhook: told 1. mail: told 1."
-    (alert,) = channels.told["mail"]
-    assert alert == channels.told["webhook"][0] and alert.title == "catalog/images of one failed"
+    (alert,) = channels.taken["mail"]
+    assert alert == channels.taken["webhook"][0] and alert.title == "catalog/images of one failed"
     assert "1.jpg is missing; add it. Then materialise it again" in alert.text and f"/runs/{run}" in alert.text
     assert json.loads(json.dumps(alert.content(Path("/home"))))["failures"][0]["subject"] == "catalog/images of one"
 
@@ -105,7 +105,7 @@ def test_a_failure_is_told_with_what_to_do_and_where_to_look(instance, look, cha
 def test_a_failure_that_nobody_foresaw_points_at_the_page_and_the_doctor(instance, look, channels):
     fail(instance, "one", sentence="")
     look(0)
-    assert "the page shows where it broke. `selvedge doctor`" in channels.told["mail"][0].failures[0].sentence
+    assert "the page shows where it broke. `selvedge doctor`" in channels.taken["mail"][0].failures[0].sentence
 
 
 def test_sixty_drops_without_a_file_are_two_messages_and_their_retries_none(instance, look, channels):
@@ -117,9 +117,9 @@ def test_sixty_drops_without_a_file_are_two_messages_and_their_retries_none(inst
         assert "what fails now waits" in look(60)
     look(60)
     assert [len(subjects) for subjects in channels.subjects()] == [1, 59]
-    assert channels.told["webhook"][1].title == "59 things failed"
-    assert len(channels.told["webhook"][1].content(Path("/"))["failures"]) == SHOWN
-    assert f"… and {59 - SHOWN} more." in channels.told["webhook"][1].text
+    assert channels.taken["webhook"][1].title == "59 things failed"
+    assert len(channels.taken["webhook"][1].content(Path("/"))["failures"]) == SHOWN
+    assert f"… and {59 - SHOWN} more." in channels.taken["webhook"][1].text
     for number in range(3):
         fail(instance, f"drop-{number}")
     assert look() == "webhook: nothing new failed. mail: nothing new failed."
@@ -149,7 +149,7 @@ def test_a_channel_that_is_away_is_told_later_and_holds_up_no_other(instance, lo
 def test_what_dagster_tries_again_and_what_somebody_stopped_are_not_told(instance, look, channels):
     fail(instance, "one", **{WILL_RETRY_TAG: "true"})
     fail(instance, "two", **{STOPPED_TAG: "true"})
-    assert look(0) == "webhook: nothing new failed. mail: nothing new failed." and channels.told == {}
+    assert look(0) == "webhook: nothing new failed. mail: nothing new failed." and channels.taken == {}
 
 
 def test_what_failed_before_a_channel_was_named_is_no_news(instance, look, channels):
@@ -163,8 +163,8 @@ def test_a_drop_that_is_late_is_told_once(instance, look, channels):
     instance.report_runless_asset_event(dg.AssetMaterialization(TEXTS, partition="other"))
     assert "nothing new failed" in look(0)
     assert "told 1" in look(9, fresh_hours=1e-9)
-    assert channels.told["mail"][0].title == "drop one not published in time"
-    assert "lacks inference/descriptions; `selvedge status` says what failed" in channels.told["mail"][0].text
+    assert channels.taken["mail"][0].title == "drop one not published in time"
+    assert "lacks inference/descriptions; `selvedge status` says what failed" in channels.taken["mail"][0].text
     assert "nothing new failed" in look(fresh_hours=1e-9)
 
 

@@ -278,7 +278,7 @@ def family(tmp_path: Path):
     return replace(toy_family(), assets=lambda: [toy_features])
 
 
-def told(instance: dg.DagsterInstance, name: str, **metadata: object) -> None:
+def materialised_as(instance: dg.DagsterInstance, name: str, **metadata: object) -> None:
     instance.report_runless_asset_event(dg.AssetMaterialization(name.split("/"), metadata=metadata))
 
 
@@ -292,9 +292,9 @@ def test_a_family_is_trained_for_a_reason_and_told_why_not(family, tmp_path, mon
         return said.train, said.why
 
     assert reason() == (False, "no drop was read to the end yet: there is nothing to learn from")
-    told(instance, "catalog/qa_pairs", drops=["one"])
+    materialised_as(instance, "catalog/qa_pairs", drops=["one"])
     assert reason() == (True, "toy was never trained")
-    told(instance, "training/toy_features", drops=["one"], made_of={"a": "1"})
+    materialised_as(instance, "training/toy_features", drops=["one"], made_of={"a": "1"})
     assert reason() == (True, "its settings changed since the last training")
     assert reason(lacks=lambda *_: "too few bottoms.") == (False, "too few bottoms.")
     candidate = open_toy(instance, tables, 0.5)
@@ -302,12 +302,12 @@ def test_a_family_is_trained_for_a_reason_and_told_why_not(family, tmp_path, mon
     instance.report_runless_asset_event(dg.AssetMaterialization(family.candidate, partition=candidate))
     assert candidate == name_candidate(instance, family.open(instance, settings, tables))
     assert reason() == (False, f"{candidate} was trained from the same data and settings")
-    told(instance, "catalog/qa_pairs", drops=["one", *"23456789"])
+    materialised_as(instance, "catalog/qa_pairs", drops=["one", *"23456789"])
     assert reason() == (True, "drops came since the last training: 2, 3, 4, 5, 6 and 3 more")
-    told(instance, "catalog/qa_pairs", drops=["one"])
+    materialised_as(instance, "catalog/qa_pairs", drops=["one"])
     now["a"] = "2"
     assert reason() == (True, "drops changed since the last training")
-    told(instance, "training/toy_features")
+    materialised_as(instance, "training/toy_features")
     assert reason() == (True, "what toy learns from is collected anew")
 
 
@@ -327,7 +327,7 @@ def test_a_family_is_never_trained_twice_at_once(family, tmp_path, kept):
     assert str(tick().skip_message) == f"run {run.run_id[:8]} trains toy now"
     instance.report_run_failed(run)
     assert "nothing to learn from" in str(tick().skip_message)
-    told(instance, "catalog/qa_pairs", drops=["one"])
+    materialised_as(instance, "catalog/qa_pairs", drops=["one"])
     assert tick().tags[nightly.REASON_TAG] == "toy was never trained"
 
 

@@ -64,10 +64,10 @@ def test_a_family_may_have_a_time_of_its_own():
     ],
 )
 def test_what_is_no_time_is_one_sentence_that_names_the_setting(setting, value, sentence):
-    with pytest.raises(SelvedgeError) as told:
+    with pytest.raises(SelvedgeError) as raised:
         timetable(Settings(**{setting: value}), FAMILIES)
-    assert f"SELVEDGE_{setting.upper()}" in str(told.value) and sentence in str(told.value)
-    assert "\n" not in str(told.value)
+    assert f"SELVEDGE_{setting.upper()}" in str(raised.value) and sentence in str(raised.value)
+    assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berln", "America", "", "../etc/passwd", "/etc/localtime", "CEST?"])

@@ -8,6 +8,8 @@ from pydantic import SecretStr
 
 from catalog.errors import SelvedgeError
 from infra import alert_channels
+from orchestration.cli import doctor_command
+from orchestration.cli.main import run
 from orchestration.families.settings import load_settings
 from orchestration.runtime.alerts import Alert, channels, check_channels, send, tell
 from orchestration.runtime.settings import Settings
@@ -26,10 +28,10 @@ def secret_file(folder: Path, content: str = f"{SECRET}\n", mode: int = 0o600) -
 
 
 def refused(**settings: Any) -> str:
-    with pytest.raises(SelvedgeError) as told:
+    with pytest.raises(SelvedgeError) as raised:
         check_channels(Settings(alert_mail="ops@shop.example", **settings))
-    assert SECRET not in str(told.value) and "\n" not in str(told.value)
-    return str(told.value)
+    assert SECRET not in str(raised.value) and "\n" not in str(raised.value)
+    return str(raised.value)
 
 
 def test_nobody_is_told_by_default_and_what_is_set_is_a_channel(tmp_path):
@@ -84,14 +86,27 @@ def test_a_token_does_not_travel_in_the_open():
 )
 def test_a_setting_that_cannot_be_is_one_sentence_without_its_secret(monkeypatch, setting, value, sentence):
     monkeypatch.setenv(f"SELVEDGE_{setting}", value)
-    with pytest.raises(SelvedgeError) as told:
+    with pytest.raises(SelvedgeError) as raised:
         load_settings()
-    assert sentence in str(told.value) and SECRET not in str(told.value)
+    assert sentence in str(raised.value) and SECRET not in str(raised.value)
 
 
 def test_settings_shown_keep_their_secrets():
     shown = repr(Settings(alert_webhook=SecretStr(f"https://x.example/{SECRET}"), alert_token=SecretStr(SECRET)))
     assert SECRET not in shown
+
+
+def test_doctor_sends_a_test_over_every_channel(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SELVEDGE_HOME", str(tmp_path))
+    monkeypatch.setenv("SELVEDGE_LABEL_STUDIO", "off")
+    monkeypatch.setattr(doctor_command, "CHECKS", {})
+    assert run(["doctor", "--test-alert"]) == 1
+    assert "nobody is to be told" in capsys.readouterr().out
+    with MailServerForTests() as server:
+        monkeypatch.setenv("SELVEDGE_ALERT_MAIL", "ops@shop.example")
+        monkeypatch.setenv("SELVEDGE_ALERT_SMTP", server.address)
+        assert run(["doctor", "--test-alert"]) == 0
+    assert server.mails[0]["subject"] == "[selvedge] A test of alerts"
 
 
 def test_an_alert_goes_by_mail_with_its_link_and_a_channel_that_fails_says_why(tmp_path, monkeypatch):
