@@ -33,7 +33,7 @@ class OperatorSettings(BaseSettings):
     schedule_retraining: str = Field(
         OFF,
         description="training of every family, weekly: on (Sunday, 03:00), off, or a cron expression; other values for "
-        "single families after semicolons, e.g. on; restgan off",
+        "single families after semicolons, as on; FAMILY off",
     )
     schedule_evaluation: str = Field(
         OFF,

@@ -59,7 +59,8 @@ def inbox(context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settin
     for arrival in arrivals(settings):
         last = before.get(arrival.name)
         unchanged = last is not None and last.fingerprint == arrival.fingerprint
-        since = last.since if last is not None and unchanged else time.time()
+        # The smaller one: a clock that was set back must not make a drop wait until it has caught up.
+        since = min(last.since, time.time()) if last is not None and unchanged else time.time()
         settled = arrival.complete or (unchanged and time.time() - since >= SETTLE_SECONDS)
         sentences, asked = (last.sentences, last.asked) if last is not None else ((), "")
         if not settled:

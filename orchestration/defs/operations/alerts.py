@@ -133,9 +133,11 @@ def _late(instance: dg.DagsterInstance, settings: Settings, published: Sequence[
 
 
 def _memory(stored: Mapping[str, Any] | None, now: float) -> Memory:
-    """Of an earlier look; what is older than a day is not told any more."""
+    """Of an earlier look; what is older than a day is not told any more, and what is later than now counts as now."""
     memory = Memory(**stored) if stored else Memory(now - FIRST_LOOK_SECONDS)
-    return replace(memory, since=max(memory.since, now - FORGOTTEN_SECONDS))
+    reported = {subject: min(at, now) for subject, at in memory.reported.items()}
+    since = min(max(memory.since, now - FORGOTTEN_SECONDS), now - OVERLAP_SECONDS)
+    return Memory(since, min(memory.sent, now), reported)
 
 
 def _skip(reason: str, cursor: str) -> dg.SensorResult:

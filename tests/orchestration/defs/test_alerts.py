@@ -146,6 +146,18 @@ def test_a_channel_that_is_away_is_told_later_and_holds_up_no_other(instance, lo
     assert channels.subjects("mail") == channels.subjects("webhook") == [["catalog/images of one"]]
 
 
+def test_a_clock_that_was_set_back_silences_nobody(instance, look, channels):
+    look(365 * 24 * HOUR)  # a year ahead, when nothing failed
+    look(-365 * 24 * HOUR)
+    fail(instance, "one")
+    assert look(0) == "webhook: told 1. mail: told 1."
+    look(365 * 24 * HOUR)
+    look(-365 * 24 * HOUR)
+    fail(instance, "two")
+    look()
+    assert "catalog/images of two" in channels.subjects("mail")[-1], "a failure may be told again, and is never lost"
+
+
 def test_what_dagster_tries_again_and_what_somebody_stopped_are_not_told(instance, look, channels):
     fail(instance, "one", **{WILL_RETRY_TAG: "true"})
     fail(instance, "two", **{STOPPED_TAG: "true"})

@@ -38,12 +38,12 @@ def instance() -> dg.DagsterInstance:
 
 
 @pytest.fixture
-def look(settings: Settings, instance: dg.DagsterInstance) -> Callable[[], dg.SensorResult]:
-    """One tick of the sensor, half a minute after the one before."""
+def look(settings: Settings, instance: dg.DagsterInstance) -> Callable[..., dg.SensorResult]:
+    """One tick of the sensor, half a minute, or so many seconds, after the one before."""
     state = {"cursor": None, "now": 1000.0}
 
-    def tick() -> dg.SensorResult:
-        state["now"] += 30
+    def tick(after: float = 30) -> dg.SensorResult:
+        state["now"] += after
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(inbox.time, "time", lambda: state["now"])
             context = dg.build_sensor_context(
@@ -122,6 +122,13 @@ def test_a_mended_drop_is_asked_for_under_another_key_and_an_unchanged_one_is_no
     assert mended.run_key != first.run_key and mended.tags[FINGERPRINT_TAG] == fingerprint(str(folder))
     read(instance, "broken", fingerprint(str(folder)))
     assert asked(look()) == [] and "1 read" in reason(look())
+
+
+def test_a_clock_that_was_set_back_holds_up_no_drop(settings, instance, look):
+    deliver(settings.inbox / "shop")
+    look(1e6)
+    assert asked(look(-1e6)) == []
+    assert asked(look()) == ["shop"]
 
 
 def test_a_manifest_says_when_a_drop_is_whole(settings, instance, look):

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,19 @@ def test_each_family_has_a_partition_set_of_its_own(definitions: dg.Definitions)
     for family in FAMILIES:
         for key in (family.candidate, family.scores, family.promotion):
             assert graph.get(key).partitions_def == dg.DynamicPartitionsDefinition(name=f"{family.name}-candidate")
+
+
+def test_dagsters_own_freshness_goes_by_how_often_drops_come(definitions: dg.Definitions, tmp_path: Path) -> None:
+    weekly = build_defs(Settings(home=tmp_path, drop_every_days=7, fresh_hours=12), families=[])
+    dated = build_defs(Settings(home=tmp_path, drop_every_days=7, fresh_hours=12)).resolve_asset_graph()
+    assert not any(definitions.resolve_asset_graph().get(key).freshness_policy for key in dated.get_all_asset_keys())
+    with_policy = {key for key in dated.get_all_asset_keys() if dated.get(key).freshness_policy}
+    assert with_policy == {
+        key for key in dated.get_all_asset_keys() if key.path[0] == "inference" and dated.get(key).partitions_def
+    }
+    policy = dated.get(asset_key("inference/descriptions")).freshness_policy
+    assert isinstance(policy, dg.FreshnessPolicy) and policy.fail_window.to_timedelta() == timedelta(days=7, hours=12)
+    assert len(weekly.get_repository_def().schedule_defs) == 2, "what is no family's"
 
 
 def test_two_families_of_one_name_are_refused() -> None:
