@@ -4,6 +4,7 @@ Belongs here: finding files by product id, what images.csv says of them. Not her
 """
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from catalog.product_files import ProductFiles
 from catalog.quarantine import Reason, Rejected
@@ -13,6 +14,13 @@ from catalog.values import product_id_of
 
 IMAGE_SUFFIXES = ("jpg", "jpeg", "jfif", "jpe", "png", "webp", "avif", "gif", "bmp", "tif", "tiff")
 SHOWN_NAMES = 3
+
+
+class Pictures(Protocol):
+    """Finds the picture of a row."""
+
+    def find(self, row: Row) -> File | None: ...
+    def why_none(self, row: Row) -> str: ...
 
 
 class Folder:
@@ -75,7 +83,7 @@ class Folder:
 
 
 def pair_files(
-    rows: Sequence[Row], source: Source, images: Folder
+    rows: Sequence[Row], source: Source, images: Pictures
 ) -> tuple[list[Row], list[ProductFiles], list[Rejected]]:
     """The rows that have an image, their files, and the rows that have none.
 

@@ -19,6 +19,7 @@ import pyarrow as pa
 from upath import UPath
 
 from catalog.errors import SelvedgeError
+from catalog.mapping import MappedPictures, MappedTable, Mapping, mapped_table
 from catalog.picture_files import IMAGE_SUFFIXES, Folder, pair_files
 from catalog.pictures import Limits
 from catalog.placeholders import shared_pictures
@@ -58,6 +59,7 @@ class CatalogueRead:
     products: pa.Table  # schema `products`, in the file's order
     quarantine: pa.Table  # schema `quarantine`, in the file's order
     counts: dict[str, Any]
+    table: str = "styles.csv"  # file name of what was read
 
 
 class NothingReadable(SelvedgeError):
@@ -87,6 +89,7 @@ def read_catalogue(
     workers: int | None = None,
     progress: Progress | None = None,
     schema: AttributeSchema | None = None,
+    mapping: Mapping | None = None,
 ) -> CatalogueRead:
     """Every row of a catalogue as a product or in quarantine.
 
@@ -98,6 +101,7 @@ def read_catalogue(
         workers: processes; by default as many as pay off.
         progress: called with (done, total, "reading").
         schema: its vocabularies; by default the shipped ones.
+        mapping: of a delivery without styles.csv: which of its columns is what.
 
     Returns:
         rows in = products + quarantine, always.
@@ -111,10 +115,17 @@ def read_catalogue(
     limits = limits or Limits()
     styles_name = str(catalogue.root / "styles.csv")
     content = catalogue.read("styles.csv")
-    if content is None:
+    images: Folder | MappedPictures
+    if content is not None:
+        parsed = parse_styles(content, styles_name)
+        images = Folder(catalogue, "images", IMAGE_SUFFIXES)
+    elif mapping is not None:
+        mapped = mapped_table(catalogue, mapping)
+        styles_name = str(catalogue.root / mapped.name)
+        parsed = _parse_mapped(mapped, styles_name)
+        images = MappedPictures(catalogue, mapping, mapped.images)
+    else:
         raise SelvedgeError(f"{styles_name} does not exist; {where_else(catalogue)}.")
-    parsed = parse_styles(content, styles_name)
-    images = Folder(catalogue, "images", IMAGE_SUFFIXES)
     rows, files, without = pair_files(parsed.rows, catalogue, images)
     outcomes = _check_files(files, catalogue, limits, workers, progress)
 
@@ -137,11 +148,22 @@ def read_catalogue(
     _count_values(records, schema or load_schema(), category, tally)
     rejected.sort(key=lambda rejection: rejection.line)
     counts = _counts(parsed, records, rejected, tally)
-    read = CatalogueRead(_products_table(records, drop), _quarantine_table(rejected, drop), counts)
+    products, quarantine = _products_table(records, drop), _quarantine_table(rejected, drop)
+    read = CatalogueRead(products, quarantine, counts, UPath(styles_name).name)
     if not records:
         seen = "" if files or not without else f"; {images.what_is_there(catalogue)}"
         raise NothingReadable(nothing_left(styles_name, counts, rejected) + seen + ".", read)
     return read
+
+
+def _parse_mapped(mapped: MappedTable, name: str) -> StylesFile:
+    """The rows of a mapped table, with what was delivered of each."""
+    parsed = parse_styles(mapped.content, name)
+    parsed.rows = [row._replace(raw=mapped.raw[row.line]) for row in parsed.rows]
+    rejected = [rejection._replace(raw=mapped.raw[rejection.line]) for rejection in parsed.rejected]
+    parsed.rejected = [*rejected, *mapped.rejected]
+    parsed.lines += len(mapped.rejected)
+    return parsed
 
 
 def _check_files(

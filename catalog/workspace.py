@@ -7,7 +7,9 @@ killed leaves the catalogue that was there before.
 """
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +31,10 @@ from catalog.directory import (
 from catalog.errors import SelvedgeError
 from catalog.files import publish_text
 from catalog.images import standardise_images
+from catalog.mapping import read_mapping
 from catalog.pictures import Limits
 from catalog.qa import make_qa_pairs, untaught, write_vqa_csv
-from catalog.reading import NothingReadable, read_catalogue
+from catalog.reading import CatalogueRead, NothingReadable, read_catalogue
 from catalog.schema import AttributeSchema, load_schema
 from catalog.source import is_local
 from catalog.splits import assign_splits, leaks, split_summary
@@ -64,6 +67,7 @@ def read_into(
     limits: Limits | None = None,
     workers: int | None = None,
     progress: Progress | None = None,
+    mapping: Path | None = None,
 ) -> dict[str, Any]:
     """Reads a catalogue and writes all its tables, the CSV files and the standard copies into a folder.
 
@@ -76,6 +80,7 @@ def read_into(
         limits: what an image or JSON may weigh.
         workers: processes; by default as many as pay off.
         progress: called with (done, total, what).
+        mapping: a file that says which columns are what, for a source in another layout.
 
     Returns:
         the summary that is also written as `catalogue.json`: source, drop, reading (counts), warnings, splits, leaks,
@@ -88,13 +93,16 @@ def read_into(
     out = UPath(out_dir)
     schema = load_schema(schema_file)
     _refuse_the_source(UPath(source), out)
+    columns = read_mapping(mapping) if mapping is not None else None
+    read = partial(read_catalogue, source, drop, limits=limits, workers=workers, progress=progress, schema=schema)
+    about = {"source": str(source), "drop": drop}
     with one_reading(out):
-        return _read_into(source, drop, out, schema, question_set, limits, workers, progress)
+        return _read_into(partial(read, mapping=columns), about, out, schema, question_set, limits, workers, progress)
 
 
 def _read_into(
-    source: str | Path | UPath,
-    drop: str,
+    reading: Callable[[], CatalogueRead],
+    about: Mapping[str, str],
     out: UPath,
     schema: AttributeSchema,
     question_set: str | None,
@@ -103,7 +111,7 @@ def _read_into(
     progress: Progress | None,
 ) -> dict[str, Any]:
     try:
-        read = read_catalogue(source, drop, limits=limits, workers=workers, progress=progress, schema=schema)
+        read = reading()
     except NothingReadable as nothing:
         raise SelvedgeError(f"{nothing} Every row with its reason is in {_left_over(nothing, out)}.") from nothing
     splits = assign_splits(read.products)
@@ -128,8 +136,7 @@ def _read_into(
         write_vqa_csv(pairs.table, part)
         publish_text(json.dumps(pairs.schema.to_dict(), indent=2), part / SCHEMA_FILE)
         summary = {
-            "source": str(source),
-            "drop": drop,
+            **about,
             "reading": read.counts,
             "warnings": [*read.counts["warnings"], *untaught(pairs, read.products.num_rows)],
             "splits": split_summary(splits),

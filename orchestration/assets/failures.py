@@ -21,6 +21,7 @@ R = TypeVar("R")
 
 SENTENCE_TAG = "selvedge/failure"
 STOPPED_TAG = "selvedge/stopped"  # somebody asked a long job to stop, and it saved what it had
+TRANSIENT_TAG = "selvedge/transient"  # a service did not answer, however often it was asked
 TAG_CHARACTERS = 1000
 NO_RUN_RETRY = {"dagster/retry_on_asset_or_op_failure": "false"}
 RETRIES = 3
@@ -48,6 +49,8 @@ def _in_dagster(context: Any, error: SelvedgeError) -> Exception:
         return dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=FIRST_WAIT_SECONDS * 2**attempt)
     sentence = str(error)
     tags = {SENTENCE_TAG: sentence[:TAG_CHARACTERS], **NO_RUN_RETRY}
+    if isinstance(error, ServiceUnavailable):
+        tags[TRANSIENT_TAG] = "true"
     if isinstance(error, TrainingStopped):
         tags[STOPPED_TAG] = "true"
     context.instance.add_run_tags(context.run.run_id, tags)

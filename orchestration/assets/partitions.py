@@ -14,6 +14,7 @@ import dagster as dg
 from catalog.errors import SelvedgeError
 
 DROPS = dg.DynamicPartitionsDefinition(name="drop")
+PARTITION_TAG = "dagster/partition"  # of a run: its partition
 
 # A dependency on the same drop or the same candidate.
 SAME = dg.IdentityPartitionMapping()

@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 
     from training.reporting import Reporter
 
+Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext
 LOG_SECONDS = 15.0  # every line is a row of Dagster's database
 
 
 class DagsterLog:
     """Progress and figures as log lines of the run, now and then."""
 
-    def __init__(self, context: dg.AssetExecutionContext) -> None:
+    def __init__(self, context: Context) -> None:
         self._log = context.log
         self._logged_at: dict[str, float] = {}
         self._figures = ""
@@ -41,6 +42,6 @@ class DagsterLog:
             self._log.info("  ".join(part for part in (f"{what}: {done} of {total}", left, self._figures) if part))
 
 
-def log_and(context: dg.AssetExecutionContext, *others: "Reporter") -> Any:
+def log_and(context: Context, *others: "Reporter") -> Any:
     """The run's log and other reporters as one."""
     return Reporters(DagsterLog(context), *others)

@@ -62,6 +62,9 @@ def read(
     source: Annotated[str, typer.Argument(metavar="SRC", help="Folder or s3:// address in the Kaggle layout.")],
     out: Annotated[Path, typer.Option(help="Catalogue directory to write.")],
     drop: Annotated[str, typer.Option(help="Name of this delivery.")] = "drop-1",
+    mapping: Annotated[
+        Path | None, typer.Option(help="YAML that says which columns are what, for another layout.")
+    ] = None,
     question_set: Annotated[str | None, typer.Option(help="details or columns; chosen by the data otherwise.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
@@ -70,7 +73,7 @@ def read(
 
     began = time.monotonic()
     with reporting() as reporter:
-        summary = read_into(source, drop, out, question_set=question_set, progress=reporter.progress)
+        summary = read_into(source, drop, out, question_set=question_set, progress=reporter.progress, mapping=mapping)
     for sentence in summary["warnings"]:
         say(sentence)
     reading, pairs, splits = summary["reading"], summary["qa_pairs"], summary["splits"]

@@ -26,6 +26,9 @@ def doctor(
         bool,
         typer.Option("--accept-ledger", help="Take the ledger as it is, restored from a backup; noted in it for good."),
     ] = False,
+    test_alert: Annotated[
+        bool, typer.Option("--test-alert", help="Send a test over every channel of alerts, too.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Check the ledger, who may read it, the champions and the services. Exits with 1 where something is broken."""
@@ -36,7 +39,10 @@ def doctor(
         _accept(settings)
     checks = [
         {"check": name, "ok": not sentences, "what": " ".join(sentences) or "as it should be"}
-        for name, sentences in ((name, list(_told(check, settings))) for name, check in CHECKS.items())
+        for name, sentences in (
+            (name, list(_told(check, settings)))
+            for name, check in (CHECKS | ({"test alert": _test_alert} if test_alert else {})).items()
+        )
     ]
     emit("doctor", as_json, {"home": str(settings.home), "checks": checks})
     if not all(check["ok"] for check in checks):
@@ -103,6 +109,24 @@ def _ads(settings: "Settings") -> Iterator[str]:
     yield from require_named(AdParts.of(settings))
 
 
+def _operator(settings: "Settings") -> Iterator[str]:
+    """The mapping of drops fits, every schedule has a time and a family there is, alerts have their secrets."""
+    from orchestration.families.settings import check_operator_settings
+
+    check_operator_settings(settings)
+    yield from ()
+
+
+def _test_alert(settings: "Settings") -> Iterator[str]:
+    """Every channel takes an alert that says it is a test."""
+    from orchestration.runtime.alerts import Alert, channels, tell
+
+    if not channels(settings):
+        yield "nobody is to be told; SELVEDGE_ALERT_WEBHOOK_FILE or SELVEDGE_ALERT_MAIL says who."
+    text = "Nothing failed: somebody asked `selvedge doctor` whether alerts arrive."
+    yield from filter(None, tell(settings, Alert("A test of alerts", (text,), settings.dagster_uri)).values())
+
+
 def _hosted_models(settings: "Settings") -> Iterator[str]:
     """Models on Bedrock that the settings name live on, for 180 days at least."""
     from orchestration.defs.inference.ad_parts import AdParts
@@ -128,6 +152,7 @@ CHECKS: "dict[str, Callable[[Settings], Iterator[str]]]" = {
     "champions": _champions,
     "services": _services,
     "ads": _ads,
+    "mapping, schedules, alerts": _operator,
     "hosted models": _hosted_models,
 }
 

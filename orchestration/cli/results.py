@@ -260,6 +260,8 @@ _SHARED: dict[str, dict[str, str]] = {
         "products and quarantine, and the sentence that says what to do",
         "failed_runs": "runs of the last seven days that failed and were not made good since: run, at, assets, "
         "partition, sentence",
+        "schedules": "every schedule: state (on or off, `by hand` where somebody switched it in Dagster), cron, "
+        "time_zone, next (when it fires, while `selvedge up` runs; null for off), and what it does",
         "disk": "bytes by folder of the home, the largest first",
         "tables": "published tables, count of files by stage and name",
         "warnings": "promotions cut short that were repaired, aliases found moved by hand, a catalogue too small to "

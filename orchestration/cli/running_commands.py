@@ -26,7 +26,7 @@ def add_to(app: typer.Typer) -> None:
 
 def up(as_json: JsonFlag = False) -> None:
     """Start Dagster, MLflow and Label Studio, print one link each, and keep them until Ctrl-C."""
-    from orchestration.families.settings import check_training_files, load_settings
+    from orchestration.families.settings import check_operator_settings, check_training_files, load_settings
     from orchestration.runtime.home import held
     from orchestration.runtime.instance import open_instance
     from orchestration.runtime.recovery import recover
@@ -34,6 +34,7 @@ def up(as_json: JsonFlag = False) -> None:
 
     settings = load_settings()
     check_training_files(settings)
+    check_operator_settings(settings)
     with held(settings, "selvedge up"):
         with open_instance(settings) as instance:
             recover(instance, say)
@@ -90,7 +91,7 @@ def demo(
     as_json: JsonFlag = False,
 ) -> None:
     """Run the whole lifecycle once and write its report."""
-    from orchestration.families.settings import check_training_files, load_settings
+    from orchestration.families.settings import check_operator_settings, check_training_files, load_settings
     from orchestration.jobs.demo import run_demo
 
     if catalog is not None and products is not None:
@@ -100,6 +101,7 @@ def demo(
     began = time.monotonic()
     settings = load_settings() if products is None else load_settings(demo_products=products)
     check_training_files(settings)
+    check_operator_settings(settings)
     with reporting() as reporter:
         outcome = run_demo(settings, catalog=catalog, faults=faults, reporter=reporter)
     emit("demo", as_json, {**outcome, "seconds": time.monotonic() - began})

@@ -1,11 +1,12 @@
-"""`selvedge status`: how a home is, in five lines and what is amiss.
+"""`selvedge status`: how a home is, in six lines and what is amiss.
 
 Belongs here: options, result and the lines for people. Not here: where each part is recorded (report/state.py).
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -42,7 +43,7 @@ def status(
     states, repairs, without = state.champions(settings, [family.name for family in families.FAMILIES])
     if without:
         say(f"selvedge: {without}{' The champions are those of the ledger.' if states else ''}")
-    drops, runs, doubts = _dagster(settings)
+    drops, runs, timed, doubts = _dagster(settings)
     values = {
         "home": str(settings.home),
         "services": [asdict(link) for link in links(settings)],
@@ -50,6 +51,7 @@ def status(
         "rounds": state.open_rounds(settings),
         "drops": drops,
         "failed_runs": runs,
+        "schedules": timed,
         "disk": state.disk(settings.home),
         "tables": _tables(settings),
         "warnings": list(dict.fromkeys([*changed, *repairs, *doubts])),
@@ -58,7 +60,7 @@ def status(
 
 
 def glance(values: Mapping[str, Any]) -> list[str]:
-    """Five lines, and one for everything that is amiss."""
+    """Six lines, and one for everything that is amiss."""
     size = sum(values["disk"].values())
     folders = ", ".join(f"{name} {_size(number)}" for name, number in list(values["disk"].items())[:FOLDERS_TOLD])
     read = Counter(drop["state"] for drop in values["drops"])
@@ -68,6 +70,7 @@ def glance(values: Mapping[str, Any]) -> list[str]:
         f"champions  {'; '.join(_champion(*family) for family in (values['families'] or {}).items()) or 'none'}",
         f"rounds     {'; '.join(_round(round_) for round_ in values['rounds']) or 'none open'}",
         f"drops      {', '.join(f'{number} {state}' for state, number in read.items()) or 'none'}",
+        f"schedules  {_schedules(values['schedules'])}",
     ]
     amiss = [f"drop {drop['drop']} {drop['state']}: {drop['sentence']}" for drop in values["drops"] if drop["sentence"]]
     of_drops = {drop["drop"] for drop in values["drops"] if drop["sentence"]}
@@ -80,15 +83,24 @@ def glance(values: Mapping[str, Any]) -> list[str]:
     return [*lines, *amiss[:TOLD], *more, *(f"warning    {sentence}" for sentence in values["warnings"])]
 
 
-def _dagster(settings: "Settings") -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[str]]:
-    """Drops, failed runs and warnings, as Dagster's database has them; a home without one has none."""
-    if not (settings.dagster_home / "dagster.yaml").exists() and not settings.inbox.is_dir():
-        return [], [], []
+def _dagster(
+    settings: "Settings",
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]], list[str]]:
+    """Drops, failed runs, schedules and warnings, as Dagster's database has them; a home without one has schedules."""
     from orchestration.report import state
+
+    if not (settings.dagster_home / "dagster.yaml").exists() and not settings.inbox.is_dir():
+        return [], [], state.schedules(settings, families.FAMILIES), []
+    from orchestration.assets.failed_runs import failed_runs
     from orchestration.runtime.instance import open_instance
 
     with open_instance(settings) as instance:
-        return state.drops(settings, instance), state.failed_runs(instance), state.catalogue_warnings(instance)
+        return (
+            state.drops(settings, instance),
+            failed_runs(instance),
+            state.schedules(settings, families.FAMILIES, instance),
+            state.catalogue_warnings(instance),
+        )
 
 
 def _tables(settings: "Settings") -> dict[str, int]:
@@ -121,6 +133,21 @@ def _champion(family: str, state: Mapping[str, Any]) -> str:
 
 def _round(round_: Mapping[str, Any]) -> str:
     return f"{round_['round']} open, {round_['ballots']} ballots"
+
+
+def _schedules(schedules: Sequence[Mapping[str, Any]]) -> str:
+    """Those that are on, the next to fire first, with their time; how many are off, and which by hand."""
+    on = sorted((entry for entry in schedules if entry["next"]), key=lambda entry: _moment(entry).timestamp())
+    by_hand = [entry["schedule"] for entry in schedules if entry["state"] == "off by hand"]
+    named = [f"{entry['schedule']} {_moment(entry):%a %d %b %H:%M}" for entry in on]
+    named += [f"{name} off by hand" for name in by_hand]
+    off = len(schedules) - len(named)
+    zones = {entry["time_zone"] for entry in on}
+    return f"{'; '.join([*named, *([f'{off} off'] if off else [])])}{''.join(f' ({zone})' for zone in zones)}"
+
+
+def _moment(schedule: Mapping[str, Any]) -> datetime:
+    return datetime.fromisoformat(schedule["next"])
 
 
 def _of(partition: str | None) -> str:

@@ -40,6 +40,23 @@ def check_training_files(settings: environment.Settings) -> None:
             refuse_absent_devices(settings_of_file(family.settings(), file))
 
 
+def check_operator_settings(settings: environment.Settings) -> None:
+    """Mapping, schedules and alerts, before anything starts: what never fires or cannot be sent would go unnoticed.
+
+    Raises:
+        SelvedgeError: the mapping of drops cannot be read or does not fit, a schedule names an unknown family or no
+            time, or a secret of an alert cannot be read.
+    """
+    from catalog.mapping import read_mapping
+    from orchestration.families.timetable import timetable
+    from orchestration.runtime.alerts import check_channels
+
+    if settings.mapping is not None:
+        read_mapping(settings.mapping)
+    timetable(settings, families.FAMILIES)
+    check_channels(settings)
+
+
 def manual() -> str:
     """The table of all settings in docs/cli.md."""
     return environment.manual(family_fields())

@@ -3,27 +3,38 @@
 Belongs here: gathering the stages, the families and the resources. Not here: any asset.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
 
+from orchestration.assets.partitions import DROPS
 from orchestration.assets.published import Tables
 from orchestration.assets.resources import Models, Reviews
 from orchestration.defs.catalog import drops, inbox, training_set
 from orchestration.defs.inference import ad_images, descriptions, media_index
-from orchestration.defs.operations import dead_runs
+from orchestration.defs.operations import alerts, dead_runs, left_failed, nightly, retraining
 from orchestration.families import FAMILIES
 from orchestration.families.contract import Family, families_by_name
 from orchestration.families.settings import load_settings
+from orchestration.families.timetable import INFERENCE, REPORT, scheduled, timetable
+from orchestration.families.timetable import evaluation as evaluation_name
+from orchestration.families.timetable import retraining as retraining_name
 from orchestration.graph import checks, picks
 from orchestration.graph.road import family_definitions
+from orchestration.graph.standing import champion_evaluation
 from orchestration.runtime.settings import Settings
 from training.reporting import Silent
 
 # Two sensors, so that a slow evaluation on one side cannot hold up the other.
 GPU_STAGES = ("training", "evaluation", "review", "registry", "inference")
 AUTOMATION_SECONDS = 20
+PUBLISHES = "inference"  # the stage whose assets shops read
+
+# A preview, and the reason why Dagster's version is pinned exactly; saying so at every start helps nobody.
+warnings.filterwarnings("ignore", message=".*map_resolved_asset_specs", category=dg.PreviewWarning)
 
 
 def build_defs(
@@ -67,7 +78,60 @@ def build_defs(
         # One process a run: it is the run that resumes after a kill, and two cores gain nothing from more.
         executor=dg.in_process_executor,
     )
-    return dg.Definitions.merge(stages, *[family_definitions(family) for family in families_by_name(families).values()])
+    named = families_by_name(families).values()
+    graph = dg.Definitions.merge(stages, *[family_definitions(family) for family in named])
+    whole = dg.Definitions.merge(graph, *_operations(graph, list(named), settings))
+    return whole if settings.drop_every_days is None else _expected(whole, settings)
+
+
+def _expected(definitions: dg.Definitions, settings: Settings) -> dg.Definitions:
+    """With Dagster's own freshness on what is published of a drop: red where no drop was published for too long.
+
+    It judges an asset, not a partition, so a check of ours asks about the newest drop beside it (operations/).
+    """
+    window = timedelta(days=settings.drop_every_days or 0, hours=settings.fresh_hours)
+    policy = dg.FreshnessPolicy.time_window(fail_window=window)
+
+    def with_policy(spec: dg.AssetSpec) -> dg.AssetSpec:
+        of_a_drop = spec.key.path[0] == PUBLISHES and spec.partitions_def == DROPS
+        return dg.apply_freshness_policy(spec, policy) if of_a_drop else spec
+
+    return definitions.map_resolved_asset_specs(func=with_policy)
+
+
+def _operations(graph: dg.Definitions, families: Sequence[Family], settings: Settings) -> list[dg.Definitions]:
+    """What looks at all of the graph: the schedules, what is left failed, alerts.
+
+    Raises:
+        SelvedgeError: a setting of a schedule names an unknown family, or no time.
+    """
+    times = timetable(settings, families)
+    follow = nightly.followers(graph)
+    published = [key for key in follow.parents if key.path[0] == PUBLISHES]
+    watched = {spec.key: spec.partitions_def for spec in graph.resolve_all_asset_specs() if _is_made(graph, spec.key)}
+    report, selection, text = left_failed.report_job("report_failures")
+    of_all = dg.Definitions(
+        assets=[left_failed.left_failed_asset(watched, published)],
+        asset_checks=[*left_failed.standing_checks(watched, published)],
+        sensors=[alerts.alerts_sensor(published)],
+        jobs=[dg.define_asset_job(report, selection=selection, description=text)],
+        schedules=[
+            nightly.nightly_inference(scheduled(times, INFERENCE), follow),
+            left_failed.daily_report(scheduled(times, REPORT), report),
+            *(
+                retraining.weekly_retraining(family, scheduled(times, retraining_name(family.name)))
+                for family in families
+            ),
+        ],
+    )
+    return [
+        of_all,
+        *(champion_evaluation(family, scheduled(times, evaluation_name(family.name))) for family in families),
+    ]
+
+
+def _is_made(graph: dg.Definitions, key: dg.AssetKey) -> bool:
+    return key in graph.resolve_asset_graph().materializable_asset_keys
 
 
 def _jobs(inference: bool) -> list[Any]:

@@ -273,7 +273,7 @@ def _is_due(mark: str, last: list[Any], reviews: Reviews, round_id: str) -> bool
     seen, at, attempts = last
     if mark != seen:
         return True
-    if attempts >= ATTEMPTS or time.time() - at < AGAIN_SECONDS:
+    if attempts >= ATTEMPTS or 0 <= time.time() - at < AGAIN_SECONDS:  # later than now: the clock was set back
         return False
     pulls = reviews.ledger().pulls(round_id)
     acted_on = bool(pulls) and pulls[-1].at.timestamp() >= at and mark.startswith("open ")

@@ -12,7 +12,7 @@ from upath import UPath
 
 from catalog.rows import decode_line
 from orchestration.assets.published import materialised
-from orchestration.report.hops import BROKEN, CHECKED, MISSING, SHORT, Hop, Sources
+from orchestration.report.hops import BROKEN, CHECKED, MISSING, RECORDED, SHORT, Hop, Sources
 
 SENTENCES, ANSWERS = "inference/descriptions", "inference/attributes"
 
@@ -106,7 +106,7 @@ def _picture(product: Mapping[str, Any]) -> Hop:
 def _line(sources: Sources, drop: str, product_id: int, line: int) -> Hop:
     """The delivered row: its line of styles.csv, if it still begins with the product's id."""
     about = materialised(sources.home.instance, "catalog/products", drop) or {}
-    file = UPath(sources.home.tables.standing(str(about.get("source", "")))) / "styles.csv"
+    file = UPath(sources.home.tables.standing(str(about.get("source", "")))) / str(about.get("table", "styles.csv"))
     address = f"{file}:{line}"
     try:
         lines = file.read_bytes().split(b"\n")
@@ -115,6 +115,8 @@ def _line(sources: Sources, drop: str, product_id: int, line: int) -> Hop:
         return Hop(
             "delivery", f"line {line} of {drop}", address, MISSING, f"the delivery is not there any more ({why})"
         )
+    if file.name != "styles.csv":  # a mapping says where the id stands, and a mapping may change
+        return Hop("delivery", f"line {line} of {drop}", address, RECORDED, f"row of {file.name}, read by a mapping")
     text = _text(lines, line)
     if not _begins_with(text, product_id):
         return Hop("delivery", text, address, BROKEN, "another row stands on this line now: the delivery was changed")

@@ -1,7 +1,7 @@
 """The state of a home: what an operator asks for at a glance, as plain data.
 
-Belongs here: champions, open rounds, drops, failed runs and disk, each from where it is recorded. Not here: the states
-of services (runtime/services.py), how they are printed (cli/status_command.py).
+Belongs here: champions, open rounds, drops, schedules and disk, each from where it is recorded. Not here: the states of
+services (runtime/services.py), failed runs (assets/failed_runs.py), how they are printed (cli/status_command.py).
 
 Every part answers without the servers: the ledger, Dagster's database and the folder are on this machine.
 """
@@ -9,21 +9,18 @@ Every part answers without the servers: the ledger, Dagster's database and the f
 import os
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from catalog.errors import ServiceUnavailable
-from orchestration.assets.failures import SENTENCE_TAG
-from orchestration.assets.published import materialised, newest
-from orchestration.defs.catalog.arrivals import PARTITION_TAG, drop_states
+from orchestration.assets.published import materialised
+from orchestration.defs.catalog.arrivals import drop_states
 from orchestration.defs.catalog.training_set import WARNINGS
+from orchestration.families.contract import Family
 from orchestration.runtime.settings import Settings
-
-FAILED_DAYS = 7
-FAILED_RUNS = 50
 
 
 def champions(settings: Settings, families: Sequence[str]) -> tuple[dict[str, Any] | None, list[str], str]:
@@ -106,29 +103,36 @@ def drops(settings: Settings, instance: dg.DagsterInstance) -> list[dict[str, An
     return [asdict(state) for state in drop_states(settings, instance)]
 
 
-def failed_runs(instance: dg.DagsterInstance) -> list[dict[str, Any]]:
-    """Runs of the last days that failed and whose assets nobody made since, newest first."""
-    since = datetime.now(UTC) - timedelta(days=FAILED_DAYS)
-    query = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
-    failed: dict[tuple[str, str], dict[str, Any]] = {}
-    for record in instance.get_run_records(query, limit=FAILED_RUNS):
-        run = record.dagster_run
-        assets = sorted(key.to_user_string() for key in run.asset_selection or ())
-        partition = run.tags.get(PARTITION_TAG, "")
-        ended = record.end_time or record.update_timestamp.timestamp()
-        if _made_good(instance, run.job_name, assets, partition or None, ended):
-            continue
-        failed.setdefault(
-            (" ".join(assets), partition),
+def schedules(
+    settings: Settings, families: Sequence[Family], instance: dg.DagsterInstance | None = None
+) -> list[dict[str, Any]]:
+    """Every schedule: is it on, off, or switched in Dagster's pages, when it fires next, and what it does then.
+
+    Args:
+        instance: of the home; None for a home that has none yet.
+
+    Raises:
+        SelvedgeError: a setting names an unknown family, or no time.
+    """
+    from orchestration.families.timetable import timetable
+    from orchestration.runtime.dagster_private import stopped_by_hand
+
+    switched = stopped_by_hand(instance) if instance is not None else {}
+    now, states = datetime.now(UTC), []
+    for entry in timetable(settings, families):
+        runs = not switched.get(entry.name, not entry.on)
+        by_hand = " by hand" if runs != entry.on else ""
+        states.append(
             {
-                "run": run.run_id,
-                "at": datetime.fromtimestamp(ended, UTC).isoformat(timespec="seconds"),
-                "assets": assets or [run.job_name],
-                "partition": partition or None,
-                "sentence": run.tags.get(SENTENCE_TAG, "its page in Dagster says why."),
-            },
+                "schedule": entry.name,
+                "state": f"{'on' if runs else 'off'}{by_hand}",
+                "cron": entry.cron,
+                "time_zone": entry.time_zone,
+                "next": entry.next_tick(now).isoformat() if runs else None,
+                "what": entry.what,
+            }
         )
-    return list(failed.values())
+    return states
 
 
 def catalogue_warnings(instance: dg.DagsterInstance) -> list[str]:
@@ -147,18 +151,6 @@ def disk(home: Path) -> dict[str, int]:
 def _has_ledger(settings: Settings) -> bool:
     """Asking a SQLite ledger that is not there would make one; a home that remembers one says that it is lost."""
     return settings.ledger is not None or any((settings.home / name).exists() for name in ("ledger.db", "ledger.head"))
-
-
-def _made_good(
-    instance: dg.DagsterInstance, job: str, assets: Sequence[str], partition: str | None, moment: float
-) -> bool:
-    """Was everything that a run failed to make made since? Of a job that names no assets: did it succeed since?"""
-    if not assets:
-        since = datetime.fromtimestamp(moment, UTC)
-        query = dg.RunsFilter(job_name=job, statuses=[dg.DagsterRunStatus.SUCCESS], updated_after=since)
-        return bool(instance.get_runs(query, limit=1))
-    events = [newest(instance, asset, partition) for asset in assets]
-    return all(event is not None and event.timestamp > moment for event in events)
 
 
 def _bytes_below(folder: str) -> int:

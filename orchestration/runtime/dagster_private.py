@@ -8,9 +8,10 @@ notes, run the tests of orchestration/, then raise it.
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -172,3 +173,45 @@ def cancel_backfill(instance: dg.DagsterInstance, backfill_id: str) -> None:
 
     backfill: Any = instance.get_backfill(backfill_id)
     instance.update_backfill(backfill.with_status(BulkActionStatus.CANCELING))
+
+
+def next_tick(cron: str, time_zone: str, after: datetime) -> datetime | None:
+    """When a schedule fires next, as Dagster's daemon reckons it; None where the expression is no cron of five fields.
+
+    Summer time included: 02:30 of a night without one fires at 03:00, and that of a night with two fires once.
+
+    Args:
+        after: with its time zone.
+    """
+    from dagster._utils.schedules import get_next_cron_tick, is_valid_cron_string
+    from dagster._vendored.croniter import CroniterBadDateError
+
+    try:
+        return get_next_cron_tick(cron, after, time_zone) if is_valid_cron_string(cron) else None
+    except CroniterBadDateError:  # the 31st of February
+        return None
+
+
+def stopped_by_hand(instance: dg.DagsterInstance) -> dict[str, bool]:
+    """Schedules that somebody switched in Dagster's pages: by name, is it stopped?"""
+    from dagster._core.definitions.run_request import InstigatorType
+    from dagster._core.scheduler.instigation import InstigatorStatus
+
+    states = instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE)
+    return {
+        state.instigator_name: state.status == InstigatorStatus.STOPPED
+        for state in states
+        if state.status != InstigatorStatus.DECLARED_IN_CODE
+    }
+
+
+def passed_checks(
+    instance: dg.DagsterInstance, keys: Iterable[dg.AssetCheckKey], partitions: Sequence[str]
+) -> dict[str, set[dg.AssetCheckKey]]:
+    """Which of these checks passed, when they ran last, by partition; asked at once."""
+    storage: Any = instance.event_log_storage
+    passed: dict[str, set[dg.AssetCheckKey]] = {partition: set() for partition in partitions}
+    for info in storage.get_asset_check_partition_info(list(keys), partition_keys=list(partitions)):
+        if info.partition_key in passed and info.latest_execution_status.value == "SUCCEEDED":
+            passed[info.partition_key].add(info.check_key)
+    return passed

@@ -16,11 +16,12 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 from upath import UPath
 
 from catalog.errors import SelvedgeError
 from orchestration.runtime import addresses
+from orchestration.runtime.operator_settings import SECRETS, OperatorSettings
 
 PREFIX = "SELVEDGE_"
 LOCAL, OFF = "local", "off"  # of `label_studio`; anything else is an address
@@ -30,6 +31,7 @@ READ_BY_TESTS = frozenset({"PHOTOGRAPHS"})  # and by benchmarks
 # never repeated
 WITH_PASSWORDS = (
     *("mlflow_database", "label_studio_database", "ledger", "ad_rows", "label_studio_token", "evidence_key"),
+    *SECRETS,
 )
 SHORTEST_KEY = 32  # characters
 FAMILY_SETTINGS = "family_settings"  # read as one variable a family
@@ -37,7 +39,7 @@ FAMILY_SETTINGS = "family_settings"  # read as one variable a family
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
-class Settings(BaseSettings):
+class Settings(OperatorSettings):
     """Every setting; `SELVEDGE_HOME=/data/selvedge` sets `home`, and so on."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
@@ -376,7 +378,9 @@ def _lower_first(text: str) -> str:
 def manual(family_fields: Mapping[str, str]) -> str:
     """The table of all settings in docs/cli.md."""
     rows = []
-    for name, field in Settings.model_fields.items():
+    fields = Settings.model_fields
+    for name in sorted(fields, key=lambda field: field in OperatorSettings.model_fields):
+        field = fields[name]
         if name == FAMILY_SETTINGS:
             continue
         default = "" if field.default is None else f"`{field.default}`"

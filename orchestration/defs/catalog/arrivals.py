@@ -13,17 +13,17 @@ from pathlib import Path
 
 import dagster as dg
 
-from catalog.delivery import content_objections, fingerprint, in_inbox, no_folder
+from catalog.delivery import content_objections, fingerprint, in_inbox, is_complete, manifest_objections, no_folder
 from catalog.errors import SelvedgeError
+from catalog.mapping import read_mapping
 from orchestration.assets.failures import SENTENCE_TAG
-from orchestration.assets.partitions import DROPS, valid_key
+from orchestration.assets.partitions import DROPS, PARTITION_TAG, valid_key
 from orchestration.assets.published import materialised
 from orchestration.defs.catalog.deliveries import source_of
 from orchestration.runtime.settings import Settings
 
 PRODUCTS, QUARANTINE = "catalog/products", "catalog/quarantine"
 FINGERPRINT_TAG = "selvedge/drop_fingerprint"  # of a run that the inbox asked for
-PARTITION_TAG = "dagster/partition"
 RUNS_LOOKED_AT = 20  # of one drop, newest first
 
 READ, READING, WAITING, REFUSED, FAILED = "read", "reading", "waiting", "refused", "failed"
@@ -37,11 +37,13 @@ class Arrival:
         name: the entry's; bytes that are no UTF-8 and control characters, which no drop's name has, as escapes.
         fingerprint: of its files; of a file, its size and time.
         objections: one sentence each, with its remedy; empty for a folder that can be read.
+        complete: it holds all that its manifest names; without one only quiet says so.
     """
 
     name: str
     fingerprint: str
     objections: tuple[str, ...]
+    complete: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ class DropState:
 def arrivals(settings: Settings) -> list[Arrival]:
     """Every entry of the inbox but hidden ones, in order of their names."""
     entries = sorted(settings.inbox.iterdir()) if settings.inbox.is_dir() else []
-    looked_at = [_arrival(settings, entry) for entry in entries if not entry.name.startswith(".")]
+    table = table_of(settings)
+    looked_at = [_arrival(settings, entry, table) for entry in entries if not entry.name.startswith(".")]
     return [
         replace(arrival, name=_printable(arrival.name), objections=tuple(map(_printable, arrival.objections)))
         for arrival in looked_at
@@ -97,13 +100,31 @@ def drop_states(settings: Settings, instance: dg.DagsterInstance) -> list[DropSt
     return [_state(instance, name, waiting.get(name)) for name in (*drops, *sorted(set(waiting) - set(drops)))]
 
 
-def _arrival(settings: Settings, entry: Path) -> Arrival:
+def table_of(settings: Settings) -> str:
+    """The table that a drop without styles.csv is to hold, by the mapping; "" where there is none.
+
+    A mapping that cannot be read objects to no drop: the run that reads one says what is wrong with it.
+    """
+    if settings.mapping is None:
+        return ""
+    try:
+        return read_mapping(settings.mapping).table
+    except SelvedgeError:
+        return "*"
+
+
+def _arrival(settings: Settings, entry: Path, table: str) -> Arrival:
     try:
         if not entry.is_dir():
             status = entry.stat()
             return Arrival(entry.name, f"{status.st_size} {status.st_mtime:.3f}", (no_folder(entry),))
-        objections = (*_name_objections(entry), *content_objections(entry), *_namesake_objections(settings, entry))
-        return Arrival(entry.name, fingerprint(str(entry)), objections)
+        objections = (
+            *_name_objections(entry),
+            *content_objections(entry, table),
+            *manifest_objections(entry),
+            *_namesake_objections(settings, entry),
+        )
+        return Arrival(entry.name, fingerprint(str(entry), settings.mapping), objections, is_complete(entry))
     except OSError as error:
         what = f"{in_inbox(entry)} cannot be read ({error.strerror}); give this user the right to, or remove it."
         return Arrival(entry.name, f"unreadable {error.errno}", (what,))

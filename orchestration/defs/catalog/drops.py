@@ -52,12 +52,14 @@ def read_drop(
     context: dg.AssetExecutionContext, config: DropConfig, settings: dg.ResourceParam[Settings], tables: Tables
 ) -> tuple[dg.MaterializeResult, dg.MaterializeResult]:
     """Read a delivery: products on one side, quarantine on the other."""
+    from catalog.mapping import read_mapping
     from catalog.reading import NothingReadable, read_catalogue
 
+    mapping = read_mapping(settings.mapping) if settings.mapping is not None else None
     delivery = remember_drop(settings, context.partition_key, config.source)
-    stamp = fingerprint(delivery.source)
+    stamp = fingerprint(delivery.source, settings.mapping)
     try:
-        read = read_catalogue(delivery.source, delivery.drop)
+        read = read_catalogue(delivery.source, delivery.drop, mapping=mapping)
     except NothingReadable as nothing:
         if materialised(context.instance, "catalog/products", delivery.drop) is None:
             rejected = tables.publish(context, "quarantine", nothing.read.quarantine)
@@ -78,6 +80,7 @@ def read_drop(
         read.products,
         {
             "source": delivery.source,
+            "table": read.table,
             "source_fingerprint": stamp,
             "counts": read.counts,
             "article types": counts(types, "article type"),

@@ -40,7 +40,10 @@ class Seen:
     target=dg.AssetSelection.assets(*READ),
     minimum_interval_seconds=LOOK_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Reads every folder of the inbox once nothing in it changes, and again whenever it was changed.",
+    description=(
+        "Reads every folder of the inbox once it holds what its manifest.json names, or nothing in it changes; and "
+        "again whenever it was changed."
+    ),
 )
 def inbox(context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settings]) -> dg.SensorResult:
     """Asks for a run of every drop whose files are not those that were read; its key holds their fingerprint.
@@ -56,8 +59,9 @@ def inbox(context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settin
     for arrival in arrivals(settings):
         last = before.get(arrival.name)
         unchanged = last is not None and last.fingerprint == arrival.fingerprint
-        since = last.since if last is not None and unchanged else time.time()
-        settled = unchanged and time.time() - since >= SETTLE_SECONDS
+        # The smaller one: a clock that was set back must not make a drop wait until it has caught up.
+        since = min(last.since, time.time()) if last is not None and unchanged else time.time()
+        settled = arrival.complete or (unchanged and time.time() - since >= SETTLE_SECONDS)
         sentences, asked = (last.sentences, last.asked) if last is not None else ((), "")
         if not settled:
             states["being copied"] += 1

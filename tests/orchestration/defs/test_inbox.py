@@ -38,12 +38,12 @@ def instance() -> dg.DagsterInstance:
 
 
 @pytest.fixture
-def look(settings: Settings, instance: dg.DagsterInstance) -> Callable[[], dg.SensorResult]:
-    """One tick of the sensor, half a minute after the one before."""
+def look(settings: Settings, instance: dg.DagsterInstance) -> Callable[..., dg.SensorResult]:
+    """One tick of the sensor, half a minute, or so many seconds, after the one before."""
     state = {"cursor": None, "now": 1000.0}
 
-    def tick() -> dg.SensorResult:
-        state["now"] += 30
+    def tick(after: float = 30) -> dg.SensorResult:
+        state["now"] += after
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(inbox.time, "time", lambda: state["now"])
             context = dg.build_sensor_context(
@@ -122,6 +122,51 @@ def test_a_mended_drop_is_asked_for_under_another_key_and_an_unchanged_one_is_no
     assert mended.run_key != first.run_key and mended.tags[FINGERPRINT_TAG] == fingerprint(str(folder))
     read(instance, "broken", fingerprint(str(folder)))
     assert asked(look()) == [] and "1 read" in reason(look())
+
+
+def test_a_clock_that_was_set_back_holds_up_no_drop(settings, instance, look):
+    deliver(settings.inbox / "shop")
+    look(1e6)
+    assert asked(look(-1e6)) == []
+    assert asked(look()) == ["shop"]
+
+
+def test_a_manifest_says_when_a_drop_is_whole(settings, instance, look):
+    folder = settings.inbox / "shop"
+    folder.mkdir()
+    sizes = {"styles.csv": len(TABLE), "images/1.jpg": 4}
+    (folder / "manifest.json").write_text(json.dumps({"files": sizes}))
+    deliver(folder)
+    look()
+    for _ in range(2):  # quiet, and not whole
+        assert "inbox/shop lacks 1 of the 2 files of its manifest.json" in reason(look())
+    assert "first: 'images/1.jpg'" in drop_states(settings, instance)[0].sentence
+    (folder / "images").mkdir()
+    (folder / "images" / "1.jpg").write_bytes(b"hal")
+    assert asked(look()) == []
+    (folder / "images" / "1.jpg").write_bytes(b"half")
+    assert asked(look()) == ["shop"], "whole: nothing is waited for"
+
+
+@pytest.mark.parametrize("manifest", ["", "{", "[]", '{"files": []}', '{"files": {"styles.csv": "9"}}', "[" * 99999])
+def test_a_manifest_that_is_none_is_told(settings, instance, look, manifest):
+    deliver(settings.inbox / "shop")
+    (settings.inbox / "shop" / "manifest.json").write_text(manifest)
+    look()
+    assert "inbox/shop/manifest.json is no list of files and their bytes" in reason(look())
+
+
+def test_a_drop_in_another_layout_is_taken_by_its_mapping(settings, instance, look):
+    folder = settings.inbox / "feed"
+    folder.mkdir()
+    (folder / "feed.tsv").write_text("id")
+    look()
+    assert "feed holds no styles.csv" in reason(look())
+    mapping = Path(__file__).resolve().parents[3] / "examples" / "mapping-merchant.yaml"
+    mapped = settings.model_copy(update={"mapping": mapping})
+    assert [state.state for state in drop_states(mapped, instance)] == ["waiting"]
+    (folder / "feed.tsv").rename(folder / "feed.txt")
+    assert [state.state for state in drop_states(mapped, instance)] == ["refused"]
 
 
 @pytest.mark.parametrize("change", ["copied again", "a file more", "a file less", "another table"])
