@@ -20,7 +20,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.spatial.distance import cdist
 
 from catalog.errors import SelvedgeError
 
@@ -201,10 +200,15 @@ def energy_distances(features: Sequence[np.ndarray]) -> np.ndarray:
         (drops,) float64, at least 0; 0 only for equal distributions (Székely and Rizzo, 2013).
     """
     sizes = np.array([len(rows) for rows in features], dtype=float)
+    everything = np.concatenate(features).astype(float)
+    squares = (everything**2).sum(axis=1)
+    starts = np.concatenate([[0], np.cumsum(sizes[:-1])]).astype(int)
     sums = np.zeros((len(features), len(features)))
-    for i, rows in enumerate(features):
-        for j in range(i, len(features)):
-            sums[i, j] = sums[j, i] = cdist(rows, features[j]).sum()
+    for number, (start, size) in enumerate(zip(starts, sizes.astype(int), strict=True)):
+        part = slice(start, start + size)
+        squared = squares[part, None] + squares - 2 * everything[part] @ everything.T
+        squared[np.arange(size), np.arange(start, start + size)] = 0  # a row and itself, without rounding
+        sums[number] = np.add.reduceat(np.sqrt(np.maximum(squared, 0)).sum(axis=0), starts)
     within, across = np.diag(sums), sums.sum(axis=1)
     rest_size = sizes.sum() - sizes
     rest = sums.sum() - 2 * across + within

@@ -9,6 +9,7 @@ notes, run the tests of orchestration/, then raise it.
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -76,3 +77,29 @@ def keeps_runs_in_a_folder(instance: dg.DagsterInstance) -> bool:
 
     storage: Any = instance.run_storage
     return isinstance(storage, SqliteRunStorage)
+
+
+@dataclass(frozen=True)
+class CheckRecord:
+    """One evaluation of an asset check. partition: None of an unpartitioned one. metadata: plain values."""
+
+    partition: str | None
+    passed: bool
+    description: str
+    metadata: Mapping[str, Any]
+
+
+def check_records(instance: dg.DagsterInstance, check: dg.AssetCheckKey, limit: int) -> list[CheckRecord]:
+    """The newest evaluations of a check, newest first; only that of the newest has a public call."""
+    storage: Any = instance.event_log_storage
+    records = storage.get_asset_check_execution_history(check, limit)
+    evaluations = [(record.partition, record.evaluation) for record in records if record.status.value != "PLANNED"]
+    return [
+        CheckRecord(
+            partition,
+            evaluation.passed,
+            evaluation.description or "",
+            {name: value.value for name, value in evaluation.metadata.items()},
+        )
+        for partition, evaluation in evaluations
+    ]

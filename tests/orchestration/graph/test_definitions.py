@@ -13,6 +13,7 @@ from syrupy.assertion import SnapshotAssertion
 from catalog.errors import SelvedgeError
 from orchestration.families import FAMILIES
 from orchestration.families.contract import asset_key, families_by_name
+from orchestration.families.monitors import MONITORS
 from orchestration.graph.build import build_defs
 from orchestration.runtime.settings import Settings
 
@@ -76,12 +77,14 @@ def test_every_dependency_is_an_asset_of_the_graph(definitions: dg.Definitions) 
     assert {dep.asset_key for spec in specs for dep in spec.deps} <= known
 
 
-def test_checks_of_partitioned_assets_are_partitioned_and_block(definitions: dg.Definitions) -> None:
+def test_checks_of_partitioned_assets_are_partitioned_and_block_unless_they_only_watch(
+    definitions: dg.Definitions,
+) -> None:
     graph = definitions.resolve_asset_graph()
     assert graph.asset_check_keys
     for key in graph.asset_check_keys:
         check = graph.get_check_spec(key)
-        assert check.blocking, f"{key} does not block"
+        assert check.blocking == (key.name not in MONITORS), f"{key} blocks or does not, as it should not"
         assert check.partitions_def == graph.get(key.asset_key).partitions_def, (
             f"{key} is not partitioned like its asset"
         )
