@@ -1,4 +1,4 @@
-"""`selvedge status`: how a home is, in five lines and what is amiss.
+"""`selvedge status`: how a home is, in a few lines and what is amiss.
 
 Belongs here: options, result and the lines for people. Not here: where each part is recorded (report/state.py).
 """
@@ -49,6 +49,7 @@ def status(
         "families": states,
         "rounds": state.open_rounds(settings),
         "drops": drops,
+        "retraining": _retraining(settings),
         "failed_runs": runs,
         "disk": state.disk(settings.home),
         "tables": _tables(settings),
@@ -58,7 +59,7 @@ def status(
 
 
 def glance(values: Mapping[str, Any]) -> list[str]:
-    """Five lines, and one for everything that is amiss."""
+    """Five lines, one for every family that was trained, and one for everything that is amiss."""
     size = sum(values["disk"].values())
     folders = ", ".join(f"{name} {_size(number)}" for name, number in list(values["disk"].items())[:FOLDERS_TOLD])
     read = Counter(drop["state"] for drop in values["drops"])
@@ -69,6 +70,7 @@ def glance(values: Mapping[str, Any]) -> list[str]:
         f"rounds     {'; '.join(_round(round_) for round_ in values['rounds']) or 'none open'}",
         f"drops      {', '.join(f'{number} {state}' for state, number in read.items()) or 'none'}",
     ]
+    lines += [_retrained(family, decided) for family, decided in values["retraining"].items()]
     amiss = [f"drop {drop['drop']} {drop['state']}: {drop['sentence']}" for drop in values["drops"] if drop["sentence"]]
     of_drops = {drop["drop"] for drop in values["drops"] if drop["sentence"]}
     amiss += [
@@ -89,6 +91,17 @@ def _dagster(settings: "Settings") -> tuple[list[dict[str, Any]], list[dict[str,
 
     with open_instance(settings) as instance:
         return state.drops(settings, instance), state.failed_runs(instance), state.catalogue_warnings(instance)
+
+
+def _retraining(settings: "Settings") -> dict[str, Any]:
+    """By family that was trained here: whether the policy would train it again, and why."""
+    if not (settings.dagster_home / "dagster.yaml").exists():
+        return {}
+    from orchestration.report import state
+    from orchestration.runtime.instance import open_instance
+
+    with open_instance(settings) as instance:
+        return state.retraining(settings, instance, families.FAMILIES)
 
 
 def _tables(settings: "Settings") -> dict[str, int]:
@@ -121,6 +134,12 @@ def _champion(family: str, state: Mapping[str, Any]) -> str:
 
 def _round(round_: Mapping[str, Any]) -> str:
     return f"{round_['round']} open, {round_['ballots']} ballots"
+
+
+def _retrained(family: str, decided: Mapping[str, Any]) -> str:
+    switch = "on" if decided["on"] else "off"
+    answer = "due" if decided["retrain"] else "not due"
+    return f"retraining {family} {answer} ({switch}): {_short(decided['reason'])}"
 
 
 def _of(partition: str | None) -> str:

@@ -66,7 +66,14 @@ def test_what_is_amiss_is_told_and_the_rest_counted():
     failed = {"run": "0123456789", "assets": ["catalog/products"], "partition": "d0", "sentence": "told by the drop"}
     other = {"run": "9876543210", "assets": ["catalog/splits"], "partition": None, "sentence": "x" * 999}
     services = [{"name": "mlflow", "state": "left over", "url": "http://127.0.0.1:5050"}]
-    values = {"home": "/h", "services": services, "families": None, "rounds": [], "disk": {"logs": 2_500_000_000}}
+    values = {
+        "home": "/h",
+        "services": services,
+        "families": None,
+        "rounds": [],
+        "retraining": {},
+        "disk": {"logs": 2_500_000_000},
+    }
     lines = glance({**values, "drops": drops, "failed_runs": [failed, other], "warnings": ["the alias moved."]})
     assert lines[0] == "home       /h  2.5 GB (logs 2.5 GB)" and lines[1] == "services   mlflow left over"
     assert lines[4] == "drops      7 refused" and lines[5] == "drop d0 refused: mend 0"

@@ -14,6 +14,7 @@ from orchestration.assets.candidates import REASON_TAG, Opening, name_candidate,
 from orchestration.assets.dataset import made_of
 from orchestration.assets.partitions import DROPS, candidate_partitions
 from orchestration.assets.published import materialised
+from orchestration.cli.status_command import _retrained
 from orchestration.families import FAMILIES
 from orchestration.families.contract import Family
 from orchestration.families.monitors import ALARM, CALM, DRIFT_CHECK, UNJUDGED, Outcome
@@ -22,6 +23,7 @@ from orchestration.families.settings import load_settings
 from orchestration.graph.retraining import retrains
 from orchestration.graph.sensors import opens_candidates
 from orchestration.jobs.in_process import InProcess
+from orchestration.report.state import retraining
 from orchestration.runtime.settings import Settings
 from tests.orchestration.drawn_round import opened
 from tests.orchestration.paper_reviews import PaperReviews
@@ -242,6 +244,24 @@ def test_off_it_only_says_what_it_would_do(tmp_path: Path) -> None:
         tick.skip_message
         == "would train toy again: 40 new products in 1 drops, and 30 are enough; SELVEDGE_RETRAIN is off"
     )
+
+
+def test_status_says_what_the_policy_would_do_and_what_hinders_it(home: Watched) -> None:
+    home.deliver("d1", products=40)
+    untrained = replace(home.family, name="never", prepared=("training/nothing",))
+    told_of = retraining(home.settings, home.instance, [home.family, untrained])
+    said = told_of["toy"]
+    assert list(told_of) == ["toy"] and (said["on"], said["retrain"]) == (True, True)
+    assert (said["new_products"], said["new_drops"], said["alarms"]) == (
+        40,
+        1,
+        {"drift": "0 of 1", "quality": "0 of 0"},
+    )
+    assert _retrained("toy", said) == ("retraining toy due (on): 40 new products in 1 drops, and 30 are enough")
+    (home.settings.home / "toy.yaml").write_text("meen: 1\n")
+    odd = home.settings.model_copy(update={"family_settings": {"toy": home.settings.home / "toy.yaml"}})
+    said = retraining(odd, home.instance, [home.family])["toy"]
+    assert not said["retrain"] and "meen" in said["reason"]
 
 
 def test_a_family_that_learns_from_no_drops_is_left_alone() -> None:
