@@ -243,11 +243,11 @@ def _by_attribute(drops: Sequence[Delivery], seed: int) -> dict[str, np.ndarray]
     sizes = np.array([len(part) for part in parts], dtype=float)
     parted = {}
     for name in sorted({name for drop in drops for name in drop.values}):
-        chosen = [
+        of_drops = [
             np.asarray(drop.values[name], dtype=object)[part] if name in drop.values else np.array([], dtype=object)
             for drop, part in zip(drops, parts, strict=True)
         ]
-        parted[name] = chi_square(_counts(chosen)) / sizes
+        parted[name] = chi_square(_counts(of_drops)) / sizes
     return parted
 
 

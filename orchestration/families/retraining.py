@@ -108,10 +108,8 @@ def news_of(
     if prepared is None or not family.learns_from_drops:
         return News()
     drops = there(instance, READ_NAMES[-1], DROPS)
-    now, before = made_of(instance, tables, drops), dict(prepared.get("made_of", {}))
-    new = tuple(
-        drop for drop in drops if any(now[f"{name}/{drop}"] != before.get(f"{name}/{drop}") for name in READ_NAMES)
-    )
+    now = made_of(instance, tables, drops)
+    new = tuple(drop for drop in drops if not _learnt(drop, prepared, now))
     products = sum(tables.reference(instance, READ_NAMES[0], drop).rows for drop in new)
     champion = materialised(instance, "/".join(family.champion.path)) or {}
     judged = {
@@ -127,6 +125,17 @@ def decision(
     """Whether to train again now. Raises: as `news_of`."""
     news = news_of(family, instance, settings, tables, ledger)
     return decide(Policy.of(settings), news), news
+
+
+def _learnt(drop: str, prepared: Mapping[str, Any], now: Mapping[str, str]) -> bool:
+    """Was the drop, as it is now, among those that the newest training was prepared from?
+
+    An older Selvedge recorded the drops' names alone.
+    """
+    before = prepared.get("made_of")
+    if before is None:
+        return drop in prepared.get("drops", ())
+    return all(now[f"{name}/{drop}"] == before.get(f"{name}/{drop}") for name in READ_NAMES)
 
 
 def _data(family: Family, settings: "Settings", made_of: Mapping[str, str]) -> str:

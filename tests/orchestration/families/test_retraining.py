@@ -33,7 +33,7 @@ from tests.orchestration.toy_family import toy_family
 POLICY = Policy(products=1000, alarms=2, window=3)
 
 
-def told(*alarms: bool) -> list[Outcome]:
+def judged(*alarms: bool) -> list[Outcome]:
     return [Outcome(f"d{number}", alarm, "differs in colour") for number, alarm in enumerate(alarms)]
 
 
@@ -50,7 +50,7 @@ def told(*alarms: bool) -> list[Outcome]:
     ],
 )
 def test_k_of_the_last_n_and_the_newest(alarms: tuple[bool, ...], retrain: bool) -> None:
-    decided = decide(POLICY, News(("d0",), 10, {DRIFT_CHECK: told(*alarms)}))
+    decided = decide(POLICY, News(("d0",), 10, {DRIFT_CHECK: judged(*alarms)}))
     assert decided.retrain == retrain
     if retrain:
         assert decided.reason.startswith("drift in ") and "the newest: differs in colour" in decided.reason
@@ -66,7 +66,7 @@ def test_enough_new_products_are_a_reason_and_zero_turns_it_off() -> None:
 
 
 def test_each_reason_is_told_and_what_is_busy_waits() -> None:
-    news = News(("a",), 2000, {DRIFT_CHECK: told(True, True)})
+    news = News(("a",), 2000, {DRIFT_CHECK: judged(True, True)})
     assert decide(POLICY, news).reason.count("; ") == 1
     busy = decide(POLICY, News(news.drops, news.products, news.outcomes, "a training of toy runs already (run 1)"))
     assert not busy.retrain and busy.reason.endswith("; but a training of toy runs already (run 1)")
@@ -227,6 +227,13 @@ def test_a_changed_drop_is_news_and_an_old_opening_is_read(home: Watched) -> Non
     assert read_opening(home.tables, "toy", first).reason == ""
 
 
+def test_a_training_that_was_prepared_by_an_older_selvedge_goes_by_the_names_of_its_drops(home: Watched) -> None:
+    home.say("training/toy_features", drops=["d0"])
+    assert home.decided().startswith("nothing to learn: 0 of 30 new products")
+    home.deliver("d1", products=31)
+    assert home.decided() == "31 new products in 1 drops, and 30 are enough"
+
+
 def test_off_it_only_says_what_it_would_do(tmp_path: Path) -> None:
     home = Watched(tmp_path, retrain=False)
     assert home.decided() == "nothing to learn: 0 of 30 new products"  # never trained: nothing to train again
@@ -249,9 +256,9 @@ def test_off_it_only_says_what_it_would_do(tmp_path: Path) -> None:
 def test_status_says_what_the_policy_would_do_and_what_hinders_it(home: Watched) -> None:
     home.deliver("d1", products=40)
     untrained = replace(home.family, name="never", prepared=("training/nothing",))
-    told_of = retraining(home.settings, home.instance, [home.family, untrained])
-    said = told_of["toy"]
-    assert list(told_of) == ["toy"] and (said["on"], said["retrain"]) == (True, True)
+    decided = retraining(home.settings, home.instance, [home.family, untrained])
+    said = decided["toy"]
+    assert list(decided) == ["toy"] and (said["on"], said["retrain"]) == (True, True)
     assert (said["new_products"], said["new_drops"], said["alarms"]) == (
         40,
         1,

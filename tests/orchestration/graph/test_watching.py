@@ -98,9 +98,9 @@ class WatchedHome(SmallHome):
         self.instance.add_dynamic_partitions(candidate_partitions(FAMILY.name).name or "", [CANDIDATE])
         self.say("training/blip2_attributes_candidate", CANDIDATE, version=1, digest="d")
         scored = answers(products, 0.1, 1).assign(truth=products["base_colour"], subject="candidate")
-        place = evidence_place(FAMILY, self.tables, CANDIDATE).with_name("predictions.parquet")
-        place.parent.mkdir(parents=True)
-        place.write_bytes(scored.to_parquet())
+        file = evidence_place(FAMILY, self.tables, CANDIDATE).with_name("predictions.parquet")
+        file.parent.mkdir(parents=True)
+        file.write_bytes(scored.to_parquet())
         self.cache(products)
 
         @dg.asset(key=["inference", "attributes"], partitions_def=DROPS)
