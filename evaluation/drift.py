@@ -11,8 +11,9 @@ is at least as odd as the new one is an exact p-value, however unlike each other
 Algorithmic Learning in a Random World, 2005, section 2.2). Its smallest value beside m earlier drops is 1 / (m + 1):
 with fewer than 1 / rate - 1 of them nothing can be judged at that rate, and that is the answer.
 
-Several statistics share one rate: each is put into units of its own spread over all drops (median and median absolute
-deviation, which do not ask which drop is the new one), and a drop is as odd as its oddest statistic (max-type).
+Several statistics share one rate: each is put into units of its own upper spread over all drops (from the median to the
+90 % quantile, which do not ask which drop is the new one), and a drop is as odd as its oddest statistic (max-type).
+With the median absolute deviation in its place the statistic with the longest tail would decide alone.
 """
 
 import math
@@ -28,6 +29,8 @@ DRIFT = (ATTRIBUTES, FEATURES, ABSTENTION)
 QUALITY = (CONTRADICTION,)
 FALSE_ALARMS = 0.05  # of drops that are like the earlier ones
 FEATURE_ROWS = 100  # products of a drop whose features are compared: distances grow with the square
+UPPER = 0.9
+RIDGE = 0.3  # of the mean variance: directions in which pictures hardly differ count, their noise does not
 LIKELY = 1.0  # a value that a drop is expected to hold less often is counted as `rare`: alone it would decide
 
 
@@ -151,7 +154,7 @@ def judge(
     by_attribute = _by_attribute(drops, seed) if ATTRIBUTES in judged else {}
     series = np.stack([_series(name, drops, by_attribute, seed) for name in judged])
     middle = np.median(series, axis=1, keepdims=True)
-    spread = _spread(series - middle)
+    spread = _spread(series, middle)
     oddness = ((series - middle) / spread).max(axis=0)
     p = _p_value(oddness)
     alarms_allowed = math.floor(false_alarms * len(drops) + 1e-9)
@@ -228,12 +231,25 @@ def _series(name: str, drops: Sequence[Delivery], by_attribute: Mapping[str, np.
         parts = [np.asarray(drop.features, dtype=float)[_drawn(drop.rows(name), cut, seed)] for drop in drops]
         if not all(np.isfinite(part).all() for part in parts):
             raise SelvedgeError("an image feature is not finite; the model that computed it is damaged.")
-        return energy_distances(parts)
+        return energy_distances(_whitened(parts))
     flags = [np.asarray(drop.answers[name])[_drawn(drop.rows(name), rows, seed)] for drop in drops]
     hits, sizes = np.array([part.sum() for part in flags], dtype=float), np.array([len(part) for part in flags])
     difference = hits / sizes - (hits.sum() - hits) / np.maximum(sizes.sum() - sizes, 1)
     # Fewer contradictions are good news; fewer abstentions may be another kind of picture.
     return difference if name == CONTRADICTION else np.abs(difference)
+
+
+def _whitened(parts: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The features turned and scaled to equal variances over all drops.
+
+    Unscaled, the distance between two garments hides that all pictures moved a little: half a drop in another drawing
+    style was noticed in 7 of 40 trials, scaled in 22 of 25.
+    """
+    rows = np.concatenate(parts)
+    middle = rows.mean(axis=0)
+    variances, directions = np.linalg.eigh(np.atleast_2d(np.cov((rows - middle).T)))
+    scaled = directions / np.sqrt(np.maximum(variances, 0) + RIDGE * max(variances.mean(), np.finfo(float).tiny))
+    return [(part - middle) @ scaled for part in parts]
 
 
 def _by_attribute(drops: Sequence[Delivery], seed: int) -> dict[str, np.ndarray]:
@@ -269,11 +285,10 @@ def _drawn(rows: int, most: int, seed: int) -> np.ndarray:
     return np.arange(rows) if rows <= most else np.sort(np.random.default_rng(seed).permutation(rows)[:most])
 
 
-def _spread(deviations: np.ndarray) -> np.ndarray:
+def _spread(series: np.ndarray, middle: np.ndarray) -> np.ndarray:
     """(statistics, 1) a scale that is 0 for none: of a statistic that most drops agree in, the mean takes over."""
-    absolute = np.abs(deviations)
-    scale = np.median(absolute, axis=1, keepdims=True)
-    scale = np.where(scale > 0, scale, absolute.mean(axis=1, keepdims=True))
+    scale = np.quantile(series, UPPER, axis=1, keepdims=True) - middle
+    scale = np.where(scale > 0, scale, np.abs(series - middle).mean(axis=1, keepdims=True))
     return np.where(scale > 0, scale, 1.0)
 
 
