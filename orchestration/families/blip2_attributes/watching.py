@@ -69,7 +69,10 @@ def _nothing() -> "Delivery":
 
 
 def _scored(published: PublishedDrop, drops: Mapping[int, str]) -> "pd.DataFrame":
-    """The champion's answers to its test products, with the drop of each; none where they were not kept."""
+    """The champion's answers to its test products, with the drop of each; none where they were not kept.
+
+    A value that it was never taught it could only abstain from; a drop's answers leave such values out, too.
+    """
     import pandas as pd
 
     from evaluation.scores import CANDIDATE
@@ -79,7 +82,8 @@ def _scored(published: PublishedDrop, drops: Mapping[int, str]) -> "pd.DataFrame
     if not file.exists():
         return pd.DataFrame(columns=["drop", "truth", "value", "abstained"])
     answers = pd.read_parquet(io.BytesIO(file.read_bytes()))
-    answers = answers[(answers["subject"] == CANDIDATE) & answers["product_id"].isin(set(drops))]
+    own = (answers["subject"] == CANDIDATE) & answers["in_vocabulary"].eq(True)
+    answers = answers[own & answers["product_id"].isin(set(drops))]
     return answers.assign(drop=answers["product_id"].map(drops))
 
 
