@@ -1,9 +1,9 @@
 """`python -m benchmarks`: every measurement of minutes, one after the other, each in a process of its own.
 
 Left out, because they take long or want another machine: `python -m benchmarks.real_photographs` (25 minutes, needs
-photographs), `python -m benchmarks.restgan_runs` and then `python -m benchmarks.restgan_ladder` (hours of training),
-`benchmarks.ad_retries`, `benchmarks.ad_gains` and `benchmarks.ad_memory` (ten minutes and more on two cores), and
-`benchmarks/gpu.sh OUT` (an accelerator).
+photographs), `python -m benchmarks.drift` (a quarter of an hour), `python -m benchmarks.restgan_runs` and then
+`python -m benchmarks.restgan_ladder` (hours of training), `benchmarks.ad_retries`, `benchmarks.ad_gains` and
+`benchmarks.ad_memory` (ten minutes and more on two cores), and `benchmarks/gpu.sh OUT` (an accelerator).
 """
 
 import subprocess

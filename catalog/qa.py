@@ -9,6 +9,7 @@ Nothing is dropped silently: values outside the vocabulary, rare values and miss
 import csv
 import io
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from catalog.splits import EXCLUDED, SPLITS, TRAIN, VALIDATION
 from catalog.tables import schema_of
 
 CSV_HEADER = ("id", "Question", "Answer")  # the published form of the AWS fine-tuning example
+UNMAPPED = "not in the vocabulary"
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,33 @@ def make_qa_pairs(
     return QaPairs(table, narrowed, question_set, unmapped, rare, dict(missing), excluded, redelivered)
 
 
+def stated_values(products: Rows, schema: AttributeSchema, question_set: str) -> pd.DataFrame:
+    """What products say of themselves, whether it can be taught or not.
+
+    Returns:
+        drop, product_id, attribute, value: a row for every attribute of the question set that a product states, and for
+        every column that is given with the picture. A value outside the vocabulary is `UNMAPPED`.
+
+    Raises:
+        SelvedgeError: a question set that does not exist.
+    """
+    frame = _as_delivered(products)
+    named = frame[["drop", "product_id"]]
+    rows = [
+        (row, attribute.name, attribute.value_of(text) or UNMAPPED)
+        for row, attribute, text in _stated(frame, schema, question_set)
+        if text is not None
+    ]
+    asked = named.loc[[row for row, _, _ in rows]].assign(
+        attribute=[name for _, name, _ in rows], value=[value for _, _, value in rows]
+    )
+    given = [
+        named[frame[column].notna()].assign(attribute=column, value=frame[column].dropna().astype(str))
+        for column in schema.question_set(question_set).given
+    ]
+    return pd.concat([asked, *given], ignore_index=True)
+
+
 def untaught(pairs: QaPairs, products: int) -> list[str]:
     """The sentence of products that give no pair at all; nothing where they give any.
 
@@ -143,11 +172,7 @@ _Value = tuple[int, str, str]  # row of the frame, attribute, value
 
 def _with_splits(products: Rows, splits: Rows) -> tuple[pd.DataFrame, int, int]:
     """Rows that can be asked about, with group and split; how many have no usable split; how many came again."""
-    columns = [
-        "product_id", "drop", "attributes", "gender", "master_category", "sub_category", "article_type", "base_colour",
-        "season", "year", "usage",
-    ]  # fmt: skip
-    frame = products.select(columns).to_pandas() if isinstance(products, pa.Table) else products[columns]
+    frame = _as_delivered(products)
     key = ["product_id", "drop"]
     wanted = [*key, "group_id", "split"]
     assigned = splits.select(wanted).to_pandas() if isinstance(splits, pa.Table) else splits[wanted]
@@ -159,9 +184,18 @@ def _with_splits(products: Rows, splits: Rows) -> tuple[pd.DataFrame, int, int]:
     usable = assigned[assigned["split"] != EXCLUDED]
     has_split = frame["product_id"].isin(usable["product_id"])
     merged = frame[has_split].merge(usable, on=key, how="inner", sort=False).reset_index(drop=True)
-    for name in columns[3:]:
-        merged[name] = merged[name].astype(object).where(merged[name].notna(), None)
     return merged, int((~has_split).sum()), int(has_split.sum()) - len(merged)
+
+
+def _as_delivered(products: Rows) -> pd.DataFrame:
+    """The columns that questions are about, None where a product says nothing."""
+    texts = ["gender", "master_category", "sub_category", "article_type", "base_colour", "season", "year", "usage"]
+    columns = ["product_id", "drop", "attributes", *texts]
+    frame = products.select(columns).to_pandas() if isinstance(products, pa.Table) else products[columns].copy()
+    frame = frame.reset_index(drop=True)
+    for name in texts:
+        frame[name] = frame[name].astype(object).where(frame[name].notna(), None)
+    return frame
 
 
 def _values(
@@ -171,24 +205,30 @@ def _values(
     mapped: list[_Value] = []
     unmapped: dict[str, Counter[str]] = defaultdict(Counter)
     missing: Counter[str] = Counter()
+    for row, attribute, delivered in _stated(frame, schema, question_set):
+        if delivered is None:
+            missing[attribute.name] += 1
+            continue
+        value = attribute.value_of(delivered)
+        if value is None:
+            unmapped[attribute.name][delivered] += 1
+        else:
+            mapped.append((row, attribute.name, value))
+    return mapped, {name: dict(counts.most_common()) for name, counts in unmapped.items()}, missing
+
+
+def _stated(
+    frame: pd.DataFrame, schema: AttributeSchema, question_set: str
+) -> Iterator[tuple[int, Attribute, str | None]]:
+    """Row, an attribute that its article type has, and what it says of it."""
     applicable = {
         article: [schema.attributes[name] for name in schema.applicable(article, question_set)]
         for article in frame["article_type"].unique()
     }
-    records = frame.to_dict("records")
-    for row, record in enumerate(records):
+    for row, record in enumerate(frame.to_dict("records")):
         record["attributes"] = dict(record["attributes"]) if record["attributes"] is not None else {}
         for attribute in applicable[record["article_type"]]:
-            delivered = _delivered(record, attribute)
-            if delivered is None:
-                missing[attribute.name] += 1
-                continue
-            value = attribute.value_of(delivered)
-            if value is None:
-                unmapped[attribute.name][delivered] += 1
-            else:
-                mapped.append((row, attribute.name, value))
-    return mapped, {name: dict(counts.most_common()) for name, counts in unmapped.items()}, missing
+            yield row, attribute, _delivered(record, attribute)
 
 
 def _delivered(record: dict[Any, Any], attribute: Attribute) -> str | None:

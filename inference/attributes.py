@@ -41,12 +41,14 @@ class Predicted:
         frame: one row per product and question, products in their order, questions in the set's order.
         computed, reused: rows answered now, rows taken over.
         pictures: pictures whose features had to be computed.
+        features: folder of the feature store, below that of all stores.
     """
 
     frame: pd.DataFrame
     computed: int
     reused: int
     pictures: int
+    features: str
 
     def counts(self) -> dict[str, int]:
         """The figures for an asset's metadata."""
@@ -106,7 +108,7 @@ def predict_attributes(
         computed, reused, done = computed + len(open_questions), reused + len(answered), done + len(chunk)
         if progress is not None:
             progress(done, len(products), "predicting")
-    return Predicted(pd.DataFrame(rows, columns=COLUMNS), computed, reused, looked_at)
+    return Predicted(pd.DataFrame(rows, columns=COLUMNS), computed, reused, looked_at, store.folder.name)
 
 
 def predict_tables(

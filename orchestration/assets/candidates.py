@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from orchestration.assets.published import Tables
 
 RECORD_FORMAT = 1
+REASON_TAG = "selvedge/reason"  # of the run that prepared a training: why it was asked for
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,14 @@ class Opening:
         settings: the training settings, as plain data.
         dataset_sha256: over every row and picture that training reads.
         dataset: what is needed to find them again, e.g. the drops.
+        reason: why it was opened; "" where a person asked. It is no part of what the candidate is.
     """
 
     family: str
     settings: Mapping[str, Any]
     dataset_sha256: str
     dataset: Mapping[str, Any]
+    reason: str = ""
 
     @property
     def fingerprint(self) -> str:
@@ -81,7 +84,8 @@ def read_opening(tables: "Tables", family: str, candidate: str) -> Opening:
     places = {
         name: tables.standing(value) if isinstance(value, str) else value for name, value in content["dataset"].items()
     }
-    return Opening(family, content["settings"], content["dataset_sha256"], places)
+    reason = content.get("reason", "")  # an older Selvedge wrote none
+    return Opening(family, content["settings"], content["dataset_sha256"], places, reason)
 
 
 def _record(tables: "Tables", family: str, candidate: str) -> "UPath":

@@ -258,6 +258,8 @@ _SHARED: dict[str, dict[str, str]] = {
         "rounds": "open rounds: name, family, candidate, opened, ballots pulled so far",
         "drops": "every drop and every entry of the inbox: state (read, reading, waiting, refused or failed), rows of "
         "products and quarantine, and the sentence that says what to do",
+        "retraining": "per family that was trained here: on, whether it is due (retrain), the reason, new_products and "
+        "new_drops since its newest training, and alarms by check",
         "failed_runs": "runs of the last seven days that failed and were not made good since: run, at, assets, "
         "partition, sentence",
         "schedules": "every schedule: state (on or off, `by hand` where somebody switched it in Dagster), cron, "

@@ -50,6 +50,7 @@ def status(
         "families": states,
         "rounds": state.open_rounds(settings),
         "drops": drops,
+        "retraining": _retraining(settings),
         "failed_runs": runs,
         "schedules": timed,
         "disk": state.disk(settings.home),
@@ -60,7 +61,7 @@ def status(
 
 
 def glance(values: Mapping[str, Any]) -> list[str]:
-    """Six lines, and one for everything that is amiss."""
+    """Six lines, one for every family that was trained, and one for everything that is amiss."""
     size = sum(values["disk"].values())
     folders = ", ".join(f"{name} {_size(number)}" for name, number in list(values["disk"].items())[:FOLDERS_TOLD])
     read = Counter(drop["state"] for drop in values["drops"])
@@ -72,6 +73,7 @@ def glance(values: Mapping[str, Any]) -> list[str]:
         f"drops      {', '.join(f'{number} {state}' for state, number in read.items()) or 'none'}",
         f"schedules  {_schedules(values['schedules'])}",
     ]
+    lines += [_retrained(family, decided) for family, decided in values["retraining"].items()]
     amiss = [f"drop {drop['drop']} {drop['state']}: {drop['sentence']}" for drop in values["drops"] if drop["sentence"]]
     of_drops = {drop["drop"] for drop in values["drops"] if drop["sentence"]}
     amiss += [
@@ -101,6 +103,17 @@ def _dagster(
             state.schedules(settings, families.FAMILIES, instance),
             state.catalogue_warnings(instance),
         )
+
+
+def _retraining(settings: "Settings") -> dict[str, Any]:
+    """By family that was trained here: whether the policy would train it again, and why."""
+    if not (settings.dagster_home / "dagster.yaml").exists():
+        return {}
+    from orchestration.report import state
+    from orchestration.runtime.instance import open_instance
+
+    with open_instance(settings) as instance:
+        return state.retraining(settings, instance, families.FAMILIES)
 
 
 def _tables(settings: "Settings") -> dict[str, int]:
@@ -148,6 +161,12 @@ def _schedules(schedules: Sequence[Mapping[str, Any]]) -> str:
 
 def _moment(schedule: Mapping[str, Any]) -> datetime:
     return datetime.fromisoformat(schedule["next"])
+
+
+def _retrained(family: str, decided: Mapping[str, Any]) -> str:
+    switch = "on" if decided["on"] else "off"
+    answer = "due" if decided["retrain"] else "not due"
+    return f"retraining {family} {answer} ({switch}): {_short(decided['reason'])}"
 
 
 def _of(partition: str | None) -> str:

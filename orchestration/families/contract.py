@@ -21,7 +21,9 @@ from orchestration.families.section import Section, SectionSource
 if TYPE_CHECKING:
     import dagster as dg
     import pandas as pd
+    from upath import UPath
 
+    from evaluation.drift import Delivery
     from evaluation.evidence import Evidence, GateRule
     from labeling.review.pairs.kinds import PairKind
     from labeling.review.rounds.contest import Contest
@@ -217,6 +219,33 @@ class Inference:
 
 
 @dataclass(frozen=True)
+class PublishedDrop:
+    """A drop that a champion's work was published of, for comparing it with what the champion learnt from.
+
+    Attributes:
+        about: metadata of the publication. opening: of the candidate that is champion.
+        scored: folder beside its scores. most: earlier drops that are worth reading, the newest ones.
+    """
+
+    instance: "dg.DagsterInstance"
+    settings: "Settings"
+    tables: "Tables"
+    drop: str
+    about: Mapping[str, Any]
+    opening: "Opening"
+    scored: "UPath"
+    most: int
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A drop, and each drop of the champion's training snapshot."""
+
+    new: "Delivery"
+    earlier: "Sequence[Delivery]"
+
+
+@dataclass(frozen=True)
 class Family:
     """One family of models. Assets are named `stage/name`.
 
@@ -237,6 +266,9 @@ class Family:
         served: what a registered version is behind `mlflow models serve`.
         lacks: why this home cannot train this family, in one sentence, or "" where it can; None: any catalogue can.
         data_sha256: of the folder that a training by hand reads, where that is no catalogue directory.
+        watch: a published drop beside those of the champion's training snapshot, as drift and quality are judged by;
+            None: nothing of the family is watched.
+        learns_from_drops: whether new products are news to it, so that it may be trained again because of them.
         review: the blind round that a candidate goes through; None where the rule asks for no verdict.
         section: its part of the report; may give None, as long as there is nothing to show. None: it has no part.
         results: keys that it adds to `train` and `evaluate`, by command.
@@ -262,6 +294,8 @@ class Family:
     lacks: "Callable[[dg.DagsterInstance, Settings, Tables], str] | None" = None
     data_sha256: Callable[[Path], str] | None = None
     adopt: "Callable[[Adopted, Settings], Opening] | None" = None
+    watch: "Callable[[PublishedDrop], Watched] | None" = None
+    learns_from_drops: bool = True
     review: Review | None = None
     section: Callable[[SectionSource], Section | None] | None = None
     results: Mapping[str, ResultKeys] = field(default_factory=dict)

@@ -1,22 +1,42 @@
 """A candidate and whom it has to beat: from the registry, or from folders that a person names.
 
-Belongs here: finding both. Not here: how two versions are compared (a family's contest.py).
+Belongs here: finding both, and the candidate that a version was. Not here: how two versions are compared (a family's
+contest.py).
 
 A candidate is judged on the data set it was opened with, because nothing of that data set's test split was seen in its
 training; where there is no champion the base it was trained from stands in.
 """
 
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from catalog.errors import SelvedgeError
 from orchestration.families.contract import Contenders, Family, Review
 
 if TYPE_CHECKING:
+    import dagster as dg
+
     from labeling.review.rounds.contest import Contest
     from orchestration.assets.candidates import Opening
     from orchestration.registry.interface import ModelVersionInfo, VersionStore
     from orchestration.runtime.settings import Settings
+
+
+VERSION = re.compile(r"models:/(?P<family>[^/@]+)/(?P<version>\d+)")
+
+
+def trained_as(instance: "dg.DagsterInstance", family: Family, version: str) -> tuple[str | None, dict[str, Any]]:
+    """The candidate that was registered as this version, and what its asset says; by Dagster's record alone."""
+    from orchestration.assets.partitions import candidate_partitions
+    from orchestration.assets.published import materialised
+
+    name = "/".join(family.candidate.path)
+    for candidate in candidate_partitions(family.name).get_partition_keys(dynamic_partitions_store=instance):
+        about = materialised(instance, name, candidate)
+        if about is not None and str(about.get("version")) == version:
+            return candidate, about
+    return None, {}
 
 
 def registered_contest(review: Review, settings: "Settings", family: str, candidate: str) -> "Contest":

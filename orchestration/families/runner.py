@@ -54,8 +54,9 @@ def train_candidate(family: Family, job: CandidateJob) -> dg.MaterializeResult:
         reporter.close()
         run.params(trained.parameters)
         _log_dataset(run, opening, "training")
+        about = {"candidate": job.candidate, **({"opened_because": opening.reason} if opening.reason else {})}
         version = job.models.registry().register(
-            family.name, job.candidate, trained.artefact, run, {"candidate": job.candidate}, served=family.served()
+            family.name, job.candidate, trained.artefact, run, about, served=family.served()
         )
     shown = {"history": list(trained.history), "result": dict(trained.result), **trained.shown}
     if trained.history:
@@ -69,6 +70,7 @@ def train_candidate(family: Family, job: CandidateJob) -> dg.MaterializeResult:
             "digest": trained.digest,
             "dataset_sha256": opening.dataset_sha256,
             "settings": dict(opening.settings),
+            "opened because": opening.reason or "a person asked for it",
             "MLflow run": dg.MetadataValue.url(run.url),
             **shown,
         },

@@ -30,8 +30,10 @@ from orchestration.assets.resources import Models, Reviews
 from orchestration.families.contract import Family, asset_key
 from orchestration.families.runner import CandidateJob, score_candidate, train_candidate
 from orchestration.graph.evidence import evidence_place, scores_evidence, sign_evidence, whole_evidence
+from orchestration.graph.retraining import retrains
 from orchestration.graph.review import round_asset, verdict_asset, watches_rounds
 from orchestration.graph.sensors import champion_watcher, opens_candidates, report_champion
+from orchestration.graph.watching import watch_checks
 from orchestration.registry.interface import CHAMPION
 from orchestration.runtime.settings import Settings
 
@@ -54,11 +56,12 @@ def family_definitions(family: Family) -> dg.Definitions:
             _promotion(family, partitions),
             _champion(family),
         ],
-        asset_checks=[_gate(family, partitions)],
+        asset_checks=[_gate(family, partitions), *watch_checks(family)],
         sensors=[
             opens_candidates(family.name, family.prepared_by[-1], family.open),
             champion_watcher(family.name, family.champion),
             *([watches_rounds(family)] if judged else []),
+            *([retrains(family)] if family.learns_from_drops else []),
         ],
         jobs=[
             dg.define_asset_job(

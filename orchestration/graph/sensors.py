@@ -4,12 +4,13 @@ Belongs here: the two sensors and the report of a champion. Not here: the assets
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from catalog.errors import SelvedgeError
-from orchestration.assets.candidates import Opening, name_candidate, record_opening
+from orchestration.assets.candidates import REASON_TAG, Opening, name_candidate, record_opening
 from orchestration.assets.partitions import candidate_partitions, slug
 from orchestration.assets.published import Tables, newest
 from orchestration.assets.resources import Models
@@ -43,15 +44,21 @@ def opens_candidates(
     ) -> dg.SensorResult | dg.SkipReason:
         event = newest(context.instance, "/".join(prepared.path))
         seen = f"{event.run_id} {event.timestamp}" if event else ""
-        if not seen or context.cursor == seen:
+        if event is None or context.cursor == seen:
             return dg.SkipReason(f"no new materialisation of {prepared.to_user_string()}")
-        opening = opening_now(context.instance, settings, tables)
+        opening = replace(opening_now(context.instance, settings, tables), reason=_why(context.instance, event))
         candidate = name_candidate(context.instance, opening)
         record_opening(tables, candidate, opening)
         requests = [candidate_partitions(family).build_add_request([candidate])]
         return dg.SensorResult(dynamic_partitions_requests=requests, cursor=seen)
 
     return sensor
+
+
+def _why(instance: dg.DagsterInstance, event: dg.EventLogEntry) -> str:
+    """What the run behind a materialisation was asked for."""
+    run = instance.get_run_by_id(event.run_id)
+    return "" if run is None else run.tags.get(REASON_TAG, "")
 
 
 def champion_watcher(family: str, champion: dg.AssetKey) -> dg.SensorDefinition:

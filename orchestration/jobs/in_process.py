@@ -21,9 +21,10 @@ from orchestration.runtime.dagster_private import runs_of_location, staleness
 from orchestration.runtime.recovery import owner_tags
 from orchestration.runtime.services import DEFINITIONS, Progress
 
-Request = tuple[list[dg.AssetKey], str | None]  # what to materialise, of which partition
+Request = tuple[list[dg.AssetKey], str | None, Mapping[str, str]]  # what to materialise, of which partition, tags
 RUNNING = dg.DefaultSensorStatus.RUNNING
 PARTITION_SET_QUERIES = ("get_dynamic_partitions", "has_dynamic_partition")
+OWN_TAGS = "selvedge/"  # how tags begin that a sensor of ours gives a run; Dagster adds its own
 DAGSTERS_OWN = "__"  # how the names of jobs begin that Dagster makes for sensors
 ROUNDS = 50  # far more than the graph is deep; reached only when two assets request each other for ever
 
@@ -71,7 +72,7 @@ class InProcess:
                 asset_selection=selection,
                 partition_key=partition,
                 run_config={**quiet, **(run_config or {})},
-                tags={**owner_tags(), "dagster/max_retries": "0", **(tags or {})},
+                tags={**(tags or {}), **owner_tags(), "dagster/max_retries": "0"},
                 raise_on_error=False,
             )
         self.seconds[names] = self.seconds.get(names, 0.0) + time.monotonic() - began
@@ -90,8 +91,8 @@ class InProcess:
             requested = self._tick()
             if not requested:
                 return runs
-            for keys, partition in requested:
-                self.run(keys, partition)
+            for keys, partition, tags in requested:
+                self.run(keys, partition, tags=tags)
                 runs += 1
         raise SelvedgeError(f"the graph still asks for runs after {ROUNDS} rounds; two assets request each other.")
 
@@ -126,7 +127,7 @@ class InProcess:
         for key in self._graph.toposorted_asset_keys:
             for partition in sorted(evaluated.get_requested_partitions(key), key=str):
                 runs.setdefault((self._graph.get(key).partitions_def, partition), []).append(key)
-        return [(selection, partition) for (_, partition), selection in runs.items()]
+        return [(selection, partition, {}) for (_, partition), selection in runs.items()]
 
     def _sensor(self, sensor: dg.SensorDefinition) -> list[Request]:
         """One tick of an ordinary sensor."""
@@ -149,7 +150,8 @@ class InProcess:
             # The daemon, too, takes a run key once only.
             if request.run_key is None or (sensor.name, request.run_key) not in self._run_keys:
                 self._run_keys.add((sensor.name, request.run_key or ""))
-                runs.append((list(request.asset_selection or ()), request.partition_key))
+                own = {name: value for name, value in request.tags.items() if name.startswith(OWN_TAGS)}
+                runs.append((list(request.asset_selection or ()), request.partition_key, own))
         return runs
 
 

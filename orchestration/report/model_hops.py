@@ -4,7 +4,6 @@ Belongs here: looking them up and hashing them again. Not here: what was publish
 """
 
 import hashlib
-import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -13,16 +12,15 @@ from upath import UPath
 from catalog.datasets import hashed_dataset
 from catalog.errors import SelvedgeError
 from orchestration.assets.candidates import Opening, read_opening
-from orchestration.assets.partitions import FINGERPRINT_DIGITS, candidate_partitions
+from orchestration.assets.partitions import FINGERPRINT_DIGITS
 from orchestration.assets.published import materialised
 from orchestration.families.contract import Family
+from orchestration.families.registered import VERSION, trained_as
 from orchestration.graph.evidence import newest_round, scores_evidence, unsigned
 from orchestration.report.hops import BROKEN, CHECKED, MISSING, RECORDED, SHORT, Hop, Sources
 
 if TYPE_CHECKING:
     from labeling.review.ledger.ledger import Ledger
-
-VERSION = re.compile(r"models:/(?P<family>[^/@]+)/(?P<version>\d+)")
 
 
 def model_hops(sources: Sources, uri: str, digest: str, product_id: int, group: str) -> list[Hop]:
@@ -41,7 +39,7 @@ def model_hops(sources: Sources, uri: str, digest: str, product_id: int, group: 
             Hop("model", uri, state=MISSING, note="the answers are of no registered version; only those are traced")
         ]
     version = named["version"]
-    candidate, about = _trained(sources, family, version)
+    candidate, about = trained_as(sources.home.instance, family, version)
     if candidate is None:
         why = f"no candidate of {family.name} in this home was registered as version {version}"
         return [Hop("model", uri, state=MISSING, note=why)]
@@ -52,17 +50,6 @@ def model_hops(sources: Sources, uri: str, digest: str, product_id: int, group: 
         sources.kept[(*key, "judged")] = tuple(_judged(sources, family, candidate, version))
     of_data = _dataset(sources, family, candidate, product_id, group)
     return [*sources.kept[key], *of_data, *sources.kept[(*key, "judged")]]
-
-
-def _trained(sources: Sources, family: Family, version: str) -> tuple[str | None, dict[str, Any]]:
-    """The candidate that was registered as this version, and what its asset says."""
-    instance = sources.home.instance
-    name = "/".join(family.candidate.path)
-    for candidate in candidate_partitions(family.name).get_partition_keys(dynamic_partitions_store=instance):
-        about = materialised(instance, name, candidate)
-        if about is not None and str(about.get("version")) == version:
-            return candidate, about
-    return None, {}
 
 
 def _weights(sources: Sources, family: Family, version: str, digest: str, about: dict[str, Any]) -> Hop:
@@ -101,7 +88,8 @@ def _candidate(sources: Sources, family: Family, candidate: str) -> Hop:
         return Hop("candidate", candidate, link, MISSING, str(error))
     if not candidate.endswith(opening.fingerprint[:FINGERPRINT_DIGITS]):
         return Hop("candidate", candidate, link, BROKEN, "the record of what it was opened with was changed")
-    return Hop("candidate", candidate, link, CHECKED, "settings and data set hashed again: they give its name")
+    why = f"; opened because {opening.reason}" if opening.reason else ""
+    return Hop("candidate", candidate, link, CHECKED, f"settings and data set hashed again: they give its name{why}")
 
 
 def _dataset(sources: Sources, family: Family, candidate: str, product_id: int, group: str) -> list[Hop]:

@@ -1,7 +1,8 @@
 """The state of a home: what an operator asks for at a glance, as plain data.
 
-Belongs here: champions, open rounds, drops, schedules and disk, each from where it is recorded. Not here: the states of
-services (runtime/services.py), failed runs (assets/failed_runs.py), how they are printed (cli/status_command.py).
+Belongs here: champions, open rounds, drops, retraining, schedules and disk, each from where it is recorded. Not here:
+the states of services (runtime/services.py), failed runs (assets/failed_runs.py), how they are printed
+(cli/status_command.py).
 
 Every part answers without the servers: the ledger, Dagster's database and the folder are on this machine.
 """
@@ -15,11 +16,12 @@ from typing import Any
 
 import dagster as dg
 
-from catalog.errors import ServiceUnavailable
-from orchestration.assets.published import materialised
+from catalog.errors import SelvedgeError, ServiceUnavailable
+from orchestration.assets.published import Tables, materialised
 from orchestration.defs.catalog.arrivals import drop_states
 from orchestration.defs.catalog.training_set import WARNINGS
 from orchestration.families.contract import Family
+from orchestration.families.retraining import decision as decide_now
 from orchestration.runtime.settings import Settings
 
 
@@ -101,6 +103,30 @@ def open_rounds(settings: Settings) -> list[dict[str, Any]]:
 def drops(settings: Settings, instance: dg.DagsterInstance) -> list[dict[str, Any]]:
     """Every drop and every entry of the inbox: state, rows, and the sentence that stands in the way of reading it."""
     return [asdict(state) for state in drop_states(settings, instance)]
+
+
+def retraining(
+    settings: Settings, instance: dg.DagsterInstance, installed: Sequence[Family]
+) -> dict[str, dict[str, Any]]:
+    """By family that was trained here and learns from drops: on, retrain, reason, and the figures of the decision.
+
+    A family whose training settings cannot be read has the sentence as its reason.
+    """
+    from orchestration.registry.ledger import open_ledger
+
+    tables = Tables(root=str(settings.tables()))
+    ledger = open_ledger(settings) if _has_ledger(settings) else None
+    decided: dict[str, dict[str, Any]] = {}
+    for family in installed:
+        if not family.learns_from_drops or materialised(instance, family.prepared[-1]) is None:
+            continue
+        try:
+            decision, _ = decide_now(family, instance, settings, tables, ledger)
+            said = {"retrain": decision.retrain, "reason": decision.reason, **decision.figures}
+        except SelvedgeError as error:
+            said = {"retrain": False, "reason": str(error)}
+        decided[family.name] = {"on": settings.retrain, **said}
+    return decided
 
 
 def schedules(

@@ -215,3 +215,29 @@ def passed_checks(
         if info.partition_key in passed and info.latest_execution_status.value == "SUCCEEDED":
             passed[info.partition_key].add(info.check_key)
     return passed
+
+
+@dataclass(frozen=True)
+class CheckRecord:
+    """One evaluation of an asset check. partition: None of an unpartitioned one. metadata: plain values."""
+
+    partition: str | None
+    passed: bool
+    description: str
+    metadata: Mapping[str, Any]
+
+
+def check_records(instance: dg.DagsterInstance, check: dg.AssetCheckKey, limit: int) -> list[CheckRecord]:
+    """The newest evaluations of a check, newest first; only that of the newest has a public call."""
+    storage: Any = instance.event_log_storage
+    records = storage.get_asset_check_execution_history(check, limit)
+    evaluations = [(record.partition, record.evaluation) for record in records if record.status.value != "PLANNED"]
+    return [
+        CheckRecord(
+            partition,
+            evaluation.passed,
+            evaluation.description or "",
+            {name: value.value for name, value in evaluation.metadata.items()},
+        )
+        for partition, evaluation in evaluations
+    ]

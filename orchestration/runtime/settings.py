@@ -83,6 +83,20 @@ class Settings(OperatorSettings):
         False, description="let scripted annotators' ballots promote a model, stamped as such; the demo sets it"
     )
 
+    drift_false_alarms: Annotated[float, Field(gt=0, le=0.5)] = Field(
+        0.05, description="share of drops like the earlier ones that may be said to differ from them, for each check"
+    )
+    retrain: bool = Field(False, description="train again by itself when the policy says so; off, it only says so")
+    retrain_products: Annotated[int, Field(ge=0)] = Field(
+        1000, description="new products after which a family is trained again; 0: never for that reason"
+    )
+    retrain_alarms: Annotated[int, Field(ge=1)] = Field(
+        2, description="drops that a check must find to differ, the newest among them, before a family is trained again"
+    )
+    retrain_window: Annotated[int, Field(ge=1)] = Field(
+        3, description="of how many of the newest drops, at least as many"
+    )
+
     writer: Literal["grammar", "bedrock", "local"] = Field("grammar", description="who writes descriptions first")
     writer_folder: Path | None = Field(None, description="folder of a causal language model, for the local writer")
     bedrock_model: str | None = Field(None, description="model or inference-profile id, for the Bedrock writer")
@@ -185,6 +199,14 @@ class Settings(OperatorSettings):
             if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?", name):
                 raise ValueError("it is host names as browsers show them, with a port where they show one, and commas")
         return ",".join(names) or None
+
+    @field_validator("retrain_window")
+    @classmethod
+    def _as_wide(cls, window: int, field: ValidationInfo) -> int:
+        alarms = field.data.get("retrain_alarms", 1)
+        if window < alarms:
+            raise ValueError(f"of {window} drops no {alarms} can differ; it is at least SELVEDGE_RETRAIN_ALARMS")
+        return window
 
     @field_validator("evidence_key")
     @classmethod

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from catalog.errors import SelvedgeError
-from catalog.qa import QaPairs, make_qa_pairs, write_vqa_csv
+from catalog.qa import UNMAPPED, QaPairs, make_qa_pairs, stated_values, write_vqa_csv
 from catalog.schema import COLUMNS, DETAILS, AttributeSchema, load_schema
 from catalog.splits import assign_splits
 from catalog.tables import schema_of
@@ -109,3 +109,18 @@ def test_no_pair_at_all_is_an_error_that_says_why() -> None:
 def test_an_unknown_split_is_refused() -> None:
     with pytest.raises(SelvedgeError, match="unknown split 'dev'"):
         pairs_of([{"product_id": 1}], splits=earlier([(1, "g1", "dev")]))
+
+
+def test_stated_values_are_also_those_that_cannot_be_taught() -> None:
+    rows = [
+        {"product_id": 1, "base_colour": "navy blue", "gender": "Men", "attributes": [("Fit", "Baggy")]},
+        {"product_id": 2, "base_colour": None, "gender": None, "attributes": []},
+    ]
+    stated = stated_values(products_table(rows), SCHEMA, DETAILS)
+    assert {(p, a): v for p, a, v in stated[["product_id", "attribute", "value"]].itertuples(index=False)} == {
+        (1, "Colour"): "Navy Blue",
+        (1, "Fit"): UNMAPPED,
+        (1, "gender"): "Men",
+        (1, "article_type"): "Shirts",
+        (2, "article_type"): "Shirts",
+    }

@@ -71,26 +71,11 @@ def images_at_once(device: torch.device) -> int:
     return 16 if device.type == "cpu" else 64
 
 
-class FeatureStore:
-    """Cached features of one base under `root`. Safe for several readers and writers at once.
+class KeptFeatures:
+    """Cached features of one folder, to read; a folder that is not there holds none."""
 
-    Args:
-        root: folder of all caches, e.g. `.selvedge/features`.
-        base: whose preprocessing, vision and Q-Former weights key the cache.
-        precision: see `image_features`; features of different precision never mix.
-    """
-
-    def __init__(self, root: str | Path, base: Base, precision: Precision = "fp32"):
-        self.precision: Precision = precision
-        self.key = {
-            "preprocessing": base.preprocessing.digest(),
-            "vision": base.vision_digest,
-            "precision": precision,
-            "dtype": str(base.model.language_projection.weight.dtype),
-            "augmentation": augmentation.FORMAT,
-        }
-        name = json_sha256(self.key)[:20]
-        self.folder = Path(root) / name
+    def __init__(self, folder: Path):
+        self.folder = folder
         self._rows: dict[tuple[int, str], tuple[int, int]] = {}
         self._shards: list[_Shard] = []
         self._known: set[str] = set()
@@ -105,25 +90,6 @@ class FeatureStore:
     def missing(self, image_sha256s: Iterable[str], view: int = 0) -> list[str]:
         """Pictures, each once and in order, that have no features of this view yet."""
         return [sha256 for sha256 in dict.fromkeys(image_sha256s) if (view, sha256) not in self._rows]
-
-    def write(self, image_sha256s: Sequence[str], features: Tensor, view: int = 0) -> None:
-        """Publish the features of some pictures as one shard.
-
-        Raises:
-            SelvedgeError: a feature is NaN or infinite, or the disk is full or not writable.
-        """
-        if not bool(torch.isfinite(features).all()):
-            raise SelvedgeError(f"features of {image_sha256s[0][:12]}… are not finite; the base's weights are damaged.")
-        stored = features.cpu().contiguous()
-        about = {"view": str(view), "images": json.dumps(list(image_sha256s))}
-        values: Any = stored.view(-1).view(torch.uint8).numpy()
-        content = save({"features": stored}, metadata={**about, CONTENT_KEY: _content_sha256(about, values)})
-        digest = hashlib.sha256("".join(image_sha256s).encode()).hexdigest()[:16]
-        file = self.folder / f"view{view}-{digest}.safetensors"
-        if not (self.folder / "key.json").exists():
-            publish_text(json.dumps(self.key, indent=2) + "\n", self.folder / "key.json")
-        publish_bytes(content, file, sync=False)  # computed again when a power cut spoils it
-        self._open(file)
 
     def read(self, image_sha256s: Sequence[str], view: int | Sequence[int] = 0) -> Tensor:
         """Features in the order asked for: (n, queries, d_qformer). `view` is one for all, or one each.
@@ -154,6 +120,46 @@ class FeatureStore:
             self._shards.append(shard)
             number = len(self._shards) - 1
             self._rows.update({(shard.view, sha256): (number, row) for row, sha256 in enumerate(shard.images)})
+
+
+class FeatureStore(KeptFeatures):
+    """Cached features of one base under `root`. Safe for several readers and writers at once.
+
+    Args:
+        root: folder of all caches, e.g. `.selvedge/features`.
+        base: whose preprocessing, vision and Q-Former weights key the cache.
+        precision: see `image_features`; features of different precision never mix.
+    """
+
+    def __init__(self, root: str | Path, base: Base, precision: Precision = "fp32"):
+        self.precision: Precision = precision
+        self.key = {
+            "preprocessing": base.preprocessing.digest(),
+            "vision": base.vision_digest,
+            "precision": precision,
+            "dtype": str(base.model.language_projection.weight.dtype),
+            "augmentation": augmentation.FORMAT,
+        }
+        super().__init__(Path(root) / json_sha256(self.key)[:20])
+
+    def write(self, image_sha256s: Sequence[str], features: Tensor, view: int = 0) -> None:
+        """Publish the features of some pictures as one shard.
+
+        Raises:
+            SelvedgeError: a feature is NaN or infinite, or the disk is full or not writable.
+        """
+        if not bool(torch.isfinite(features).all()):
+            raise SelvedgeError(f"features of {image_sha256s[0][:12]}… are not finite; the base's weights are damaged.")
+        stored = features.cpu().contiguous()
+        about = {"view": str(view), "images": json.dumps(list(image_sha256s))}
+        values: Any = stored.view(-1).view(torch.uint8).numpy()
+        content = save({"features": stored}, metadata={**about, CONTENT_KEY: _content_sha256(about, values)})
+        digest = hashlib.sha256("".join(image_sha256s).encode()).hexdigest()[:16]
+        file = self.folder / f"view{view}-{digest}.safetensors"
+        if not (self.folder / "key.json").exists():
+            publish_text(json.dumps(self.key, indent=2) + "\n", self.folder / "key.json")
+        publish_bytes(content, file, sync=False)  # computed again when a power cut spoils it
+        self._open(file)
 
 
 @dataclass

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from orchestration.assets.candidates import REASON_TAG
 from orchestration.assets.failed_runs import newest_run
 from orchestration.assets.failures import SENTENCE_TAG, TRANSIENT_TAG
 from orchestration.assets.partitions import DROPS, PARTITION_TAG
@@ -26,7 +27,6 @@ PRODUCTS = "catalog/products"
 LATELY_SECONDS = 8 * 86400.0
 RECORDS = 5000  # of one asset, at most: the newest
 RUNS_A_NIGHT = 100  # the rest follows the night after; a backfill does it at once
-REASON_TAG = "selvedge/reason"
 
 
 @dataclass(frozen=True)

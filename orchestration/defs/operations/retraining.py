@@ -13,12 +13,11 @@ from dataclasses import dataclass
 import dagster as dg
 
 from catalog.errors import SelvedgeError
-from orchestration.assets.candidates import name_candidate
+from orchestration.assets.candidates import REASON_TAG, name_candidate
 from orchestration.assets.dataset import made_of
 from orchestration.assets.failed_runs import newest_run
 from orchestration.assets.partitions import candidate_partitions
 from orchestration.assets.published import Tables, materialised
-from orchestration.defs.operations.nightly import REASON_TAG
 from orchestration.families.contract import Family
 from orchestration.families.timetable import Scheduled
 from orchestration.runtime.recovery import UNFINISHED

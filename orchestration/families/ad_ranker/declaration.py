@@ -125,6 +125,7 @@ AD_RANKER = Family(
     rule=rule,
     served=served,
     lacks=lacks_picks,
+    learns_from_drops=False,
     data_sha256=picks_sha256,
     review=Review(kinds, contest),
     section=section,

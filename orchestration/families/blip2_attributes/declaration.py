@@ -1,8 +1,8 @@
 """The declaration of blip2-attributes.
 
 Belongs here: what sets the family apart, as data, and the functions of a few lines that it needs. Not here: training
-and scoring (candidate.py), comparing two models (contest.py), its assets (preparation.py, classifier.py,
-publication.py).
+and scoring (candidate.py), comparing two models (contest.py), its assets (preparation.py,
+publication.py), comparing a drop with earlier ones (watching.py).
 """
 
 import hashlib
@@ -15,6 +15,7 @@ from orchestration.families.blip2_attributes.candidate import digest, score, tra
 from orchestration.families.blip2_attributes.contest import contest
 from orchestration.families.blip2_attributes.inference import infer
 from orchestration.families.blip2_attributes.report_section import section
+from orchestration.families.blip2_attributes.watching import watch
 from orchestration.families.contract import Adopted, Family, Inference, ResultKeys, Review
 
 if TYPE_CHECKING:
@@ -132,6 +133,7 @@ BLIP2_ATTRIBUTES = Family(
     digest=digest,
     rule=rule,
     served=served,
+    watch=watch,
     review=Review(kinds, contest),
     section=section,
     results={

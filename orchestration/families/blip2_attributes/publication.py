@@ -12,6 +12,7 @@ from orchestration.assets.published import Tables
 from orchestration.assets.reporters import log_and
 from orchestration.assets.resources import Models
 from orchestration.families.blip2_attributes import NAME
+from orchestration.families.blip2_attributes.watching import FEATURES
 from orchestration.families.stages import champion_of_run, publication_asset
 from orchestration.runtime.settings import Settings
 
@@ -50,6 +51,7 @@ def attributes(
             **predicted.counts(),
             "model": version.uri,
             "attribute_schema": schema.to_dict(),
+            FEATURES: predicted.features,
             "by attribute": table(["attribute", "rows", "answered", "confidence"], rows),
         },
     )

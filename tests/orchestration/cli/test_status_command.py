@@ -88,6 +88,7 @@ def test_what_is_amiss_is_told_and_the_rest_counted():
         "services": services,
         "families": None,
         "rounds": [],
+        "retraining": {},
         "disk": {"logs": 2_500_000_000},
         "schedules": [],
     }

@@ -14,6 +14,7 @@ from syrupy.assertion import SnapshotAssertion
 from catalog.errors import SelvedgeError
 from orchestration.families import FAMILIES
 from orchestration.families.contract import asset_key, families_by_name
+from orchestration.families.monitors import MONITORS
 from orchestration.graph.build import build_defs
 from orchestration.runtime.settings import Settings
 
@@ -79,7 +80,9 @@ def test_every_dependency_is_an_asset_of_the_graph(definitions: dg.Definitions) 
     assert {dep.asset_key for spec in specs for dep in spec.deps} <= known
 
 
-def test_checks_of_partitioned_assets_are_partitioned_and_block(definitions: dg.Definitions) -> None:
+def test_checks_of_partitioned_assets_are_partitioned_and_block_unless_they_only_watch(
+    definitions: dg.Definitions,
+) -> None:
     graph = definitions.resolve_asset_graph()
     standing = {key for key in graph.asset_check_keys if key.name in STANDING}
     assert len(standing) == len(STANDING) - 1 + len(FAMILIES)
@@ -87,7 +90,7 @@ def test_checks_of_partitioned_assets_are_partitioned_and_block(definitions: dg.
         assert not graph.get_check_spec(key).blocking and graph.get(key.asset_key).partitions_def is None, key
     for key in set(graph.asset_check_keys) - standing:
         check = graph.get_check_spec(key)
-        assert check.blocking, f"{key} does not block"
+        assert check.blocking == (key.name not in MONITORS), f"{key} blocks or does not, as it should not"
         assert check.partitions_def == graph.get(key.asset_key).partitions_def, (
             f"{key} is not partitioned like its asset"
         )

@@ -101,6 +101,8 @@ def road(tmp_path: Path) -> Road:
 def test_a_winner_becomes_champion_by_itself(road: Road) -> None:
     road.graph.settle()  # the sensor opens a candidate, because its data was prepared
     assert means(road.registry) == [0.5]
+    trained = materialised(road.graph.instance, "training/toy_candidate", road.registry.version("toy", 1).candidate)
+    assert trained is not None and trained["opened because"] == "a person asked for it"
     assert road.champions() == [1]
     champion = newest(road.graph.instance, "registry/toy_champion")
     assert champion is not None and champion.asset_materialization is not None

@@ -40,7 +40,7 @@ def home(tmp_path, monkeypatch):
     family = toy_family()
     frozen = freeze_dataset(made.instance, made.tables)
     about = {"dataset": str(frozen.folder), "dataset_sha256": frozen.sha256, "drops": [DROP]}
-    opening = Opening(family.name, {"mean": 0.5}, frozen.sha256, about)
+    opening = Opening(family.name, {"mean": 0.5}, frozen.sha256, about, "drift in 2 of the last 3 drops")
     made.candidate = name_candidate(made.instance, opening)
     record_opening(made.tables, made.candidate, opening)
     made.instance.add_dynamic_partitions(candidate_partitions(family.name).name, [made.candidate])
@@ -91,6 +91,7 @@ def test_a_sentence_is_followed_through_every_hop(home):
     assert by_name["attributes"].value == "Colour Blue 0.90"
     assert by_name["MLflow run"].link == f"{home.settings.mlflow_uri}/#/experiments/1/runs/abc", "where MLflow is now"
     assert by_name["candidate"].value == home.candidate and by_name["Q&A rows"].value.startswith("1 of 1 products")
+    assert by_name["candidate"].note.endswith("they give its name; opened because drift in 2 of the last 3 drops")
     assert by_name["delivery"].link.endswith("/shop/styles.csv:2") and by_name["delivery"].value == "1,Women"
     assert all(hop.link for hop in followed.hops), "each hop can be opened"
     # No scores and no promotion stand behind this toy: both are said, nothing else lacks.

@@ -1,0 +1,171 @@
+"""Retraining: whether a family should be trained again, and why.
+
+Belongs here: the policy, what it is told, and the reason. Not here: what the monitors measure (evaluation/drift.py, a
+family's quality), asking for the run (orchestration/graph/retraining.py), opening a candidate (graph/sensors.py).
+
+A family is trained again because enough new products came, or because a monitor found k of the last n drops to differ,
+the newest among them: one odd delivery is no reason, and neither is drift that is over. Only drops count that no
+candidate has learnt from yet. So an alarm asks for one training at most, whatever becomes of it: a candidate that lost
+is not trained again on the same data, and drift that stays is not answered every day. Never while a training of the
+family runs, a candidate waits for its own, or people still vote on one: its evidence would name a former champion.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from catalog.files import json_sha256
+from orchestration.families.contract import Family
+from orchestration.families.monitors import MONITORS, Outcome, outcomes
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from labeling.review.ledger.ledger import Ledger
+    from orchestration.assets.published import Tables
+    from orchestration.runtime.settings import Settings
+
+READ_NAMES = ("catalog/products", "catalog/images")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """When to train again. products: new ones; 0: never for that reason. alarms: of the last `window` drops."""
+
+    products: int
+    alarms: int
+    window: int
+
+    @classmethod
+    def of(cls, settings: "Settings") -> "Policy":
+        return cls(settings.retrain_products, settings.retrain_alarms, settings.retrain_window)
+
+
+@dataclass(frozen=True)
+class News:
+    """What happened since the newest candidate was opened.
+
+    Attributes:
+        drops: that no candidate learnt from, the newest last. products: in them.
+        outcomes: by monitor, over these drops, the newest last.
+        busy: why no training can begin now; "" where one can.
+        data: hash of everything that a training would learn from now, and of its settings.
+    """
+
+    drops: tuple[str, ...] = ()
+    products: int = 0
+    outcomes: Mapping[str, Sequence[Outcome]] = field(default_factory=dict)
+    busy: str = ""
+    data: str = ""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Train again or not. reason: of either, for people. figures: what it rests on, as plain data."""
+
+    retrain: bool
+    reason: str
+    figures: Mapping[str, Any]
+
+
+def decide(policy: Policy, news: News) -> Decision:
+    """What the policy says of the news; nothing is read and nothing asked for."""
+    reasons, counted = [], {}
+    if policy.products and news.products >= policy.products:
+        reasons.append(f"{news.products} new products in {len(news.drops)} drops, and {policy.products} are enough")
+    for monitor, judged in news.outcomes.items():
+        window = judged[-policy.window :]
+        alarms = [outcome for outcome in window if outcome.alarm]
+        counted[monitor] = f"{len(alarms)} of {len(window)}"
+        if len(alarms) >= policy.alarms and window[-1].alarm:
+            reasons.append(
+                f"{monitor} in {len(alarms)} of the last {len(window)} drops, {window[-1].drop} the newest: "
+                f"{window[-1].why}"
+            )
+    figures = {"new_products": news.products, "new_drops": len(news.drops), "alarms": counted}
+    if not reasons:
+        named = "".join(f", {monitor} in {count} drops" for monitor, count in counted.items())
+        wanted = f" of {policy.products}" if policy.products else ""
+        return Decision(False, f"nothing to learn: {news.products}{wanted} new products{named}", figures)
+    if news.busy:
+        return Decision(False, f"{'; '.join(reasons)}; but {news.busy}", figures)
+    return Decision(True, "; ".join(reasons), figures)
+
+
+def news_of(
+    family: Family, instance: "dg.DagsterInstance", settings: "Settings", tables: "Tables", ledger: "Ledger | None"
+) -> News:
+    """What happened to a family since its newest training was prepared, by Dagster's records and the ledger.
+
+    Raises:
+        SelvedgeError: a file of training settings cannot be read. ServiceUnavailable: the ledger does not answer.
+    """
+    from orchestration.assets.dataset import made_of
+    from orchestration.assets.partitions import DROPS
+    from orchestration.assets.published import materialised, there
+
+    prepared = materialised(instance, family.prepared[-1])
+    if prepared is None or not family.learns_from_drops:
+        return News()
+    drops = there(instance, READ_NAMES[-1], DROPS)
+    now = made_of(instance, tables, drops)
+    new = tuple(drop for drop in drops if not _learnt(drop, prepared, now))
+    products = sum(tables.reference(instance, READ_NAMES[0], drop).rows for drop in new)
+    champion = materialised(instance, "/".join(family.champion.path)) or {}
+    judged = {
+        monitor: outcomes(instance, family, monitor, new, str(champion.get("model"))) if champion else []
+        for monitor in (MONITORS if family.watch else ())
+    }
+    return News(new, products, judged, _busy(family, instance, ledger), _data(family, settings, now))
+
+
+def decision(
+    family: Family, instance: "dg.DagsterInstance", settings: "Settings", tables: "Tables", ledger: "Ledger | None"
+) -> tuple[Decision, News]:
+    """Whether to train again now. Raises: as `news_of`."""
+    news = news_of(family, instance, settings, tables, ledger)
+    return decide(Policy.of(settings), news), news
+
+
+def _learnt(drop: str, prepared: Mapping[str, Any], now: Mapping[str, str]) -> bool:
+    """Was the drop, as it is now, among those that the newest training was prepared from?
+
+    An older Selvedge recorded the drops' names alone.
+    """
+    before = prepared.get("made_of")
+    if before is None:
+        return drop in prepared.get("drops", ())
+    return all(now[f"{name}/{drop}"] == before.get(f"{name}/{drop}") for name in READ_NAMES)
+
+
+def _data(family: Family, settings: "Settings", made_of: Mapping[str, str]) -> str:
+    from orchestration.families.stages import candidate_settings
+
+    return json_sha256([family.name, asdict(candidate_settings(family.settings(), settings, family.name)), made_of])
+
+
+def _busy(family: Family, instance: "dg.DagsterInstance", ledger: "Ledger | None") -> str:
+    """Why no training of the family can begin now."""
+    import dagster as dg
+
+    from orchestration.assets.partitions import candidate_partitions
+    from orchestration.assets.published import materialised
+
+    ended = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+    unfinished = [status for status in dg.DagsterRunStatus if status not in ended]
+    own = {*family.prepared_by, family.candidate, family.scores}
+    for run in instance.get_runs(dg.RunsFilter(statuses=unfinished)):
+        if own & set(run.asset_selection or ()) or run.job_name == family.training_job:
+            return f"a training of {family.name} runs already (run {run.run_id[:8]})"
+    candidates = candidate_partitions(family.name).get_partition_keys(dynamic_partitions_store=instance)
+    newest = candidates[-1] if candidates else None
+    if newest is not None and materialised(instance, "/".join(family.candidate.path), newest) is None:
+        failed = instance.get_runs(
+            dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], tags={"dagster/partition": newest}), limit=1
+        )
+        if not failed:
+            return f"candidate {newest} waits for its training"
+    open_rounds = [] if ledger is None else [r for r in ledger.rounds(family.name) if r.state == "open"]
+    if open_rounds:
+        return f"people still vote in round {open_rounds[-1].plan.round_id}"
+    return ""
