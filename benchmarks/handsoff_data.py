@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from benchmarks.handsoff import JUDGE, PACK
 from catalog.drawn.spec import sample_spec
 from evaluation.classification import expected_calibration_error
 from training.attribute_classifier import MISSING
@@ -27,7 +28,7 @@ from training.restgan.judge import AttributeJudge, AttributeScore, save_judge
 from training.restgan.judge_training import ARCHITECTURE, JudgeRun, JudgeSettings
 from training.restgan.pretraining import ProgressLines
 
-PACK, JUDGE_PACK, JUDGE = "drawn-128.zip", "drawn-judge.zip", "judge.safetensors"
+JUDGE_PACK = "drawn-judge.zip"
 SETTINGS = JudgeSettings(size=64, width=8, epochs=20, device="cpu")
 
 

@@ -65,11 +65,13 @@ class ModulatedConvolution(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """(n, out, h, w) of (n, channels, h, w), before any activation. w: (n, latent) float32."""
-        style = self.style(w)
+        with torch.autocast(w.device.type, enabled=False):  # a handful of numbers, of which all others are multiples
+            style = self.style(w)
+            weight = self.convolution.weight * self.convolution.scale
+            power = functional.linear(style.square(), weight.square().sum(dim=(2, 3)))
+            scale = GAIN * (power + 1e-8).rsqrt()
         y = self.convolution(x * style[:, :, None, None].to(x.dtype))
         bias = self.bias[None, :, None, None].to(y.dtype)
         if not self.demodulated:
             return y + bias
-        weight = self.convolution.weight * self.convolution.scale
-        power = functional.linear(style.square(), weight.square().sum(dim=(2, 3)))
-        return torch.addcmul(bias, y, (GAIN * (power + 1e-8).rsqrt())[:, :, None, None].to(y.dtype))
+        return torch.addcmul(bias, y, scale[:, :, None, None].to(y.dtype))

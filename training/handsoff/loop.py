@@ -32,7 +32,7 @@ from training.handsoff.frozen import FrozenGenerator, load_generator, read_about
 from training.handsoff.generator import Generator
 from training.handsoff.losses import discriminator_loss, generator_loss, penalties
 from training.handsoff.pictures import Pictures
-from training.handsoff.replay import Inputs, Replayed, Values
+from training.handsoff.replay import Inputs, Replayed, Values, own_stream
 from training.handsoff.settings import GeneratorSettings
 from training.handsoff.start import Start
 from training.picture_tensors import to_float, to_uint8
@@ -112,7 +112,7 @@ def train_generator(
         return finished
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), own_stream(choose_device(settings.device)):
         torch.manual_seed(settings.seed)
         run = _GeneratorRun(pictures, settings, out, reporter, start)
         run.watch, run.watch_every = watch, watch_every

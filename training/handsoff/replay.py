@@ -6,7 +6,8 @@ A recorded step reads its inputs from fixed places and leaves its values in fixe
 run as they are, which also lets cuDNN choose its algorithms; then one is recorded. On a CPU every step runs as it is.
 """
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -31,29 +32,39 @@ class Replayed:
         self.inputs: dict[str, Tensor] = {}
         self.calls: dict[Hashable, int] = {}
         self.recorded: dict[Hashable, tuple[torch.cuda.CUDAGraph, Values]] = {}
-        self.stream = torch.cuda.Stream(device) if self.enabled else None
 
     def __call__(self, inputs: Inputs, kind: Hashable) -> Values:
         """The values of a step; a later call overwrites them."""
-        if self.stream is None:
+        if not self.enabled:
             return self.step({name: value.to(self.device) for name, value in inputs.items()}, kind)
-        # One stream for all calls: gradients are accumulated on the stream that first made them.
-        with torch.cuda.stream(self.stream):
-            return self._on_stream(inputs, kind)
-
-    def _on_stream(self, inputs: Inputs, kind: Hashable) -> Values:
         for name, value in inputs.items():
             if name not in self.inputs:
                 self.inputs[name] = torch.empty_like(value, device=self.device)
-            self.inputs[name].copy_(value, non_blocking=True)
+            self.inputs[name].copy_(value)
         if kind not in self.recorded:
             self.calls[kind] = self.calls.get(kind, 0) + 1
             if self.calls[kind] <= WARM_UP:
                 return self.step(self.inputs, kind)
             graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph, stream=self.stream):
+            with torch.cuda.graph(graph, stream=torch.cuda.current_stream(self.device)):
                 values = self.step(self.inputs, kind)
             self.recorded[kind] = graph, values
         graph, values = self.recorded[kind]
         graph.replay()
         return values
+
+
+@contextmanager
+def own_stream(device: torch.device) -> Iterator[None]:
+    """All of a run on one stream that is not the default one, which cannot be recorded; nothing on a CPU.
+
+    Gradients are accumulated on the stream that first made them, so the warm-up must run where the recording does.
+    """
+    if device.type != "cuda":
+        yield
+        return
+    stream = torch.cuda.Stream(device)
+    stream.wait_stream(torch.cuda.current_stream(device))
+    with torch.cuda.stream(stream):
+        yield
+    torch.cuda.current_stream(device).wait_stream(stream)
