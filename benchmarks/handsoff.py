@@ -16,6 +16,7 @@ import argparse
 import json
 import sys
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +71,7 @@ def prepared(work: Path, part: str, side: int) -> Pictures:
     folder = work / "pictures" / f"{part}-{side}"
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        prepare_pictures([(name, lambda file=file: file) for name, file in unpack(work / PACK, part)], side, folder)
+        prepare_pictures([(name, partial(bytes, file)) for name, file in unpack(work / PACK, part)], side, folder)
     return read_pictures(folder, side)
 
 
