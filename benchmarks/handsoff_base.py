@@ -10,9 +10,10 @@ side for `--minutes` each, to see that the machine does it and which weight is b
 pillow, safetensors.
 
 The number of images follows from the pace of the first steps, so that the rate has come down when the time is over.
-128 pixels begin from the base of 64, whose levels they share. Snapshot: after each of twelve parts of the training KID
-of 1,000 samples against 1,000 training pictures is taken on the judge's features; of the second half the least one is
-the base. All figures are of weights rounded as they are stored; those of the card are on pictures held out.
+128 pixels begin from the base of 64, whose levels they share; the two may be made in two calls, after which `--card
+FOLDER` writes the card of both. Snapshot: after each of twelve parts of the training KID of 1,000 samples against 1,000
+training pictures is taken on the judge's features; of the second half the least one is the base. All figures are of
+weights rounded as they are stored; those of the card are on pictures held out.
 """
 
 import argparse
@@ -43,10 +44,16 @@ from training.reporting import Silent, TimeLeft
 from training.restgan.judge import AttributeJudge, load_judge
 
 SETTINGS = GeneratorSettings(
-    batch_size=64, report_every=100, sample_every=0, checkpoint_every=10**6, average_half_life=20_000, samples=100
+    batch_size=64,
+    report_every=97,  # a GPU's values are looked at there alone; of 100 none would be a step with penalties
+    sample_every=0,
+    checkpoint_every=10**6,
+    average_half_life=20_000,
+    samples=100,
 )
 KID_PICTURES = 1000
 SNAPSHOTS = 12
+BASES = "bases"  # of the pack's folder: what larger sides begin from, also in a later call
 COMMAND = (sys.executable, "-m", "benchmarks.handsoff_base")
 PACE_STEPS = (40, 120)  # between these two steps the pace is taken
 RESERVE = 0.9  # of the budget; the rest is for snapshots
@@ -178,7 +185,7 @@ def train_side(arguments: argparse.Namespace, side: int, penalty: float | None, 
     pictures = prepared(work, "training", side)
     settings = replace(SETTINGS, size=side, replay=arguments.replay, seed=arguments.seed, penalty=penalty)
     settings = replace(settings, batch_size=arguments.batch or settings.batch_size)
-    smaller = out / str(side // 2) / "best"
+    smaller = work / BASES / str(side // 2)
     start = read_start(smaller, settings) if (smaller / "selvedge.json").is_file() else None
     pace = measured_pace(pictures, settings, run, start)
     settings = replace(settings, images=int(pace * arguments.minutes * 60 * RESERVE))
@@ -188,13 +195,22 @@ def train_side(arguments: argparse.Namespace, side: int, penalty: float | None, 
     watch = Snapshots(judge, judge.features(np.ascontiguousarray(pictures.array[chosen])), settings, folder)
     every = max(1, settings.steps // SNAPSHOTS)
     result = train_generator(pictures, settings, run, Lines(name), start=start, watch=watch, watch_every=every)
-    log = {"pace": round(pace), "seconds": result.seconds, "skipped": result.skipped, "kid": watch.log}
+    log = {
+        "start": start.digest if start else "",
+        "pace": round(pace),
+        "seconds": result.seconds,
+        "skipped": result.skipped,
+        "kid": watch.log,
+    }
+    if name == str(side):
+        shutil.rmtree(work / BASES / name, ignore_errors=True)
+        shutil.copytree(folder / "best", work / BASES / name)
     (folder / "log.json").write_text(json.dumps(log | {"history": result.history}, indent=1), encoding="utf-8")
     return result
 
 
-def publish(arguments: argparse.Namespace, side: int) -> str:
-    """Recipe and figures beside the best snapshot of a side, as `OUT/handsoff-tiny/<side>`; its line of the card."""
+def publish(arguments: argparse.Namespace, side: int) -> None:
+    """Recipe and figures beside the best snapshot of a side, as `OUT/handsoff-tiny/<side>`."""
     out, model = arguments.out, arguments.out / "handsoff-tiny" / str(side)
     model.parent.mkdir(exist_ok=True)
     shutil.rmtree(model, ignore_errors=True)
@@ -212,7 +228,7 @@ def publish(arguments: argparse.Namespace, side: int) -> str:
         f"python -m benchmarks.handsoff_base --work DIR --out OUT --minutes {arguments.minutes:g}",
         "drawn": {"seed": SEED, "style": "studio", "ids": {name: [ids[0], ids[-1]] for name, ids in PARTS.items()}},
         "snapshot": "least KID of the second half of the training",
-        "begins from": str(side // 2) if (out / str(side // 2) / "best").exists() else "random weights",
+        "begins from": log["start"] or "random weights",
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
         "settings": frozen.settings.to_dict(),
         "digests": {"model": frozen.digest, "judge": judge.digest, "data": training.digest},
@@ -222,8 +238,22 @@ def publish(arguments: argparse.Namespace, side: int) -> str:
     # JSON is YAML, and a machine that trains may have no writer of the other kind.
     (model / "recipe.yaml").write_text(json.dumps(recipe, indent=1) + "\n", encoding="utf-8")
     grid(frozen, out / f"samples-{side}.png", SETTINGS.samples)
-    parameters = sum(p.numel() for p in frozen.generator.parameters()) / 1e6
-    return f"| {side} | {parameters:.2f} M | {seen:,.0f} | {distance.samples:.4f} | {distance.floor:.4f} |"
+
+
+def write_card(tiny: Path) -> None:
+    """README.md of the folder, from the recipes in it."""
+    rows = []
+    for file in sorted(tiny.glob("*/recipe.yaml"), key=lambda file: int(file.parent.name)):
+        recipe = json.loads(file.read_text(encoding="utf-8"))
+        figures, kid = recipe["figures"], recipe["figures"]["kid"]
+        parameters = sum(p.numel() for p in load_generator(file.parent).generator.parameters()) / 1e6
+        rows.append(
+            f"| {file.parent.name} | {parameters:.2f} M | {figures['images seen']:,.0f} | {kid['samples']:.4f} "
+            f"| {kid['floor']:.4f} |"
+        )
+    numbers = {"products": len(PARTS["training"]), "held_out": len(PARTS["held-out"])}
+    (tiny / "README.md").write_text(CARD.format(rows="\n".join(rows), **numbers), encoding="utf-8")
+    print("\n".join(rows), flush=True)
 
 
 def trial(arguments: argparse.Namespace) -> None:
@@ -243,24 +273,22 @@ def trial(arguments: argparse.Namespace) -> None:
 
 def make(arguments: argparse.Namespace) -> None:
     """Both bases, each published as soon as it is trained, so that a machine that is taken away loses one at most."""
-    rows: dict[int, str] = {}
+    tiny = arguments.out / "handsoff-tiny"
     for side in arguments.sides:
         penalty = None if arguments.penalty is None else arguments.penalty * (side / 64) ** 2
         train_side(arguments, side, penalty, str(side))
-        rows[side] = publish(arguments, side)
-        tiny = arguments.out / "handsoff-tiny"
+        publish(arguments, side)
         shutil.copy(arguments.work / JUDGE, tiny / JUDGE)
-        numbers = {"products": len(PARTS["training"]), "held_out": len(PARTS["held-out"])}
-        (tiny / "README.md").write_text(CARD.format(rows="\n".join(rows.values()), **numbers), encoding="utf-8")
-        print(rows[side], flush=True)
-    size = sum(file.stat().st_size for file in (arguments.out / "handsoff-tiny").rglob("*") if file.is_file())
+        write_card(tiny)
+    size = sum(file.stat().st_size for file in tiny.rglob("*") if file.is_file())
     print(f"handsoff-tiny: {size / 1e6:.1f} MB")
 
 
 def parsed(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path(".cache/handsoff"), help="pack and judge of handsoff_data")
-    parser.add_argument("--out", type=Path, required=True, help="where everything goes")
+    parser.add_argument("--out", type=Path, default=Path(".selvedge/handsoff"), help="where everything goes")
+    parser.add_argument("--card", type=Path, metavar="FOLDER", help="only write the card of the bases in FOLDER")
     parser.add_argument("--sides", type=int, nargs="+", default=[64, 128], help="pixels, in the order of training")
     parser.add_argument("--minutes", type=float, default=4.0, help="of training at each side")
     parser.add_argument("--batch", type=int, default=0, help=f"pictures a step; {SETTINGS.batch_size} by default")
@@ -276,6 +304,8 @@ def parsed(words: Sequence[str] | None = None) -> argparse.Namespace:
 
 def main() -> None:
     arguments = parsed()
+    if arguments.card:
+        return write_card(arguments.card)
     torch.backends.cudnn.benchmark = True
     torch.set_float32_matmul_precision("high")
     for name in (PACK, JUDGE):

@@ -89,7 +89,7 @@ def test_bases_of_two_sides_are_made_measured_and_published(work, tmp_path, monk
     make(parsed(list(map(str, words))))
     tiny = out / "handsoff-tiny"
     recipe = json.loads((tiny / "32" / "recipe.yaml").read_text())
-    assert recipe["begins from"] == "16" and recipe["settings"]["size"] == 32
+    assert recipe["begins from"] == load_generator(tiny / "16").digest and recipe["settings"]["size"] == 32
     assert recipe["digests"]["model"] == load_generator(tiny / "32", size=32).digest
     assert "| 32 |" in (tiny / "README.md").read_text() and (tiny / "judge.safetensors").is_file()
     assert json.loads((out / "16" / "log.json").read_text())["kid"]
