@@ -134,7 +134,7 @@
     if (!said) return shown?.remove();
     if (shown) return undefined;
     const thanks = Object.assign(document.createElement("p"), { id: "sv-end" });
-    thanks.textContent = "Thank you! All your pairs are done and your votes are kept. You may close this page.";
+    thanks.textContent = "Thank you! Everything is done and your answers are kept. You may close this page.";
     said.after(thanks);
     return undefined;
   }

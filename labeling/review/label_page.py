@@ -16,10 +16,11 @@ from xml.sax.saxutils import quoteattr
 
 from catalog.errors import SelvedgeError
 
-Sides = Literal["html", "picture"]
+Sides = Literal["html", "picture", "square"]
 PICTURE = "data:image/"
-PHOTO_PIXELS: Mapping[Sides, int] = {"html": 340, "picture": 160}  # two pictures leave less room for a third
+PHOTO_PIXELS: Mapping[Sides, int] = {"html": 340, "picture": 160, "square": 340}  # wide ones leave it less
 SIDE_PIXELS = 500  # three pictures of 160 beside each other
+SQUARE_PIXELS = 390  # as high as fits a window of 768 pixels, above the answers
 # As a result stores them, as the page says them, and their keys.
 VERDICTS = (
     ("left", "Left is better", "1"),
@@ -89,10 +90,10 @@ STYLE = """
 }
 """
 PICTURE_STYLE = """
-.sv-photo { flex-basis: 160px; }
 .sv-side { padding: 10px; }
 @media (max-width: 900px) { .sv-side { flex-basis: 100%; } .sv-photo .lsf-object { zoom: .8; } }
 """
+WIDE_STYLE = ".sv-photo { flex-basis: 160px; }"
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def label_config(
     Args:
         question: one sentence over the pair. guidelines: HTML, the same for every pair.
         reasons: optional tags, at most ten, each with a letter key.
-        sides: whether a side is HTML or a picture. pace: told below the guidelines.
+        sides: whether a side is HTML, a wide picture or a square one. pace: told below the guidelines.
 
     Raises:
         SelvedgeError: no question, a reason twice, or too many of them.
@@ -155,7 +156,7 @@ def label_config(
     guidelines += pace.told if pace else ""
     guide = f'<HyperText name="guide" value={quoteattr(guidelines)} inline="true"/>' if guidelines.strip() else ""
     photo = PHOTO_PIXELS[sides]
-    style = STYLE if sides == "html" else STYLE + PICTURE_STYLE
+    style = STYLE + {"html": "", "picture": PICTURE_STYLE + WIDE_STYLE, "square": PICTURE_STYLE}[sides]
     classes = f"sv {pace.style_class}" if pace else "sv"
     return f"""<View className="{classes}">
   <Style>{style}</Style>
@@ -178,11 +179,9 @@ def label_config(
 
 
 def _side(name: str, sides: Sides) -> str:
-    return (
-        _picture(name, SIDE_PIXELS)
-        if sides == "picture"
-        else f'<HyperText name="{name}" value="${name}" inline="true"/>'
-    )
+    if sides == "html":
+        return f'<HyperText name="{name}" value="${name}" inline="true"/>'
+    return _picture(name, SQUARE_PIXELS if sides == "square" else SIDE_PIXELS)
 
 
 def _picture(name: str, pixels: int) -> str:

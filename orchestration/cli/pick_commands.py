@@ -103,7 +103,7 @@ def status(
     values |= {"published": _published(ledger, name), "rework": _rework(ledger, name)} if name else {
         "published": None, "rework": None
     }  # fmt: skip
-    emit("review picks status", as_json, values)
+    emit("review picks status", as_json, values, _lines(values))
 
 
 def vote(
@@ -147,6 +147,22 @@ def _row(ledger: "Ledger", round_id: str) -> dict[str, Any]:
         "simulated": kinds["simulated"],
         "none_of_these": sum(pick.judgement.picked_sha256 is None for pick in picks if not pick.judgement.simulated),
     }
+
+
+def _lines(values: dict[str, Any]) -> list[str]:
+    """The status for people: a line a round, then what is published, then what is to be made again."""
+    lines = [
+        "{round}: {answered} of {requests} requests answered; {picks} answers of people, of which {none_of_these} "
+        "none of these; {simulated} simulated".format(**row)
+        for row in values["rounds"]
+    ]
+    for row in values["published"] or ():
+        whose = "scripted annotators (SIMULATED)" if row["simulated"] else "people"
+        lines.append(f"published  {row['product'] or row['request']}  by {whose}: {row['picks']}  {row['picture']}")
+    for row in values["rework"] or ():
+        comment, sentence = " ".join(row["comment"].split()), row["sentence"]
+        lines.append(f"rework     {row['product'] or row['request']}  “{comment}”: {sentence}")
+    return lines
 
 
 def _published(ledger: "Ledger", round_id: str) -> list[dict[str, Any]]:

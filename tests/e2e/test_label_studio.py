@@ -582,7 +582,7 @@ def test_pictures_are_compared_as_well_as_texts(label_studio, admin, photo, brow
 
 def test_a_pick_among_three_pictures_comes_back_with_its_comment(label_studio, admin, photo, browser, tmp_path):
     """As a person picks: a key for the place, words in the field, and none of these by 0."""
-    project = admin.create_project(f"Picks {secrets.token_hex(3)}", pick_config(), PICK_GUIDELINES, overlap=1)
+    project = admin.create_project(f"Picks {secrets.token_hex(3)}", pick_config(23), PICK_GUIDELINES, overlap=1)
     tasks = [pick_task(f"{number}{secrets.token_hex(8)}", [photo] * 3) for number in range(3)]
     admin.import_tasks(project, tasks)
     program = annotator(admin)

@@ -17,12 +17,12 @@ import labeling.tables  # noqa: F401  declares the table `ads`
 from catalog.errors import SelvedgeError
 from catalog.files import png_bytes
 from catalog.schema import AttributeSchema
-from labeling.review.label_page import SIDE_PIXELS, Sides
+from labeling.review.label_page import SQUARE_PIXELS, Sides
 from labeling.review.pairs.kinds import need_columns
 from labeling.review.pairs.products import Product, photograph
 from labeling.review.pairs.rendering import drawn_uri
 
-SHEET_SIDE = 2 * SIDE_PIXELS  # pixels; twice what the page gives a side, for screens of twice the pixels
+SHEET_SIDE = 2 * SQUARE_PIXELS  # pixels; twice what the page gives a side, for screens of twice the pixels
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class AdPictures:
         "publish neither.</p>"
     )
     reasons: tuple[str, ...] = ("product looks wrong", "size or place", "light or shadow", "background")
-    sides: Sides = "picture"
+    sides: Sides = "square"
 
     @property
     def style(self) -> str:

@@ -73,8 +73,8 @@ def open_picks(
         registered, resumed = ledger.picks.open_round(round_id, drop, key, tasks)
     else:
         resumed = True
-    project = _project(server, registered, overlap)
     uploads = PickUploads(ledger.picks.tasks(round_id))
+    project = _project(server, registered, len(uploads), overlap)
     if server.counter(project).tasks < len(uploads):
         server.import_tasks(project, uploads, named(progress, "uploading"))
     return OpenedPicks(registered, server.project_url(project), len(uploads), resumed)
@@ -130,13 +130,13 @@ def _pictures(task: PickTask) -> list[str]:
     return uris
 
 
-def _project(server: RoundServer, registered: PickRound, overlap: int) -> int:
+def _project(server: RoundServer, registered: PickRound, requests: int, overlap: int) -> int:
     """The round's project: the one there is, else a new one; of two that were made at once the older."""
     title = public_title(registered.key, registered.round_id)
     project = server.find_project(title)
     if project is not None:
         return project
-    made = server.create_project(title, pick_config(), GUIDELINES, overlap)
+    made = server.create_project(title, pick_config(requests), GUIDELINES, overlap)
     project = server.find_project(title) or made
     if project != made:
         server.delete_project(made)

@@ -26,11 +26,23 @@ GUIDELINES = (
 )
 KEYS = "Press 1, 2 or 3, or 0 for none of these, then Enter."
 PIXELS = 380
+# Three pictures, the answers and the comment stand in one window of 768 pixels. What was typed is sent with the answer,
+# so the button that adds it is left out.
+PICK_STYLE = """
+.sv-picks .sv-question h3 { margin: 0 0 8px !important; font-size: 19px; }
+.sv-picks .sv-side { padding: 6px 10px 10px; }
+.sv-picks .sv-side h4 { margin: 0 0 4px !important; }
+.sv-picks [data-testid=textarea-submit-section] { display: none; }
+.sv-picks textarea { height: 36px; min-height: 36px; }
+.sv-picks .sv-verdict .lsf-choices { margin-top: 8px; }
+.sv-picks .sv-verdict label { padding: 8px 10px; }
+.sv-picks .sv-keys h4 { margin: 0 !important; }
+"""
 CHOICES = (("1", "First", "1"), ("2", "Second", "2"), ("3", "Third", "3"), (NONE_OF_THESE, "None of these", "0"))
 
 
-def pick_config() -> str:
-    """Label Studio's XML for picks; the same for every task."""
+def pick_config(requests: int) -> str:
+    """Label Studio's XML for picks; the same for every task. requests: of the round, whose count the page shows."""
     choices = "".join(
         f"<Choice value={quoteattr(shown)} alias={quoteattr(stored)} hotkey={quoteattr(key)}/>"
         for stored, shown, key in CHOICES
@@ -40,8 +52,8 @@ def pick_config() -> str:
         f'width="{PIXELS}px" maxWidth="{PIXELS}px" zoom="false" zoomControl="false"/></View>'
         for slot, (_, shown, _) in zip(SLOTS, CHOICES, strict=False)
     )
-    return f"""<View className="sv sv-picks">
-  <Style>{STYLE + PICTURE_STYLE}</Style>
+    return f"""<View className="sv sv-picks sv-pairs-{requests}">
+  <Style>{STYLE + PICTURE_STYLE + PICK_STYLE}</Style>
   <View className="sv-question"><Header value={quoteattr(QUESTION)} size="4"/></View>
   <View className="sv-row">{pictures}</View>
   <View className="sv-vote">

@@ -78,6 +78,11 @@ def test_a_drops_ads_are_picked_from_published_and_reordered(
     (order,) = state["rework"]
     assert order["product"] == 10001 and "composition" in order["stages"] and "caption" in order["stages"]
     assert printed("status")["published"] is None
+    assert run(["review", "picks", "status", opened["round"]]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith("1 of 2 requests answered; 1 answers of people, of which 0 none of these; 0 simulated")
+    assert lines[1].startswith("published  10001  by people: 1  ") and lines[1].endswith(picture["picture"])
+    assert lines[2].startswith("rework     10001  “too small. I want leaves on the ground”: ")
 
 
 @pytest.mark.parametrize(

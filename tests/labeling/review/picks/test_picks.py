@@ -238,7 +238,8 @@ def test_scripted_picks_are_stamped_and_give_way_to_a_persons(ledger, studio, tm
 
 
 def test_the_page_has_its_keys_and_its_result_is_read_back():
-    page = ElementTree.fromstring(pick_config())
+    page = ElementTree.fromstring(pick_config(23))
+    assert "sv-pairs-23" in str(page.get("className"))  # annotator_page.js says how many of them are done
     keys = {choice.get("alias"): choice.get("hotkey") for choice in page.iter("Choice")}
     assert keys == {"1": "1", "2": "2", "3": "3", "none": "0"} and tuple(keys) == ANSWERS
     assert [image.get("value") for image in page.iter("Image")] == ["$one", "$two", "$three"]
