@@ -75,9 +75,11 @@ on a catalogue begins from. Made by Selvedge's own code on drawn pictures only; 
 |---|---|---|---|---|
 {rows}
 
-## Limits
+"""
+LIMITS = """## Limits
 
 It draws the drawn catalogue's garments and their backdrops. It has seen no photograph, and no second drawing style.
+Nobody has looked at its samples yet: do, and write here what they lack, before anything is built on it.
 """
 
 
@@ -225,7 +227,7 @@ def publish(arguments: argparse.Namespace, side: int) -> None:
     recipe = {
         "what": "HandsOff base of Selvedge, trained on drawn product pictures only",
         "command": "python -m benchmarks.handsoff_data --out DIR; "
-        f"python -m benchmarks.handsoff_base --work DIR --out OUT --minutes {arguments.minutes:g}",
+        f"python -m benchmarks.handsoff_base --work DIR --out OUT {_given(arguments)}",
         "drawn": {"seed": SEED, "style": "studio", "ids": {name: [ids[0], ids[-1]] for name, ids in PARTS.items()}},
         "snapshot": "least KID of the second half of the training",
         "begins from": log["start"] or "random weights",
@@ -240,8 +242,17 @@ def publish(arguments: argparse.Namespace, side: int) -> None:
     grid(frozen, out / f"samples-{side}.png", SETTINGS.samples)
 
 
+def _given(arguments: argparse.Namespace) -> str:
+    """The options that decide what is trained, as they were typed."""
+    words = [f"--sides {' '.join(map(str, arguments.sides))}", f"--minutes {arguments.minutes:g}"]
+    for name, usual in (("batch", 0), ("penalty", None), ("seed", 0)):
+        value = getattr(arguments, name)
+        words += [] if value == usual else [f"--{name} {value}"]
+    return " ".join(words)
+
+
 def write_card(tiny: Path) -> None:
-    """README.md of the folder, from the recipes in it."""
+    """README.md of the folder, from the recipes in it; the limits of an earlier card, written by a person, stay."""
     rows = []
     for file in sorted(tiny.glob("*/recipe.yaml"), key=lambda file: int(file.parent.name)):
         recipe = json.loads(file.read_text(encoding="utf-8"))
@@ -252,7 +263,10 @@ def write_card(tiny: Path) -> None:
             f"| {kid['floor']:.4f} |"
         )
     numbers = {"products": len(PARTS["training"]), "held_out": len(PARTS["held-out"])}
-    (tiny / "README.md").write_text(CARD.format(rows="\n".join(rows), **numbers), encoding="utf-8")
+    card = tiny / "README.md"
+    _, heading, limits = card.read_text(encoding="utf-8").partition("## Limits") if card.exists() else ("", "", "")
+    text = CARD.format(rows="\n".join(rows), **numbers) + (heading + limits or LIMITS)
+    card.write_text(text, encoding="utf-8")
     print("\n".join(rows), flush=True)
 
 

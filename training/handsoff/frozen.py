@@ -109,7 +109,9 @@ class FrozenGenerator:
 
     @torch.no_grad()
     def sample(self, n: int, seed: int) -> Sampled:
-        """n random pictures of the latent distribution of training; row i is the same for every n.
+        """n random pictures of the latent distribution of training.
+
+        Row i has the same w for every n, and the same picture but for rounding (one level of 255).
 
         Raises:
             SelvedgeError: n is below 1.
