@@ -1,7 +1,7 @@
-"""HandsOff's measurements. `generator`: is the generator good enough to build the rest on?
+"""HandsOff's measurements. `generator`: is the generator good enough to build the rest on? `figure`: what it draws.
 
-Belongs here: KID of random samples, and coverage. Not here: making the generators (handsoff_base.py), their pictures
-and judge (handsoff_data.py).
+Belongs here: KID of random samples, coverage, the figure of the page. Not here: making the generators
+(handsoff_base.py), their pictures and judge (handsoff_data.py).
 
 Inversion error alone says nothing: W+ reaches outside what a generator samples, and a picture that is reconstructed
 from there has features that no labeller will meet. So coverage: pictures held out and pictures that the generator drew
@@ -9,7 +9,8 @@ itself are inverted alike, and counted is the share of the held-out ones whose e
 ones'. One half means that held-out pictures are as near as the generator's own.
 
 Run: `python -m benchmarks.handsoff generator --model models/handsoff-tiny/64 --work DIR [--out OUT]` with the files of
-`python -m benchmarks.handsoff_data --out DIR`; about ten minutes of one core at 64 pixels, seconds on a GPU.
+`python -m benchmarks.handsoff_data --out DIR`; about twenty minutes of one core at 64 pixels, seconds on a GPU.
+The figure: `python -m benchmarks.handsoff figure --model models/handsoff-tiny/128 --work DIR --out docs/images`.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from scipy.stats import binomtest
 from torch import Tensor
 from torch.nn import functional
@@ -38,6 +39,7 @@ from training.restgan.judge import AttributeJudge, load_judge
 PACK, JUDGE = "drawn-128.zip", "judge.safetensors"
 INVERTED, STEPS, AT_ONCE, RATE = 50, 150, 25, 0.1
 SAMPLE_SEED, DRAWN_SEED = 2, 3
+FIGURE, FIGURE_SEED, COLUMNS, ROWS, HEADING = "handsoff-samples.webp", 1, 8, 5, 44
 
 
 @dataclass(frozen=True)
@@ -164,6 +166,25 @@ def measure_generator(arguments: argparse.Namespace) -> None:
         Image.fromarray(sheet).save(arguments.out / f"{name}.png")
 
 
+def draw_figure(arguments: argparse.Namespace) -> None:
+    """Samples of one seed beside held-out drawn products, none of either chosen by eye."""
+    frozen = load_generator(arguments.model)
+    count, side = COLUMNS * ROWS, frozen.size
+    held_out = prepared(arguments.work, "held-out", side).array
+    apart = held_out[np.linspace(0, len(held_out) - 1, count).astype(int)]  # neighbours are shots of one item
+    sheet = Image.new("RGB", ((2 * COLUMNS + 1) * side, ROWS * side + HEADING), "white")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(30)
+    for pictures, column, title in (
+        (frozen.sample(count, FIGURE_SEED).pictures, 0, f"samples of handsoff-tiny, {side} pixels, seed {FIGURE_SEED}"),
+        (apart, COLUMNS + 1, "drawn products held out"),
+    ):
+        pen.text((column * side + 2, 2), title, "black", font)
+        grid = pictures.reshape(ROWS, COLUMNS, side, side, 3).transpose(0, 2, 1, 3, 4).reshape(ROWS * side, -1, 3)
+        sheet.paste(Image.fromarray(grid), (column * side, HEADING))
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    sheet.save(arguments.out / FIGURE, quality=80, method=6)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     kinds = parser.add_subparsers(required=True)
@@ -174,6 +195,11 @@ def main() -> None:
     generator.add_argument("--steps", type=int, default=STEPS, help="of each inversion")
     generator.add_argument("--out", type=Path, help="where figures and a sheet of pictures go")
     generator.set_defaults(measure=measure_generator)
+    figure = kinds.add_parser("figure", help="samples beside held-out drawn products")
+    figure.add_argument("--model", type=Path, required=True, help="folder of a generator")
+    figure.add_argument("--work", type=Path, default=Path(".cache/handsoff"), help="pack of handsoff_data")
+    figure.add_argument("--out", type=Path, required=True, help=f"where {FIGURE} goes")
+    figure.set_defaults(measure=draw_figure)
     arguments = parser.parse_args()
     arguments.measure(arguments)
 

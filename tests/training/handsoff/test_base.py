@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from benchmarks import handsoff, handsoff_base, handsoff_data
 from benchmarks.handsoff_base import Snapshots, make, parsed
@@ -98,6 +99,11 @@ def test_bases_of_two_sides_are_made_measured_and_published(work, tmp_path, monk
     handsoff.main()
     assert "coverage" in capsys.readouterr().out and (out / "generator-16.png").is_file()
     assert json.loads((out / "generator-16.json").read_text())["coverage"]["pictures"] == 4
+    words = ["handsoff", "figure", "--model", tiny / "32", "--work", work, "--out", out]
+    monkeypatch.setattr("sys.argv", list(map(str, words)))
+    handsoff.main()
+    with Image.open(out / handsoff.FIGURE) as figure:
+        assert figure.size == (17 * 32, 5 * 32 + handsoff.HEADING)
 
 
 def test_inversion_keeps_each_pictures_best_code_and_finds_the_generators_own_pictures(tmp_path, monkeypatch):
