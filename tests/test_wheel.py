@@ -66,8 +66,8 @@ def test_the_wheel_carries_every_file_of_the_packages_and_no_other(installed, ex
 
 
 @pytest.mark.slow
-def test_the_wheel_carries_both_bases_the_pages_and_the_migrations(installed):
-    for base in ("blip2-tiny", "restgan-tiny"):
+def test_the_wheel_carries_the_bases_the_pages_and_the_migrations(installed):
+    for base in ("blip2-tiny", "restgan-tiny", "handsoff-tiny/64", "handsoff-tiny/128"):
         assert (installed / "models" / base / "selvedge.json").is_file()
         assert list((installed / "models" / base).glob("*.safetensors"))
     suffixes = {Path(file).suffix for file in files_below(installed)}

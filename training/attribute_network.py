@@ -15,7 +15,6 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
-from upath import UPath
 
 from catalog.errors import SelvedgeError
 from training.devices import autocast, choose_precision
@@ -142,6 +141,8 @@ def load_pictures(uris: Sequence[str | Path], size: int, workers: int = 2) -> Te
     Raises:
         SelvedgeError: a picture is missing or cannot be decoded.
     """
+    from upath import UPath  # here, because a bare GPU machine that only measures has no need of it
+
     pictures = torch.empty((len(uris), 3, size, size), dtype=torch.uint8)
 
     def read(position: int) -> None:

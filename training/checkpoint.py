@@ -68,6 +68,7 @@ def read_checkpoint(
         return None
     if counters.get("run") != run:
         return None
+    on_device = bool(optimiser.defaults.get("capturable"))  # such an optimiser counts its steps there
     try:
         tensors = load_file(folder / "state.safetensors")
         with torch.no_grad():
@@ -76,7 +77,7 @@ def read_checkpoint(
                 if f"step/{name}" in tensors:
                     moments = {moment: tensors[f"{moment}/{name}"] for moment in MOMENTS}
                     optimiser.state[parameter] = {
-                        moment: value if moment == "step" else value.to(parameter.device)
+                        moment: value if moment == "step" and not on_device else value.to(parameter.device)
                         for moment, value in moments.items()
                     }
         torch.set_rng_state(tensors["random/cpu"])

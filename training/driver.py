@@ -66,6 +66,19 @@ def running_mean(module: nn.Module, decay: Callable[[int], float]) -> AveragedMo
     return mean
 
 
+def decay_at(seen: float, batch_size: int, half_life: float, ramp: float) -> float:
+    """The factor of one step: half of what the mean held is forgotten after `half_life` images.
+
+    Args:
+        seen: images so far. ramp: the half-life is never more than this share of them, so that the first, random
+            weights are soon forgotten; 0 for none.
+
+    Source: Karras et al., StyleGAN2-ADA, NeurIPS 2020, training loop.
+    """
+    life = min(half_life, seen * ramp) if ramp else half_life
+    return float(0.5 ** (batch_size / max(life, 1e-8)))
+
+
 class TrainingRun(ABC):
     """One training, from random weights or its last checkpoint to its last step.
 
@@ -87,7 +100,7 @@ class TrainingRun(ABC):
     name: ClassVar[str]
     remedy: str
     counters: ClassVar[tuple[str, ...]] = ("step",)
-    check_every: ClassVar[int] = 1
+    check_every: int = 1
 
     def __init__(
         self,

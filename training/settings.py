@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from catalog.errors import SelvedgeError
-from catalog.yaml_files import read_yaml
 
 Settings = TypeVar("Settings")
 LARGEST = 2**63 - 1  # what numpy's and torch's whole numbers hold
@@ -98,6 +97,8 @@ def settings_of_file(kind: type[Settings], file: Path) -> Settings:
     Raises:
         SelvedgeError: the file cannot be read, or holds a setting that is unknown or does not fit.
     """
+    from catalog.yaml_files import read_yaml  # here, because a bare GPU machine may have no YAML
+
     return settings_from(kind, read_yaml(file, "settings"), str(file))
 
 

@@ -25,8 +25,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from catalog.errors import SelvedgeError
-from catalog.files import json_sha256
-from catalog.tables import publish_bytes
+from catalog.files import json_sha256, publish_bytes
 from training.attribute_network import AttributeClassifier
 from training.weights import digest_of
 

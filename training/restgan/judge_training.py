@@ -105,7 +105,7 @@ def train_judge(
     network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     learn = own.take(fit)
     network.train()
-    _JudgeRun(network, resized(learn.pictures, size), _targets(learn.labels), settings, reporter or Silent()).train()
+    JudgeRun(network, resized(learn.pictures, size), _targets(learn.labels), settings, reporter or Silent()).train()
     network.eval()
     judge = AttributeJudge(network, dict.fromkeys(ATTRIBUTES, 1.0), {}, bottoms.digest)
     raw = torch.from_numpy(judge.features(learn.pictures))
@@ -171,7 +171,7 @@ def moved(pictures: Tensor, shift: float, mirror: bool, generator: torch.Generat
     return padded[picture, plane, rows[:, None, :, None], columns[:, None, None, :]]
 
 
-class _JudgeRun(TrainingRun):
+class JudgeRun(TrainingRun):
     """One cycle of the learning rate, the last weights kept: no picture is spent on choosing among epochs."""
 
     name = "attribute judge"

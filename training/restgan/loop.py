@@ -2,7 +2,7 @@
 
 Belongs here: the order of a step, the running means, what is reported. Not here: the order of a run
 (training/driver.py), the losses (objective.py, losses.py), batches (batches.py), what a checkpoint holds
-(checkpoints.py), the networks (text.py, generator.py, discriminator.py).
+(training/gan_checkpoint.py), the networks (text.py, generator.py, discriminator.py).
 
 One step: read the prefixes once; draw once; the discriminators learn from real, drawn and wrong pairs; the generator
 learns from the same drawings under the new discriminators. The text encoder learns from both: from the discriminators
@@ -20,12 +20,13 @@ import torch
 from torch import Tensor, nn
 
 from catalog.errors import SelvedgeError
+from training.augmentation import draw_augmentation
 from training.devices import choose_device, choose_precision
-from training.driver import TrainingRun, running_mean
+from training.driver import TrainingRun, decay_at, running_mean
+from training.gan_checkpoint import Networks, restore_checkpoint, save_checkpoint
 from training.reporting import Reporter
-from training.restgan.augment import draw_augmentation
 from training.restgan.batches import Batches
-from training.restgan.checkpoints import Networks, identify, restore_checkpoint, save_checkpoint
+from training.restgan.checkpoints import identify
 from training.restgan.dataset import GENDERS, TYPES, Bottoms
 from training.restgan.discriminator import Discriminator
 from training.restgan.generator import Generator, draw_noise
@@ -261,19 +262,6 @@ class _RestganRun(TrainingRun):
         }
         digest = save_artefact(self.out / "model", self.model, notes)
         return Result(self.out / "model", digest, self.step, self.history, seconds, cpu_seconds)
-
-
-def decay_at(seen: float, batch_size: int, half_life: float, ramp: float) -> float:
-    """The factor of one step: half of what the mean held is forgotten after `half_life` images.
-
-    Args:
-        seen: images so far. ramp: the half-life is never more than this share of them, so that the first, random
-            weights are soon forgotten; 0 for none.
-
-    Source: Karras et al., StyleGAN2-ADA, NeurIPS 2020, training loop.
-    """
-    life = min(half_life, seen * ramp) if ramp else half_life
-    return float(0.5 ** (batch_size / max(life, 1e-8)))
 
 
 def summarise(sums: Mapping[str, float]) -> dict[str, float]:

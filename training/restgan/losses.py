@@ -99,25 +99,6 @@ def shifted_partners(n: int, device: torch.device) -> tuple[Tensor, Tensor]:
     return partner, torch.full((n,), n > 1, device=device)
 
 
-def r1_gamma(side: int, batch_size: int) -> float:
-    """Weight of R1 by rule of thumb: 0.0002 side^2 / batch_size (StyleGAN2-ADA, train.py)."""
-    return 0.0002 * side**2 / batch_size
-
-
-def r1_penalty(logits: Tensor, pictures: Tensor, gamma: float, every: int) -> Tensor:
-    """Mean over real pictures of every * gamma / 2 * |d logits / d picture|^2.
-
-    Args:
-        logits: (n,) or (n, k) of `pictures`, in float32. pictures: (n, 3, s, s) real ones that require a gradient.
-        gamma: see `r1_gamma`. every: it is taken on one step in so many (lazily), and so weighs as many times more.
-
-    Source: Mescheder et al., Which training methods for GANs do actually converge?, ICML 2018; lazily after Karras et
-    al., StyleGAN2, CVPR 2020.
-    """
-    (gradient,) = torch.autograd.grad(logits.sum(), pictures, create_graph=True)
-    return every * gamma / 2 * gradient.square().sum(dim=(1, 2, 3)).mean()
-
-
 def colour_consistency(small: Tensor, large: Tensor) -> Tensor:
     """How far Stage II's colours are from Stage I's: squared difference of channel means, and 5 times of covariances.
 

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from training.augmentation import Augmentation, augment
 from training.devices import autocast
+from training.gradient_penalty import gradient_penalty, penalty_weight
 from training.restgan import losses
-from training.restgan.augment import Augmentation, augment
 from training.restgan.batches import Batch
 from training.restgan.dataset import ATTRIBUTES
 from training.restgan.discriminator import Discriminator
@@ -125,9 +126,9 @@ class Objective:
         logits = discriminator.unconditional(features) + discriminator.conditional(
             discriminator.joined(features), state
         )
-        rule = losses.r1_gamma(real.shape[2], settings.batch_size)
+        rule = penalty_weight(real.shape[2], settings.batch_size)
         gamma = rule if settings.r1_gamma is None else settings.r1_gamma
-        return losses.r1_penalty(logits, pictures, gamma, settings.r1_every)
+        return gradient_penalty(logits, pictures, gamma, settings.r1_every)
 
 
 def discriminators_of(settings: RestganSettings, classes: tuple[int, int, int]) -> nn.ModuleList:

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from catalog.errors import SelvedgeError
 from training.artefact_file import read_artefact_file
 from training.folders import written_whole
+from training.picture_tensors import to_uint8
 from training.restgan.colours import NO_CLUSTER, ColourTable
 from training.restgan.generator import Generator, Noise, draw_noise
 from training.restgan.settings import RestganSettings
@@ -193,12 +194,6 @@ class Refinement:
             self.steps += 1
         self._said, self._ids, self._states, self.places = said, ids, states, encoded.texts
         return to_uint8(self.model.generator(states[-1][1], self.noise).pictures[-1])[0]
-
-
-def to_uint8(pictures: Tensor) -> np.ndarray:
-    """(n, s, s, 3) uint8 of (n, 3, s, s) float in [-1, 1]."""
-    pixels = pictures.float().add(1).mul(127.5).round().clamp(0, 255)
-    return pixels.to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
 
 def save_artefact(folder: Path, model: RestganModel, notes: Mapping[str, Any] | None = None) -> str:

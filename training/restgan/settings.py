@@ -58,7 +58,7 @@ class RestganSettings:
         wrong_pairs: `mentioned` takes pictures that differ in an attribute the text names; `shifted` takes the next
             picture of the batch, whatever it shows, as StackGAN did.
         spectral_norm: on every layer of the discriminators. r1_every: steps between two R1 penalties, 0 for none.
-        r1_gamma: None takes the rule of `losses.r1_gamma`.
+        r1_gamma: None takes the rule of `gradient_penalty.penalty_weight`.
         translation, cutout: of the augmentation, as shares of the side (augment.py).
         shuffled: share of the word sequences put in another order. unknown: share of the words that say nothing about
             an attribute and are replaced by the unknown word (batches.py).

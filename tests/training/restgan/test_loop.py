@@ -14,9 +14,10 @@ import torch
 
 from catalog.errors import SelvedgeError
 from tests.training.restgan.synthetic import synthetic_bottoms
+from training.driver import decay_at
 from training.reporting import Silent
 from training.restgan.dataset import freeze
-from training.restgan.loop import Result, decay_at, summarise, train_restgan
+from training.restgan.loop import Result, summarise, train_restgan
 from training.restgan.settings import VARIANTS, RestganSettings
 from training.restgan.words import Vocabulary
 from training.stopping import TrainingStopped

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from training.gradient_penalty import gradient_penalty, penalty_weight
 from training.restgan import losses
 
 LOGITS = torch.tensor([-3.0, 0.0, 0.5, 2.0])
@@ -94,11 +95,11 @@ def test_r1_of_a_linear_logit_is_its_weights_squared_and_follows_the_rule():
     weight = torch.randn(3, 4, 4, dtype=torch.float64, requires_grad=True)
     pictures = torch.rand(5, 3, 4, 4, dtype=torch.float64, requires_grad=True)
     logits = (pictures * weight).sum(dim=(1, 2, 3))
-    penalty = losses.r1_penalty(logits, pictures, gamma=0.1, every=16)
+    penalty = gradient_penalty(logits, pictures, gamma=0.1, every=16)
     torch.testing.assert_close(penalty, 16 * 0.05 * weight.square().sum())
     penalty.backward()
     torch.testing.assert_close(weight.grad, 16 * 0.1 * weight.detach())
-    assert losses.r1_gamma(64, 32) == pytest.approx(0.0256) and losses.r1_gamma(128, 64) == pytest.approx(0.0512)
+    assert penalty_weight(64, 32) == pytest.approx(0.0256) and penalty_weight(128, 64) == pytest.approx(0.0512)
 
 
 def test_colours_agree_between_stages_whatever_the_detail_and_only_the_large_one_learns():

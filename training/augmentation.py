@@ -1,6 +1,7 @@
 """Augmentation that gradients flow through: pictures are moved and partly covered, real and generated ones alike.
 
-Belongs here: drawing one augmentation for a batch and applying it to pictures of any side. Not here: when (loop.py).
+Belongs here: drawing one augmentation for a batch and applying it to pictures of any side. Not here: when (each GAN's
+loop).
 
 After DiffAugment (Zhao et al., NeurIPS 2020), with two differences. No colour operations: a discriminator that sees
 changed colours cannot teach colour words. And what comes in from outside, and the cover, are white: on product pictures
@@ -8,6 +9,7 @@ white is the background, and a grey hole would be a thing to detect. The cover i
 lower half would make shorts of pants.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -21,21 +23,23 @@ class Augmentation(NamedTuple):
     """One for each picture of a batch, as shares of the side, so that it means the same for every stage.
 
     shift: (n, 2) float32 down and right. cover: (n, 2) float32, centre of the cover. cut: side of the cover.
+    reach: no shift is longer; None looks, which waits for the device.
     """
 
     shift: Tensor
     cover: Tensor
     cut: float
+    reach: float | None = None
 
     def to(self, device: torch.device) -> "Augmentation":
         """On another device."""
-        return Augmentation(self.shift.to(device), self.cover.to(device), self.cut)
+        return self._replace(shift=self.shift.to(device), cover=self.cover.to(device))
 
 
 def draw_augmentation(n: int, translation: float, cutout: float, generator: torch.Generator) -> Augmentation:
     """Shifts evenly in plus and minus `translation`, centres of a cover of side `cutout` evenly over the picture."""
     both = torch.rand(n, 4, generator=generator)
-    return Augmentation((2 * both[:, :2] - 1) * translation, both[:, 2:], cutout)
+    return Augmentation((2 * both[:, :2] - 1) * translation, both[:, 2:], cutout, translation)
 
 
 def augment(pictures: Tensor, augmentation: Augmentation) -> Tensor:
@@ -43,13 +47,14 @@ def augment(pictures: Tensor, augmentation: Augmentation) -> Tensor:
 
     A picture's gradient is that of the pixels still seen; covered and lost ones get none.
     """
-    return _cover(_move(pictures, augmentation.shift), augmentation.cover, augmentation.cut)
+    return _cover(_move(pictures, augmentation), augmentation.cover, augmentation.cut)
 
 
-def _move(pictures: Tensor, shift: Tensor) -> Tensor:
+def _move(pictures: Tensor, augmentation: Augmentation) -> Tensor:
     n, channels, side, _ = pictures.shape
-    pixels = (shift * side).round().long()
-    margin = int(pixels.abs().max())
+    pixels = (augmentation.shift * side).round().long()
+    reach = augmentation.reach
+    margin = int(pixels.abs().max()) if reach is None else math.ceil(reach * side)
     if margin == 0:
         return pictures
     padded = functional.pad(pictures, (margin,) * 4, value=WHITE)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from training.restgan.augment import Augmentation, augment, draw_augmentation
+from training.augmentation import Augmentation, augment, draw_augmentation
 
 
 def drawn(n: int, seed: int = 0) -> Augmentation:
