@@ -139,7 +139,7 @@ def product_mask(lab: np.ndarray, backdrop: Backdrop, reading: Reading = READING
     scale = max(1.0, 512 / max(lab.shape[:2]))
     frame = np.ones(lab.shape[:2], bool)
     frame[1:-1, 1:-1] = False
-    slope = _gradient(lab)
+    slope = gradient(lab)
     calm = CALM * scale + backdrop.noise
     rough = _roughness(lab)
     smooth = rough < reading.rough * scale + backdrop.noise
@@ -165,10 +165,10 @@ def product_mask(lab: np.ndarray, backdrop: Backdrop, reading: Reading = READING
     markers = np.where(inside, np.int32(1), np.int32(0))
     markers[outside | holes] = 2
     markers[frame & empty] = 2
-    return _parts(_true_holes(_flooded(slope, markers), slope, distance, backdrop.tolerance))
+    return parts(_true_holes(flooded(slope, markers), slope, distance, backdrop.tolerance))
 
 
-def _flooded(slope: np.ndarray, markers: np.ndarray) -> np.ndarray:
+def flooded(slope: np.ndarray, markers: np.ndarray) -> np.ndarray:
     """Where a watershed on the slope comes from markers of 1; only flooded where not all around is 2 already."""
     rows, columns = np.flatnonzero((markers != 2).any(axis=1)), np.flatnonzero((markers != 2).any(axis=0))
     box = tuple(slice(max(0, int(open_[0]) - 1), int(open_[-1]) + 2) for open_ in (rows, columns))
@@ -181,7 +181,7 @@ def _distance(lab: np.ndarray, backdrop: Backdrop) -> np.ndarray:
     return np.sqrt(squared(lab - backdrop.lab))
 
 
-def _gradient(lab: np.ndarray) -> np.ndarray:
+def gradient(lab: np.ndarray) -> np.ndarray:
     """Steepest change, ΔE a pixel."""
     down, across = np.zeros_like(lab), np.zeros_like(lab)
     down[1:-1] = (lab[2:] - lab[:-2]) / 2
@@ -312,7 +312,7 @@ def _quantiles(values: np.ndarray, labels: np.ndarray, count: int, share: float)
     )
 
 
-def _parts(mask: np.ndarray) -> np.ndarray:
+def parts(mask: np.ndarray) -> np.ndarray:
     """The largest part and what is not dust beside it."""
     labels, count = ndimage.label(mask)
     if count <= 1:

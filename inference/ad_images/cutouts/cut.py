@@ -18,6 +18,7 @@ from inference.ad_images.cutouts.lab import lab_of, squared
 from inference.ad_images.cutouts.matting import premultiplied, soft_alpha
 from inference.ad_images.cutouts.people import require_policy, require_whole
 from inference.ad_images.cutouts.photograph import Photograph, read_photograph
+from inference.ad_images.cutouts.rims import without_rims
 from inference.ad_images.cutouts.segmenter import Segmenter
 from inference.ad_images.cutouts.things import require_one_thing
 from inference.ad_images.refusal import AdRefused, RefusalCode
@@ -104,6 +105,8 @@ def find_outline(rgb: np.ndarray, segmenters: Sequence[Segmenter] = ()) -> Outli
         outline = replace(outline, confidence=min(seen, outline.confidence))
     opinions = {"contours": contour}
     plain = backdrop.homogeneity >= PLAIN
+    if plain:  # only now: both opinions were formed on the whole of it
+        outline = replace(outline, mask=without_rims(lab, outline.mask, backdrop))
     if plain and outline.confidence >= SURE:
         require_one_thing(outline.mask)
         return outline

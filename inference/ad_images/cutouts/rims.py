@@ -1,0 +1,151 @@
+"""Rims: backdrop that an outline took along, along the product's edge and up narrow gaps.
+
+Belongs here: which pixels of an outline are backdrop in a contact shadow or in JPEG's ringing, taken out again. Not
+here: finding the outline (border.py), soft edges (matting.py).
+
+In a small JPEG a shadow is as rough as an edge, and the outline stops at its outer end. What is of the backdrop's hue
+and not much darker is undecided therefore, and a watershed on the slope decides once more, now between what is surely
+product and what is surely outside. What it gives back is taken out only where the old outline crossed no step: a white
+sole and a pale stripe end in one, a shadow fades.
+"""
+
+import numpy as np
+from scipy import ndimage
+
+from inference.ad_images.cutouts.border import LEAST_EMPTY, Backdrop, flooded, gradient, parts, refit
+from inference.ad_images.cutouts.lab import squared
+
+LEAST_CONTRAST = 20.0  # ΔE of a product to the backdrop; a paler one is not told from a shadow by its colour
+DARKEST = 32.0  # L below the backdrop, that a contact shadow reaches
+DARKEST_SHARE = 0.5  # of the product's own ΔE, that it may reach beside one of the backdrop's hue
+COLOURED = 16.0  # Δab to the backdrop, from which a product's hue alone tells it from a shadow
+BRIGHTEST = 4.0  # L above the backdrop, that ringing reaches
+HUE = (4.0, 0.15, 0.08)  # Δab: at once, per L that it darkens, and of the Δab beside it (JPEG's coarser colours)
+BESIDE = 9  # pixels, of a block and its edge
+INSIDE = 3  # pixels inside an outline, where a product's own colours are measured
+FAR, EMPTY = 12, 3.0  # pixels from an outline, and ΔE to the backdrop, of what is empty
+WIDE, DEEPEST = 2, 6  # pixels that a rim loses on either side and is gone; pixels inside an outline, that it reaches
+ALONG = 3.0  # pixels along a rim, the deviation of the window in which its steps are averaged
+STEP, STEP_SHARE = 9.0, 0.6  # ΔE, and of the step to the product, of a step to the outside that ends a product
+PALE_SHARE = 0.06  # of a product that is of a shadow's colour, from which its stripes may be taken for one
+PALE_STEP, PALE_EMPTY = 4.0, 4.0  # the step that is enough then; ΔE to the backdrop that a gap must be under
+LEAST_KEPT = 0.75  # of a mask; what loses more, or falls apart, is a product with bands of the backdrop's own colour
+SQUARE = np.ones((3, 3), bool)
+
+
+def without_rims(lab: np.ndarray, mask: np.ndarray, backdrop: Backdrop) -> np.ndarray:
+    """A mask without the backdrop along its edge and in its gaps.
+
+    Args:
+        lab: (height, width, 3) float32, blurred by a pixel, as the mask was found on.
+        mask: (height, width) bool.
+
+    Returns:
+        (height, width) bool, nowhere true where the mask is not; the mask itself where the product is pale.
+    """
+    inside = ndimage.binary_erosion(mask, iterations=INSIDE, border_value=1) & mask
+    if not inside.any():
+        return mask
+    empty = ~ndimage.binary_dilation(mask, iterations=FAR) & (squared(lab - backdrop.lab) < EMPTY**2)
+    change = lab - (refit(lab, empty, backdrop) if empty.mean() > LEAST_EMPTY else backdrop).lab
+    distance = np.sqrt(squared(change))
+    contrast = float(np.median(distance[inside]))
+    if contrast < LEAST_CONTRAST:
+        return mask
+    coloured = float(np.median(_hue(change[inside]))) > COLOURED
+    shadowy = _shadowy(change, DARKEST if coloured else min(DARKEST, DARKEST_SHARE * contrast))
+    pale = bool((shadowy & (distance > PALE_EMPTY))[inside].mean() >= PALE_SHARE)
+    rows, columns = ndimage.find_objects(mask.astype(np.uint8))[0]
+    box = slice(max(0, rows.start - 1), rows.stop + 1), slice(max(0, columns.start - 1), columns.stop + 1)
+    kept = mask.copy()
+    kept[box] = _kept(lab[box], mask[box], shadowy[box], distance[box], pale)
+    kept = parts(kept)
+    in_pieces = ndimage.label(kept)[1] > ndimage.label(mask)[1]
+    return mask if in_pieces or kept.sum() < LEAST_KEPT * mask.sum() else kept
+
+
+def _kept(lab: np.ndarray, mask: np.ndarray, shadowy: np.ndarray, distance: np.ndarray, pale: bool) -> np.ndarray:
+    """A mask without its rims and gaps.
+
+    Args:
+        pale: whether the product has parts of a shadow's colour.
+    """
+    product = _surely_product(lab, mask, shadowy, pale)
+    undecided = mask & ~product
+    wide = ndimage.binary_dilation(ndimage.binary_opening(undecided, SQUARE, iterations=WIDE), SQUARE)
+    wide = undecided & (wide | (ndimage.distance_transform_cdt(mask, "chessboard") > DEEPEST))
+    step = PALE_STEP if pale else STEP
+    kept = mask & ~_faded_rims(lab, undecided & ~wide, ~mask, product, step)
+    gaps = _faded_gaps(lab, wide, ~kept, product, step)
+    return kept & ~(_empty_parts(gaps, distance) if pale else gaps)
+
+
+def _surely_product(lab: np.ndarray, mask: np.ndarray, shadowy: np.ndarray, pale: bool) -> np.ndarray:
+    """What a watershed gives to the parts that no shadow explains, and not to the outside."""
+    sure = parts(ndimage.binary_opening(mask & ~shadowy, SQUARE))  # single pixels are JPEG's
+    markers = np.where(sure, np.int32(1), np.int32(0))
+    if not pale:
+        markers[~ndimage.binary_erosion(sure, border_value=1)] = 0  # its outermost pixels lie on the slope's outer side
+    markers[~mask] = 2
+    return flooded(gradient(lab), markers)
+
+
+def _hue(change: np.ndarray) -> np.ndarray:
+    return np.hypot(change[..., 1], change[..., 2])
+
+
+def _shadowy(change: np.ndarray, darkest: float) -> np.ndarray:
+    """Of the backdrop's hue, as far as JPEG keeps it, and no darker than a contact shadow."""
+    darker = -change[..., 0]
+    hue = _hue(change)
+    at_once, darkening, beside = HUE
+    alike = hue < at_once + darkening * np.maximum(darker, 0) + beside * ndimage.maximum_filter(hue, BESIDE)
+    return np.asarray(alike & (darker > -BRIGHTEST) & (darker < darkest))
+
+
+def _faded_rims(lab: np.ndarray, rim: np.ndarray, outside: np.ndarray, product: np.ndarray, step: float) -> np.ndarray:
+    """Where, along a thin rim, the step to the outside is low, and low beside that to the product."""
+    outer, inner = (_average(_step(lab, rim, other), ALONG) for other in (outside, product))
+    return rim & (outer < step) & (outer < STEP_SHARE * inner)
+
+
+def _faded_gaps(lab: np.ndarray, area: np.ndarray, outside: np.ndarray, product: np.ndarray, step: float) -> np.ndarray:
+    """The same for each part of some width, as a whole."""
+    labels, count = ndimage.label(area, SQUARE)
+    if not count:
+        return area
+    index = np.arange(1, count + 1)
+    outer, inner = (_medians(_step(lab, area, other), labels, index) for other in (outside, product))
+    faded = (outer < step) & (outer < STEP_SHARE * inner)
+    return np.append(False, faded)[labels]
+
+
+def _empty_parts(area: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    """Those that are of the backdrop's very colour."""
+    labels, count = ndimage.label(area, SQUARE)
+    if not count:
+        return area
+    return np.append(False, ndimage.median(distance, labels, np.arange(1, count + 1)) < PALE_EMPTY)[labels]
+
+
+def _step(lab: np.ndarray, area: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """(height, width) ΔE between a pixel of an area and those of the other area that touch it; NaN where none does."""
+    share = ndimage.uniform_filter(other.astype(np.float32), 3)
+    mean = ndimage.uniform_filter(lab * other[..., None], (3, 3, 0)) / np.maximum(share, 1e-3)[..., None]
+    return np.where(area & (share > 0.05), np.sqrt(squared(lab - mean)), np.nan)
+
+
+def _average(values: np.ndarray, reach: float) -> np.ndarray:
+    """Mean of the numbers around each pixel; NaN where there are none."""
+    present = np.isfinite(values)
+    weight = ndimage.gaussian_filter(present.astype(np.float32), reach)
+    total = ndimage.gaussian_filter(np.where(present, values, 0).astype(np.float32), reach)
+    return np.where(weight > 1e-4, total / np.maximum(weight, 1e-4), np.nan)
+
+
+def _medians(values: np.ndarray, labels: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """Median of the numbers under each label; NaN where there are none."""
+    present = np.isfinite(values)
+    counts = ndimage.sum_labels(present, labels, index)
+    medians = ndimage.median(np.where(present, values, 0), np.where(present, labels, 0), index)
+    return np.where(counts > 0, medians, np.nan)
