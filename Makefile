@@ -11,7 +11,8 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: help setup demo test test-fast up check docs reference wheel bench base constraints clean
+MARKED ?= not rebuild
+.PHONY: help setup demo test test-all test-fast up check docs reference wheel bench base constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -28,10 +29,13 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP) ## the whole lifecycle once; CATALOG=DIR takes a real catalogue instead of the drawn one
 	@$(BIN)/selvedge demo $(if $(CATALOG),--catalog "$(CATALOG)")
 
-test: $(STAMP) ## every test, real services included; COVERAGE=1 counts the lines they reach and holds them to the floor
+test: $(STAMP) ## the tests, real services included; COVERAGE=1 counts the lines they reach and holds them to the floor
 	@sh .ci/system-packages tests
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(if $(COVERAGE),--cov --cov-report=term:skip-covered)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "$(MARKED)" $(if $(COVERAGE),--cov --cov-report=term:skip-covered)
+
+test-all: ## the same, and the data of shipped bases made again, which takes minutes
+	@$(MAKE) test MARKED=
 
 test-fast: $(STAMP) ## the tests that need seconds
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow and not e2e"

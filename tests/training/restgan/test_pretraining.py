@@ -10,6 +10,7 @@ from training.restgan.sampling import load_artefact
 
 
 @pytest.mark.slow
+@pytest.mark.rebuild
 def test_the_recipe_makes_the_data_that_the_base_learnt_from(tmp_path):
     base = base_folder("restgan-tiny")
     recipe = yaml.safe_load((base / "recipe.yaml").read_text(encoding="utf-8"))
