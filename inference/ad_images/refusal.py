@@ -25,6 +25,7 @@ class RefusalCode(StrEnum):
     PHOTO_TOO_LARGE = "photo_too_large"
     CUTOUT_UNCERTAIN = "cutout_uncertain"  # two methods disagree
     ON_MODEL = "on_model"  # a person wears the product, and the policy refuses that
+    PRODUCT_CUT = "product_cut"  # by the photograph's frame
     NOT_A_PRODUCT = "not_a_product"  # a sheet of many things, a label, a blank
     BAD_BRAND = "bad_brand"  # a brand file that cannot be read
     NO_ASSET = "no_asset"  # nothing in the library, no drawn scene, for this theme

@@ -20,7 +20,7 @@ from inference.ad_images.cutouts.people import require_policy, require_whole
 from inference.ad_images.cutouts.photograph import Photograph, read_photograph
 from inference.ad_images.cutouts.rims import without_rims
 from inference.ad_images.cutouts.segmenter import Segmenter
-from inference.ad_images.cutouts.things import require_one_thing
+from inference.ad_images.cutouts.things import require_one_thing, require_uncut
 from inference.ad_images.refusal import AdRefused, RefusalCode
 from inference.ad_images.request import OnModel
 
@@ -66,7 +66,7 @@ def cut_out(
 
     Raises:
         AdRefused: photo_unreadable, photo_too_large, photo_too_small, not_a_product, no_product, on_model,
-            cutout_uncertain; backend_missing from a segmenter.
+            product_cut, cutout_uncertain; backend_missing from a segmenter.
         ServiceUnavailable: from a segmenter.
     """
     photograph = read_photograph(photo, limits)
@@ -81,6 +81,8 @@ def cut_out(
         person = require_policy(photograph.rgb, on_model, article_type)
     if person:
         require_whole(outline.mask, article_type)
+    else:
+        require_uncut(outline.mask, article_type)
     box = _around(outline.mask)
     rgb, mask = photograph.rgb[box].astype(np.float32), outline.mask[box]
     pixels = cropped(premultiplied(rgb, soft_alpha(rgb, mask)))

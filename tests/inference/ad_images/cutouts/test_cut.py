@@ -251,6 +251,21 @@ def test_a_product_that_the_frame_cuts_is_cut_out_to_the_frame() -> None:
     assert outline.mask[-1, 80:145].all() and outline.mask[60:, 80:145].all() and not outline.mask[-1, :70].any()
 
 
+def test_of_a_product_that_the_frame_cuts_no_cutout_is_made() -> None:
+    """A person's trousers, cut at the waist, say; one that only touches the frame is whole."""
+
+    def at_the_waist(draw: ImageDraw.ImageDraw) -> None:
+        draw.rectangle((250, 0, 420, 150), fill=(200, 215, 235))
+        draw.rectangle((250, 150, 420, 700), fill=(60, 60, 70))
+
+    def touching(draw: ImageDraw.ImageDraw) -> None:
+        draw.ellipse((0, 200, 600, 700), fill=(50, 60, 90))
+
+    refused = refusal(encoded(Image.fromarray(photographed(at_the_waist))))
+    assert refused.code is RefusalCode.PRODUCT_CUT and "cuts the product off (top)" in str(refused)
+    assert cut(encoded(Image.fromarray(photographed(touching)))).pixels[..., 3].any()
+
+
 def test_the_same_photograph_gives_the_same_bytes() -> None:
     assert cut(encoded(vase())).digest == cut(encoded(vase())).digest
 
