@@ -20,10 +20,11 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("demo")
 NO_WAITING_SECONDS = 300
 
 
+# An interrupted training may come to its end while the interrupt is delivered, so the kill in the middle comes first.
 KILLS = (
     ("ingest", signal.SIGKILL),
-    ("training", signal.SIGINT),
     ("training", signal.SIGKILL),
+    ("training", signal.SIGINT),
     ("inference", signal.SIGKILL),
 )
 
