@@ -20,6 +20,8 @@ MODULES = (
     "lora_step",
     "refinement_speed",
     "preference",
+    "gate_power",
+    "abstention",
     "blindness",
     "cutouts",
     "ad_speed",

@@ -37,7 +37,7 @@ class QaPairs:
     """
 
     table: pa.Table  # schema `qa_pairs`
-    schema: AttributeSchema  # narrowed to what the pairs teach: put this one into a model's artefact
+    schema: AttributeSchema  # narrowed to what pairs of train and validation teach: put it into a model's artefact
     question_set: str
     unmapped: dict[str, dict[str, int]]  # not in the vocabulary
     rare: dict[str, dict[str, int]]  # in it, with fewer products than the question set's minimum
@@ -99,7 +99,10 @@ def make_qa_pairs(
         )
     seen: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     articles = frame["article_type"].tolist()
+    taught = frame["split"].isin([TRAIN, VALIDATION]).tolist()
     for row, attribute, value in kept:
+        if not taught[row]:  # a value that only test products have is one that the model cannot know of
+            continue
         if articles[row] is not None and articles[row] not in seen[attribute][value]:
             seen[attribute][value].append(articles[row])
     narrowed = schema.narrowed({name: dict(by_value) for name, by_value in seen.items()}, question_set)

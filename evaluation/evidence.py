@@ -19,18 +19,21 @@ from evaluation.scores import ALL, BASE, MEAN
 
 FORMAT = 1
 METRICS = "metrics"
+BEST_FLOORS = "floor"  # a rival: of each attribute the floor that is hardest to beat
 
 
 @dataclass(frozen=True)
 class GateRule:
     """What a family's candidate has to show.
 
-    required: kinds of evidence. metric: of the scores that decides. delta: the largest loss against the champion on any
-    attribute; deltas: other limits for single attributes. minimum_gain: the mean must be better by more than this.
+    required: kinds of evidence. metric: of the scores that decides. minimum_rows: test rows of the attribute that has
+    most, below which the scores tell nothing. delta: the largest loss against the champion on any attribute that is no
+    noise; deltas: other limits for single attributes. minimum_gain: the mean must be better by more than this.
     clear_gain: the lower end of the paired interval must be, not just the point. tolerance: what the mean may be worse
     by than the incumbent's, where other evidence decides who is better. beats: subjects that the candidate's mean must
-    exceed whether or not there is a champion; a floor clearly. plan_sha256: of the preference plan that a verdict must
-    have been reached by, None for any registered one. simulated_ballots: a verdict may rest on scripted annotators.
+    exceed whether or not there is a champion, a floor clearly; BEST_FLOORS stands for the best floor of each attribute.
+    plan_sha256: of the preference plan that a verdict must have been reached by, None for any registered one.
+    simulated_ballots: a verdict may rest on scripted annotators.
     """
 
     family: str
@@ -41,6 +44,7 @@ class GateRule:
     minimum_gain: float = 0.0
     clear_gain: bool = True
     tolerance: float = 0.0
+    minimum_rows: int = 0
     beats: tuple[str, ...] = (BASE,)
     plan_sha256: str | None = None
     simulated_ballots: bool = False
@@ -94,6 +98,11 @@ class Evidence:
     def figure(self, subject: str, attribute: str, metric: str) -> Score | None:
         matches = (s for s in self.scores if (s.subject, s.attribute, s.metric) == (subject, attribute, metric))
         return next(matches, None)
+
+    def support(self, subject: str, attribute: str, metric: str) -> int:
+        """The test rows behind a figure; 0 where it is missing."""
+        figure = self.figure(subject, attribute, metric)
+        return figure.support if figure else 0
 
     def attributes(self, subject: str, metric: str) -> set[str]:
         """The attributes a subject has a row for, the mean not among them."""

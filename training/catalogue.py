@@ -15,6 +15,7 @@ from catalog.directory import read_summary, read_tables
 from catalog.errors import SelvedgeError
 from catalog.qa import make_qa_pairs
 from catalog.schema import COARSE, AttributeSchema, load_schema
+from catalog.splits import TRAIN, VALIDATION
 from catalog.standing import with_files_here
 from catalog.tables import frame_of, read_table
 
@@ -28,7 +29,7 @@ class CatalogueTables:
 
     Attributes:
         products, images, splits, qa_pairs: the published tables of those names, drops one below the other.
-        schema: narrowed to what `qa_pairs` teach. question_set: its only set.
+        schema: narrowed to what `qa_pairs` of train and validation teach. question_set: its only set.
     """
 
     products: pd.DataFrame
@@ -62,7 +63,7 @@ def gather_tables(
     schema: AttributeSchema | None = None,
     question_set: str | None = None,
 ) -> CatalogueTables:
-    """Tables with the schema narrowed to the values, types and attributes that the pairs hold.
+    """Tables with the schema narrowed to the values, types and attributes that pairs of train and validation hold.
 
     Raises:
         SelvedgeError: no pairs, or pairs about attributes the schema does not know.
@@ -76,11 +77,12 @@ def gather_tables(
     question_set = question_set or schema.choose_question_set(products)
     types = products.drop_duplicates("product_id").set_index("product_id")["article_type"]
     seen: dict[str, dict[str, list[str]]] = defaultdict(dict)
-    typed = qa_pairs.assign(article_type=qa_pairs["product_id"].map(types))
+    taught = qa_pairs[qa_pairs["split"].isin([TRAIN, VALIDATION])]
+    typed = taught.assign(article_type=taught["product_id"].map(types))
     for (attribute, value), group in typed.groupby(["attribute", "value"])["article_type"]:
         seen[str(attribute)][str(value)] = sorted(str(name) for name in group.dropna().unique())
     asked = schema.question_set(question_set).attributes
-    strange = sorted(set(seen) - set(asked))
+    strange = sorted(set(qa_pairs["attribute"]) - set(asked))
     if strange:
         raise SelvedgeError(
             f"table qa_pairs asks about '{strange[0]}', which question set '{question_set}' does not; "

@@ -75,6 +75,14 @@ def test_the_narrowed_schema_knows_only_what_was_taught() -> None:
     assert AttributeSchema.from_dict(narrowed.to_dict()) == narrowed
 
 
+def test_a_value_of_test_products_alone_is_asked_and_not_taught() -> None:
+    """The vocabulary had been narrowed by the answers of the test products, too."""
+    rows = [{"product_id": i, "attributes": [("Fit", fit)]} for i, fit in ((1, "Slim Fit"), (2, "Loose Fit"))]
+    pairs = pairs_of(rows, splits=earlier([(1, "g1", "train"), (2, "g2", "test")]))
+    assert pairs.schema.attributes["Fit"].vocabulary == ("Slim Fit",)
+    assert [row["value"] for row in pairs.table.to_pylist() if row["attribute"] == "Fit"] == ["Slim Fit", "Loose Fit"]
+
+
 def test_columns_ask_without_naming_the_type() -> None:
     rows = [{"product_id": i, "article_type": "Jeans", "season": None} for i in range(1, 4)]
     asked = {row["question"] for row in pairs_of(rows, COLUMNS).table.to_pylist()}

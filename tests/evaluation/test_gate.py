@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.errors import SelvedgeError
-from evaluation.evidence import Evidence, GateRule, Score, metrics_evidence
+from evaluation.evidence import BEST_FLOORS, Evidence, GateRule, Score, metrics_evidence
 from evaluation.gate import decide
 from evaluation.scores import ScoreSettings, score_subjects
 
@@ -107,9 +107,41 @@ def test_no_attribute_may_lose_more_than_delta_however_good_the_mean():
     assert decide(rule, evidence(allowed, CHAMPION), "3").promote
     lost = {**allowed, "fit": 0.549}
     refusal = only_refusal(rule, evidence(lost, CHAMPION), "3")
-    assert refusal == "macro_f1 on fit is 0.051 worse than the champion's; at most 0.05 is allowed."
+    assert refusal == "macro_f1 on fit is 0.051 worse than the champion's, and not by chance; at most 0.05 is allowed."
     assert decide(replace(rule, deltas={"fit": 0.06}), evidence(lost, CHAMPION), "3").promote
     assert decide(rule, evidence(lost), None).promote
+
+
+@pytest.mark.parametrize(("high", "promoted"), [(-0.001, False), (0.0, True), (0.02, True), (math.nan, False)])
+def test_a_loss_on_one_attribute_blocks_where_its_interval_excludes_chance(high, promoted):
+    """Rare attributes lose or win some hundredths by the draw of twenty test rows."""
+    presented = evidence({"fit": 0.50, "neck": 0.90, "pattern": 0.95}, CHAMPION)
+    paired = Score("candidate", "fit", "macro_f1_minus_champion", -0.10, -0.3, high, 19)
+    assert decide(RULE, replace(presented, scores=(*presented.scores, paired)), "3").promote == promoted
+
+
+def test_the_best_floor_of_each_attribute_is_beaten_clearly():
+    """A first candidate of 0.22 with a floor of 0.265 had been promoted, because it beat an untrained base."""
+    rule = GateRule(FAMILY, beats=("base", BEST_FLOORS))
+
+    def beside_floors(value: float, low: float) -> Evidence:
+        presented = evidence(CHAMPION)
+        paired = Score("candidate", "mean", "macro_f1_minus_floor", value, low, value + 0.02, 100)
+        return replace(presented, scores=(*presented.scores, paired))
+
+    assert decide(rule, beside_floors(0.1, 0.05), None).promote
+    assert "is not better than the best floors' (difference -0.045)" in only_refusal(
+        rule, beside_floors(-0.045, -0.06), None
+    )
+    assert "not clearly better than the best floors'" in only_refusal(rule, beside_floors(0.01, -0.01), None)
+    assert not decide(rule, evidence(CHAMPION), None).promote
+
+
+def test_too_few_test_rows_tell_nothing():
+    """Said as such: the candidate did not lose."""
+    rule = replace(RULE, minimum_rows=101)
+    assert only_refusal(rule, evidence(CHAMPION), None).startswith("100 test rows are too few to tell a better")
+    assert decide(replace(rule, minimum_rows=100), evidence(CHAMPION), None).promote
 
 
 def test_a_challenger_must_also_beat_the_base():

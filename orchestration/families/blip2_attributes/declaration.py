@@ -81,15 +81,18 @@ def _made_from(dataset_sha256: str, base_digest: str) -> str:
 
 
 def rule(settings: "Settings") -> "GateRule":
-    """At most delta worse than the champion on any attribute, better on the mean; a first one must beat the base. And
-    preferred by people, in a round held by the house's own plan: one opened by an easier plan promotes nothing."""
-    from evaluation.evidence import METRICS, GateRule
+    """At most delta worse than the champion on any attribute, better on the mean; better than the base and clearly better
+    than what answers without a look at the picture. And preferred by people, in a round held by the house's own plan:
+    one opened by an easier plan promotes nothing."""
+    from evaluation.evidence import BEST_FLOORS, METRICS, GateRule
     from evaluation.gate import VERDICT
     from evaluation.preference_plan import PreferencePlan
+    from evaluation.scores import BASE
 
     return GateRule(
         NAME,
         required=(METRICS, VERDICT),
+        beats=(BASE, BEST_FLOORS),
         plan_sha256=PreferencePlan().sha256,
         simulated_ballots=settings.simulated_ballots,
     )

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 
 from catalog.errors import SelvedgeError
 from training.blip2.answers import Scores
@@ -42,21 +43,39 @@ def test_calibrated_confidence_is_how_often_it_is_right():
     st.lists(st.tuples(st.floats(0.01, 1), st.booleans()), min_size=1, max_size=60),
     st.floats(0.01, 0.5),
 )
-def test_no_more_than_the_stated_risk_and_never_fewer_answers_than_need_be(rows, risk):
+def test_errors_are_bounded_by_the_stated_risk_and_never_fewer_answers_than_need_be(rows, risk):
     confidence, right = np.array([c for c, _ in rows]), np.array([r for _, r in rows])
     threshold = choose_threshold(confidence, right, risk)
     given_ = confidence >= threshold
-    assert not given_.any() or (~right[given_]).mean() <= risk + 1e-9
+
+    def bound(answered: np.ndarray) -> float:
+        test = binomtest(int((~right[answered]).sum()), int(answered.sum()), alternative="less")
+        return float(test.proportion_ci(0.9, "exact").high)
+
+    assert not given_.any() or bound(given_) <= risk + 1e-9
     for lower in np.unique(confidence[~given_]):
-        wider = confidence >= lower
-        assert (~right[wider]).mean() > risk
+        assert bound(confidence >= lower) > risk
+
+
+def test_the_stated_risk_is_exceeded_by_one_model_in_ten_at_most():
+    """It was by every second, because the share of errors at the best threshold is an optimist's."""
+    rng = np.random.default_rng(5)
+    sure = np.sort(rng.beta(3, 1, 100_000))[::-1]
+    risk_at = np.cumsum(1 - sure) / np.arange(1, len(sure) + 1)  # a right confidence's own
+    exceeded = []
+    for _ in range(300):
+        confidence = rng.beta(3, 1, 200)
+        threshold = choose_threshold(confidence, rng.random(200) < confidence, 0.1)
+        given_ = int((sure >= threshold).sum())
+        exceeded.append(given_ > 0 and risk_at[given_ - 1] > 0.1)
+    assert 0 < np.mean(exceeded) < 0.13
 
 
 def test_small_attributes_take_the_common_threshold_and_it_travels():
-    scores, truths = overconfident(230, 4, 1.0)
-    names = ["Colour"] * 200 + ["Neck"] * 30
-    fitted = fit_calibration(names, scores, truths.tolist(), risk=0.1)
-    assert 0 < fitted.attributes["Colour"].coverage < 1 and fitted.attributes["Colour"].error <= 0.1
+    scores, truths = overconfident(630, 4, 1.0)
+    names = ["Colour"] * 600 + ["Neck"] * 30
+    fitted = fit_calibration(names, scores, truths.tolist(), risk=0.25)
+    assert 0 < fitted.attributes["Colour"].coverage < 1 and fitted.attributes["Colour"].error <= 0.25
     again = Calibration.from_dict(fitted.to_dict())
     assert again == fitted
     sure = fitted.confidence("Neck", scores[0])
