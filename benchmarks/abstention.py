@@ -52,7 +52,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=500)
     arguments = parser.parse_args()
-    print(f"Stated risk {RISK:.0%}, {arguments.trials} models a row: risk exceeded · 90th percentile of risk · coverage\n")
+    print(
+        f"Stated risk {RISK:.0%}, {arguments.trials} models a row: risk exceeded · 90th percentile of risk · coverage\n"
+    )
     print("| model | validation rows | by the upper bound | by the share of errors |\n| --- | --- | --- | --- |")
     for number, (name, shape) in enumerate(MODELS.items()):
         for rows in ROWS:

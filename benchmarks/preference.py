@@ -1,6 +1,6 @@
 """The verdict in simulation: how often it errs under peeking and clustering, and what it costs in ballots.
 
-Belongs here: rounds simulated by the thousand with the arithmetic of `evaluation.sequential`, looking after every
+Belongs here: rounds simulated by the thousand with the arithmetic of `evaluation.simulated_rounds`, looking after every
 ballot. Not here: exclusions and ties, which take ballots away and change no rate.
 
 Clusters are beta-binomial: a rater (or item) of intraclass correlation r has a win probability of its own, drawn from a
@@ -18,7 +18,6 @@ Run: `python -m benchmarks.preference [--rounds N] [--json]`; the tables are Mar
 """
 
 import argparse
-import functools
 import json
 import math
 import os
@@ -33,7 +32,7 @@ import numpy as np
 from scipy.stats import norm
 
 from evaluation.preference_plan import PreferencePlan
-from evaluation.sequential import inside_band, intraclass_correlation, log_e_value
+from evaluation.simulated_rounds import NO_END, Ballots, first_look, log_evidence, running, verdict_ends
 
 PLAN = PreferencePlan()
 RULES = ("z-test", "e-value", "e-value, caps", "without one", "without one, caps", "verdict")
@@ -73,61 +72,6 @@ SCENARIOS = (
 )
 
 
-def running(clusters: np.ndarray, won: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Ballots and wins of a ballot's cluster up to and with it: two (rounds, ballots) int32 arrays."""
-    order = np.argsort(clusters, axis=1, kind="stable")
-    grouped = np.take_along_axis(clusters, order, 1)
-    wins = np.take_along_axis(won, order, 1).cumsum(1, dtype=np.int32)
-    place = np.broadcast_to(np.arange(clusters.shape[1], dtype=np.int32), clusters.shape)
-    starts = np.concatenate([np.ones_like(grouped[:, :1], dtype=bool), np.diff(grouped, axis=1) != 0], axis=1)
-    start = np.maximum.accumulate(np.where(starts, place, 0), axis=1)
-    before = np.take_along_axis(np.concatenate([np.zeros_like(wins[:, :1]), wins], axis=1), start, 1)
-    size, own = np.empty_like(wins), np.empty_like(wins)
-    np.put_along_axis(size, order, place - start + 1, 1)
-    np.put_along_axis(own, order, wins - before, 1)
-    return size, own
-
-
-class Ballots:
-    """Rounds of counted ballots with all that the rules look at, after every ballot."""
-
-    def __init__(self, won: np.ndarray, rater: np.ndarray, item: np.ndarray, raters: int, counted: np.ndarray) -> None:
-        # Ballots that do not count move to the end, behind `length`.
-        order = np.argsort(~counted, axis=1, kind="stable")
-        self.won, self.rater, self.item = (np.take_along_axis(values, order, 1) for values in (won, rater, item))
-        self.raters = raters
-        self.length = counted.sum(1)
-        self.s = self.won.cumsum(1, dtype=np.int32)
-        self.n = np.broadcast_to(np.arange(1, won.shape[1] + 1, dtype=np.int32), won.shape)
-        self.valid = self.n <= self.length[:, None]
-
-    def design_effect(self) -> np.ndarray:
-        """(rounds, ballots) float64, as `evaluation.ballots.design_effect` after every ballot."""
-        value = np.ones(self.won.shape)
-        for clusters in (self.rater, self.item):
-            size, own = running(clusters, self.won)
-            before = np.where(size > 1, (own - self.won) ** 2 / np.maximum(size - 1, 1), 0.0)
-            within = (own**2 / size - before).cumsum(1)
-            squares = (2 * size - 1).cumsum(1, dtype=np.int64)
-            value += intraclass_correlation(self.n, self.s, (size == 1).cumsum(1), squares, within)[1] - 1
-        return value
-
-    def without_one(self, row: np.ndarray, ballot: np.ndarray, table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Whether the preference at each look stands without any one rater, and whether the quorum is there."""
-        stands, quorum = np.ones(len(row), bool), np.zeros(len(row), np.int32)
-        n, s = self.n[row, ballot], self.s[row, ballot]
-        largest = np.zeros(len(row), np.int32)
-        for rater in range(self.raters):
-            own = self.rater == rater
-            m = own.cumsum(1, dtype=np.int32)[row, ballot]
-            w = (own & self.won).cumsum(1, dtype=np.int32)[row, ballot]
-            same = (2 * (s - w) - (n - m)) * (2 * s - n) > 0
-            stands &= (m == 0) | (same & (table[n - m, s - w] >= -math.log(PLAN.alpha)))
-            quorum += m > 0
-            largest = np.maximum(largest, m)
-        return stands, (quorum >= PLAN.minimum_raters) & (largest <= PLAN.maximum_share * n)
-
-
 def simulate(scenario: Scenario, rounds: int, seed: np.random.SeedSequence) -> tuple[np.ndarray, ...]:
     """won, rater, item of `rounds` rounds: (rounds, ballots) each."""
     rng = np.random.default_rng(seed)
@@ -146,20 +90,6 @@ def simulate(scenario: Scenario, rounds: int, seed: np.random.SeedSequence) -> t
     return rng.random(shape) < share, rater, np.ascontiguousarray(item)
 
 
-def first_look(stops: np.ndarray) -> np.ndarray:
-    """The first look at which a round stops, -1 where it does not."""
-    return np.where(stops.any(1), stops.argmax(1), -1)
-
-
-@functools.cache
-def tables(ballots: int) -> tuple[np.ndarray, np.ndarray]:
-    """Log e-value, and whether the sequence is inside the band, by [ballots, wins]: the counts are few, looks many."""
-    won, lost = np.arange(ballots + 1)[None], np.arange(ballots + 1)[:, None] - np.arange(ballots + 1)[None]
-    lost = np.maximum(lost, 0)
-    evidence = log_e_value(won, lost, 0.5, PLAN.shape)
-    return evidence.astype(np.float32), inside_band(won, lost, PLAN.difference, PLAN.alpha, PLAN.shape)
-
-
 def play(job: tuple[Scenario, int, np.random.SeedSequence]) -> dict[str, np.ndarray]:
     """Ends of simulated rounds: rule -> (rounds, 2) int, ballots counted at the end and 1, -1, 0 (band) or 9 (none)."""
     scenario, rounds, seed = job
@@ -169,38 +99,27 @@ def play(job: tuple[Scenario, int, np.random.SeedSequence]) -> dict[str, np.ndar
     # The plan counts greedily; rater and item caps never bind in one scenario, so two masks are the same.
     counted &= running(rater, won)[0] <= PLAN.rater_cap
     capped = Ballots(won, rater, item, scenario.raters, counted)
-    table, band = tables(scenario.ballots)
+    evidence = log_evidence(everything, PLAN)
     ends = {}
 
-    def end(rule: str, ballots: Ballots, stops: np.ndarray, small: np.ndarray | None = None) -> None:
+    def end(rule: str, ballots: Ballots, stops: np.ndarray) -> None:
         look = first_look(stops & ballots.valid)
         rows = np.arange(len(look))
         direction = np.sign(2 * ballots.s[rows, look] - ballots.n[rows, look])
-        if small is not None:
-            direction = np.where(small[rows, look], 0, direction)
         last = np.where(look < 0, ballots.length, look + 1)
-        ends[rule] = np.stack([last, np.where(look < 0, 9, direction)], axis=1)
+        ends[rule] = np.stack([last, np.where(look < 0, NO_END, direction)], axis=1)
 
     z = np.abs(2 * everything.s - everything.n) > norm.ppf(0.975) * np.sqrt(everything.n)
     end("z-test", everything, z & (everything.n >= 10))
     for ballots, suffix in ((everything, ""), (capped, ", caps")):
-        clear = table[ballots.n, ballots.s] >= -math.log(PLAN.alpha)
+        clear = evidence(ballots.n, ballots.s) >= -math.log(PLAN.alpha)
         end("e-value" + suffix, ballots, clear)
         row, ballot = np.nonzero(clear & ballots.valid)
-        stands, quorum = ballots.without_one(row, ballot, table)
+        stands, _ = ballots.without_one(row, ballot, evidence, PLAN)
         kept = np.zeros_like(clear)
         kept[row, ballot] = stands
         end("without one" + suffix, ballots, kept)
-        if ballots is capped:
-            effect = ballots.design_effect()
-            kept[row, ballot] &= quorum
-            near = (kept | band[ballots.n, ballots.s]) & ballots.valid & (ballots.n >= PLAN.minimum_ballots)
-            row, ballot = np.nonzero(near)
-            d, s, n = effect[row, ballot], ballots.s[row, ballot], ballots.n[row, ballot]
-            small = np.zeros_like(clear)
-            small[row, ballot] = inside_band(s / d, (n - s) / d, PLAN.difference, PLAN.alpha, PLAN.shape)
-            kept[row, ballot] &= log_e_value(s / d, (n - s) / d, 0.5, PLAN.shape) >= -math.log(PLAN.alpha)
-            end("verdict", ballots, (kept & near) | small, small)
+    ends["verdict"] = verdict_ends(capped, PLAN)
     ends["SPRT"] = sprt(everything)
     return ends
 
@@ -217,8 +136,8 @@ def sprt(ballots: Ballots, to: float = 0.6, beta: float = 0.1) -> np.ndarray:
     (up, not_up), (down, not_down) = looks
     last = np.where(up >= 0, up, np.where(down >= 0, down, np.maximum(not_up, not_down)))
     both = (not_up >= 0) & (not_down >= 0)
-    end = np.where(up >= 0, 1, np.where(down >= 0, -1, np.where(both, 0, 9)))
-    return np.stack([np.where(end == 9, ballots.length, last + 1), end], axis=1)
+    end = np.where(up >= 0, 1, np.where(down >= 0, -1, np.where(both, 0, NO_END)))
+    return np.stack([np.where(end == NO_END, ballots.length, last + 1), end], axis=1)
 
 
 def jobs(rounds: int) -> Iterator[tuple[Scenario, int, np.random.SeedSequence]]:
@@ -231,7 +150,7 @@ def summary(ends: np.ndarray) -> dict[str, float]:
     """Shares of ends, and ballots of all rounds, a round without an end at its last ballot."""
     ballots, end = ends.T
     low, median, high = np.percentile(ballots, [10, 50, 90])
-    shares = {"preferred": 1, "not_preferred": -1, "no_difference": 0, "none": 9}
+    shares = {"preferred": 1, "not_preferred": -1, "no_difference": 0, "none": NO_END}
     return {name: float((end == code).mean()) for name, code in shares.items()} | {
         "mean": float(ballots.mean()), "p10": float(low), "median": float(median), "p90": float(high),
     }  # fmt: skip

@@ -13,6 +13,9 @@ A preference is accepted when three things hold at one look, with a quorum prese
    themselves; asking only that the majority stays was simulated and catches next to nothing, because the majority of
    four raters who share a wrong impression does not turn.
 
+A plan that says so is judged after every ballot in order of arrival, and its first decision stands: who looks, and
+when, is without effect, and ballots that arrive after the decision are not counted.
+
 `no_difference`: the confidence sequence of ballots divided by their design effect lies inside the band of differences
 too small to matter, also where it excludes one half. Candidate and champion are treated alike: exchanging them
 exchanges `preferred` and `not_preferred`. Rates and costs of these rules: `python -m benchmarks.preference`.
@@ -39,6 +42,7 @@ from evaluation.ballots import (
 )
 from evaluation.preference_plan import PreferencePlan
 from evaluation.sequential import confidence_sequence, inside_band, log_e_value
+from evaluation.simulated_rounds import NO_END, Ballots, verdict_ends
 
 PREFERRED, NOT_PREFERRED, NO_DIFFERENCE, INCONCLUSIVE = VERDICTS = (
     "preferred",
@@ -92,8 +96,8 @@ class Judgement:
 
 
 def judge_round(ballots: pd.DataFrame, plan: PreferencePlan, closed: bool = False, forecast: bool = True) -> Judgement:
-    """The verdict on the ballots so far. Every look stands by itself: evidence that was there between two looks and is
-    gone at the second does not count, which is on the safe side.
+    """The verdict on the ballots so far, as the plan says: of the first ballot at which they decide, or of all of them,
+    where every look stands by itself.
 
     Args:
         ballots: in order of arrival, columns as in ballots.py; all of the round, not only the newest.
@@ -106,6 +110,8 @@ def judge_round(ballots: pd.DataFrame, plan: PreferencePlan, closed: bool = Fals
     table = check_ballots(ballots)
     excluded = exclude_raters(blind(table), plan)
     fates = count_ballots(table, excluded, plan)
+    if plan.latched:
+        _cut_after_decision(table, fates, plan)
     counted = table.loc[fates.index[fates == COUNTED]]
     decided = counted[counted["choice"].isin([CANDIDATE, CHAMPION])]
     counts = {choice: int((counted["choice"] == choice).sum()) for choice in CHOICES}
@@ -119,7 +125,7 @@ def judge_round(ballots: pd.DataFrame, plan: PreferencePlan, closed: bool = Fals
     (low, effective_low), (high, effective_high) = lows, highs
     e_value, effective_e_value = _e_value(won, lost, plan), _e_value(*effective, plan)
 
-    lacks = _lacks_of_quorum(raters, plan)
+    lacks = _lacks_of_quorum(raters, decided["item"].nunique(), plan)
     doubts = _doubts(e_value, effective_e_value, effect.value, without, plan)
     at_cap = len(counted) >= plan.ballots_cap
     if not lacks and inside_band(*effective, plan.difference, plan.alpha, plan.shape):
@@ -158,6 +164,8 @@ def evidence_path(ballots: pd.DataFrame, plan: PreferencePlan) -> pd.DataFrame:
     """
     table = check_ballots(ballots)
     fates = count_ballots(table, exclude_raters(blind(table), plan), plan)
+    if plan.latched:
+        _cut_after_decision(table, fates, plan)
     counted = table.loc[fates.index[fates == COUNTED], ["at", "rater", "item", "choice"]].reset_index(drop=True)
     won = (counted["choice"] == CANDIDATE).cumsum().to_numpy(float)
     lost = (counted["choice"] == CHAMPION).cumsum().to_numpy(float)
@@ -187,12 +195,29 @@ def _tally(fates: pd.Series) -> dict[str, int]:
     return {str(fate): int(count) for fate, count in fates.value_counts().sort_index().items()}
 
 
-def _lacks_of_quorum(raters: dict[str, int], plan: PreferencePlan) -> list[str]:
+def _cut_after_decision(table: pd.DataFrame, fates: pd.Series, plan: PreferencePlan) -> None:
+    """Mark the ballots that arrived after the one at which the others decided."""
+    counted = table.loc[fates.index[fates == COUNTED]]
+    decided = counted[counted["choice"].isin([CANDIDATE, CHAMPION])]
+    if decided.empty:
+        return
+    raters, items = (pd.factorize(decided[column])[0] for column in ("rater", "item"))
+    won = (decided["choice"] == CANDIDATE).to_numpy()[None]
+    round_ = Ballots(won, raters[None], items[None], int(raters.max()) + 1, np.ones_like(won))
+    last, end = verdict_ends(round_, plan)[0]
+    if end != NO_END:
+        later = counted.index[counted.index > decided.index[last - 1]]
+        fates.loc[later] = "after the decision"
+
+
+def _lacks_of_quorum(raters: dict[str, int], items: int, plan: PreferencePlan) -> list[str]:
     ballots, lacks = sum(raters.values()), []
     if len(raters) < plan.minimum_raters:
         lacks.append(f"{len(raters)} raters have decided ballots; the quorum is {plan.minimum_raters}.")
     if ballots < plan.minimum_ballots:
         lacks.append(f"{ballots} ballots are decided; the quorum is {plan.minimum_ballots}.")
+    if items < plan.minimum_items:
+        lacks.append(f"{items} products have a decided ballot; the quorum is {plan.minimum_items}.")
     if ballots and max(raters.values()) > plan.maximum_share * ballots:
         busiest = max(raters, key=lambda name: raters[name])
         lacks.append(

@@ -12,6 +12,7 @@ from catalog.errors import SelvedgeError
 from catalog.files import json_sha256
 
 FORMAT = 1
+LATER = ("fast_warnings", "minimum_items")  # rules that plans of before do not name
 
 
 @dataclass(frozen=True)
@@ -19,11 +20,14 @@ class PreferencePlan:
     """What is fixed before the first ballot; a changed plan has another hash and voids the round.
 
     alpha: error over all looks. shape: of the Beta(shape, shape) mixture. difference: smallest of interest, as a share.
-    minimum_raters, maximum_share, minimum_ballots: the quorum, on decided ballots. rater_cap, item_cap, ballots_cap:
-    ballots that count at most, by rater, by item, in all. The rest are rules for leaving out raters, see
-    `ballots.exclude_raters`: an attentive rater who errs on 5 % of gold pairs is left out in 2 of 100 rounds with five
-    gold pairs, one who guesses in 81. fast_warnings: ballots faster than they can be read that only warn; the page says
-    so at each, and what a rater sent up to then does not count against them. A plan of before the warnings has 0.
+    minimum_raters, maximum_share, minimum_ballots, minimum_items: the quorum, on decided ballots. rater_cap, item_cap,
+    ballots_cap: ballots that count at most, by rater, by item, in all. latched: the round is judged after every ballot
+    in order of arrival, and its first decision stands, whenever somebody looks.
+
+    The rest are rules for leaving out raters, see `ballots.exclude_raters`: an attentive rater who errs on 5 % of gold
+    pairs is left out in 2 of 100 rounds with five gold pairs, one who guesses in 81. fast_warnings: ballots faster than
+    they can be read that only warn; the page says so at each, and what a rater sent up to then does not count against
+    them. A plan of before one of these rules has 0, or False, there.
 
     Raises:
         SelvedgeError: a figure outside its range, or figures that contradict each other.
@@ -35,8 +39,8 @@ class PreferencePlan:
     minimum_raters: int = 3
     maximum_share: float = 0.4
     minimum_ballots: int = 20
-    rater_cap: int = 100
-    item_cap: int = 3
+    rater_cap: int = 1000
+    item_cap: int = 5
     ballots_cap: int = 2000
     gold_failures: float = 0.3
     gold_minimum: int = 5
@@ -46,15 +50,18 @@ class PreferencePlan:
     one_sided_share: float = 0.9
     one_sided_minimum: int = 20
     fast_warnings: int = 1
+    minimum_items: int = 20
+    latched: bool = True
 
     def __post_init__(self) -> None:
-        whole = ("minimum_raters", "minimum_ballots", "rater_cap", "item_cap", "ballots_cap", "fast_warnings")
+        whole = ("minimum_raters", "minimum_ballots", "rater_cap", "item_cap", "ballots_cap", *LATER)
         ranges: dict[str, tuple[float, float]] = {
             "alpha": (1e-6, 0.5), "shape": (0.1, 1e4), "difference": (0.001, 0.499), "minimum_raters": (2, 1e6),
             "maximum_share": (0.01, 1), "minimum_ballots": (1, 1e6), "rater_cap": (1, 1e6), "item_cap": (1, 1e6),
             "ballots_cap": (1, 1e6), "gold_failures": (0, 1), "gold_minimum": (1, 1e6), "minimum_seconds": (0, 3600),
             "words_per_second": (0.1, 1e6), "fast_share": (0, 1), "one_sided_share": (0.51, 1),
             "one_sided_minimum": (1, 1e6), "fast_warnings": (0, 1e6),
+            "minimum_items": (0, 1e6),
         }  # fmt: skip
         for name, (low, high) in ranges.items():
             value = getattr(self, name)
@@ -62,6 +69,8 @@ class PreferencePlan:
                 raise SelvedgeError(f"the plan's {name} is {value}; it must be a number from {low:g} to {high:g}.")
             if (name in whole or name.endswith("minimum")) and value != int(value):
                 raise SelvedgeError(f"the plan's {name} is {value}; it must be a whole number.")
+        if not isinstance(self.latched, bool):
+            raise SelvedgeError(f"the plan's latched is {self.latched!r}; it must be true or false.")
         if self.maximum_share * self.minimum_raters < 1:
             raise SelvedgeError(
                 f"the plan's {self.minimum_raters} raters cannot each stay below {self.maximum_share:g} of the "
@@ -83,16 +92,14 @@ class PreferencePlan:
         return json_sha256({"format": FORMAT, **self.to_dict()}, allow_nan=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """What the plan says; one without warnings says nothing of them, so that its hash is what it was before."""
+        """What the plan says; one without a later rule says nothing of it, so that its hash is what it was before."""
         content = asdict(self)
-        if not self.fast_warnings:
-            del content["fast_warnings"]
-        return content
+        return {name: value for name, value in content.items() if value or name not in (*LATER, "latched")}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> "PreferencePlan":
         """Of what `to_dict` gave. Raises: SelvedgeError, TypeError: it is no plan."""
-        return cls(**{"fast_warnings": 0, **content})
+        return cls(**{**dict.fromkeys(LATER, 0), "latched": False, **content})
 
     def to_json(self) -> str:
         content = {"format": FORMAT, **self.to_dict()}
@@ -124,7 +131,9 @@ class PreferencePlan:
 def accepted_plans(sha256: str) -> frozenset[str]:
     """Hashes of plans under which a verdict stands where the plan of this hash is demanded.
 
-    The usual plan of before there were warnings excluded the same ballots or more, so its open rounds go on.
+    Open rounds of the house's earlier plans go on: those excluded the same ballots or more.
     """
-    earlier = replace(PreferencePlan(), fast_warnings=0).sha256
-    return frozenset((sha256, earlier)) if sha256 == PreferencePlan().sha256 else frozenset((sha256,))
+    if sha256 != PreferencePlan().sha256:
+        return frozenset((sha256,))
+    earlier = replace(PreferencePlan(), rater_cap=100, item_cap=3, minimum_items=0, latched=False)
+    return frozenset((sha256, earlier.sha256, replace(earlier, fast_warnings=0).sha256))

@@ -144,12 +144,13 @@ def test_the_first_ballot_that_is_too_fast_only_warns():
 
 
 def test_a_round_of_before_there_were_warnings_is_judged_as_it_was_opened():
-    earlier = replace(PLAN, fast_warnings=0)
+    earlier = replace(PLAN, fast_warnings=0, minimum_items=0, latched=False, rater_cap=100, item_cap=3)
     rows = [{"item": f"i{number}", "seconds": duration} for number, duration in enumerate([0.5] * 2 + [30.0] * 4)]
     (reason,) = excluded(rows, earlier).values()
     assert reason.endswith("answered 2 of 6 pairs faster than they can be read.")
     assert earlier.sha256 == "7f8a596abc046453dea3e713bf2d9c4e06bf22706ff0654062c2d168a7c812b3"
     assert PreferencePlan.from_json(earlier.to_json()) == earlier and "fast_warnings" not in earlier.to_json()
     assert PreferencePlan.from_json(PLAN.to_json()) == PLAN
-    assert accepted_plans(PLAN.sha256) == {PLAN.sha256, earlier.sha256}
+    warned = replace(earlier, fast_warnings=1)
+    assert accepted_plans(PLAN.sha256) == {PLAN.sha256, warned.sha256, earlier.sha256}
     assert accepted_plans("another") == {"another"}

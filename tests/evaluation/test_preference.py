@@ -76,7 +76,41 @@ def test_a_clear_preference_is_found_and_says_why():
     assert judgement.outcome == "preferred" and judgement.forecast is None
     assert judgement.plan_sha256 == PLAN.sha256
     assert "the candidate won" in judgement.reasons[0] and judgement.low > 0.5
-    assert judgement.counts["tie"] > 0 and sum(judgement.counts.values()) == 200
+    assert judgement.counts["tie"] > 0
+    assert sum(judgement.counts.values()) + judgement.uncounted["after the decision"] == 200
+
+
+@settings(max_examples=30, deadline=None)
+@given(rounds(), st.integers(0, 160))
+def test_when_somebody_looks_is_without_effect(ballots, looked):
+    """A sensor that slept through the decision records what one that looked at every ballot does."""
+    last = judge_round(ballots, PLAN, forecast=False)
+    earlier = judge_round(ballots[:looked], PLAN, forecast=False)
+    if earlier.outcome != "open":
+        assert {**asdict(last), "uncounted": {}} == {**asdict(earlier), "uncounted": {}}
+    if last.outcome != "open":
+        decided = sum(last.counts.values())
+        assert judge_round(ballots[:decided], PLAN, forecast=False).outcome == last.outcome
+        assert judge_round(ballots[: decided - 1], PLAN, forecast=False).outcome == "open"
+
+
+def test_an_unlatched_plan_looks_at_all_ballots():
+    turned = answered(["candidate"] * 40 + ["champion"] * 40, raters=4)
+    assert judge_round(turned, PLAN).outcome == "preferred"
+    assert judge_round(turned, replace(PLAN, latched=False)).outcome == "open"
+
+
+def test_unanimous_ballots_on_seven_products_decide_nothing():
+    """Twenty ballots promoted a candidate that raters had seen on seven products."""
+    votes = [("candidate", "left"), ("champion", "right")]
+    rows = [
+        {"rater": f"r{rater}", "item": f"i{item}", "left": votes[item % 2][0], "side": votes[item % 2][1]}
+        for item in range(7)
+        for rater in range(3)
+    ]
+    judgement = judge_round(table(rows), PLAN)
+    assert judgement.outcome == "open" and "7 products have a decided ballot; the quorum is 20." in judgement.reasons
+    assert judge_round(table(rows), replace(PLAN, minimum_items=0)).outcome == "preferred"
 
 
 def test_one_rater_cannot_carry_the_verdict():
