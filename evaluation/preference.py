@@ -51,6 +51,7 @@ PREFERRED, NOT_PREFERRED, NO_DIFFERENCE, INCONCLUSIVE = VERDICTS = (
     "inconclusive",
 )
 OPEN = "open"
+AFTERWARDS = "after the decision"  # why a ballot does not count
 DRAWS, LOOKS = 400, 250  # of the forecast: its median moves by about 5 % with another seed
 
 
@@ -109,9 +110,7 @@ def judge_round(ballots: pd.DataFrame, plan: PreferencePlan, closed: bool = Fals
     """
     table = check_ballots(ballots)
     excluded = exclude_raters(blind(table), plan)
-    fates = count_ballots(table, excluded, plan)
-    if plan.latched:
-        _cut_after_decision(table, fates, plan)
+    fates = ballot_fates(table, excluded, plan)
     counted = table.loc[fates.index[fates == COUNTED]]
     decided = counted[counted["choice"].isin([CANDIDATE, CHAMPION])]
     counts = {choice: int((counted["choice"] == choice).sum()) for choice in CHOICES}
@@ -155,6 +154,26 @@ def judge_round(ballots: pd.DataFrame, plan: PreferencePlan, closed: bool = Fals
     )  # fmt: skip
 
 
+def ballot_fates(table: pd.DataFrame, excluded: Mapping[str, str], plan: PreferencePlan) -> pd.Series:
+    """What happens to every plain ballot: `counted`, or the rule that left it out. Indexed like the plain ballots.
+
+    Args:
+        table: checked ballots. excluded: from `exclude_raters`.
+    """
+    fates = count_ballots(table, dict(excluded), plan)
+    counted = table.loc[fates.index[fates == COUNTED]]
+    decided = counted[counted["choice"].isin([CANDIDATE, CHAMPION])]
+    if not plan.latched or decided.empty:
+        return fates
+    raters, items = (pd.factorize(decided[column])[0] for column in ("rater", "item"))
+    won = (decided["choice"] == CANDIDATE).to_numpy()[None]
+    of_round = Ballots(won, raters[None], items[None], int(raters.max()) + 1, np.ones_like(won))
+    last, end = verdict_ends(of_round, plan)[0]
+    if end != NO_END:
+        fates.loc[counted.index[counted.index > decided.index[last - 1]]] = AFTERWARDS
+    return fates
+
+
 def evidence_path(ballots: pd.DataFrame, plan: PreferencePlan) -> pd.DataFrame:
     """How the evidence moved with each counted ballot, for the report; exclusions as they stand now.
 
@@ -163,9 +182,7 @@ def evidence_path(ballots: pd.DataFrame, plan: PreferencePlan) -> pd.DataFrame:
         ballot), e_value, low, high (confidence sequence), in order of arrival.
     """
     table = check_ballots(ballots)
-    fates = count_ballots(table, exclude_raters(blind(table), plan), plan)
-    if plan.latched:
-        _cut_after_decision(table, fates, plan)
+    fates = ballot_fates(table, exclude_raters(blind(table), plan), plan)
     counted = table.loc[fates.index[fates == COUNTED], ["at", "rater", "item", "choice"]].reset_index(drop=True)
     won = (counted["choice"] == CANDIDATE).cumsum().to_numpy(float)
     lost = (counted["choice"] == CHAMPION).cumsum().to_numpy(float)
@@ -193,21 +210,6 @@ def _without_each_rater(decided: pd.DataFrame, won: int, lost: int) -> dict[str,
 
 def _tally(fates: pd.Series) -> dict[str, int]:
     return {str(fate): int(count) for fate, count in fates.value_counts().sort_index().items()}
-
-
-def _cut_after_decision(table: pd.DataFrame, fates: pd.Series, plan: PreferencePlan) -> None:
-    """Mark the ballots that arrived after the one at which the others decided."""
-    counted = table.loc[fates.index[fates == COUNTED]]
-    decided = counted[counted["choice"].isin([CANDIDATE, CHAMPION])]
-    if decided.empty:
-        return
-    raters, items = (pd.factorize(decided[column])[0] for column in ("rater", "item"))
-    won = (decided["choice"] == CANDIDATE).to_numpy()[None]
-    round_ = Ballots(won, raters[None], items[None], int(raters.max()) + 1, np.ones_like(won))
-    last, end = verdict_ends(round_, plan)[0]
-    if end != NO_END:
-        later = counted.index[counted.index > decided.index[last - 1]]
-        fates.loc[later] = "after the decision"
 
 
 def _lacks_of_quorum(raters: dict[str, int], items: int, plan: PreferencePlan) -> list[str]:

@@ -128,12 +128,13 @@ class PreferencePlan:
             raise SelvedgeError(f"this is no plan of a round ({error}); open another round.") from error
 
 
-def accepted_plans(sha256: str) -> frozenset[str]:
-    """Hashes of plans under which a verdict stands where the plan of this hash is demanded.
+def house_plans() -> tuple[PreferencePlan, ...]:
+    """The plan of the house, and those that it had before: their open rounds go on as they were registered."""
+    warned = replace(PreferencePlan(), rater_cap=100, item_cap=3, minimum_items=0, latched=False)
+    return PreferencePlan(), warned, replace(warned, fast_warnings=0)
 
-    Open rounds of the house's earlier plans go on: those excluded the same ballots or more.
-    """
-    if sha256 != PreferencePlan().sha256:
-        return frozenset((sha256,))
-    earlier = replace(PreferencePlan(), rater_cap=100, item_cap=3, minimum_items=0, latched=False)
-    return frozenset((sha256, earlier.sha256, replace(earlier, fast_warnings=0).sha256))
+
+def accepted_plans(sha256: str) -> frozenset[str]:
+    """Hashes of plans under which a verdict stands where the plan of this hash is demanded."""
+    hashes = [plan.sha256 for plan in house_plans()]
+    return frozenset(hashes if sha256 == hashes[0] else (sha256,))

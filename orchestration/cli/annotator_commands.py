@@ -80,28 +80,37 @@ def vote(
 
 def simulate(
     preference: Annotated[float, typer.Option(min=0, max=1, help="True share of decided votes for the candidate.")],
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds to draw.")] = 100,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds to draw.")] = 1000,
     raters: Annotated[int, typer.Option(min=1, help="Annotators of a round.")] = 5,
-    ties: Annotated[float, typer.Option(min=0, max=1, help="Share of ties.")] = 0.1,
-    ballots: Annotated[int, typer.Option(min=20, help="Ballots of a round at most.")] = 600,
-    look_every: Annotated[int, typer.Option(min=1, help="Ballots between two looks.")] = 10,
+    items: Annotated[int | None, typer.Option(min=1, help="Pairs shown, SELVEDGE_REVIEW_ITEMS by default.")] = None,
+    overlap: Annotated[
+        int | None, typer.Option(min=1, help="Ballots asked for a pair, SELVEDGE_REVIEW_OVERLAP by default.")
+    ] = None,
+    ties: Annotated[float, typer.Option(min=0, max=1, help="Share of ties.")] = 0.2,
+    rater_icc: Annotated[float, typer.Option(min=0, max=1, help="How alike ballots of one annotator are.")] = 0.03,
+    item_icc: Annotated[float, typer.Option(min=0, max=1, help="How alike ballots on one product are.")] = 0.2,
     seed: Annotated[int, typer.Option(min=0, help="Of the draw.")] = 0,
     as_json: JsonFlag = False,
 ) -> None:
-    """Judge rounds of a known truth: how often it is found, and after how many ballots. No server."""
-    from labeling.review.rounds.simulation import simulate_rounds
+    """Judge rounds of a known truth by the plan that rounds run: how often it is found, after how many ballots."""
+    from labeling.review.rounds.simulation import Panel, simulate_rounds
+    from orchestration.families.settings import load_settings
 
-    began = time.monotonic()
+    began, settings = time.monotonic(), load_settings()
+    panel = Panel(items or settings.review_items, overlap or settings.review_overlap, raters, ties, rater_icc, item_icc)
     with reporting() as reporter:
-        simulated = simulate_rounds(preference, rounds, raters, ties, ballots, look_every, seed, reporter.progress)
+        simulated = simulate_rounds(preference, rounds, panel, seed=seed, progress=reporter.progress)
     values = {
         "preference": preference,
         "rounds": rounds,
         "raters": raters,
+        "items": panel.items,
+        "overlap": panel.overlap,
         "outcomes": simulated.outcomes,
         "median_ballots": simulated.median_ballots,
         "mean_ballots": simulated.mean_ballots,
         "decided_median": simulated.decided_median,
+        "minutes": panel.minutes,
         "seconds": time.monotonic() - began,
     }
     emit("review simulate", as_json, values)

@@ -73,6 +73,7 @@ def open_(
     _one_source(candidate, model, champion, catalog)
     from labeling.review.pairs.kinds import find_kind
     from labeling.review.rounds.opening import RoundRequest, open_round
+    from labeling.review.rounds.simulation import SECONDS_A_PAIR, Panel, power
     from orchestration.families.settings import load_settings
     from orchestration.registry.ledger import open_ledger
     from orchestration.runtime.label_studio import connect
@@ -94,6 +95,7 @@ def open_(
     with reporting() as reporter:
         opened = open_round(settings.rounds(), open_ledger(settings), server, request, contest, reporter.progress)
     registered = opened.round.plan
+    panel = Panel(registered.items, registered.overlap, max(registered.overlap, registered.preference.minimum_raters))
     values = {
         "round": registered.round_id,
         "family": family,
@@ -103,6 +105,10 @@ def open_(
         "opponent_version": registered.opponent_version,
         "kind": registered.kind,
         "pairs": opened.pairs,
+        "items": registered.items,
+        "minutes": opened.pairs * panel.overlap / panel.raters * SECONDS_A_PAIR / 60,
+        "power_raters": panel.raters,
+        "power": power(panel, registered.preference),
         "link": opened.link,
         "resumed": opened.resumed,
         "plan_sha256": registered.sha256,

@@ -6,7 +6,7 @@ A keyed hash, not a random draw, so that an upload that was cut short shows the 
 never leaves our database, so that nobody who can read Label Studio can read the sides. Each side is hashed by itself
 and not balanced by construction: in balanced blocks the last sides follow from the first ones, which an annotator who
 recognises a few would notice. The price is small: with 200 pairs the left side holds the candidate in 86 to 114 of
-them (95 %), and side bias is a covariate of the verdict and tested on identical pairs.
+them (95 %). The verdict does not correct for side bias; a round's report estimates it, and tests it on identical pairs.
 """
 
 import hashlib

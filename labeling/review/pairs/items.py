@@ -83,12 +83,14 @@ def draw_items(products: pd.DataFrame, number: int, seed: int, use: str = "plain
     return sorted(item for name, ids in strata.items() for item in _by_hash(ids, seed, use)[: given[name]])
 
 
-def plan_slots(plan: RoundPlan, products: pd.DataFrame, plantable: Collection[int]) -> list[Slot]:
+def plan_slots(
+    plan: RoundPlan, products: pd.DataFrame, plantable: Collection[int], differing: Collection[int]
+) -> list[Slot]:
     """Every slot of a round.
 
     Args:
         products: from `products_of_test_split`, those that both versions have a result for.
-        plantable: product ids in which an error can be planted.
+        plantable: product ids in which an error can be planted. differing: those whose two results are not equal.
 
     Raises:
         SelvedgeError: too few products for the plan.
@@ -110,7 +112,13 @@ def plan_slots(plan: RoundPlan, products: pd.DataFrame, plantable: Collection[in
         )
     golden = draw_items(fit, gold, plan.seed, "gold")
     left = products[~products["product_id"].isin(golden)]
-    plain = draw_items(left, plan.items, plan.seed, "plain")
+    unequal = left[left["product_id"].isin(differing)]
+    if plan.items > len(unequal):
+        raise SelvedgeError(
+            f"round {plan.round_id} needs {plan.items} test products whose two results differ, but there are "
+            f"{len(unequal)} besides its gold pairs; lower the plan's items or read more products."
+        )
+    plain = draw_items(unequal, plan.items, plan.seed, "plain")
     identical = draw_items(left[~left["product_id"].isin(plain)], aa, plan.seed, "aa")
     repeated = _by_hash(plain, plan.seed, "repeat")[: plan.extra(plan.repeat_share)]
     kinds: Sequence[tuple[SlotKind, Iterable[int]]] = (

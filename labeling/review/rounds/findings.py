@@ -94,6 +94,7 @@ class RoundFindings:
     pairs: tuple[DisputedPair, ...]
     reasons: Mapping[str, int]
     shown: Mapping[str, int]  # tasks by kind of pair
+    differing: tuple[int, int]  # test products whose two results differ, and all of them
 
     @property
     def family_rows(self) -> "list[tuple[str, float, Interval]]":
@@ -116,6 +117,7 @@ def gather_findings(ledger: "Ledger", round_id: str, compared: "Compared") -> Ro
     from evaluation.paired_models import fit_strengths, round_comparisons
     from evaluation.preference import evidence_path
     from labeling.review.rounds.ballots import last_ballots
+    from labeling.review.rounds.registration import count_differing
 
     now = standing(ledger, round_id)
     if now.verdict is None:
@@ -146,17 +148,19 @@ def gather_findings(ledger: "Ledger", round_id: str, compared: "Compared") -> Ro
         slices={label: _slices(counted, compared, column, now) for column, label in SLICES.items()},
         pairs=_disputed(counted, compared, now.round.plan.seed),
         reasons=dict(sorted(reasons.items(), key=lambda item: -item[1])),
+        differing=count_differing(compared.material(now.round.plan.seed), compared.products, compared.splits),
         shown={kind: tasks.count(kind) for kind in ("plain", "gold", "aa", "repeat")},
     )
 
 
 def _counted(ledger: "Ledger", registered: "Round", table: "pd.DataFrame") -> "pd.DataFrame":
     """A round's ballots less the plain ones that its plan leaves out: what the verdict rests on."""
-    from evaluation.ballots import COUNTED, count_ballots
+    from evaluation.ballots import COUNTED
+    from evaluation.preference import ballot_fates
 
     plan = registered.plan
     excluded = {exclusion.rater: exclusion.detail for exclusion in ledger.exclusions(plan.round_id)}
-    fates = count_ballots(table, excluded, plan.preference)
+    fates = ballot_fates(table, excluded, plan.preference)
     return table.drop(index=fates.index[fates != COUNTED])
 
 

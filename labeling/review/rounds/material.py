@@ -31,6 +31,11 @@ class Material(Generic[Result]):
     def of(self, version: Version) -> Mapping[int, Result]:
         return self.candidate if version == "candidate" else self.champion
 
+    def differs(self, item: int) -> bool:
+        """Whether the two versions show something different of a product that both have a result for."""
+        first, second = self.kind.level(self.candidate[item], self.champion[item])
+        return bool(first != second)
+
     def can_be_planted(self, version: Version, item: int) -> bool:
         """Whether an error can be planted in what a version says of a product."""
         result = self.of(version).get(item)

@@ -45,7 +45,7 @@ class RoundRequest:
 
     Attributes:
         round_id: made from the candidate's name when not given. kind: of pair, one of the family's. items: products
-            shown as plain pairs.
+        shown as plain pairs.
         overlap: ballots asked for a pair. preference: the rule of the verdict. gold_share: pairs with a planted error,
             as a share of `items`; models that are hardly ever right leave none to plant an error in.
     """
@@ -103,7 +103,7 @@ def open_round(
     kept = earlier is not None and _is_kept(rounds_folder, earlier)
     if earlier is not None and kept:
         compared = read_compared(rounds_folder / earlier.plan.round_id, [request.kind])
-        plan = _as_requested(earlier.plan, request)
+        plan = _as_requested(ledger, earlier.plan, request, compared)
     else:
         versions = contest()
         if earlier is None:  # refused before minutes of work, and once more when the plan is registered
@@ -180,6 +180,7 @@ def _plan(
 
     rounds = [entry for entry in ledger.rounds(request.family) if entry.plan.candidate == request.candidate]
     number = len(rounds) + (earlier is None)
+    seed = _seed(ledger, request, earlier.plan if earlier else None)
     return RoundPlan(
         round_id=request.round_id or (earlier.plan.round_id if earlier else f"{request.candidate}-r{number}"),
         family=request.family,
@@ -188,8 +189,8 @@ def _plan(
         opponent=contest.opponent,
         opponent_version=contest.opponent_version,
         kind=request.kind.name,
-        seed=request.seed,
-        items=request.items,
+        seed=seed,
+        items=_items(request, compared, seed),
         preference=request.preference,
         gold_share=request.gold_share,
         overlap=request.overlap,
@@ -197,18 +198,38 @@ def _plan(
     )
 
 
-def _as_requested(plan: "RoundPlan", request: RoundRequest) -> "RoundPlan":
+def _seed(ledger: "Ledger", request: RoundRequest, plan: "RoundPlan | None") -> int:
+    """Of the draw of products: another one for every round of a family, or its annotators would see the same products
+    for ever."""
+    names = [entry.plan.round_id for entry in ledger.rounds(request.family)]
+    return request.seed + (names.index(plan.round_id) if plan and plan.round_id in names else len(names))
+
+
+def _items(request: RoundRequest, compared: Compared, seed: int) -> int:
+    from labeling.review.rounds.registration import count_differing, items_to_show
+
+    counts = count_differing(compared.material(seed), compared.products, compared.splits)
+    return items_to_show(request.items, request.gold_share, *counts)
+
+
+def _as_requested(ledger: "Ledger", plan: "RoundPlan", request: RoundRequest, compared: Compared) -> "RoundPlan":
     """The registered plan with what is asked for now; the ledger refuses it when that differs.
 
-    How often a fast annotator is warned first is nobody's choice: an open round goes on as its plan says.
+    What is nobody's choice stays as the plan has it: an open round of an earlier version of the program goes on. It
+    drew by the seed itself, and equal pairs among the others.
     """
+    from evaluation.preference_plan import PreferencePlan, house_plans
+
+    seed = request.seed if plan.seed == request.seed else _seed(ledger, request, plan)
+    items = request.items if plan.items == request.items else _items(request, compared, seed)
+    house = request.preference == PreferencePlan() and plan.preference in house_plans()
     return replace(
         plan,
-        items=request.items,
+        items=items,
         overlap=request.overlap,
-        seed=request.seed,
+        seed=seed,
         gold_share=request.gold_share,
-        preference=replace(request.preference, fast_warnings=plan.preference.fast_warnings),
+        preference=plan.preference if house else request.preference,
     )
 
 

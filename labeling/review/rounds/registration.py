@@ -23,10 +23,44 @@ from labeling.review.rounds.progress import Progress, silent
 from labeling.review.rounds.tasks import make_pair
 
 
+def count_differing(material: Material[Any], products: pd.DataFrame, splits: pd.DataFrame) -> tuple[int, int]:
+    """How many test products the two versions show something different of, and of how many both have a result.
+
+    Raises:
+        SelvedgeError: the test split is empty.
+    """
+    shown = _shown(material, products, splits)
+    return sum(material.differs(int(item)) for item in shown["product_id"]), len(shown)
+
+
+def items_to_show(items: int, gold_share: float, differing: int, products: int) -> int:
+    """How many plain pairs a round shows: as many as asked for, and no more than there are pairs that differ.
+
+    A pair of equal results asks a person for nothing. Pairs with a planted error are drawn first and may differ, too.
+
+    Raises:
+        SelvedgeError: the versions do not differ at all.
+    """
+    if not differing:
+        raise SelvedgeError(
+            f"both versions show the same of all {products} test products; there is nothing for people to judge, so "
+            "no round is opened."
+        )
+    if differing == products:
+        return items
+    return max(1, min(items, int(differing / (1 + gold_share)) - (gold_share > 0)))
+
+
+def _shown(material: Material[Any], products: pd.DataFrame, splits: pd.DataFrame) -> pd.DataFrame:
+    test = products_of_test_split(products, splits)
+    return test[test["product_id"].isin(material.products.keys())]
+
+
 def draw_slots(
     plan: RoundPlan, material: Material[Any], products: pd.DataFrame, splits: pd.DataFrame
 ) -> Sequence[Slot]:
-    """The slots of a round, among the test products that both versions have a result for.
+    """The slots of a round, among the test products that both versions have a result for; plain pairs are pairs that
+    differ.
 
     Raises:
         SelvedgeError: the plan is for another kind, the test split is empty, or it has too few products.
@@ -35,14 +69,14 @@ def draw_slots(
         raise SelvedgeError(
             f"round {plan.round_id} is planned for {plan.kind}, not {material.kind.name}; use its kind."
         )
-    test = products_of_test_split(products, splits)
-    shown = test[test["product_id"].isin(material.products.keys())]
+    shown = _shown(material, products, splits)
     plantable = {
         int(item)
         for item in shown["product_id"]
         if material.can_be_planted("candidate", int(item)) or material.can_be_planted("champion", int(item))
     }
-    return plan_slots(plan, shown, plantable)
+    differing = {int(item) for item in shown["product_id"] if material.differs(int(item))}
+    return plan_slots(plan, shown, plantable, differing)
 
 
 def register_round(

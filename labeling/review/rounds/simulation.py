@@ -1,20 +1,66 @@
-"""Simulated rounds: how often a true preference is detected, and how many ballots it takes.
+"""Simulated rounds: how often a true preference is found by the plan that production runs, and after how many ballots.
 
-Belongs here: drawing rounds of scripted annotators and judging them as real ones are. Not here: the rule
-(evaluation/preference.py), the table of error rates over thousands of rounds (benchmarks/preference.py).
+Belongs here: drawing rounds of annotators who resemble people, judged after every ballot. Not here: the rule
+(evaluation/preference.py, as arrays evaluation/simulated_rounds.py), the table of error rates over thousands of rounds
+(benchmarks/preference.py).
+
+Annotators of a round take its pairs in turn, each pair gets `overlap` ballots of different annotators. Whether a ballot
+is won is drawn from a normal variable with a part of the annotator's own and one of the product's, so that ballots are
+as alike as the two intraclass correlations say (of wins and losses, at an even preference).
 """
 
-import random
-from collections import Counter
+import math
 from dataclasses import dataclass
-from statistics import mean, median
-from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.stats import norm
 
 from catalog.errors import SelvedgeError
+from evaluation.preference import INCONCLUSIVE, NO_DIFFERENCE, NOT_PREFERRED, PREFERRED
+from evaluation.preference_plan import PreferencePlan
+from evaluation.simulated_rounds import NO_END, Ballots, verdict_ends
 from labeling.review.rounds.progress import Progress, silent
 
-if TYPE_CHECKING:
-    import pandas as pd
+ENDS = {1: PREFERRED, -1: NOT_PREFERRED, 0: NO_DIFFERENCE, NO_END: INCONCLUSIVE}
+CHUNK = 100  # rounds at once
+POWER_ROUNDS = 400
+SECONDS_A_PAIR = 12  # median of a person's vote
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Who judges a round, and how alike they are.
+
+    Attributes:
+        items: pairs shown. overlap: ballots asked for each. raters: annotators, at least `overlap`.
+        ties: share of ballots that decide nothing. rater_icc, item_icc: intraclass correlations, in [0, 1).
+    """
+
+    items: int = 120
+    overlap: int = 3
+    raters: int = 5
+    ties: float = 0.2
+    rater_icc: float = 0.03
+    item_icc: float = 0.2
+
+    def __post_init__(self) -> None:
+        for name, value in (("--items", self.items), ("--overlap", self.overlap), ("--raters", self.raters)):
+            if value < 1:
+                raise SelvedgeError(f"{name} {value} is too few; give at least 1.")
+        if self.raters < self.overlap:
+            raise SelvedgeError(
+                f"--raters {self.raters} cannot give each pair {self.overlap} ballots; give more, or a lower --overlap."
+            )
+        for name, share in (("--ties", self.ties), ("--rater-icc", self.rater_icc), ("--item-icc", self.item_icc)):
+            if not 0 <= share < 1:
+                raise SelvedgeError(f"{name} is {share:g}; it must be at least 0 and below 1.")
+        if self.rater_icc + self.item_icc >= 1:
+            raise SelvedgeError("--rater-icc and --item-icc add up to 1 or more; no ballot could differ from another.")
+
+    @property
+    def minutes(self) -> float:
+        """Of work, for each annotator."""
+        return self.items * self.overlap / self.raters * SECONDS_A_PAIR / 60
 
 
 @dataclass(frozen=True)
@@ -22,8 +68,8 @@ class Simulated:
     """What many rounds of one truth end in.
 
     Attributes:
-        outcomes: outcome -> rounds. median_ballots, mean_ballots: counted ballots at the end.
-        decided_median: of those that ended before their cap; None where none did.
+        outcomes: outcome -> rounds. median_ballots, mean_ballots: counted ballots at the end, ties among them.
+        decided_median: of those that were decided; None where none was.
     """
 
     outcomes: dict[str, int]
@@ -35,66 +81,80 @@ class Simulated:
 def simulate_rounds(
     preference: float,
     rounds: int,
-    raters: int = 5,
-    ties: float = 0.1,
-    most: int = 600,
-    look_every: int = 10,
+    panel: Panel | None = None,
+    plan: PreferencePlan | None = None,
     seed: int = 0,
     progress: Progress = silent,
 ) -> Simulated:
-    """Draw rounds and look at each as its ballots come in, until it is decided or at its cap.
+    """Draw rounds and judge each after every ballot, until it is decided or all of its pairs are voted on.
 
     Args:
-        preference: true share of decided votes for the candidate. raters: who take turns, one ballot an item.
-        ties: share of ties. most: ballots of a round at most. look_every: ballots between two looks.
+        preference: true share of decided votes for the candidate.
 
     Raises:
-        SelvedgeError: a figure is outside its range.
+        SelvedgeError: there is no round to draw.
     """
-    from evaluation.preference import INCONCLUSIVE, OPEN, judge_round
-    from evaluation.preference_plan import PreferencePlan
-
-    for name, value, least in (("--rounds", rounds, 1), ("--ballots", most, 20), ("--look-every", look_every, 1)):
-        if value < least:
-            raise SelvedgeError(f"{name} {value} is too few; give at least {least}.")
-    plan = PreferencePlan(ballots_cap=most, rater_cap=most)
-    outcomes: Counter[str] = Counter()
-    ended = []
-    decided = []
-    for number in range(rounds):
-        table = _drawn(preference, raters, ties, most, seed * 1_000_003 + number)
-        counted, outcome = most, INCONCLUSIVE
-        for look in [*range(plan.minimum_ballots, most, look_every), most]:
-            judgement = judge_round(table.iloc[:look], plan, forecast=False)
-            if judgement.outcome not in (OPEN, INCONCLUSIVE):
-                counted, outcome = look, judgement.outcome
-                decided.append(look)
-                break
-        outcomes[outcome] += 1
-        ended.append(counted)
-        progress(number + 1, rounds, "simulating")
-    return Simulated(dict(outcomes), median(ended), mean(ended), median(decided) if decided else None)
+    if rounds < 1:
+        raise SelvedgeError(f"--rounds {rounds} is too few; give at least 1.")
+    panel, plan = panel or Panel(), plan or PreferencePlan()
+    ends, counts = [], []
+    for start in range(0, rounds, CHUNK):
+        size = min(CHUNK, rounds - start)
+        end, ballots = _judged(preference, size, panel, plan, np.random.default_rng([seed, start]))
+        ends.append(end)
+        counts.append(ballots)
+        progress(start + size, rounds, "simulating")
+    end, ballots = np.concatenate(ends), np.concatenate(counts)
+    decided = ballots[end != NO_END]
+    outcomes = {name: int((end == code).sum()) for code, name in ENDS.items()}
+    return Simulated(
+        {name: count for name, count in outcomes.items() if count},
+        float(np.median(ballots)),
+        float(ballots.mean()),
+        float(np.median(decided)) if len(decided) else None,
+    )
 
 
-def _drawn(preference: float, raters: int, ties: float, ballots: int, seed: int) -> "pd.DataFrame":
-    """A table of plain ballots by scripted annotators in turn."""
-    import pandas as pd
+def power(panel: Panel, plan: PreferencePlan) -> dict[str, float]:
+    """How often rounds of this size find a true preference: share of rounds, by the preference in per cent."""
+    found = {}
+    for preference in (0.60, 0.65, 0.70):
+        outcomes = simulate_rounds(preference, POWER_ROUNDS, panel, plan).outcomes
+        found[f"{preference:.0%}"] = outcomes.get(PREFERRED, 0) / POWER_ROUNDS
+    return found
 
-    from labeling.review.ledger.records import Pair
-    from labeling.review.rounds.annotators import ScriptedAnnotator
 
-    if raters < 1:
-        raise SelvedgeError(f"--raters {raters} can judge nothing; give at least 1.")
-    people = [
-        ScriptedAnnotator(f"r{n}", seed, preference=preference, consensus=0.0, noise=0.0, ties=ties, both_bad=0.0)
-        for n in range(raters)
-    ]
-    rows = []
-    sides = random.Random(seed)
-    for item in range(ballots):
-        rater = people[item % raters]
-        pair = Pair(f"{seed}-{item}", item, "plain", sides.choice(("candidate", "champion")), None, 20, "")
-        choice = rater.choose(pair)
-        rows.append((rater.name, str(item), "plain", choice.side, pair.left, None, choice.seconds))
-    frame = pd.DataFrame(rows, columns=["rater", "item", "kind", "side", "left", "correct", "seconds"])
-    return frame.assign(at=pd.date_range("2026-01-01", periods=len(frame), freq="min", tz="UTC"))
+def _judged(
+    preference: float, rounds: int, panel: Panel, plan: PreferencePlan, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """(rounds,) the end of each round as in `verdict_ends`, and its ballots up to there."""
+    number = np.arange(panel.items * panel.overlap)
+    item, rater = number // panel.overlap, number % panel.raters
+    shape = (rounds, len(number))
+    # A pair of normal variables of correlation r agrees in sign as often as ballots of correlation 2/pi asin(r).
+    own, products = (math.sin(math.pi / 2 * icc) for icc in (panel.rater_icc, panel.item_icc))
+    latent = (
+        math.sqrt(own) * rng.standard_normal((rounds, panel.raters))[:, rater]
+        + math.sqrt(products) * rng.standard_normal((rounds, panel.items))[:, item]
+        + math.sqrt(max(0.0, 1 - own - products)) * rng.standard_normal(shape)
+    )
+    won = latent < norm.ppf(preference)
+    decided = rng.random(shape) >= panel.ties
+    counted = decided & _within_caps(rater, item, plan)
+    table = Ballots(won, np.broadcast_to(rater, shape), np.broadcast_to(item, shape), panel.raters, counted)
+    last, end = verdict_ends(table, plan).T
+    place = np.argsort(~counted, axis=1, kind="stable")  # where the counted ballots stand among all
+    ballots = np.where(end == NO_END, len(number), place[np.arange(rounds), np.maximum(last, 1) - 1] + 1)
+    return end, ballots
+
+
+def _within_caps(rater: np.ndarray, item: np.ndarray, plan: PreferencePlan) -> np.ndarray:
+    """(ballots,) bool: those that the plan's caps let count, ties among them."""
+    counted = np.zeros(len(rater), bool)
+    by_rater, by_item = np.zeros(rater.max() + 1, int), np.zeros(item.max() + 1, int)
+    for ballot, (who, what) in enumerate(zip(rater, item, strict=True)):
+        if by_rater[who] < plan.rater_cap and by_item[what] < plan.item_cap and counted.sum() < plan.ballots_cap:
+            counted[ballot] = True
+            by_rater[who] += 1
+            by_item[what] += 1
+    return counted

@@ -7,7 +7,7 @@ import pytest
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
 from labeling.review.rounds.judging import close_round
-from labeling.review.rounds.simulation import simulate_rounds
+from labeling.review.rounds.simulation import Panel, Simulated, simulate_rounds
 from orchestration.cli.main import run
 from orchestration.families.settings import load_settings
 from orchestration.registry.ledger import open_ledger
@@ -151,12 +151,35 @@ def test_status_says_when_the_tasks_will_not_suffice(home, capsys):
 
 
 def test_simulated_rounds_find_what_is_true_and_stay_silent_where_nothing_is():
-    clear = simulate_rounds(0.85, rounds=6, most=200)
-    assert clear.outcomes == {"preferred": 6} and clear.decided_median < 120
-    worse = simulate_rounds(0.15, rounds=3, raters=4, most=200)
-    assert worse.outcomes == {"not_preferred": 3}
-    assert simulate_rounds(0.5, rounds=3, most=60).outcomes == {"inconclusive": 3}
-    assert simulate_rounds(0.85, rounds=2, most=200) == simulate_rounds(0.85, rounds=2, most=200)
+    clear = simulate_rounds(0.85, rounds=60)
+    assert clear.outcomes["preferred"] >= 57 and clear.decided_median < 150
+    worse = simulate_rounds(0.15, rounds=30, panel=Panel(raters=4))
+    assert worse.outcomes["not_preferred"] >= 28
+    small = simulate_rounds(0.5, rounds=30, panel=Panel(items=10))
+    assert small == Simulated({"inconclusive": 30}, 30.0, 30.0, None)  # under the quorum of products
+    assert simulate_rounds(0.85, rounds=20) == simulate_rounds(0.85, rounds=20)
+
+
+def test_a_simulated_round_is_no_stronger_than_what_raters_resemble_each_other():
+    alone = simulate_rounds(0.65, 200, Panel(rater_icc=0.0, item_icc=0.0, ties=0.0))
+    alike = simulate_rounds(0.65, 200, Panel(rater_icc=0.1, item_icc=0.3, ties=0.0))
+    assert alone.outcomes["preferred"] > alike.outcomes["preferred"] + 20
+    even = simulate_rounds(0.5, 400, Panel())
+    assert even.outcomes.get("preferred", 0) + even.outcomes.get("not_preferred", 0) < 40
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"raters": 2}, "--raters 2 cannot give each pair 3 ballots"),
+        ({"items": 0}, "--items 0 is too few"),
+        ({"ties": 1.0}, "--ties is 1; it must be at least 0 and below 1"),
+        ({"rater_icc": 0.5, "item_icc": 0.5}, "add up to 1 or more"),
+    ],
+)
+def test_a_panel_that_cannot_be_is_refused(changes, sentence):
+    with pytest.raises(SelvedgeError, match=sentence):
+        Panel(**changes)
 
 
 def test_a_verdict_is_not_changed_by_closing_again_with_other_words(home):

@@ -39,15 +39,15 @@ def test_another_seed_draws_others() -> None:
 @given(st.integers(1, 60), st.integers(0, 10), st.floats(0, 0.5), st.floats(0, 0.5), st.floats(0, 0.5))
 def test_slots_keep_the_plan(items: int, seed: int, gold: float, aa: float, repeat: float) -> None:
     products = products_of_test_split(*catalogue(140))
-    plantable = set(range(1, 141, 2))
+    plantable, differing = set(range(1, 141, 2)), set(range(1, 131))
     wanted = plan(items=items, seed=seed, gold_share=gold, aa_share=aa, repeat_share=repeat)
-    slots = plan_slots(wanted, products, plantable)
+    slots = plan_slots(wanted, products, plantable, differing)
     of = {kind: [slot.item for slot in slots if slot.kind == kind] for kind in ("plain", "gold", "aa", "repeat")}
     assert len(of["plain"]) == items
     assert [len(of[kind]) for kind in ("gold", "aa", "repeat")] == [wanted.extra(one) for one in (gold, aa, repeat)]
     distinct = of["plain"] + of["gold"] + of["aa"]
     assert len(set(distinct)) == len(distinct)
-    assert set(of["gold"]) <= plantable
+    assert set(of["gold"]) <= plantable and set(of["plain"]) <= differing
     assert set(of["repeat"]) <= set(of["plain"])
     assert len(set(slots)) == len(slots)
 
@@ -80,6 +80,8 @@ def test_too_little_is_one_sentence() -> None:
     with pytest.raises(
         SelvedgeError, match=r"needs 23 test products \(plain 20, gold 2, identical 1\), but there are 10"
     ):
-        plan_slots(plan(), test, {1, 2})
+        plan_slots(plan(), test, {1, 2}, set(range(11)))
     with pytest.raises(SelvedgeError, match="can be planted in 0 test products"):
-        plan_slots(plan(items=5), test, set())
+        plan_slots(plan(items=5), test, set(), set(range(11)))
+    with pytest.raises(SelvedgeError, match="needs 5 test products whose two results differ, but there are 2 besides"):
+        plan_slots(plan(items=5, gold_share=0.0), test, set(), {1, 2})
