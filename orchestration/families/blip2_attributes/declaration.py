@@ -81,9 +81,9 @@ def _made_from(dataset_sha256: str, base_digest: str) -> str:
 
 
 def rule(settings: "Settings") -> "GateRule":
-    """At most delta worse than the champion on any attribute, better on the mean; better than the base and clearly better
-    than what answers without a look at the picture. And preferred by people, in a round held by the house's own plan:
-    one opened by an easier plan promotes nothing."""
+    """At most delta worse than the champion on any attribute, better on the mean; better than the base, and clearly
+    better than what answers without a look at the picture. And preferred by people, in a round held by the house's own
+    plan: one opened by an easier plan promotes nothing."""
     from evaluation.evidence import BEST_FLOORS, METRICS, GateRule
     from evaluation.gate import VERDICT
     from evaluation.preference_plan import PreferencePlan
