@@ -5,6 +5,7 @@ Belongs here: making these, the same every time. Not here: breaking anything (a 
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -182,12 +183,12 @@ class Up:
 
 
 @contextmanager
-def running(settings: Settings, folder: Path) -> Iterator[Up]:
-    """`selvedge up` on a home until the block ends."""
+def running(settings: Settings, folder: Path, command: Sequence[str] = COMMAND) -> Iterator[Up]:
+    """`selvedge up` on a home until the block ends. Its lines go to `up.log` in the folder."""
     log = folder / "up.log"
     with log.open("a") as told:
         process = subprocess.Popen(
-            [*COMMAND, "up", "--json"],
+            [*command, "up", "--json"],
             stdout=subprocess.PIPE,
             stderr=told,
             text=True,
@@ -200,7 +201,8 @@ def running(settings: Settings, folder: Path) -> Iterator[Up]:
             raise SystemExit(f"`selvedge up` did not start: {log.read_text()[-2000:]}")
         yield Up(settings, process, log)
     finally:
-        process.terminate() if process.poll() is None else None
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
         try:
             process.wait(timeout=START_SECONDS)
         except subprocess.TimeoutExpired:
