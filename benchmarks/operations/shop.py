@@ -33,10 +33,14 @@ PUBLISHED = ("inference/attributes", "inference/descriptions")
 START_SECONDS = 300
 
 
-def folder_of(row: str, chosen: Path | None) -> Path:
-    """Where a row works: an empty folder. The default is git-ignored, inside this checkout."""
+def folder_of(row: str, chosen: Path | None, begun: Sequence[str] = ()) -> Path:
+    """Where a row works: an empty folder. The default is git-ignored, inside this checkout.
+
+    Args:
+        begun: files one of which says that the folder is a row's own to go on with.
+    """
     folder = (chosen or ROOT / ".selvedge-operations" / row).resolve()
-    if folder.exists() and any(folder.iterdir()):
+    if folder.exists() and any(folder.iterdir()) and not any((folder / name).exists() for name in begun):
         raise SystemExit(f"{folder} is not empty; remove it, or name another with --folder.")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
