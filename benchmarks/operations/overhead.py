@@ -59,7 +59,7 @@ def growth(folder: Path, sizes: Sequence[int]) -> list[dict[str, Any]]:
     runs: list[float] = []
     loop: list[float] = []
     rows = []
-    with shop.opened(settings) as graph:
+    with shop.opened(settings, models=False) as graph:
         for name in names:
             source = folder / "drops" / name
             add_drop(graph.instance, settings, name, str(source))
@@ -198,7 +198,6 @@ def main(arguments: Sequence[str]) -> None:
     found: dict[str, Any] = {}
     if options.only != "loop":
         (folder / "growth").mkdir()
-        shop.make_champion(shop.settings_of(folder / "growth"))
         found["growth"] = growth(folder / "growth", options.partitions)
     if options.only != "growth":
         (folder / "loop").mkdir()

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -120,8 +120,8 @@ def make_champion(settings: Settings, steps: int = 12) -> str:
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[Any]:
-    """The graph of a home in this process (`InProcess`), with MLflow beside it."""
+def opened(settings: Settings, models: bool = True) -> Iterator[Any]:
+    """The graph of a home in this process (`InProcess`). models: with MLflow beside it."""
     from benchmarks.operations.families import QUICK_FAMILIES
     from orchestration.graph.build import build_defs
     from orchestration.jobs.in_process import InProcess
@@ -129,7 +129,7 @@ def opened(settings: Settings) -> Iterator[Any]:
     from orchestration.runtime.services import tracking_server
     from training.reporting import Silent
 
-    with tracking_server(settings), open_instance(settings) as instance:
+    with tracking_server(settings) if models else nullcontext(), open_instance(settings) as instance:
         yield InProcess(build_defs(settings, QUICK_FAMILIES, {"progress": Silent()}), instance)
 
 
