@@ -3,11 +3,12 @@
 Belongs here: the decorator every asset body wears. Not here: the errors themselves (catalog/errors.py).
 
 Dagster has three retry systems that do not know of each other. A `SelvedgeError` is permanent: it must stop all three,
-so the run is tagged as well. A `ServiceUnavailable` is worth waiting for, a few times. Anything else is a defect of
-the program and is shown as it is.
+so the run is tagged as well. A `ServiceUnavailable` is worth waiting for: about a minute in all, longer than `selvedge
+up` takes to start a service again on a busy machine. Anything else is a defect of the program and is shown as it is.
 """
 
 import functools
+import random
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
@@ -24,8 +25,9 @@ STOPPED_TAG = "selvedge/stopped"  # somebody asked a long job to stop, and it sa
 TRANSIENT_TAG = "selvedge/transient"  # a service did not answer, however often it was asked
 TAG_CHARACTERS = 1000
 NO_RUN_RETRY = {"dagster/retry_on_asset_or_op_failure": "false"}
-RETRIES = 3
-FIRST_WAIT_SECONDS = 2.0
+RETRIES = 5
+FIRST_WAIT_SECONDS = 2.0  # then twice as long each time
+JITTER = 0.25  # of a wait, either way: runs that lost the same service must not all come back at the same moment
 
 
 def errors_as_sentences(body: Callable[P, R]) -> Callable[P, R]:
@@ -46,7 +48,8 @@ def _in_dagster(context: Any, error: SelvedgeError) -> Exception:
     attempt = context.op_execution_context.retry_number
     if isinstance(error, ServiceUnavailable) and attempt < RETRIES:
         context.log.warning(str(error))
-        return dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=FIRST_WAIT_SECONDS * 2**attempt)
+        wait = FIRST_WAIT_SECONDS * 2**attempt * random.uniform(1 - JITTER, 1 + JITTER)
+        return dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=wait)
     sentence = str(error)
     tags = {SENTENCE_TAG: sentence[:TAG_CHARACTERS], **NO_RUN_RETRY}
     if isinstance(error, ServiceUnavailable):

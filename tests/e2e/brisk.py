@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 
 from orchestration.defs.catalog import inbox
+from orchestration.defs.operations.dead_runs import dead_runs
 from orchestration.graph import build, sensors
 
 LOOK_SECONDS = 1  # the daemon goes through its sensors every five
@@ -16,6 +17,6 @@ LOOK_SECONDS = 1  # the daemon goes through its sensors every five
 def brisk_defs(**arguments: Any) -> dg.Definitions:
     """`build_defs` with the same sensors and conditions, in a process of its own: the intervals are this process's."""
     build.AUTOMATION_SECONDS = sensors.WATCH_SECONDS = LOOK_SECONDS
-    inbox.inbox._min_interval = LOOK_SECONDS
+    inbox.inbox._min_interval = dead_runs._min_interval = LOOK_SECONDS
     inbox.SETTLE_SECONDS = 3.0
     return build.build_defs(**arguments)

@@ -3,6 +3,9 @@
 The page's own requests are sent to the real web server; the real daemon evaluates the conditions and launches runs.
 """
 
+import os
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,9 +20,10 @@ from orchestration.jobs.backfill_runs import ask_daemon, follow
 from orchestration.jobs.in_process import InProcess, keys
 from orchestration.runtime import services
 from orchestration.runtime.instance import open_instance
+from orchestration.runtime.recovery import owner_of
 from orchestration.runtime.settings import Settings
 from tests.e2e.brisk import brisk_defs
-from tests.e2e.dagster_page import Page, wait_for
+from tests.e2e.dagster_page import PATIENCE_SECONDS, Page, wait_for
 from tests.e2e.demo_process import LENIENT
 from tests.e2e.demo_runs import port_of
 from tests.ports import free_port
@@ -77,6 +81,16 @@ def test_a_folder_in_the_inbox_is_published(home: Settings) -> None:
         assert instance.get_dynamic_partitions(DROPS.name or "")[-1] == "from-the-inbox"
 
 
+def kill_worker(instance: dg.DagsterInstance, backfill: str) -> None:
+    """SIGKILL for the process of a backfill's first run, once it has begun."""
+    query = dg.RunsFilter(tags={"dagster/backfill": backfill}, statuses=[dg.DagsterRunStatus.STARTED])
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (started := instance.get_runs(query)) == [] or (owner := owner_of(instance, started[0])) is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.kill(owner.pid, signal.SIGKILL)
+
+
 def test_a_backfill_is_carried_out_by_the_daemon_by_the_champion_of_its_moment(home: Settings) -> None:
     drop, texts = "from-the-page", "inference/descriptions"
     with open_instance(home) as instance:
@@ -85,10 +99,12 @@ def test_a_backfill_is_carried_out_by_the_daemon_by_the_champion_of_its_moment(h
         plan = plan_backfill(graph, [drop], everything=True)
         asked = ask_daemon(graph, home, lambda: plan, limit=1)
         assert asked is not None
+        kill_worker(instance, asked)
         carried = follow(graph, home, asked, plan.products, lambda done, total, what: None)
         assert (carried.made, carried.failed, carried.cancelled) == ((drop,), {}, False)
         made = materialised(instance, texts, drop)
         assert before is not None and made is not None and made["sha256"] == before["sha256"]
         runs = instance.get_runs(dg.RunsFilter(tags={"dagster/backfill": asked}))
-        assert len(runs) == 1 and runs[0].tags["dagster/partition"] == drop, "one run a drop"
+        assert {run.tags["dagster/partition"] for run in runs} == {drop}
+        assert [run.status.value for run in runs] == ["SUCCESS", "FAILURE"], "one run a drop, and one more for the kill"
         assert plan_backfill(graph, [drop]).work == {}

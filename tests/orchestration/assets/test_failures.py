@@ -7,7 +7,7 @@ import pytest
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
 from orchestration.assets import failures
-from orchestration.assets.failures import RETRIES, SENTENCE_TAG, errors_as_sentences
+from orchestration.assets.failures import FIRST_WAIT_SECONDS, RETRIES, SENTENCE_TAG, errors_as_sentences
 from orchestration.jobs.in_process import InProcess
 from training.stopping import TrainingStopped
 
@@ -29,6 +29,7 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 KEY = [dg.AssetKey("fragile")]
+UP_FOR_RETRY = dg.DagsterEventType.STEP_UP_FOR_RETRY
 
 
 def test_a_permanent_failure_is_tried_once_and_told_in_its_sentence() -> None:
@@ -48,11 +49,19 @@ def test_a_service_that_comes_back_is_waited_for() -> None:
     assert len(attempts) == 3
 
 
-def test_a_service_that_stays_away_is_told_after_a_few_attempts() -> None:
+def test_a_service_that_stays_away_is_told_after_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Longer each time, with jitter; a busy machine was seen to take half a minute to start MLflow again."""
+    monkeypatch.setattr(failures, "FIRST_WAIT_SECONDS", 0.001)
     attempts: list[str] = []
+    away = graph(ServiceUnavailable("MLflow does not answer."), attempts)
     with pytest.raises(SelvedgeError, match="MLflow does not answer"):
-        graph(ServiceUnavailable("MLflow does not answer."), attempts).run(KEY)
+        away.run(KEY)
     assert len(attempts) == RETRIES + 1
+    (run,) = away.instance.get_runs()
+    retried = [entry.dagster_event for entry in away.instance.all_logs(run.run_id, of_type=UP_FOR_RETRY)]
+    waits = [event.step_retry_data.seconds_to_wait or 0.0 for event in retried if event]
+    assert waits == sorted(waits) and all(wait != 0.001 * 2**number for number, wait in enumerate(waits))
+    assert 45 <= sum(waits) / 0.001 * FIRST_WAIT_SECONDS <= 80
 
 
 def test_work_that_was_asked_to_stop_stops_the_command() -> None:

@@ -1,6 +1,7 @@
 """Backfills: what is out of date, what it costs, pinned to the champions of the moment, one bad drop among others."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -189,8 +190,11 @@ def test_one_backfill_makes_a_drop_and_can_be_cancelled(published: Shop) -> None
     shop.promote(0.6)
     assert ask_daemon(shop.graph, shop.settings, lambda: plan_backfill(shop.graph, assets=[TEXTS]), None) is None
     november = lambda: plan_backfill(shop.graph, DAYS[1:])  # noqa: E731
-    asked = ask_daemon(shop.graph, shop.settings, november, limit=1)
-    assert asked is not None
+    with ThreadPoolExecutor(2) as two:
+        both = [two.submit(ask_daemon, shop.graph, shop.settings, november, 1) for _ in range(2)]
+        asked, other = (one.result() for one in both)
+    assert asked is not None and other == asked, "of two that ask at once one asks, and the other follows"
+    assert [one.backfill_id for one in shop.graph.instance.get_backfills()] == [asked]
     assert ask_daemon(shop.graph, shop.settings, november, None) == asked, "asked again, it is followed"
     backfill = requested_backfill(shop.graph.instance, shop.graph.definitions.resolve_asset_graph(), asked)
     assert backfill is not None and backfill.state == "REQUESTED" and not backfill.made
