@@ -114,7 +114,7 @@ class LabelledPictures:
             whole.update(np.ascontiguousarray(part).data)
         return whole.hexdigest()
 
-    def rows(self, rows: Sequence[int]) -> "LabelledPictures":
+    def rows(self, rows: Sequence[int] | np.ndarray) -> "LabelledPictures":
         """Some of them."""
         chosen = np.asarray(rows, np.int64)
         names = [self.pictures.names[row] for row in chosen]
