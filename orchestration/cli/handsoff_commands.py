@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from catalog.errors import SelvedgeError
 from catalog.places import check_output_folder, locked_folder
 from orchestration.cli.models import model_folder
 from orchestration.cli.results import JsonFlag, emit
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 Settings = TypeVar("Settings")
-SHIPPED = "handsoff-tiny/64"
 
 Config = Annotated[Path | None, typer.Option(help="YAML with the settings of this step; its defaults otherwise.")]
 Model = Annotated[Path | None, typer.Option(help="Folder of the generator; the shipped one of 64 pixels otherwise.")]
@@ -53,11 +51,12 @@ def train(
     began = time.monotonic()
     from training.handsoff.loop import train_generator
     from training.handsoff.pictures import of_folder, of_tables, prepare_pictures
+    from training.handsoff.plan import shipped_generator
     from training.handsoff.settings import GeneratorSettings
     from training.handsoff.start import read_start
 
     settings = _settings(GeneratorSettings, config)
-    beginning = None if from_nothing else model_folder(str(base or _shipped()))
+    beginning = None if from_nothing else model_folder(str(base or shipped_generator()))
     start = read_start(beginning, settings) if beginning else None
     with _work(out) as (folder, reporter):
         if pictures is not None:
@@ -217,19 +216,11 @@ def _generator(model: Path | None, settings: Any) -> "FrozenGenerator":
 
     from training.devices import choose_device
     from training.handsoff.frozen import load_generator
+    from training.handsoff.plan import shipped_generator
 
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    return load_generator(model_folder(str(model or _shipped())), device=choose_device(settings.device))
-
-
-def _shipped() -> Path:
-    from training.folders import models_folder
-
-    folder = models_folder() / SHIPPED
-    if not folder.is_dir():
-        raise SelvedgeError(f"the shipped generator {folder} is missing; give --model DIR, or set SELVEDGE_MODELS.")
-    return folder
+    return load_generator(model_folder(str(model or shipped_generator())), device=choose_device(settings.device))
 
 
 def _median(values: Any) -> float:
