@@ -28,9 +28,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from evaluation.generation import kernel_distance
-from training.driver import half_cosine
 from training.handsoff.drawn import unpack
 from training.handsoff.frozen import FrozenGenerator, load_generator
+from training.handsoff.inversion import optimise_codes
 from training.handsoff.pictures import Pictures, prepare_pictures, read_pictures
 from training.picture_tensors import to_float, to_uint8
 from training.reporting import TimeLeft
@@ -92,24 +92,16 @@ def sample_distance(frozen: FrozenGenerator, judge: AttributeJudge, training: Pi
 def invert(frozen: FrozenGenerator, pictures: Tensor, steps: int) -> tuple[Tensor, Tensor]:
     """(n, blocks, latent) W+ codes of (n, 3, s, s) pictures in [-1, 1], and (n,) their mean square errors.
 
-    Adam from the mean w on the squared error of the pictures and of their 8 x 8 means, each picture by itself; the code
-    with the least error of all steps is kept.
+    From the mean w and without an encoder, which would be trained on the one of the two sides that it must not favour;
+    on the squared error of the pictures and of their 8 x 8 means.
     """
-    code = frozen.spread(frozen.mean_w()[None]).repeat(len(pictures), 1, 1).requires_grad_()
-    optimiser = torch.optim.Adam([code], RATE)
-    least = torch.full((len(pictures),), torch.inf, device=pictures.device)
-    best = code.detach().clone()
-    for step in range(steps):
-        optimiser.param_groups[0]["lr"] = RATE * min(1.0, (step + 1) / 10) * half_cosine(step / steps)
-        gap = frozen.synthesise(code) - pictures
-        error = gap.square().mean(dim=(1, 2, 3))
-        better = error.detach() < least
-        least = torch.where(better, error.detach(), least)
-        best[better] = code.detach()[better]
-        optimiser.zero_grad()
-        (error + functional.avg_pool2d(gap, 8).square().mean(dim=(1, 2, 3))).sum().backward()
-        optimiser.step()
-    return best, least
+
+    def apart(one: Tensor, other: Tensor) -> Tensor:
+        gap = one - other
+        return gap.square().mean(dim=(1, 2, 3)) + functional.avg_pool2d(gap, 8).square().mean(dim=(1, 2, 3))
+
+    start = frozen.spread(frozen.mean_w()[None]).repeat(len(pictures), 1, 1)
+    return optimise_codes(frozen, pictures, start, apart, steps=steps, rate=RATE)
 
 
 def measure_coverage(

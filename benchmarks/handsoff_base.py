@@ -9,14 +9,15 @@ Run: `python -m benchmarks.handsoff_base --work DIR --out OUT [--sides 64 128] [
 side for `--minutes` each, to see that the machine does it and which weight is best. Needs torch, numpy, scipy,
 pillow, safetensors.
 
-The number of images follows from the pace of the first steps, so that the rate has come down when the time is over.
-128 pixels begin from the base of 64, whose levels they share; the two may be made in two calls, after which `--card
+The number of images follows from the pace of a warm machine, so that the rate has come down when the time is over. 128
+pixels begin from the base of 64, whose levels they share; the two may be made in two calls, after which `--card
 FOLDER` writes the card of both. Snapshot: after each of twelve parts of the training KID of 1,000 samples against 1,000
 training pictures is taken on the judge's features; of the second half the least one is the base. All figures are of
 weights rounded as they are stored; those of the card are on pictures held out.
 """
 
 import argparse
+import contextlib
 import json
 import shutil
 import subprocess
@@ -55,7 +56,8 @@ KID_PICTURES = 1000
 SNAPSHOTS = 12
 BASES = "bases"  # of the pack's folder: what larger sides begin from, also in a later call
 COMMAND = (sys.executable, "-m", "benchmarks.handsoff_base")
-PACE_STEPS = (40, 120)  # between these two steps the pace is taken
+PACE_SECONDS = (6.0, 12.0)  # from the first step; the pace is taken between. Before, kernels are chosen and clocks rise
+PACE_EVERY = 20  # steps between two looks at the clock
 RESERVE = 0.9  # of the budget; the rest is for snapshots
 TRIAL_PENALTIES = (0.1, 0.5, 2.0)  # at 64 pixels
 CARD = """# handsoff-tiny
@@ -133,20 +135,33 @@ def grid(frozen: FrozenGenerator, file: Path, n: int) -> None:
     sample_grid(frozen, frozen.latents(n, 1)).save(file)
 
 
+class PaceTaken(Exception):
+    """Ends a training that was begun only for its pace."""
+
+
 def measured_pace(pictures: Pictures, settings: GeneratorSettings, folder: Path, start: Start | None) -> float:
-    """Images a second of a training on this machine, after its first steps."""
-    at: dict[int, float] = {}
+    """Images a second of a training on this machine, once it has warmed up.
+
+    By the clock and not by a count of steps: the first 120 of a GPU are over in three seconds and half as fast as the
+    rest, and a training whose length follows from them uses half of its time.
+    """
+    begun, end = PACE_SECONDS
+    looks: list[tuple[int, float]] = []
 
     def note(step: int, frozen: FrozenGenerator, _: Discriminator) -> None:
         if frozen.device.type == "cuda":
             torch.cuda.synchronize()
-        at[step] = time.monotonic()
+        looks.append((step, time.monotonic()))
+        if looks[-1][1] - looks[0][1] >= end and len(looks) > 2:
+            raise PaceTaken
 
-    first, last = PACE_STEPS
-    short = replace(settings, images=last * settings.batch_size)
-    train_generator(pictures, short, folder, Silent(), start=start, watch=note, watch_every=first)
-    shutil.rmtree(folder)
-    return (last - first) * settings.batch_size / (at[last] - at[first])
+    endless = replace(settings, images=10**12)
+    with contextlib.suppress(PaceTaken):
+        train_generator(pictures, endless, folder, Silent(), start=start, watch=note, watch_every=PACE_EVERY)
+    shutil.rmtree(folder, ignore_errors=True)
+    last = looks[-1]
+    warm = next(look for look in looks if look[1] - looks[0][1] >= begun or look is looks[-2])
+    return (last[0] - warm[0]) * settings.batch_size / (last[1] - warm[1])
 
 
 def replay_or_not(arguments: argparse.Namespace) -> bool:

@@ -27,6 +27,7 @@ from orchestration.cli import (
     catalog_commands,
     doctor_command,
     gc_command,
+    handsoff_commands,
     inference_commands,
     model_commands,
     registry_commands,
@@ -63,6 +64,8 @@ def application() -> typer.Typer:
     model_commands.add_to(app)
     inference_commands.add_to(app)
     tailoring.add_family_commands(app)
+    steps = "Labelled pictures without end from a few: generator, codes, labeller, sets."
+    app.add_typer(handsoff_commands.app, name="handsoff", help=steps)
     trace_command.add_to(app)
     rounds = review_commands.application()
     app.add_typer(rounds, name="review", help="Blind rounds: people choose between two versions.")

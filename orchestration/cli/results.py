@@ -17,6 +17,7 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from orchestration import families
+from orchestration.cli import handsoff_keys
 from orchestration.families.contract import Family
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on stdout.")]
@@ -107,6 +108,7 @@ _SHARED: dict[str, dict[str, str]] = {
         "refusals": "orders of ads that were refused: product, code, why; null for what is no ad",
         "seconds": _DURATION,
     },
+    **handsoff_keys.KEYS,
     "trace": {
         "product": "the product's id",
         "drop": "the delivery that holds it",

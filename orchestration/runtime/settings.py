@@ -97,6 +97,10 @@ class Settings(OperatorSettings):
         3, description="of how many of the newest drops, at least as many"
     )
 
+    handsoff: Path | None = Field(
+        None, description="a YAML file: the few labelled pictures that HandsOff makes many from; its assets need it"
+    )
+
     writer: Literal["grammar", "bedrock", "local"] = Field("grammar", description="who writes descriptions first")
     writer_folder: Path | None = Field(None, description="folder of a causal language model, for the local writer")
     bedrock_model: str | None = Field(None, description="model or inference-profile id, for the Bedrock writer")
@@ -162,6 +166,7 @@ class Settings(OperatorSettings):
 
     @field_validator(
         "home",
+        "handsoff",
         "writer_folder",
         "ad_weights",
         "label_studio_environments",

@@ -80,9 +80,34 @@ def test_the_snapshot_is_the_least_distance_of_the_second_half(tmp_path, monkeyp
     assert kept == [0, 5, 8, 8] and [entry["kid"] for entry in snapshots.log] == [0.1, 0.5, 0.4, 0.6]
 
 
+def test_the_pace_is_that_of_a_warm_machine(tmp_path, monkeypatch):
+    """A machine that is four times as slow in its first seconds, as a GPU is, has the pace of its later ones."""
+    clock = {"now": 0.0}
+
+    def begin(pictures, chosen, folder, reporter, *, start, watch, watch_every):
+        assert chosen.steps > 10**9  # it does not end by itself
+        for step in range(watch_every, 10**6, watch_every):
+            clock["now"] += watch_every / (50 if clock["now"] < 5 else 200)
+            watch(step, frozen, None)
+
+    frozen = train(tmp_path / "run", images=8).load()
+    monkeypatch.setattr(handsoff_base, "train_generator", begin)
+    monkeypatch.setattr(handsoff_base.time, "monotonic", lambda: clock["now"])
+    assert handsoff_base.measured_pace(shapes(), settings(), tmp_path / "pace", None) == pytest.approx(200 * 8)
+    clock["now"] = 0.0
+    monkeypatch.setattr(handsoff_base, "PACE_SECONDS", (1.0, 4.0))  # all of it cold
+    assert handsoff_base.measured_pace(shapes(), settings(), tmp_path / "pace", None) == pytest.approx(50 * 8)
+
+
+def test_the_pace_of_a_real_run_leaves_nothing_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr(handsoff_base, "PACE_SECONDS", (0.0, 0.01))
+    monkeypatch.setattr(handsoff_base, "PACE_EVERY", 2)
+    assert handsoff_base.measured_pace(shapes(), settings(), tmp_path / "run", None) > 0
+    assert not (tmp_path / "run").exists()
+
+
 def test_bases_of_two_sides_are_made_measured_and_published(work, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(handsoff_base, "SETTINGS", replace(settings(samples=9), batch_size=8, report_every=1))
-    monkeypatch.setattr(handsoff_base, "PACE_STEPS", (1, 2))
     monkeypatch.setattr(handsoff_base, "measured_pace", lambda *_: 8.0)
     out = tmp_path / "out"
     out.mkdir()

@@ -1,0 +1,1 @@
+"""labeling/: labelled sets that grow from a few labels."""
