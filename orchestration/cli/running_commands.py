@@ -35,6 +35,7 @@ def up(as_json: JsonFlag = False) -> None:
     from orchestration.families.settings import check_operator_settings, check_training_files, load_settings
     from orchestration.runtime.home import held
     from orchestration.runtime.instance import open_instance
+    from orchestration.runtime.ports import free_ports
     from orchestration.runtime.recovery import recover
     from orchestration.runtime.services import everything, in_our_words, links
     from orchestration.runtime.signs import memory_rule
@@ -43,6 +44,7 @@ def up(as_json: JsonFlag = False) -> None:
     check_training_files(settings)
     check_operator_settings(settings)
     with held(settings, "selvedge up"), _telling(settings) as tell:
+        settings = free_ports(settings, tell)
         with open_instance(settings) as instance:
             recover(instance, tell)
         with everything(settings, tell) as group:

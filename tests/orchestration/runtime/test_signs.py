@@ -46,7 +46,7 @@ def test_a_run_under_way_is_not_disturbed_for_memory_and_a_waiting_one_does_not_
 
 def test_a_service_that_was_started_again_is_told_for_a_day(settings):
     daemon = next(part.declared() for part in parts(settings) if part.name == "dagster-daemon")
-    daemon.folder.mkdir(parents=True)
+    daemon.folder.mkdir(parents=True, exist_ok=True)
     for why in ("it ended.", "dagster-daemon held 2.31 GB after 30.0 h, 2.00 GB are allowed."):
         note(daemon, why)
     (sentence,) = restarted(settings, time.time() - 60)
