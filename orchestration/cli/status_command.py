@@ -93,7 +93,8 @@ def _dagster(
     """Drops, failed runs, schedules and warnings, as Dagster's database has them; a home without one has schedules."""
     from orchestration.report import state
 
-    if not (settings.dagster_home / "dagster.yaml").exists() and not settings.inbox.is_dir():
+    inbox = settings.inbox_folder
+    if not (settings.dagster_home / "dagster.yaml").exists() and (inbox is None or not inbox.is_dir()):
         return [], [], state.schedules(settings, families.FAMILIES), []
     from orchestration.assets.failed_runs import failed_runs
     from orchestration.runtime.instance import open_instance

@@ -63,4 +63,6 @@ def check_operator_settings(settings: environment.Settings) -> None:
 
 def manual() -> str:
     """The table of all settings in docs/cli.md."""
-    return environment.manual(family_fields())
+    from orchestration.runtime.manual import manual as table
+
+    return table(family_fields())
