@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict
+from enum import StrEnum
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,7 +17,7 @@ import typer
 
 from catalog.errors import Interrupted, SelvedgeError
 from orchestration import families
-from orchestration.cli.results import JsonFlag, emit
+from orchestration.cli.results import JsonFlag, emit, print_text
 from orchestration.cli.terminal import reporting, say
 
 if TYPE_CHECKING:
@@ -30,8 +31,24 @@ def add_to(app: typer.Typer) -> None:
     app.command("demo")(demo)
 
 
-def up(as_json: JsonFlag = False) -> None:
+class Unit(StrEnum):
+    """What can keep `up` running."""
+
+    SYSTEMD = "systemd"
+    COMPOSE = "compose"
+
+
+def up(
+    unit: Annotated[
+        Unit | None,
+        typer.Option("--print", help="Start nothing: print a unit of systemd, or a Compose file with PostgreSQL."),
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
     """Start Dagster, MLflow and Label Studio, print one link each, and keep them until Ctrl-C."""
+    if unit is not None:
+        _print_unit(unit, as_json)
+        return
     from orchestration.families.settings import check_operator_settings, check_training_files, load_settings
     from orchestration.runtime.home import held
     from orchestration.runtime.instance import open_instance
@@ -59,6 +76,17 @@ def up(as_json: JsonFlag = False) -> None:
             except KeyboardInterrupt:
                 tell("Stopping.")
     raise Interrupted("every service is stopped; `selvedge up` starts them again.")
+
+
+def _print_unit(unit: Unit, as_json: bool) -> None:
+    from orchestration.families.settings import check_operator_settings, load_settings
+    from orchestration.runtime.units import FORMS
+
+    if as_json:
+        raise SelvedgeError("--print prints a file, which is no JSON. Leave --json out.")
+    settings = load_settings()
+    check_operator_settings(settings)
+    print_text(FORMS[unit](settings))
 
 
 class _Log(RotatingFileHandler):
