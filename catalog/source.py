@@ -106,6 +106,31 @@ class Source:
         except Exception as error:
             raise self._unreachable(str(directory), error) from error
 
+    def require_bucket(self) -> None:
+        """Raises SelvedgeError: the bucket that the root names is not there."""
+        bucket = self.root.path.strip("/").partition("/")[0]
+        try:
+            self.file_system.info(bucket)
+        except FileNotFoundError as error:
+            raise SelvedgeError(f"there is no bucket {bucket}; check its name and the account.") from error
+        except Exception as error:
+            raise self._unreachable(bucket, error) from error
+
+    def everything(self) -> dict[str, dict[str, Any]]:
+        """Every object under the root of a bucket by its relative name, as the object store tells of it."""
+        root = self.root.path.rstrip("/")
+        try:
+            infos = self.file_system.find(root, detail=True)
+        except FileNotFoundError:
+            return {}
+        except Exception as error:
+            raise self._unreachable(str(self.root), error) from error
+        return {
+            name.removeprefix(root).lstrip("/"): info
+            for name, info in infos.items()
+            if info["type"] == "file" and not name.endswith("/")  # as consoles mark a folder
+        }
+
     def _read(self, name: str) -> bytes:
         path = self.root / name
         try:

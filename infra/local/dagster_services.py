@@ -4,6 +4,7 @@ Belongs here: how the two are started. Not here: the definitions they load and t
 """
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from infra.local.services import Service
@@ -11,12 +12,15 @@ from infra.local.services import Service
 QUIET = {"DAGSTER_DISABLE_TELEMETRY": "1"}
 
 
-def dagster_services(dagster_home: Path, logs: Path, port: int, module: str) -> tuple[Service, Service]:
+def dagster_services(
+    dagster_home: Path, logs: Path, port: int, module: str, pulse: Callable[[], float] | None = None
+) -> tuple[Service, Service]:
     """Declarations of the web server and the daemon, in the order to start them.
 
     Args:
         dagster_home: the instance's folder, with its dagster.yaml.
         module: dotted name of the module that holds the definitions.
+        pulse: the daemon's last sign of life; it has no address to ask at.
     """
     environment = {**QUIET, "DAGSTER_HOME": str(dagster_home)}
     web_server = Service(
@@ -36,5 +40,6 @@ def dagster_services(dagster_home: Path, logs: Path, port: int, module: str) -> 
         log=logs / "dagster-daemon.log",
         environment=environment,
         settle_seconds=3.0,
+        pulse=pulse,
     )
     return web_server, daemon

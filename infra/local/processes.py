@@ -54,6 +54,17 @@ class Process:
         own = (self.pid, os.getpid())  # a command may have been started from within the service
         return [process for process in members if process.pid not in own and _alive(process)]
 
+    def resident_bytes(self) -> int:
+        """Memory that its process and the descendants hold; pages that several of them share count for each."""
+        root, total = self.find(), 0
+        if root is None:
+            return 0
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for process in (root, *root.children(recursive=True)):
+                with contextlib.suppress(psutil.Error):
+                    total += process.memory_info().rss
+        return total
+
 
 def end_service(process: Process, grace_seconds: float) -> None:
     """SIGTERM to a service's first process, then to what it leaves; SIGKILL for what is still there after the grace.

@@ -1,10 +1,9 @@
-"""Logs of services: kept within a bound, and quoted in one sentence when a service ended.
+"""Logs of services: how large one may be, and what is quoted of it when a service ended.
 
-Belongs here: rotating a log that a running process writes into, and its last error. Not here: processes (services.py).
+Belongs here: the bound, and the last error of a log. Not here: writing one (log_writer.py), processes (services.py).
 """
 
 import re
-import shutil
 from pathlib import Path
 
 LOG_LIMIT_BYTES = 20 * 1024 * 1024
@@ -14,20 +13,6 @@ _ESCAPES = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_]|[\x00-\x08\x0b-\x1f\x7f]"
 )
 _ERROR = re.compile(r"\b(?:ERROR|CRITICAL|FATAL|Fatal|fatal)\b|\b\w*(?:Error|Exception)\b(?=:|$)|\bError:|\berror:")
-
-
-def rotate(log: Path, limit_bytes: int | None = None) -> bool:
-    """Keep what a log holds beyond the limit as `NAME.old.log` and begin anew; True when it did.
-
-    The file is copied and emptied, not renamed: the service goes on writing at the end of the file it has open.
-    """
-    limit = LOG_LIMIT_BYTES if limit_bytes is None else limit_bytes
-    if not log.exists() or log.stat().st_size <= limit:
-        return False
-    shutil.copyfile(log, log.with_suffix(".old.log"))
-    with log.open("r+b") as file:
-        file.truncate(0)
-    return True
 
 
 def ending(log: Path, begin: int = 0, only_errors: bool = False) -> str:

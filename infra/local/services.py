@@ -9,6 +9,7 @@ out again after a reboot. A service never outlives the command that started it (
 same, the next start finds it by the mark that the pid file holds, and ends it.
 """
 
+import contextlib
 import json
 import os
 import secrets
@@ -28,7 +29,7 @@ from infra.errors import ServiceFailure
 from infra.local.files import whole_file
 from infra.local.lock import exclusive
 from infra.local.processes import MARK, Process, end_service, holder_of, port_taken
-from infra.local.service_logs import ending, rotate
+from infra.local.service_logs import LOG_LIMIT_BYTES, ending
 
 Progress = Callable[[str], None]
 HEALTH_TIMEOUT_SECONDS = 2.0
@@ -36,6 +37,7 @@ POLL_SECONDS = 0.15
 PATIENCE_SECONDS = 15.0  # a busy machine answers late; a running service is not ended for that
 STOP_GRACE_SECONDS = 15.0
 STUCK_GRACE_SECONDS = 5.0
+LOG_PATIENCE_SECONDS = 1.0  # until what a service printed last stands in its log
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,8 @@ class Service:
     """What to start and how to know that it is up.
 
     `port` and `health_url` are None for a process that listens nowhere: it counts as up once it has lived
-    `settle_seconds`.
+    `settle_seconds`. One that signs elsewhere that it lives has `pulse`: a number that changes while it does, and
+    whenever it cannot be asked for.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Service:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)  # may hold secrets
     start_timeout_seconds: float = 120.0
     settle_seconds: float = 1.0
+    pulse: Callable[[], float] | None = None
 
     @property
     def pid_file(self) -> Path:
@@ -71,11 +75,13 @@ class Running:
         process: Process,
         child: subprocess.Popen[bytes] | None = None,
         log_begin: int = 0,
+        writer: subprocess.Popen[bytes] | None = None,
     ) -> None:
         self.service = service
         self.process = process
         self._child = child  # kept, or Python warns of a child nobody waits for
         self._log_begin = log_begin  # bytes of earlier starts in the log
+        self._writer = writer
         self.started_here = child is not None
 
     def alive(self) -> bool:
@@ -84,6 +90,7 @@ class Running:
     def end(self) -> str:
         """How it ended and the last error of its log, for a sentence that begins with the service's name."""
         code = self._child.poll() if self._child is not None else None
+        self._await_log()
         killed = code is not None and code < 0
         if killed:
             how = f"was ended by {_signal_name(-int(code or 0))}"
@@ -93,6 +100,8 @@ class Running:
 
     def log_ending(self) -> str:
         """The last error that this start wrote into its log, or its last line."""
+        if not self.alive():
+            self._await_log()
         return ending(self.service.log, self._log_begin)
 
     def stop(self, grace_seconds: float = STOP_GRACE_SECONDS) -> None:
@@ -101,7 +110,14 @@ class Running:
             end_service(self.process, grace_seconds)
             if self._child is not None:
                 self._child.poll()
+            self._await_log()
             self.service.pid_file.unlink(missing_ok=True)
+
+    def _await_log(self) -> None:
+        """Until all that it printed is written down; a process that it left may still print."""
+        if self._writer is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._writer.wait(LOG_PATIENCE_SECONDS)
 
 
 def ensure(service: Service, progress: Progress = lambda line: None) -> Running:
@@ -188,17 +204,24 @@ def _answers_within(service: Service, seconds: float) -> bool:
 
 def _start(service: Service) -> Running:
     service.log.parent.mkdir(parents=True, exist_ok=True)
-    rotate(service.log)
-    log_begin = service.log.stat().st_size if service.log.exists() else 0
+    with service.log.open("ab") as log:  # raises what its writer could tell nobody
+        log_begin = log.tell()
     mark = secrets.token_hex(8)
     # The kernel's death signal follows the thread that forked: only the main thread lives as long as the command.
     parent = os.getpid() if threading.current_thread() is threading.main_thread() else 0
-    leash = (sys.executable, "-I", "-S", str(Path(__file__).with_name("leash.py")), str(parent))
-    with service.log.open("ab") as log:
+    writer = subprocess.Popen(
+        (*_script("log_writer.py"), str(service.log), str(LOG_LIMIT_BYTES)),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    assert writer.stdin is not None
+    with writer.stdin:
         child = subprocess.Popen(
-            (*leash, *service.command),
+            (*_script("leash.py"), str(parent), *service.command),
             stdin=subprocess.DEVNULL,
-            stdout=log,
+            stdout=writer.stdin,
             stderr=subprocess.STDOUT,
             env={**os.environ, **service.environment, MARK: f"{mark} {service.pid_file}"},
             start_new_session=True,  # Ctrl-C reaches the command, which then stops its services in order
@@ -206,7 +229,12 @@ def _start(service: Service) -> Running:
     process = Process(child.pid, psutil.Process(child.pid).create_time(), service.port, mark)
     with whole_file(service.pid_file) as part:
         part.write_text(json.dumps(process.__dict__))
-    return Running(service, process, child, log_begin)
+    return Running(service, process, child, log_begin, writer)
+
+
+def _script(name: str) -> tuple[str, ...]:
+    """A script of this room, run without site packages."""
+    return (sys.executable, "-I", "-S", str(Path(__file__).with_name(name)))
 
 
 def _wait_until_healthy(running: Running, progress: Progress) -> None:

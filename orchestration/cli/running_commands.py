@@ -3,8 +3,13 @@
 Belongs here: options and results. Not here: starting services (services.py), the demo's jobs (demo.py).
 """
 
+import logging
 import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict
+from enum import StrEnum
+from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,11 +17,13 @@ import typer
 
 from catalog.errors import Interrupted, SelvedgeError
 from orchestration import families
-from orchestration.cli.results import JsonFlag, emit
+from orchestration.cli.results import JsonFlag, emit, print_text
 from orchestration.cli.terminal import reporting, say
 
 if TYPE_CHECKING:
     from orchestration.runtime.settings import Settings
+
+LOG_BYTES = 1_000_000  # of `logs/up.log`, with as much again in `up.log.1`
 
 
 def add_to(app: typer.Typer) -> None:
@@ -24,32 +31,82 @@ def add_to(app: typer.Typer) -> None:
     app.command("demo")(demo)
 
 
-def up(as_json: JsonFlag = False) -> None:
+class Unit(StrEnum):
+    """What can keep `up` running."""
+
+    SYSTEMD = "systemd"
+    COMPOSE = "compose"
+
+
+def up(
+    unit: Annotated[
+        Unit | None,
+        typer.Option("--print", help="Start nothing: print a unit of systemd, or a Compose file with PostgreSQL."),
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
     """Start Dagster, MLflow and Label Studio, print one link each, and keep them until Ctrl-C."""
+    if unit is not None:
+        _print_unit(unit, as_json)
+        return
     from orchestration.families.settings import check_operator_settings, check_training_files, load_settings
     from orchestration.runtime.home import held
     from orchestration.runtime.instance import open_instance
+    from orchestration.runtime.ports import free_ports
     from orchestration.runtime.recovery import recover
     from orchestration.runtime.services import everything, in_our_words, links
+    from orchestration.runtime.signs import memory_rule
 
     settings = load_settings()
     check_training_files(settings)
     check_operator_settings(settings)
-    with held(settings, "selvedge up"):
+    with held(settings, "selvedge up"), _telling(settings) as tell:
+        settings = free_ports(settings, tell)
         with open_instance(settings) as instance:
-            recover(instance, say)
-        with everything(settings, say) as group:
+            recover(instance, tell)
+        with everything(settings, tell) as group:
             services = [_opening(settings, asdict(link)) for link in links(settings)]
             emit("up", as_json, {"home": str(settings.home), "services": services})
             say("The links with a token let this browser in for thirty days; keep them to yourself.")
             try:
                 _settle(settings)  # seconds: whoever interrupts it here meant the services
-                say("Everything runs; Ctrl-C stops it.")
+                tell("Everything runs; Ctrl-C stops it.")
                 with in_our_words():
-                    group.watch(lambda line: say(f"selvedge: {line}"))
+                    group.watch(lambda line: tell(f"selvedge: {line}"), memory_rule(settings))
             except KeyboardInterrupt:
-                say("Stopping.")
+                tell("Stopping.")
     raise Interrupted("every service is stopped; `selvedge up` starts them again.")
+
+
+def _print_unit(unit: Unit, as_json: bool) -> None:
+    from orchestration.families.settings import check_operator_settings, load_settings
+    from orchestration.runtime.units import FORMS
+
+    if as_json:
+        raise SelvedgeError("--print prints a file, which is no JSON. Leave --json out.")
+    settings = load_settings()
+    check_operator_settings(settings)
+    print_text(FORMS[unit](settings))
+
+
+class _Log(RotatingFileHandler):
+    def handleError(self, record: logging.LogRecord) -> None:
+        """A disk that takes no line: the terminal has it."""
+
+
+@contextmanager
+def _telling(settings: "Settings") -> Iterator[Callable[[str], None]]:
+    """What tells a person at the terminal, and writes the same into `logs/up.log`, which stays small."""
+    settings.logs.mkdir(parents=True, exist_ok=True)
+    file = _Log(settings.logs / "up.log", maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8")
+    file.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+
+    def tell(line: str) -> None:
+        say(line)
+        file.handle(logging.makeLogRecord({"msg": line}))
+
+    with closing(file):
+        yield tell
 
 
 def _opening(settings: "Settings", link: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 Belongs here: options, result and the lines for people. Not here: where each part is recorded (report/state.py).
 """
 
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from orchestration.runtime.settings import Settings
 
 FOLDERS_TOLD = 3
+A_DAY = 86400.0  # seconds in which a restart of a service is told
 TOLD = 5  # drops and runs that are amiss; --verbose shows all
 WORDS = 160  # characters of a sentence from elsewhere
 
@@ -36,7 +38,7 @@ def status(
     """Say which services run, who is champion, how the drops are and what is amiss."""
     from orchestration.families.settings import load_settings
     from orchestration.report import state
-    from orchestration.runtime.services import links
+    from orchestration.runtime.services import links, restarted
 
     settings = load_settings()
     changed = state.ledger_warnings(settings)
@@ -55,7 +57,7 @@ def status(
         "schedules": timed,
         "disk": state.disk(settings.home),
         "tables": _tables(settings),
-        "warnings": list(dict.fromkeys([*changed, *repairs, *doubts])),
+        "warnings": list(dict.fromkeys([*changed, *repairs, *restarted(settings, time.time() - A_DAY), *doubts])),
     }
     emit("status", as_json, values, None if verbose else glance(values))
 
@@ -91,7 +93,8 @@ def _dagster(
     """Drops, failed runs, schedules and warnings, as Dagster's database has them; a home without one has schedules."""
     from orchestration.report import state
 
-    if not (settings.dagster_home / "dagster.yaml").exists() and not settings.inbox.is_dir():
+    inbox = settings.inbox_folder
+    if not (settings.dagster_home / "dagster.yaml").exists() and (inbox is None or not inbox.is_dir()):
         return [], [], state.schedules(settings, families.FAMILIES), []
     from orchestration.assets.failed_runs import failed_runs
     from orchestration.runtime.instance import open_instance

@@ -13,10 +13,14 @@ from orchestration.runtime import settings as environment
 def load_settings(**overrides: Any) -> environment.Settings:
     """Settings from the environment, with `overrides` (field names) on top.
 
+    Ports that nobody named are those at which this home's services are found now.
+
     Raises:
         SelvedgeError: a setting is unknown or its value does not fit; one sentence names it.
     """
-    return environment.read_settings(family_fields(), **overrides)
+    from orchestration.runtime.ports import as_running
+
+    return as_running(environment.read_settings(family_fields(), **overrides))
 
 
 def family_fields() -> dict[str, str]:
@@ -59,4 +63,6 @@ def check_operator_settings(settings: environment.Settings) -> None:
 
 def manual() -> str:
     """The table of all settings in docs/cli.md."""
-    return environment.manual(family_fields())
+    from orchestration.runtime.manual import manual as table
+
+    return table(family_fields())

@@ -24,6 +24,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from upath import UPath
+
 from catalog.errors import SelvedgeError, ServiceUnavailable
 from catalog.places import check_output_file, not_written, part_of, remove_parts
 from infra.database_address import without_password
@@ -146,6 +148,8 @@ def elsewhere(settings: Settings) -> Iterator[str]:
     """What the home uses and is not in it, with who keeps it safe."""
     if settings.storage:
         yield f"tables and objects are in {settings.storage}: keep versions of that bucket, as its provider offers."
+    if settings.inbox != UPath(settings.home / "inbox"):
+        yield f"deliveries lie in {settings.inbox}: whoever delivers keeps them; a table says what was read of each."
     if settings.ledger is not None:
         yield f"the ledger is at {without_password(settings.ledger_uri)}: back that database up with its own tools."
     if settings.tracking_uri:

@@ -18,10 +18,11 @@ def next_commands(settings: Settings, family: str | None, goes_back: bool = Fals
     """
     usual = Path(Settings.model_fields["home"].default).resolve()
     home = "" if settings.home.resolve() == usual else f"SELVEDGE_HOME={shlex.quote(str(settings.home))} "
-    inbox = shlex.quote(f"{settings.home}/inbox/2026-12-01")
+    inbox = shlex.quote(f"{settings.inbox}/2026-12-01")
+    copy = "cp -r" if settings.inbox_folder is not None else "aws s3 cp --recursive"
     commands = [
         (f"{home}make up", "Dagster, MLflow and Label Studio with one link each"),
-        (f"cp -r CATALOGUE {inbox}", "a new drop; `make up` reads and describes it"),
+        (f"{copy} CATALOGUE {inbox}", "a new drop; `make up` reads and describes it"),
         ("make demo CATALOG=DIR", "the same on a catalogue of yours"),
     ]
     if family is None:

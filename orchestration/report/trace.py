@@ -13,8 +13,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from catalog.errors import SelvedgeError
+from orchestration.defs.catalog.withdrawn import Withdrawal, withdrawal_of
 from orchestration.families.contract import Family
-from orchestration.report.hops import BROKEN, MISSING, Hop, Sources
+from orchestration.report.hops import BROKEN, MISSING, SHORT, Hop, Sources
 from orchestration.report.model_hops import model_hops
 from orchestration.report.published_hops import attribute_hops, catalogue_hops, delivery_hops, sentence_hops
 
@@ -108,6 +109,10 @@ class Tracer:
 
     def _why_unknown(self, product_id: int, drop: str | None, holding: Sequence[str]) -> str:
         rejected = self._sources.rejected(product_id)
+        home = self._sources.home
+        went = withdrawal_of(home.settings, home.drops if drop is None else [drop], product_id)
+        if went is not None:
+            return _withdrawn(product_id, went, rejected, holding)
         if rejected is not None:
             of, line, reason, detail = rejected
             return (
@@ -120,6 +125,20 @@ class Tracer:
             f"no drop of {self._sources.home.settings.home} holds product {product_id}; its ids are in column "
             "product_id of tables/inference/descriptions/."
         )
+
+
+def _withdrawn(
+    product_id: int, went: Withdrawal, rejected: tuple[str, int, str, str] | None, holding: Sequence[str]
+) -> str:
+    now = f"the delivery {went.fingerprint[:SHORT]}"
+    how = f"{now} holds it no more, the one before ({went.replaced[:SHORT] or 'without a fingerprint'}) did"
+    if rejected is not None and rejected[0] == went.drop:
+        how = f"line {rejected[1]} of {now} went to quarantine ({rejected[2]}: {rejected[3]})"
+    elsewhere = f"; it is in {', '.join(holding)}" if holding else ""
+    return (
+        f"product {product_id} ({went.products[product_id]}) was withdrawn from drop {went.drop} at {went.at}: {how}. "
+        f"No table of the drop has it since; run {went.run[:8]} in Dagster read that delivery{elsewhere}."
+    )
 
 
 def traced_rows(settings: "Settings", product_id: int, drop: str | None, families: Sequence[Family]) -> dict[str, Any]:

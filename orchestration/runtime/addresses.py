@@ -3,9 +3,12 @@
 Belongs here: what is none of them, as one clause with the right form. Not here: the settings (settings.py).
 """
 
+import importlib.util
 import os
 import re
 from pathlib import Path
+
+from upath import UPath
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _BUCKET = re.compile(r"s3://[A-Za-z0-9][A-Za-z0-9._-]{1,62}(/[^?#]*)?")
@@ -27,6 +30,28 @@ def place(text: str) -> str:
     if _SCHEME.match(text) or "\0" in text:
         raise ValueError("it is a folder, or a bucket as s3://BUCKET or s3://BUCKET/PREFIX")
     return str(Path(text).expanduser().resolve())
+
+
+def inbox(value: str | Path | UPath) -> UPath:
+    """A bucket, or the absolute path of a folder, which need not be there.
+
+    Raises:
+        ValueError: neither, or a package that reads buckets is missing.
+    """
+    where = place(str(value).rstrip("/"))
+    require_packages(where)
+    return UPath(where) if "://" in where else UPath(folder(Path(where)))
+
+
+def require_packages(uri: str, *more: str) -> None:
+    """Without this look the first table, or the first step's log, would fail long after the start.
+
+    Raises:
+        ValueError: a bucket, and a package that reads one is missing.
+    """
+    missing = [name.replace("_", "-") for name in ("s3fs", *more) if importlib.util.find_spec(name) is None]
+    if uri.startswith("s3://") and missing:
+        raise ValueError(f"s3:// needs the package {' and '.join(missing)}; install selvedge[aws]")
 
 
 def folder(path: Path) -> Path:

@@ -28,5 +28,6 @@ def held(settings: Settings, command: str) -> Iterator[None]:
         ServiceUnavailable: another process holds it; the sentence says which one, and since when.
     """
     with in_our_words(), exclusive(settings.home / LOCK, PATIENCE_SECONDS, f"running `{command}` on {settings.home}"):
-        settings.inbox.mkdir(parents=True, exist_ok=True)
+        if settings.inbox_folder is not None:
+            settings.inbox_folder.mkdir(parents=True, exist_ok=True)
         yield

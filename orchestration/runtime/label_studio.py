@@ -53,6 +53,7 @@ def connect(settings: Settings, patience_seconds: float = PATIENCE_SECONDS) -> "
     return server
 
 
+LOOPBACK = "http://127.0.0.1:"  # of the local server, before its port
 START = "start it with `selvedge up`, and run again"
 
 
@@ -172,8 +173,15 @@ def _password_file(settings: Settings, email: str) -> Path:
 def _stored_password(settings: Settings, email: str) -> str | None:
     """What an earlier call stored for this annotator of this server."""
     stored = _read_password(_password_file(settings, email))
-    same = stored.get("server") == settings.label_studio_uri and stored.get("email") == email.strip().lower()
+    same = _same_server(settings, stored.get("server")) and stored.get("email") == email.strip().lower()
     return str(stored["password"]) if same and "password" in stored else None
+
+
+def _same_server(settings: Settings, recorded: Any) -> bool:
+    """Whether a password is of the present server: the local one stays the same at another port."""
+    if settings.label_studio == LOCAL:
+        return isinstance(recorded, str) and recorded.startswith(LOOPBACK)
+    return bool(recorded == settings.label_studio_uri)
 
 
 def _read_password(path: Path) -> Mapping[str, Any]:

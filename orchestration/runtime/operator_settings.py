@@ -47,6 +47,11 @@ class OperatorSettings(BaseSettings):
     drop_every_days: Annotated[float, Field(gt=0)] | None = Field(
         None, description="days in which a drop is expected; Dagster's own freshness goes by it, and by nothing else"
     )
+    service_memory_gb: Annotated[float, Field(ge=0)] = Field(
+        2.0,
+        description="gigabytes that a service of `up` and its helpers may hold; beyond, it is started again while no "
+        "run is under way, at most once an hour; 0: never",
+    )
 
     alert_webhook: SecretStr | None = Field(None, description="address that failures are posted to, as JSON")
     alert_webhook_file: Path | None = Field(None, description="a file that holds that address, instead")

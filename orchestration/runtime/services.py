@@ -7,6 +7,7 @@ Belongs here: which services belong to a `Settings` and their start and stop. No
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from infra.local.dagster_services import dagster_services
 from infra.local.environments import NotInstalled
 from infra.local.label_studio import ensure_label_studio, label_studio_service
 from infra.local.mlflow_server import ensure_mlflow, mlflow_service
+from infra.local.restarts import restarts
 from infra.local.services import Running, Service, ensure, state
 from infra.local.up import Group
 from infra.proxy.door import TOKEN_FILE, ensure_token
@@ -148,6 +150,22 @@ def links(settings: Settings) -> list[Link]:
     return sorted(everyone, key=lambda link: link.name.endswith("-proxy"))
 
 
+def restarted(settings: Settings, since: float) -> list[str]:
+    """One sentence for every service that `up` started again since then: how often, and why the last time.
+
+    Args:
+        since: seconds since the epoch.
+    """
+    sentences = []
+    for part in parts(settings):
+        noted = restarts(part.declared(), since) if part.declared is not None else []
+        if noted:
+            newest = datetime.fromtimestamp(noted[-1].at).astimezone()
+            times = "once" if len(noted) == 1 else f"{len(noted)} times"
+            sentences.append(f"{part.name} was started again {times}, last at {newest:%d %b %H:%M}: {noted[-1].why}")
+    return sentences
+
+
 def _itself(service: Service) -> Service:
     return service
 
@@ -203,4 +221,7 @@ def _label_studio(settings: Settings, progress: Progress, token_file: Path | Non
 
 
 def _dagster(settings: Settings) -> tuple[Service, Service]:
-    return dagster_services(settings.dagster_home, settings.logs, settings.dagster_port, DEFINITIONS)
+    from orchestration.runtime.signs import Signs
+
+    pulse = Signs(settings).pulse
+    return dagster_services(settings.dagster_home, settings.logs, settings.dagster_port, DEFINITIONS, pulse)

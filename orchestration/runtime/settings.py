@@ -7,7 +7,6 @@ A misspelt setting is refused: silently running with a default is how a catalogu
 """
 
 import difflib
-import importlib.util
 import os
 import re
 from collections.abc import Mapping
@@ -46,6 +45,10 @@ class Settings(OperatorSettings):
 
     home: Path = Field(Path(".selvedge"), description="folder of all local state")
     storage: str | None = Field(None, description="where tables and objects live, e.g. s3://bucket/selvedge")
+    inbox: UPath = Field(
+        default_factory=lambda values: UPath(values["home"] / "inbox"),
+        description="folder or s3://bucket/prefix whose folders become drops by themselves; in home by default",
+    )
     threads: Annotated[int, Field(ge=1)] | None = Field(None, description="processor threads; all cores by default")
 
     tracking_uri: str | None = Field(None, description="a tracking server of yours; none is started then")
@@ -225,12 +228,13 @@ class Settings(OperatorSettings):
     @field_validator("storage", "mlflow_artifacts")
     @classmethod
     def _readable(cls, uri: str | None, field: ValidationInfo) -> str | None:
-        # Without this look the first table, or the first step's log, would fail long after the start.
-        needed = ("s3fs", "dagster_aws") if field.field_name == "storage" else ("s3fs",)
-        missing = [name.replace("_", "-") for name in needed if importlib.util.find_spec(name) is None]
-        if uri and uri.startswith("s3://") and missing:
-            raise ValueError(f"s3:// needs the package {' and '.join(missing)}; install selvedge[aws]")
+        addresses.require_packages(uri or "", *(["dagster_aws"] if field.field_name == "storage" else []))
         return uri
+
+    @field_validator("inbox", mode="before")
+    @classmethod
+    def _inbox(cls, value: Any) -> Any:
+        return addresses.inbox(value)
 
     @field_validator("storage", "tracking_uri", "mlflow_artifacts")
     @classmethod
@@ -287,9 +291,9 @@ class Settings(OperatorSettings):
         return self.home / "reports" / f"{round_id}.html"
 
     @property
-    def inbox(self) -> Path:
-        """The folder whose subfolders become drops by themselves."""
-        return self.home / "inbox"
+    def inbox_folder(self) -> Path | None:
+        """The inbox where it is no bucket."""
+        return Path(self.inbox.path) if self.inbox.protocol in ("", "file", "local") else None
 
     def features(self) -> Path:
         """The feature cache: always on this machine's disk, as it is mapped into memory and can be computed again."""
@@ -367,7 +371,7 @@ def read_settings(family_fields: Mapping[str, str], **overrides: Any) -> Setting
     environment = {name.upper(): value for name, value in os.environ.items()}
     _refuse_unknown(set(os.environ), family_fields)
     files = {
-        family: Path(file) for field, family in family_fields.items() if (file := environment.get(_variable(field)))
+        family: Path(file) for field, family in family_fields.items() if (file := environment.get(variable_of(field)))
     }
     try:
         return Settings(**{"family_settings": files, **overrides})
@@ -377,7 +381,7 @@ def read_settings(family_fields: Mapping[str, str], **overrides: Any) -> Setting
         value = repr(first.get("input"))
         if name in WITH_PASSWORDS or re.search(r"//[^/]*@", value):
             value = "what it is set to"
-        raise SelvedgeError(f"setting {_variable(name)} cannot be {value}: {_lower_first(first['msg'])}.") from error
+        raise SelvedgeError(f"setting {variable_of(name)} cannot be {value}: {_lower_first(first['msg'])}.") from error
 
 
 def _refuse_unknown(environment: set[str], family_fields: Mapping[str, str]) -> None:
@@ -393,26 +397,10 @@ def _refuse_unknown(environment: set[str], family_fields: Mapping[str, str]) -> 
             raise SelvedgeError(f"setting {variable} is unknown; {remedy}")
 
 
-def _variable(field: str) -> str:
+def variable_of(field: str) -> str:
     return f"{PREFIX}{field.upper()}"
 
 
 def _lower_first(text: str) -> str:
     text = text.removeprefix("Value error, ")
     return text[:1].lower() + text[1:].rstrip(".")
-
-
-def manual(family_fields: Mapping[str, str]) -> str:
-    """The table of all settings in docs/cli.md."""
-    rows = []
-    fields = Settings.model_fields
-    for name in sorted(fields, key=lambda field: field in OperatorSettings.model_fields):
-        field = fields[name]
-        if name == FAMILY_SETTINGS:
-            continue
-        default = "" if field.default is None else f"`{field.default}`"
-        rows.append(f"| `{_variable(name)}` | {field.description} | {default} |")
-    for name, family in family_fields.items():
-        rows.append(f"| `{_variable(name)}` | YAML with the training settings of {family} |  |")
-    rows += [f"| `{_variable(name)}` | {what} |  |" for name, what in READ_BY_TRAINING.items()]
-    return "\n".join(["| setting | what | default |", "|---|---|---|", *rows])

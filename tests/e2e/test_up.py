@@ -128,6 +128,7 @@ def test_every_link_answers_a_killed_server_comes_back_and_interrupting_stops_al
 
     mlflow = psutil.Process(json.loads((home / "mlflow" / "mlflow.pid").read_text())["pid"])
     of_mlflow = [mlflow, *mlflow.children(recursive=True)]
+    of_mlflow += [child for child in family if str(home / "logs" / "mlflow.log") in child.cmdline()]  # writes its log
     mlflow.kill()
     wait_for_line(process, told, "mlflow runs again.")
     assert "selvedge: mlflow was ended by SIGKILL; " in told.read_text()

@@ -1,6 +1,7 @@
 """A group of services: one that ends is started again, the others go on, and nothing of a killed one stays."""
 
 import contextlib
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -10,9 +11,10 @@ import psutil
 import pytest
 
 from infra.errors import ServiceFailure
-from infra.local import service_logs, services, up
-from infra.local.processes import port_taken
-from infra.local.service_logs import ending, rotate
+from infra.local import services, up
+from infra.local.processes import Process, port_taken
+from infra.local.restarts import restarts
+from infra.local.service_logs import ending
 from infra.local.services import answers, ensure, state
 from infra.local.up import Group
 from tests.infra.services_for_tests import HANGING, parent_service, web_service
@@ -143,7 +145,7 @@ def test_an_answer_in_between_starts_the_count_again(monkeypatch):
     monkeypatch.setattr(up, "PROBE_SECONDS", 0.0)
     monkeypatch.setattr(up, "UNANSWERED_PROBES", 3)
     monkeypatch.setattr(up, "answers", lambda service: next(replies))
-    kept = up.Kept(start=lambda: None, running=SimpleNamespace(service=None))
+    kept = up.Kept(start=lambda: None, running=SimpleNamespace(service=SimpleNamespace(pulse=None)))
     assert [up._hangs(kept) for _ in range(6)] == [False, False, False, False, False, True]
 
 
@@ -187,14 +189,77 @@ def test_what_an_earlier_start_wrote_explains_nothing(tmp_path):
     assert "“ERROR of today”" in ending(log, begin, only_errors=True)
 
 
-def test_a_log_is_bounded_while_its_service_writes(tmp_path, monkeypatch):
-    monkeypatch.setattr(service_logs, "LOG_LIMIT_BYTES", 1000)
-    log = tmp_path / "x.log"
-    with log.open("ab", buffering=0) as writer:  # as a service's stdout is
-        writer.write(b"a" * 900 + b"\n")
-        assert not rotate(log)
-        writer.write(b"b" * 900 + b"\n")
-        assert rotate(log)
-        writer.write(b"c\n")
-    assert log.read_bytes() == b"c\n"
-    assert (tmp_path / "x.old.log").stat().st_size == 1802
+def test_a_log_is_bounded_and_no_line_is_lost_while_files_change_places(tmp_path, monkeypatch):
+    monkeypatch.setattr(services, "LOG_LIMIT_BYTES", 60_000)
+    lines = 10_000  # 11 bytes each: one change
+    script = f"import sys\nfor number in range({lines}): print(f'{{number:010}}', flush=number % 7 == 0)"
+    service = web_service(tmp_path, None, health_url=None, command=(sys.executable, "-c", script), settle_seconds=9.0)
+    with pytest.raises(ServiceFailure, match=rf"ended while starting; its log .* ends “{lines - 1:010}”"):
+        ensure(service)
+    older = tmp_path / "web.old.log"
+    assert older.stat().st_size <= 60_000 and service.log.stat().st_size <= 60_000
+    written = (older.read_text() + service.log.read_text()).split()
+    assert written == [f"{number:010}" for number in range(lines)]
+
+
+def test_a_log_that_takes_nothing_more_holds_up_no_service(tmp_path):
+    log = tmp_path / "full.log"
+    log.symlink_to("/dev/full")
+    script = (sys.executable, "-I", "-S", str(Path(services.__file__).with_name("log_writer.py")), str(log), "1000")
+    assert subprocess.run(script, input=b"x" * 500_000, timeout=20, check=False).returncode == 0
+
+
+def watched(tmp_path: Path, **changes) -> up.Kept:
+    """A service that is this test's own process, which lives; nothing of it is ended."""
+    me = psutil.Process()
+    service = web_service(tmp_path, None, health_url=None, **changes)
+    running = services.Running(service, Process(me.pid, me.create_time(), None))
+    return up.Kept(start=lambda: running, running=running)
+
+
+def looks(kept: up.Kept, clock: list[float], seconds: int, rule: up.MemoryRule | None = None) -> list[str]:
+    """What is told in so many seconds, a look each ten."""
+    lines: list[str] = []
+    for _ in range(seconds // 10):
+        clock[0] += 10
+        up._look_after(kept, lines.append, rule or up.MemoryRule())
+    return lines
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    moment = [time.monotonic()]
+    monkeypatch.setattr(up.time, "monotonic", lambda: moment[0])
+    return moment
+
+
+def test_a_daemon_that_signs_no_more_is_started_again_and_a_slow_one_is_not(tmp_path, clock):
+    beats = [1.0]
+    kept = watched(tmp_path, name="daemon", pulse=lambda: beats[0])
+    for _ in range(4):  # a sign each four minutes
+        assert looks(kept, clock, 240) == []
+        beats[0] += 1
+    lines = looks(kept, clock, 400)
+    assert lines[0].startswith("daemon was ended: it ran, and has given no sign of life for 3")
+    assert "It is started again (1 of 3)" in lines[0] and lines[1] == "daemon runs again."
+    assert "no sign of life" in restarts(kept.running.service)[0].why
+
+
+def test_a_clock_that_jumps_ends_no_service(tmp_path, clock, monkeypatch):
+    beats = iter([1e9 + 30 * number for number in range(40)] + [30 * number for number in range(40)])  # set back
+    kept = watched(tmp_path, pulse=lambda: next(beats))
+    monkeypatch.setattr(up.time, "time", lambda: 0.0, raising=False)
+    assert looks(kept, clock, 800) == []
+
+
+def test_a_service_that_holds_too_much_is_started_again_while_nothing_runs(tmp_path, clock):
+    kept, rests = watched(tmp_path, name="daemon"), [False]
+    rule = up.MemoryRule(1_000_000, lambda: rests[0])
+    assert looks(kept, clock, 4000, rule) == [], "a run is under way"
+    rests[0] = True
+    lines = looks(kept, clock, 3000, rule)
+    assert "daemon held 0." in lines[0] and "0.00 GB are allowed; it is started again now, while nothing" in lines[0]
+    assert lines[1:] == ["daemon runs again."], "and not again within an hour"
+    assert len(looks(kept, clock, 1000, rule)) == 2
+    assert [restart.why.partition(" held")[0] for restart in restarts(kept.running.service)] == ["daemon", "daemon"]
+    assert looks(kept, clock, 4000, up.MemoryRule(10**12)) == [] == looks(kept, clock, 4000)

@@ -19,6 +19,7 @@ from catalog.mapping import read_mapping
 from orchestration.assets.failures import SENTENCE_TAG
 from orchestration.assets.partitions import DROPS, PARTITION_TAG, valid_key
 from orchestration.assets.published import materialised
+from orchestration.defs.catalog.bucket import look, remembered
 from orchestration.defs.catalog.deliveries import source_of
 from orchestration.runtime.settings import Settings
 
@@ -38,12 +39,14 @@ class Arrival:
         fingerprint: of its files; of a file, its size and time.
         objections: one sentence each, with its remedy; empty for a folder that can be read.
         complete: it holds all that its manifest names; without one only quiet says so.
+        looked_at: this time; a drop in a bucket waits for its turn, and is as it was seen last.
     """
 
     name: str
     fingerprint: str
     objections: tuple[str, ...]
     complete: bool = False
+    looked_at: bool = True
 
 
 @dataclass(frozen=True)
@@ -63,15 +66,52 @@ class DropState:
     sentence: str
 
 
-def arrivals(settings: Settings) -> list[Arrival]:
-    """Every entry of the inbox but hidden ones, in order of their names."""
-    entries = sorted(settings.inbox.iterdir()) if settings.inbox.is_dir() else []
+def arrivals(settings: Settings, ask: bool = True) -> list[Arrival]:
+    """Every entry of the inbox but hidden ones, in order of their names.
+
+    Args:
+        ask: look again at an inbox in a bucket; False: as the sensor saw it last, without a request.
+
+    Raises:
+        ServiceUnavailable: the bucket does not answer. SelvedgeError: it refuses, or is not there.
+    """
     table = table_of(settings)
+    folder = settings.inbox_folder
+    if folder is None:
+        return _in_bucket(settings, table, ask)
+    entries = sorted(folder.iterdir()) if folder.is_dir() else []
     looked_at = [_arrival(settings, entry, table) for entry in entries if not entry.name.startswith(".")]
     return [
         replace(arrival, name=_printable(arrival.name), objections=tuple(map(_printable, arrival.objections)))
         for arrival in looked_at
     ]
+
+
+def _in_bucket(settings: Settings, table: str, ask: bool) -> list[Arrival]:
+    inbox, listed = settings.inbox, frozenset[str]()
+    if ask:
+        memory, listed = look(settings.dagster_home, inbox, settings.mapping, table)
+    else:
+        memory = remembered(settings.dagster_home, inbox)
+    drops = [
+        Arrival(
+            _printable(name),
+            drop.fingerprint,
+            tuple(
+                _printable(sentence)
+                for sentence in (
+                    *_name_objections(name, str(inbox / name)),
+                    *drop.objections,
+                    *_namesake_objections(settings, name, str(inbox / name)),
+                )
+            ),
+            drop.complete,
+            looked_at=name in listed,
+        )
+        for name, drop in memory.drops.items()
+    ]
+    files = [Arrival(_printable(name), "a file", (_printable(no_folder(str(inbox / name))),)) for name in memory.files]
+    return sorted([*drops, *files], key=lambda arrival: arrival.name)
 
 
 def _printable(text: str) -> str:
@@ -80,10 +120,10 @@ def _printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in decoded)
 
 
-def _typed(path: Path) -> str:
+def _typed(path: str) -> str:
     """A path as one types it in a shell, whatever its bytes are."""
-    if str(path).isprintable():
-        return shlex.quote(str(path))
+    if path.isprintable():
+        return shlex.quote(path)
     plain = set(range(0x20, 0x7F)) - set(b"'\\")
     return "$'" + "".join(chr(byte) if byte in plain else f"\\x{byte:02x}" for byte in os.fsencode(path)) + "'"
 
@@ -95,7 +135,7 @@ def was_read(instance: dg.DagsterInstance, arrival: Arrival) -> bool:
 
 def drop_states(settings: Settings, instance: dg.DagsterInstance) -> list[DropState]:
     """Every drop of the home and every entry of the inbox: drops in the order they came, then what is no drop yet."""
-    waiting = {arrival.name: arrival for arrival in arrivals(settings)}
+    waiting = {arrival.name: arrival for arrival in arrivals(settings, ask=False)}
     drops = instance.get_dynamic_partitions(DROPS.name or "")
     return [_state(instance, name, waiting.get(name)) for name in (*drops, *sorted(set(waiting) - set(drops)))]
 
@@ -117,12 +157,12 @@ def _arrival(settings: Settings, entry: Path, table: str) -> Arrival:
     try:
         if not entry.is_dir():
             status = entry.stat()
-            return Arrival(entry.name, f"{status.st_size} {status.st_mtime:.3f}", (no_folder(entry),))
+            return Arrival(entry.name, f"{status.st_size} {status.st_mtime:.3f}", (no_folder(in_inbox(entry)),))
         objections = (
-            *_name_objections(entry),
+            *_name_objections(entry.name, str(entry)),
             *content_objections(entry, table),
             *manifest_objections(entry),
-            *_namesake_objections(settings, entry),
+            *_namesake_objections(settings, entry.name, str(entry)),
         )
         return Arrival(entry.name, fingerprint(str(entry), settings.mapping), objections, is_complete(entry))
     except OSError as error:
@@ -130,24 +170,33 @@ def _arrival(settings: Settings, entry: Path, table: str) -> Arrival:
         return Arrival(entry.name, f"unreadable {error.errno}", (what,))
 
 
-def _name_objections(folder: Path) -> tuple[str, ...]:
+def _name_objections(name: str, place: str) -> tuple[str, ...]:
+    """Args: place: the folder, or its address in a bucket."""
     try:
-        valid_key(folder.name)
+        valid_key(name)
     except SelvedgeError as error:
-        better = re.sub(r"[^A-Za-z0-9_-]+", "-", folder.name).strip("-_")[:100] or "drop-1"
-        remedy = f"mv {_typed(folder)} {_typed(folder.with_name(better))}"
+        better = re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-_")[:100] or "drop-1"
+        move = "aws s3 mv --recursive" if "://" in place else "mv"
+        remedy = f"{move} {_typed(place)} {_typed(f'{place[: -len(name)]}{better}')}"
         return (f"{str(error).rstrip('.')}; `{remedy}`.",)
     return ()
 
 
-def _namesake_objections(settings: Settings, folder: Path) -> tuple[str, ...]:
+def _namesake_objections(settings: Settings, name: str, place: str) -> tuple[str, ...]:
     """A drop of the same name that lies elsewhere would be overwritten without a word."""
-    if _name_objections(folder):
+    if _name_objections(name, place):
         return ()
-    source = source_of(settings, folder.name)
-    if source is None or ("://" not in source and (Path(source) == folder.resolve() or not Path(source).exists())):
+    source = source_of(settings, name)
+    if source is None or source == place:
         return ()
-    return (f"drop {folder.name} was read from {source}; give the folder {in_inbox(folder)} another name.",)
+    if "://" not in source and (not Path(source).exists() or ("://" not in place and _same(source, place))):
+        return ()
+    what = place if "://" in place else f"the folder {in_inbox(Path(place))}"
+    return (f"drop {name} was read from {source}; give {what} another name.",)
+
+
+def _same(one: str, other: str) -> bool:
+    return Path(one).resolve() == Path(other).resolve()
 
 
 def _state(instance: dg.DagsterInstance, name: str, arrival: Arrival | None) -> DropState:

@@ -4,17 +4,23 @@ Belongs here: the assets of one delivery. Not here: what spans deliveries (train
 """
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from catalog.delivery import fingerprint
+from catalog.errors import SelvedgeError
 from orchestration.assets.conditions import follows_new
 from orchestration.assets.failures import errors_as_sentences
 from orchestration.assets.metadata import contact_sheet, counts
 from orchestration.assets.partitions import DROPS, SAME
 from orchestration.assets.published import Tables, materialised
 from orchestration.defs.catalog.deliveries import remember_drop
+from orchestration.defs.catalog.withdrawn import gone, record_withdrawal
 from orchestration.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 OWNERS = ["team:catalog"]
 
@@ -73,6 +79,7 @@ def read_drop(
         context.log.warning(sentence)
     reasons = counts(read.counts["quarantine"], "reason")
     types = Counter(read.products["article_type"].to_pylist())
+    withdrawn = _withdrawn(context, settings, tables, read.products, stamp)
     quarantine = tables.publish(context, "quarantine", read.quarantine, {"reasons": reasons})
     products = tables.publish(
         context,
@@ -85,9 +92,25 @@ def read_drop(
             "counts": read.counts,
             "article types": counts(types, "article type"),
             "pictures": contact_sheet(read.products["image_uri"].to_pylist()),
+            **({"withdrawn": withdrawn} if withdrawn else {}),
         },
     )
     return products, quarantine
+
+
+def _withdrawn(
+    context: dg.AssetExecutionContext, settings: Settings, tables: Tables, products: "pa.Table", stamp: str
+) -> int:
+    """Write down the products that the drop held until now and holds no more; their number."""
+    drop = context.partition_key
+    try:
+        went = gone(tables, drop, products)
+        before = materialised(context.instance, "catalog/products", drop) or {}
+        record_withdrawal(settings, drop, went, context.run_id, stamp, str(before.get("source_fingerprint", "")))
+    except SelvedgeError as error:  # a damaged table is mended by reading its drop again
+        context.log.warning(f"which products were withdrawn is not known: {error}")
+        return 0
+    return len(went)
 
 
 @dg.asset(

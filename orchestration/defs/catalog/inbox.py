@@ -1,7 +1,7 @@
-"""The inbox: a folder put into `SELVEDGE_HOME/inbox` becomes a drop by itself, and is read again when it changes.
+"""The inbox: a folder put into it becomes a drop by itself, and is read again when it changes.
 
 Belongs here: the sensor and what it remembers between two looks. Not here: what is wrong with a folder (arrivals.py),
-where a drop's files are remembered (deliveries.py).
+how much of a bucket is listed (bucket.py), where a drop's files are remembered (deliveries.py).
 """
 
 import json
@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 
 import dagster as dg
 
+from catalog.errors import SelvedgeError
 from orchestration.assets.published import newest
 from orchestration.defs.catalog.arrivals import FINGERPRINT_TAG, PRODUCTS, Arrival, arrivals, was_read
 from orchestration.defs.catalog.deliveries import add_drop
@@ -56,8 +57,20 @@ def inbox(context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settin
     requests: list[dg.RunRequest] = []
     objections: list[str] = []
     states = Counter[str]()
-    for arrival in arrivals(settings):
+    try:
+        there = arrivals(settings)
+    except SelvedgeError as error:  # of a bucket; what was seen before stays known
+        return dg.SensorResult(
+            skip_reason=dg.SkipReason(f"the inbox {settings.inbox} could not be looked at: {error}"),
+            cursor=context.cursor,
+        )
+    for arrival in there:
         last = before.get(arrival.name)
+        if not arrival.looked_at:  # nothing is known of it that was not known
+            states["waiting for their turn"] += 1
+            if last is not None:
+                seen[arrival.name] = last
+            continue
         unchanged = last is not None and last.fingerprint == arrival.fingerprint
         # The smaller one: a clock that was set back must not make a drop wait until it has caught up.
         since = min(last.since, time.time()) if last is not None and unchanged else time.time()

@@ -7,6 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from catalog.delivery import fingerprint
 from catalog.drawn import draw_catalogue
 from catalog.errors import SelvedgeError
 from catalog.workspace import read_into
@@ -15,6 +16,7 @@ from orchestration.assets.partitions import DROPS
 from orchestration.assets.published import Tables, materialised, newest
 from orchestration.defs.catalog import drops, inbox, training_set
 from orchestration.defs.catalog.deliveries import add_drop
+from orchestration.defs.catalog.withdrawn import withdrawal_of, withdrawals
 from orchestration.graph import checks
 from orchestration.jobs.in_process import InProcess, keys
 from orchestration.report.state import catalogue_warnings
@@ -79,6 +81,31 @@ def test_a_drop_becomes_questions_by_itself_and_the_next_one_joins_it(graph: InP
     metadata = materialised(graph.instance, "catalog/products", "second") or {}
     assert "data:image/jpeg;base64," in metadata["pictures"]
     a_copied_home_reads_its_own_pictures(graph, tables)
+    a_withdrawn_product_leaves_every_table_and_stays_in_the_record(graph, tables, deliveries / "second")
+
+
+def a_withdrawn_product_leaves_every_table_and_stays_in_the_record(
+    graph: InProcess, tables: Tables, delivery: Path
+) -> None:
+    settings, styles = settings_of(graph), delivery / "styles.csv"
+    product = tables.read(graph.instance, "catalog/products", "second").to_pylist()[3]
+    went, before = product["product_id"], fingerprint(str(delivery))
+    whole = styles.read_bytes()
+    styles.write_bytes(b"".join(line for line in whole.splitlines(True) if not line.startswith(f"{went},".encode())))
+    graph.run(READ, "second")
+    graph.run(keys("catalog/images"), "second")  # as the night does with a drop that changed
+    graph.settle()
+    for name, drop in (("products", "second"), ("images", "second"), ("qa_pairs", None)):
+        assert went not in tables.read(graph.instance, f"catalog/{name}", drop)["product_id"].to_pylist(), name
+    splits = tables.read(graph.instance, "catalog/splits")["product_id"].to_pylist()
+    assert went in splits, "should it come back, it is on the side where it was"
+    assert (materialised(graph.instance, "catalog/products", "second") or {})["withdrawn"] == 1
+    line = withdrawal_of(settings, ["first", "second"], went)
+    assert line is not None and line.products == {went: product["product_display_name"]}
+    assert (line.drop, line.replaced, line.fingerprint) == ("second", before, fingerprint(str(delivery)))
+    graph.run(READ, "second")
+    assert withdrawals(settings, "second") == [line], "the same delivery again withdraws nothing"
+    styles.write_bytes(whole)
 
 
 def a_copied_home_reads_its_own_pictures(graph: InProcess, tables: Tables) -> None:

@@ -247,9 +247,10 @@ def test_what_lies_elsewhere_is_named_without_a_password(tmp_path: Path) -> None
     of = {
         "storage": "s3://shop/selvedge", "ledger": "postgresql://ann:secret@db/ledger", "tracking_uri": "http://mlflow",
         "label_studio": "https://labels.example", "mlflow_database": "postgresql://ann:secret@db/mlflow",
-        "evidence_key": "k" * 32,
+        "evidence_key": "k" * 32, "inbox": "s3://shop/inbox",
     }  # fmt: skip
     sentences = " ".join(elsewhere(Settings(home=tmp_path, **of)))
     assert "secret@" not in sentences and "kkk" not in sentences
+    assert "s3://shop/inbox" in sentences
     for part in ("s3://shop/selvedge", "@db/ledger", "@db/mlflow", "http://mlflow", "labels.example", "EVIDENCE_KEY"):
         assert part in sentences

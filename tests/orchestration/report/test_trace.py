@@ -11,6 +11,7 @@ from catalog.errors import SelvedgeError, ServiceUnavailable
 from orchestration.assets.candidates import Opening, name_candidate, record_opening
 from orchestration.assets.dataset import freeze_dataset
 from orchestration.assets.partitions import candidate_partitions
+from orchestration.defs.catalog.withdrawn import record_withdrawal
 from orchestration.report.catalogue import summarise_catalogue
 from orchestration.report.home import Home
 from orchestration.report.hops import Sources
@@ -202,3 +203,19 @@ def test_a_model_outside_the_registry_is_named_and_not_followed(home):
     home.publish("inference/attributes", answers.assign(model_uri="file:///run"), DROP)
     followed = Tracer(Home(home.instance, home.settings), [replace(toy_family(), name="other")]).follow(PRODUCT)
     assert states(followed)["model"] == "missing" and "candidate" not in states(followed)
+
+
+def test_a_withdrawn_product_is_told_with_its_day_and_the_delivery_it_went_with(home):
+    record_withdrawal(home.settings, DROP, {77: "Blue Shirt"}, "abcdef0123", "f" * 64, "e" * 64)
+    record_withdrawal(home.settings, DROP, {77: "Blue Shirt"}, "abcdef9999", "f" * 64, "e" * 64)  # a second try
+    tracer = Tracer(Home(home.instance, home.settings), [toy_family()])
+    for drop in (None, DROP):
+        with pytest.raises(SelvedgeError) as told:
+            tracer.follow(77, drop)
+        sentence = str(told.value)
+        assert sentence.startswith(f"product 77 (Blue Shirt) was withdrawn from drop {DROP} at 20")
+        assert f"the delivery {'f' * 12} holds it no more, the one before ({'e' * 12}) did. No table" in sentence
+        assert "run abcdef99 in Dagster read that delivery" in sentence
+    (home.settings.tables() / "drops" / f"{DROP}.withdrawn.json").write_text("[{")
+    with pytest.raises(SelvedgeError, match=r"withdrawn\.json is damaged"):
+        tracer.follow(77)

@@ -8,7 +8,8 @@ from upath import UPath
 
 from catalog.errors import SelvedgeError
 from orchestration.families.settings import load_settings
-from orchestration.runtime.settings import Settings, manual
+from orchestration.runtime.manual import manual
+from orchestration.runtime.settings import Settings
 from training.folders import models_folder
 
 
