@@ -23,11 +23,14 @@ HUE = (4.0, 0.10)  # Δab of it: at once, and per L that it darkens
 LEAST_AREA = 0.0008  # share of the photograph
 EMPTY_SHARES = (0.1, 0.25, 0.5)  # of an opening's pixels,
 EMPTY_LIMITS = (1.0, 1.35, 2.0)  # that are no further from the backdrop than so many tolerances
-NARROW, NARROW_SHARE = 0.06, 0.3  # of the longer side; share of an opening's edge behind which the product is so narrow
+NARROW, NARROW_SHARE = 0.065, 0.3  # of the longer side; share of an opening's edge behind which the product is so narrow
 RIM, RIM_SHARE, RIM_REACH = 22.0, 0.1, 9  # ΔE to the backdrop of what encloses one; share that is paler; pixels across
 LEAST_RIM, THIN_SHARE = 0.004, 0.2  # of the longer side; share of the edge that may be so thin: else it is a pale part
-WITHIN = 0.5  # share of the edge of what is left in an opening, that is the opening's
-ALONE = 0.5  # of the area of openings, that other parts of the backdrop's colour may have
+STRAP, EVEN_STRAP, STRAP_SHARE = 0.045, 0.065, 0.5  # the same of a handle or strap, as which nothing but an opening looks,
+EVEN, EVEN_SHARE = 1.12, 0.3  # and which is as wide all along, if it is wide: times its least width; share of the edge
+TOUCHING, TOUCHING_SHARE = 0.007, 0.05  # and nowhere so thin
+BESIDE, WITHIN = 3, 0.5  # pixels; share of the edge of what is left in an opening, that is so near to its hole
+PALE, PALE_STRAP = 0.1, 1.0  # of the area of openings, that other parts of the backdrop's colour may have
 SQUARE = np.ones((3, 3), bool)
 
 
@@ -52,17 +55,20 @@ def without_openings(lab: np.ndarray, mask: np.ndarray, backdrop: Backdrop) -> n
     flooded = _flooded(labels, filled & ~like, ~mask, gradient(lab))
     depth = ndimage.distance_transform_edt(np.pad(filled, 1))[1:-1, 1:-1] / max(mask.shape)
     rim = ndimage.maximum_filter(np.where(filled, distance, 0), RIM_REACH)
-    beside_hole = ndimage.binary_dilation(filled & ~mask, SQUARE)
-    areas = np.bincount(flooded.ravel(), minlength=count + 1)
-    opening = np.zeros(count + 1, bool)
+    beside_hole = ndimage.binary_dilation(filled & ~mask, SQUARE, iterations=BESIDE)
+    enclosed, strapped = np.zeros(count + 1, bool), np.zeros(count + 1, bool)
     for number in range(1, count + 1):
         area = flooded == number
         edge = area & ~ndimage.binary_erosion(area)
         within = edge & beside_hole
-        opening[number] = within.sum() > WITHIN * edge.sum() or _is_enclosed(depth[edge], rim[edge & ~within])
-    closed = ~opening
-    closed[0] = False
-    return mask if areas[closed].sum() > ALONE * areas[opening].sum() else mask & ~opening[flooded]
+        strapped[number] = within.sum() > WITHIN * edge.sum() or _is_strapped(depth[edge], rim[edge & ~within])
+        enclosed[number] = strapped[number] or _is_enclosed(depth[edge], rim[edge & ~within])
+    for opening, most in ((enclosed, PALE), (strapped, PALE_STRAP)):
+        openings = opening[flooded]
+        pale = mask & like & ~ndimage.binary_dilation(openings, SQUARE, iterations=BESIDE)
+        if ndimage.binary_opening(pale, SQUARE).sum() <= most * openings.sum():
+            return mask & ~openings
+    return mask
 
 
 def _like_backdrop(change: np.ndarray, distance: np.ndarray) -> np.ndarray:
@@ -96,3 +102,9 @@ def _is_enclosed(depths: np.ndarray, rims: np.ndarray) -> bool:
     narrow = np.quantile(depths, NARROW_SHARE) <= NARROW
     thin = np.quantile(depths, THIN_SHARE) <= LEAST_RIM
     return bool(narrow and not thin and np.quantile(rims, RIM_SHARE) >= RIM)
+
+
+def _is_strapped(depths: np.ndarray, rims: np.ndarray) -> bool:
+    least, lower, middle = np.quantile(depths, (TOUCHING_SHARE, EVEN_SHARE, STRAP_SHARE))
+    narrow = middle <= (EVEN_STRAP if lower <= EVEN * least else STRAP)
+    return bool(narrow and least > TOUCHING and np.quantile(rims, RIM_SHARE) >= RIM)
