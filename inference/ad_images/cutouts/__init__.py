@@ -8,6 +8,7 @@ Belongs here: decoding, outline, soft edge, confidence, and what is refused. Not
 | cut.py | `cut_out`: everything below in order |
 | photograph.py | bytes → pixels |
 | border.py | the outline before a plain backdrop |
+| openings.py | backdrop that shows through handles and straps |
 | rims.py | backdrop taken out again, along the edge and in narrow gaps |
 | contours.py | the second opinion, from edges alone |
 | segmenter.py, bedrock.py | other outlines: ONNX weights, a hosted service |

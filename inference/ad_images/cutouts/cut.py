@@ -16,6 +16,7 @@ from inference.ad_images.cutouts.border import READINGS, Backdrop, backdrop_of, 
 from inference.ad_images.cutouts.contours import agreement, reduced, silhouettes
 from inference.ad_images.cutouts.lab import lab_of, squared
 from inference.ad_images.cutouts.matting import premultiplied, soft_alpha
+from inference.ad_images.cutouts.openings import without_openings
 from inference.ad_images.cutouts.people import require_policy, require_whole
 from inference.ad_images.cutouts.photograph import Photograph, read_photograph
 from inference.ad_images.cutouts.rims import without_rims
@@ -108,7 +109,8 @@ def find_outline(rgb: np.ndarray, segmenters: Sequence[Segmenter] = ()) -> Outli
     opinions = {"contours": contour}
     plain = backdrop.homogeneity >= PLAIN
     if plain:  # only now: both opinions were formed on the whole of it
-        outline = replace(outline, mask=without_rims(lab, outline.mask, backdrop))
+        opened = without_openings(lab, outline.mask, backdrop)
+        outline = replace(outline, mask=without_rims(lab, opened, backdrop))
     if plain and outline.confidence >= SURE:
         require_one_thing(outline.mask)
         return outline
