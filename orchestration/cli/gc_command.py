@@ -29,7 +29,10 @@ def gc(
     as_json: JsonFlag = False,
 ) -> None:
     """Say what nothing names any more, and which runs are old; with --delete, free the disk of both."""
+    from orchestration.assets.published import Tables
+    from orchestration.assets.run_costs import RunCosts
     from orchestration.families import FAMILIES
+    from orchestration.families.contract import families_of_assets
     from orchestration.families.settings import load_settings
     from orchestration.graph.build import build_defs
     from orchestration.jobs import garbage, old_runs
@@ -64,6 +67,8 @@ def gc(
             }
             size = garbage.free(unnamed) if delete else sum(one["bytes"] for one in values["garbage"])
             if delete:
+                whose = families_of_assets(FAMILIES)
+                RunCosts(instance, Tables(root=str(settings.tables())), settings, whose).keep()
                 old_runs.remove_runs(settings, instance, runs)
                 old_runs.purge_ticks(instance, before)
         if delete:

@@ -85,7 +85,9 @@ def timetable(settings: OperatorSettings, families: Sequence[Family]) -> list[Sc
             )
             for name in names
         ),
-        Scheduled(REPORT, *daily, zone, "Reports what is left failed and whether the newest drop is published."),
+        Scheduled(
+            REPORT, *daily, zone, "Reports what is left failed, whether the newest drop is published, and costs."
+        ),
     ]
 
 
