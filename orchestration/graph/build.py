@@ -15,7 +15,7 @@ from orchestration.assets.published import Tables
 from orchestration.assets.resources import Models, Reviews
 from orchestration.defs.catalog import drops, inbox, training_set
 from orchestration.defs.inference import ad_images, descriptions, media_index
-from orchestration.defs.operations import alerts, cost, dead_runs, left_failed, nightly, retraining
+from orchestration.defs.operations import alerts, cost, dead_runs, left_failed, nightly
 from orchestration.families import FAMILIES
 from orchestration.families.contract import Family, families_by_name, families_of_assets
 from orchestration.families.settings import load_settings
@@ -23,6 +23,7 @@ from orchestration.families.timetable import INFERENCE, REPORT, scheduled, timet
 from orchestration.families.timetable import evaluation as evaluation_name
 from orchestration.families.timetable import retraining as retraining_name
 from orchestration.graph import checks, picks
+from orchestration.graph.retraining import weekly_retraining
 from orchestration.graph.road import family_definitions
 from orchestration.graph.standing import champion_evaluation
 from orchestration.runtime.settings import Settings
@@ -118,10 +119,7 @@ def _operations(graph: dg.Definitions, families: Sequence[Family], settings: Set
         schedules=[
             nightly.nightly_inference(scheduled(times, INFERENCE), follow),
             left_failed.daily_report(scheduled(times, REPORT), report),
-            *(
-                retraining.weekly_retraining(family, scheduled(times, retraining_name(family.name)))
-                for family in families
-            ),
+            *(weekly_retraining(family, scheduled(times, retraining_name(family.name))) for family in families),
         ],
     )
     return [

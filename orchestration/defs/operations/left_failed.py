@@ -96,14 +96,7 @@ def report_job(name: str) -> tuple[str, dg.AssetSelection, str]:
 
 def daily_report(scheduled: Scheduled, job: str) -> dg.ScheduleDefinition:
     """The schedule of the report and its checks."""
-    return dg.ScheduleDefinition(
-        name=scheduled.name,
-        job_name=job,
-        cron_schedule=scheduled.cron,
-        execution_timezone=scheduled.time_zone,
-        default_status=dg.DefaultScheduleStatus.RUNNING if scheduled.on else dg.DefaultScheduleStatus.STOPPED,
-        description=scheduled.what,
-    )
+    return dg.ScheduleDefinition(job_name=job, **scheduled.declared())
 
 
 def _sentence(entry: LeftFailed) -> str:
