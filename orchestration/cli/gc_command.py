@@ -65,7 +65,7 @@ def gc(
                 "runs": len(runs),
                 "ticks": old_runs.old_ticks(instance, before),
             }
-            size = garbage.free(unnamed) if delete else sum(one["bytes"] for one in values["garbage"])
+            size = garbage.free(unnamed) if delete else sum(kind["bytes"] for kind in values["garbage"])
             if delete:
                 whose = families_of_assets(FAMILIES)
                 RunCosts(instance, Tables(root=str(settings.tables())), settings, whose).keep()
@@ -78,7 +78,7 @@ def gc(
 
 
 def _lines(values: dict[str, Any]) -> list[str]:
-    kinds = [f"{one['kind']:<30}{one['count']:>8}{_size(one['bytes']):>12}" for one in values["garbage"]]
+    kinds = [f"{kind['kind']:<30}{kind['count']:>8}{_size(kind['bytes']):>12}" for kind in values["garbage"]]
     days = values["days"]
     old = [f"{f'{what} of more than {days} days':<30}{values[what]:>8}" for what in ("runs", "ticks") if values[what]]
     if not (kinds or old):

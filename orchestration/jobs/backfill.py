@@ -176,7 +176,7 @@ def _work(
         if (not missing and (follows or stale(key, drop))) or (missing and _can_be_made(graph, key, drop, made)):
             made.append(key)
     # A step that makes several assets makes all of them.
-    whole = {one for key in made for one in assets.get(key).execution_set_asset_keys}
+    whole = {beside for key in made for beside in assets.get(key).execution_set_asset_keys}
     return tuple("/".join(key.path) for key in keys if key in whole)
 
 
@@ -237,7 +237,9 @@ def _usd(
     """Expected dollars, and those that the budgets allow."""
     if settings is None or settings.writer != PAID or not paid:
         return 0.0, 0.0
-    known = [drop for drop in paid if drop in dollars]
-    priced = sum(products[drop] for drop in known)
-    expected = sum(dollars[drop] for drop in known) / priced * sum(products[drop] for drop in paid) if priced else None
+    recorded = [drop for drop in paid if drop in dollars]
+    priced = sum(products[drop] for drop in recorded)
+    expected = (
+        sum(dollars[drop] for drop in recorded) / priced * sum(products[drop] for drop in paid) if priced else None
+    )
     return expected, len(paid) * settings.bedrock_max_usd
