@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import dagster as dg
 
+from orchestration.assets.metadata import in_reading_order
 from orchestration.runtime.settings import Settings
 
 SECONDS, SECONDS_A_ROW, BYTES, DOLLARS, DOLLARS_A_ROW = (
@@ -25,7 +26,7 @@ R = TypeVar("R")
 
 
 def with_costs(result: R, seconds: float) -> R:
-    """The result of a step's body with what it took; anything but materialisations as it is.
+    """The result of a step's body with what it took, in reading order; anything but materialisations as it is.
 
     Args:
         seconds: wall seconds of the body. Assets that one step makes together share them evenly.
@@ -52,4 +53,4 @@ def _costed(result: "dg.MaterializeResult", seconds: float) -> "dg.MaterializeRe
         figures[SECONDS_A_ROW] = seconds / rows
         if isinstance(dollars, float):
             figures[DOLLARS_A_ROW] = dollars / rows
-    return result._replace(metadata={**metadata, **figures})
+    return result._replace(metadata=in_reading_order({**metadata, **figures}))

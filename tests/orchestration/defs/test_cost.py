@@ -103,6 +103,15 @@ def test_assets_of_one_step_share_its_time_and_a_check_is_no_materialisation():
     assert with_costs(check, 3.0) is check and with_costs([], 1.0) == [] and with_costs(None, 1.0) is None
 
 
+def test_a_page_begins_with_what_a_person_reads():
+    picture, record = dg.MetadataValue.md("![x](y)"), {"a": 1}
+    said = {"uri": "x", "sha256": "y", "counts": record, "dagster/row_count": 4, "for example": picture, "rows": 4}
+    (only,) = with_costs([dg.MaterializeResult(metadata=said)], 2.0)
+    assert list(only.metadata or {}) == [
+        *("rows", SECONDS, SECONDS_A_ROW, "for example", "counts", "uri", "sha256", "dagster/row_count"),
+    ]
+
+
 def test_what_was_kept_outlives_its_runs_and_keeping_again_changes_nothing(home):
     home.make("one")
     kept = home.costs().keep()
