@@ -18,7 +18,8 @@ from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
 from typer.core import TyperCommand
 
-import labeling.tables  # noqa: F401  these three declare their rooms' tables
+import labeling.tables  # noqa: F401  declares its room's tables
+import orchestration.assets.run_costs  # noqa: F401  declares one, too
 from catalog.tables import declared_tables
 from labeling.review.ledger.tables import METADATA
 from orchestration.cli import results

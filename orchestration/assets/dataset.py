@@ -9,7 +9,7 @@ killed training would resume on other questions than it began with.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -37,20 +37,32 @@ def freeze_dataset(instance: dg.DagsterInstance, tables: Tables) -> Dataset:
     Raises:
         SelvedgeError: a table is missing, or the questions are older than the splits.
     """
+    about = _questions(instance)
+    current = {**delivered_tables(instance, tables), "qa_pairs": tables.read(instance, "catalog/qa_pairs")}
+    return keep_dataset(tables, current, list(about["drops"]), about["question_set"])
+
+
+def delivered_tables(instance: dg.DagsterInstance, tables: Tables) -> "dict[str, pa.Table]":
+    """products, images and splits as a data set that is frozen now would hold them; nothing is written.
+
+    Raises:
+        SelvedgeError: a table is missing, or the questions are older than the splits.
+    """
     from catalog.splits import assigned_deliveries
 
-    about = materialised(instance, "catalog/qa_pairs")
-    if about is None:
-        raise SelvedgeError("catalog/qa_pairs was never materialised; read a drop first.")
-    drops = list(about["drops"])
-    splits = tables.read(instance, "catalog/splits")
-    current: dict[str, pa.Table] = {
+    drops, splits = list(_questions(instance)["drops"]), tables.read(instance, "catalog/splits")
+    return {
         "products": assigned_deliveries(tables.read_all(instance, "catalog/products", drops), splits),
         "images": assigned_deliveries(tables.read_all(instance, "catalog/images", drops), splits),
         "splits": splits,
-        "qa_pairs": tables.read(instance, "catalog/qa_pairs"),
     }
-    return keep_dataset(tables, current, drops, about["question_set"])
+
+
+def _questions(instance: dg.DagsterInstance) -> dict[str, Any]:
+    about = materialised(instance, "catalog/qa_pairs")
+    if about is None:
+        raise SelvedgeError("catalog/qa_pairs was never materialised; read a drop first.")
+    return about
 
 
 def made_of(instance: dg.DagsterInstance, tables: Tables, drops: Sequence[str]) -> dict[str, str]:

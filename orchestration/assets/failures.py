@@ -1,6 +1,7 @@
 """Failures: how an error of ours looks in Dagster, and which ones are tried again.
 
-Belongs here: the decorator every asset body wears. Not here: the errors themselves (catalog/errors.py).
+Belongs here: the decorator every asset body wears. Not here: the errors themselves (catalog/errors.py), what a result
+says of its costs (costs.py).
 
 Dagster has three retry systems that do not know of each other. A `SelvedgeError` is permanent: it must stop all three,
 so the run is tagged as well. A `ServiceUnavailable` is worth waiting for: about a minute in all, longer than `selvedge
@@ -9,12 +10,14 @@ up` takes to start a service again on a busy machine. Anything else is a defect 
 
 import functools
 import random
+import time
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 import dagster as dg
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
+from orchestration.assets.costs import with_costs
 from training.stopping import TrainingStopped
 
 P = ParamSpec("P")
@@ -31,13 +34,14 @@ JITTER = 0.25  # of a wait, either way: runs that lost the same service must not
 
 
 def errors_as_sentences(body: Callable[P, R]) -> Callable[P, R]:
-    """An asset or check body whose errors end the step with their one sentence."""
+    """An asset or check body whose errors end the step with their one sentence, and whose result says what it took."""
 
     @functools.wraps(body)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         context: Any = args[0] if args else kwargs["context"]
+        began = time.monotonic()
         try:
-            return body(*args, **kwargs)
+            return with_costs(body(*args, **kwargs), time.monotonic() - began)
         except SelvedgeError as error:
             raise _in_dagster(context, error) from error
 

@@ -1,7 +1,7 @@
 """Pictures and small tables inside asset metadata, so that a person sees in Dagster's page what was made.
 
-Belongs here: contact sheets, plots and tables as Markdown that carries its picture with it. Not here: the report's
-plots.
+Belongs here: contact sheets, plots and tables as Markdown that carries its picture with it, the order of entries. Not
+here: the report's plots.
 """
 
 import io
@@ -17,6 +17,7 @@ THUMBNAIL = 96  # pixels
 COLUMNS = 6
 # Dagster keeps metadata in its event log; a sheet of twelve takes about 40 kB.
 SHEET_PICTURES = 12
+ADDRESSES, HASHES = ("uri", "schema", "dataset", "store", "made_of"), ("sha256", "digest", "fingerprint")
 
 
 def contact_sheet(uris: Sequence[str]) -> dg.MarkdownMetadataValue:
@@ -55,3 +56,18 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> dg.MarkdownMe
     lines = [header, ["---"] * len(header), *rows]
     cells = ([str(cell).replace("|", "\\|").replace("\n", " ") for cell in line] for line in lines)
     return dg.MetadataValue.md("\n".join("| " + " | ".join(line) + " |" for line in cells))
+
+
+def in_reading_order(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """The same entries as a person reads them: figures and sentences, pictures and tables, records, then addresses and
+    hashes; Dagster's page keeps their order."""
+
+    def rank(entry: tuple[str, Any]) -> int:
+        name, value = entry
+        if name in ADDRESSES or name.endswith(HASHES) or name.startswith("dagster/"):
+            return 3
+        if isinstance(value, dict | list | dg.JsonMetadataValue):
+            return 2
+        return int(isinstance(value, dg.MarkdownMetadataValue))
+
+    return dict(sorted(metadata.items(), key=rank))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from catalog.errors import SelvedgeError
+from orchestration.assets.costs import BYTES
 from orchestration.assets.partitions import valid_key
 
 if TYPE_CHECKING:
@@ -80,7 +81,12 @@ class Tables(dg.ConfigurableResource):
         path = self.path("/".join(key.path), context.partition_key if context.has_partition_key else None)
         path.parent.mkdir(parents=True, exist_ok=True)
         reference = write_table(rows, path, schema or name)
-        described = {**reference.as_metadata(), "dagster/row_count": reference.rows, "dagster/uri": reference.uri}
+        described = {
+            **reference.as_metadata(),
+            "dagster/row_count": reference.rows,
+            "dagster/uri": reference.uri,
+            BYTES: path.stat().st_size,
+        }
         return dg.MaterializeResult(
             asset_key=key, metadata={**described, **(metadata or {})}, data_version=dg.DataVersion(reference.sha256)
         )

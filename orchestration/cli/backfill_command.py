@@ -75,9 +75,9 @@ def backfill(
         planned, carried = _carry_out(settings, graph, plan, limit)
     _emit(as_json, planned, carried, _status(planned, carried), began)
     if carried.failed:
-        told = [f"{drop}: {sentence}" for drop, sentence in list(carried.failed.items())[:TOLD]]
+        sentences = [f"{drop}: {sentence}" for drop, sentence in list(carried.failed.items())[:TOLD]]
         more = f" {len(carried.failed) - TOLD} more failed." if len(carried.failed) > TOLD else ""
-        raise SelvedgeError(f"{len(carried.failed)} of {len(planned.drops)} drops failed. {' '.join(told)}{more}")
+        raise SelvedgeError(f"{len(carried.failed)} of {len(planned.drops)} drops failed. {' '.join(sentences)}{more}")
 
 
 def _carry_out(

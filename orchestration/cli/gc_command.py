@@ -29,7 +29,10 @@ def gc(
     as_json: JsonFlag = False,
 ) -> None:
     """Say what nothing names any more, and which runs are old; with --delete, free the disk of both."""
+    from orchestration.assets.published import Tables
+    from orchestration.assets.run_costs import RunCosts
     from orchestration.families import FAMILIES
+    from orchestration.families.contract import families_of_assets
     from orchestration.families.settings import load_settings
     from orchestration.graph.build import build_defs
     from orchestration.jobs import garbage, old_runs
@@ -62,8 +65,10 @@ def gc(
                 "runs": len(runs),
                 "ticks": old_runs.old_ticks(instance, before),
             }
-            size = garbage.free(unnamed) if delete else sum(one["bytes"] for one in values["garbage"])
+            size = garbage.free(unnamed) if delete else sum(kind["bytes"] for kind in values["garbage"])
             if delete:
+                whose = families_of_assets(FAMILIES)
+                RunCosts(instance, Tables(root=str(settings.tables())), settings, whose).keep()
                 old_runs.remove_runs(settings, instance, runs)
                 old_runs.purge_ticks(instance, before)
         if delete:
@@ -73,7 +78,7 @@ def gc(
 
 
 def _lines(values: dict[str, Any]) -> list[str]:
-    kinds = [f"{one['kind']:<30}{one['count']:>8}{_size(one['bytes']):>12}" for one in values["garbage"]]
+    kinds = [f"{kind['kind']:<30}{kind['count']:>8}{_size(kind['bytes']):>12}" for kind in values["garbage"]]
     days = values["days"]
     old = [f"{f'{what} of more than {days} days':<30}{values[what]:>8}" for what in ("runs", "ticks") if values[what]]
     if not (kinds or old):

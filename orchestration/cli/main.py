@@ -25,6 +25,7 @@ from orchestration.cli import (
     backfill_command,
     backup_commands,
     catalog_commands,
+    cost_command,
     doctor_command,
     gc_command,
     handsoff_commands,
@@ -73,6 +74,7 @@ def application() -> typer.Typer:
     status_command.add_to(app)
     running_commands.add_to(app)
     backfill_command.add_to(app)
+    cost_command.add_to(app)
     gc_command.add_to(app)
     backup_commands.add_to(app)
     doctor_command.add_to(app)

@@ -362,6 +362,17 @@ def champion_key(family: str) -> "dg.AssetKey":
     return asset_key(f"registry/{family.replace('-', '_')}_champion")
 
 
+def families_of_assets(families: Sequence[Family]) -> dict[str, str]:
+    """Whose an asset is: the family's name by `stage/name`, for all that is built for a family alone."""
+    whose: dict[str, str] = {}
+    for family in families:
+        own = [spec.key for definition in family.assets() for spec in definition.specs]
+        road = (family.candidate, family.scores, family.round, family.verdict, family.promotion, family.champion)
+        whose |= dict.fromkeys(("/".join(key.path) for key in (*own, *road)), family.name)
+        whose.setdefault(family.publishes, family.name)
+    return whose
+
+
 def families_by_name(families: Sequence[Family]) -> dict[str, Family]:
     """Families by their name.
 

@@ -12,6 +12,7 @@ import dagster as dg
 from catalog.errors import SelvedgeError
 from catalog.files import png_bytes
 from orchestration.assets.candidates import Opening
+from orchestration.assets.costs import BYTES
 from orchestration.assets.metadata import image, table
 from orchestration.assets.resources import Models
 from orchestration.families.contract import Family, ScoredCandidate, TrainingRequest
@@ -70,6 +71,7 @@ def train_candidate(family: Family, job: CandidateJob) -> dg.MaterializeResult:
             "digest": trained.digest,
             "dataset_sha256": opening.dataset_sha256,
             "settings": dict(opening.settings),
+            BYTES: sum(file.stat().st_size for file in trained.artefact.rglob("*") if file.is_file()),
             "opened because": opening.reason or "a person asked for it",
             "MLflow run": dg.MetadataValue.url(run.url),
             **shown,

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from catalog.errors import SelvedgeError
 from orchestration.families.contract import Family
@@ -17,6 +18,11 @@ from orchestration.runtime.operator_settings import OFF, ON, OperatorSettings
 
 NIGHTLY, WEEKLY, MONTHLY, DAILY = "0 2 * * *", "0 3 * * 0", "0 4 1 * *", "0 7 * * *"
 INFERENCE, REPORT = "nightly_inference", "daily_report"
+PUBLISHES = (
+    "Publishes every drop that is read and not published yet; one whose run failed for good only when what it is made "
+    "from was made anew."
+)
+TRAINS = "anything is new since its last training and none is under way."
 OF_A_FAMILY = re.compile(r"([A-Za-z][\w-]*)(?:\s+(.*))?")  # a cron expression begins with a digit, * or @
 
 
@@ -35,6 +41,18 @@ class Scheduled:
     time_zone: str
     what: str
     family: str = ""
+
+    def declared(self) -> dict[str, Any]:
+        """What Dagster is told of it, as arguments of any kind of schedule."""
+        import dagster as dg
+
+        return {
+            "name": self.name,
+            "cron_schedule": self.cron,
+            "execution_timezone": self.time_zone,
+            "default_status": dg.DefaultScheduleStatus.RUNNING if self.on else dg.DefaultScheduleStatus.STOPPED,
+            "description": self.what,
+        }
 
     def next_tick(self, after: datetime) -> datetime:
         """When it fires next, in its own time zone."""
@@ -68,11 +86,9 @@ def timetable(settings: OperatorSettings, families: Sequence[Family]) -> list[Sc
     trained = _by_family("schedule_retraining", settings.schedule_retraining, WEEKLY, names)
     evaluated = _by_family("schedule_evaluation", settings.schedule_evaluation, MONTHLY, names)
     return [
-        Scheduled(INFERENCE, *nightly, zone, "Publishes every drop that is read and not published yet."),
+        Scheduled(INFERENCE, *nightly, zone, PUBLISHES),
         *(
-            Scheduled(
-                retraining(name), *trained[name], zone, f"Trains a candidate of {name}, if there is a reason.", name
-            )
+            Scheduled(retraining(name), *trained[name], zone, f"Trains a candidate of {name}, if {TRAINS}", name)
             for name in names
         ),
         *(
@@ -85,7 +101,9 @@ def timetable(settings: OperatorSettings, families: Sequence[Family]) -> list[Sc
             )
             for name in names
         ),
-        Scheduled(REPORT, *daily, zone, "Reports what is left failed and whether the newest drop is published."),
+        Scheduled(
+            REPORT, *daily, zone, "Reports what is left failed, whether the newest drop is published, and costs."
+        ),
     ]
 
 

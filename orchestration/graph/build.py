@@ -16,14 +16,15 @@ from orchestration.assets.resources import Models, Reviews
 from orchestration.defs.catalog import drops, inbox, training_set
 from orchestration.defs.inference import ad_images, descriptions, media_index
 from orchestration.defs.labeling import handsoff
-from orchestration.defs.operations import alerts, dead_runs, left_failed, nightly, retraining
+from orchestration.defs.operations import alerts, cost, dead_runs, left_failed, nightly
 from orchestration.families import FAMILIES
-from orchestration.families.contract import Family, families_by_name
+from orchestration.families.contract import Family, families_by_name, families_of_assets
 from orchestration.families.settings import load_settings
 from orchestration.families.timetable import INFERENCE, REPORT, scheduled, timetable
 from orchestration.families.timetable import evaluation as evaluation_name
 from orchestration.families.timetable import retraining as retraining_name
 from orchestration.graph import checks, picks
+from orchestration.graph.retraining import weekly_retraining
 from orchestration.graph.road import family_definitions
 from orchestration.graph.standing import champion_evaluation
 from orchestration.runtime.settings import Settings
@@ -131,17 +132,14 @@ def _operations(graph: dg.Definitions, families: Sequence[Family], settings: Set
     watched = {spec.key: spec.partitions_def for spec in graph.resolve_all_asset_specs() if _is_made(graph, spec.key)}
     report, selection, text = left_failed.report_job("report_failures")
     of_all = dg.Definitions(
-        assets=[left_failed.left_failed_asset(watched, published)],
+        assets=[left_failed.left_failed_asset(watched, published), cost.cost_asset(families_of_assets(families))],
         asset_checks=[*left_failed.standing_checks(watched, published)],
         sensors=[alerts.alerts_sensor(published)],
         jobs=[dg.define_asset_job(report, selection=selection, description=text)],
         schedules=[
             nightly.nightly_inference(scheduled(times, INFERENCE), follow),
             left_failed.daily_report(scheduled(times, REPORT), report),
-            *(
-                retraining.weekly_retraining(family, scheduled(times, retraining_name(family.name)))
-                for family in families
-            ),
+            *(weekly_retraining(family, scheduled(times, retraining_name(family.name))) for family in families),
         ],
     )
     return [

@@ -56,7 +56,7 @@ def ad_picks(
     for sentence in brought.void:
         context.log.warning(sentence)
     tasks, picks = ledger.picks.tasks(newest.round_id), ledger.picks.picks(newest.round_id)
-    chosen, counted = published(tasks, picks), last_picks(picks)
+    publications, counted = published(tasks, picks), last_picks(picks)
     orders = [
         [tasks[pick.pick.task_key].product_id, pick.pick.comment, pick.judgement.rework["sentence"]]
         for pick in counted
@@ -70,17 +70,17 @@ def ad_picks(
             "simulated": sum(pick.judgement.simulated for pick in counted),
             "new": brought.new + brought.corrected,
             "void": len(brought.void),
-            "published": len(chosen),
-            **_shown(chosen, orders),
+            "published": len(publications),
+            **_shown(publications, orders),
         },
-        data_version=dg.DataVersion(json_sha256(sorted(each.picture.sha256 for each in chosen))),
+        data_version=dg.DataVersion(json_sha256(sorted(each.picture.sha256 for each in publications))),
     )
 
 
-def _shown(chosen: "Sequence[Published]", orders: Sequence[Sequence[Any]]) -> dict[str, Any]:
+def _shown(publications: "Sequence[Published]", orders: Sequence[Sequence[Any]]) -> dict[str, Any]:
     shown: dict[str, Any] = {}
-    if chosen:
-        shown["for example"] = contact_sheet([each.picture.uri for each in chosen])
+    if publications:
+        shown["for example"] = contact_sheet([each.picture.uri for each in publications])
     if orders:
         shown["orders"] = table(["product", "comment", "what it runs again"], orders[:SHOWN_ORDERS])
     return shown
@@ -96,8 +96,8 @@ def watches_picks(context: dg.SensorEvaluationContext, reviews: Reviews) -> dg.S
     """The cursor keeps the count that was last acted on, by round."""
     from labeling.review.picks.blinding import public_title
 
-    known = set(context.instance.get_dynamic_partitions(DROPS.name or ""))
-    rounds = {drop: each for drop, each in newest_rounds(reviews.ledger()).items() if drop in known}
+    drops = set(context.instance.get_dynamic_partitions(DROPS.name or ""))
+    rounds = {drop: each for drop, each in newest_rounds(reviews.ledger()).items() if drop in drops}
     before: Mapping[str, str] = json.loads(context.cursor or "{}")
     after, requests = {}, []
     for drop, each in rounds.items():

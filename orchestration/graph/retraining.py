@@ -1,9 +1,9 @@
-"""The sensor that asks for a training when the policy says so.
+"""What asks for a training: the sensor of the policy, and the weekly schedule; both by the same decision.
 
-Belongs here: the request, its key and its reason. Not here: the policy (orchestration/families/retraining.py), opening
-the candidate and writing the reason into it (sensors.py).
+Belongs here: the requests, their key and their reason. Not here: the decision (orchestration/families/retraining.py),
+when the schedule fires (families/timetable.py), opening the candidate and writing the reason into it (sensors.py).
 
-A request's key is the hash of everything that the training would learn from, and of its settings. So Dagster asks at
+The sensor's key is the hash of everything that the training would learn from, and of its settings. So Dagster asks at
 most once for the same data and settings, whether that run failed, or its candidate lost. With the setting off it
 decides all the same, and its tick says what.
 """
@@ -17,6 +17,7 @@ from orchestration.assets.published import Tables
 from orchestration.assets.resources import Reviews
 from orchestration.families.contract import Family
 from orchestration.families.retraining import decision
+from orchestration.families.timetable import Scheduled
 from orchestration.runtime.settings import Settings
 
 LOOK_SECONDS = 120
@@ -53,3 +54,21 @@ def retrains(family: Family) -> dg.SensorDefinition:
         )
 
     return sensor
+
+
+def weekly_retraining(family: Family, scheduled: Scheduled) -> dg.ScheduleDefinition:
+    """The schedule: at most one run of the family's training job, for anything that is new."""
+
+    @dg.schedule(job_name=family.training_job, **scheduled.declared())
+    def schedule(
+        context: dg.ScheduleEvaluationContext, settings: dg.ResourceParam[Settings], tables: Tables, reviews: Reviews
+    ) -> dg.RunRequest | dg.SkipReason:
+        try:
+            decided, _ = decision(family, context.instance, settings, tables, reviews.ledger(), anything=True)
+        except SelvedgeError as error:  # as above: decided next week
+            return dg.SkipReason(str(error))
+        if not decided.retrain:
+            return dg.SkipReason(decided.reason)
+        return dg.RunRequest(tags={REASON_TAG: decided.reason[:TAG_CHARACTERS]})
+
+    return schedule

@@ -95,14 +95,7 @@ def _check(family: Family) -> dg.AssetChecksDefinition:
 
 
 def _schedule(family: Family, scheduled: Scheduled, job: str) -> dg.ScheduleDefinition:
-    @dg.schedule(
-        name=scheduled.name,
-        job_name=job,
-        cron_schedule=scheduled.cron,
-        execution_timezone=scheduled.time_zone,
-        default_status=dg.DefaultScheduleStatus.RUNNING if scheduled.on else dg.DefaultScheduleStatus.STOPPED,
-        description=scheduled.what,
-    )
+    @dg.schedule(job_name=job, **scheduled.declared())
     def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         if materialised(context.instance, "/".join(family.champion.path)) is None:
             return dg.SkipReason(f"{family.name} has no champion yet")

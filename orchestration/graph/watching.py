@@ -64,7 +64,7 @@ def _watched(
     from evaluation.drift import DRIFT, QUALITY, drops_needed, judge
 
     about = materialised(instance, family.publishes, drop) or {}
-    shown = {MODEL: about.get("model", ""), "of false alarms": settings.drift_false_alarms}
+    shown = {MODEL: about.get("model", ""), "false alarms allowed": f"{settings.drift_false_alarms:g} of drops"}
     needed = drops_needed(settings.drift_false_alarms)
     try:
         candidate, opening = _snapshot(family, instance, tables, str(about.get("model")))

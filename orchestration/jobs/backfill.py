@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import dagster as dg
 
 from catalog.errors import SelvedgeError
+from orchestration.assets.costs import PAID, usd_of_tokens
 from orchestration.assets.partitions import DROPS
 from orchestration.assets.published import materialised, newest, there
 from orchestration.jobs.in_process import InProcess
@@ -102,7 +103,7 @@ def plan_backfill(
     plans = {drop: _work(graph, keys, drop, stale) for drop in selected}
     work = {drop: names for drop, names in plans.items() if names}
     products = {drop: _products(graph, drop) for drop in work}
-    writers = {} if settings is None or settings.writer != "bedrock" else _usd_of(graph, read, settings)
+    writers = {} if settings is None or settings.writer != PAID else _usd_of(graph, read, settings)
     paid = [drop for drop, names in work.items() if TEXTS in names]
     cost = Cost(_seconds(graph, work, products, read), *_usd(writers, paid, products, settings))
     return Backfill(work, products, cost, everything)
@@ -175,7 +176,7 @@ def _work(
         if (not missing and (follows or stale(key, drop))) or (missing and _can_be_made(graph, key, drop, made)):
             made.append(key)
     # A step that makes several assets makes all of them.
-    whole = {one for key in made for one in assets.get(key).execution_set_asset_keys}
+    whole = {beside for key in made for beside in assets.get(key).execution_set_asset_keys}
     return tuple("/".join(key.path) for key in keys if key in whole)
 
 
@@ -226,8 +227,7 @@ def _usd_of(graph: InProcess, read: Sequence[str], settings: Settings) -> dict[s
     for drop in read:
         about = materialised(graph.instance, TEXTS, drop) or {}
         if about.get("writer") == settings.writer and about.get("tokens_in"):
-            tokens = about["tokens_in"] * settings.bedrock_usd_per_1k_in
-            dollars[drop] = (tokens + about.get("tokens_out", 0) * settings.bedrock_usd_per_1k_out) / 1000
+            dollars[drop] = usd_of_tokens(settings, about["tokens_in"], about.get("tokens_out", 0))
     return dollars
 
 
@@ -235,9 +235,11 @@ def _usd(
     dollars: Mapping[str, float], paid: Sequence[str], products: Mapping[str, int], settings: Settings | None
 ) -> tuple[float | None, float]:
     """Expected dollars, and those that the budgets allow."""
-    if settings is None or settings.writer != "bedrock" or not paid:
+    if settings is None or settings.writer != PAID or not paid:
         return 0.0, 0.0
-    known = [drop for drop in paid if drop in dollars]
-    priced = sum(products[drop] for drop in known)
-    expected = sum(dollars[drop] for drop in known) / priced * sum(products[drop] for drop in paid) if priced else None
+    recorded = [drop for drop in paid if drop in dollars]
+    priced = sum(products[drop] for drop in recorded)
+    expected = (
+        sum(dollars[drop] for drop in recorded) / priced * sum(products[drop] for drop in paid) if priced else None
+    )
     return expected, len(paid) * settings.bedrock_max_usd

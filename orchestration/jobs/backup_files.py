@@ -136,7 +136,7 @@ def read_manifest(source: Source, backup: Path) -> Manifest:
     try:
         with source.open(MANIFEST) as file:
             content: dict[str, Any] = json.loads(file.read())
-        told, number = content.pop("sha256"), content["format"]
+        stated, number = content.pop("sha256"), content["format"]
     except (KeyError, FileNotFoundError, NotADirectoryError) as error:
         raise SelvedgeError(f"{backup} holds no {MANIFEST}, so it is no whole backup; use another one.") from error
     except (OSError, ValueError, AttributeError, TypeError, tarfile.TarError) as error:
@@ -146,7 +146,7 @@ def read_manifest(source: Source, backup: Path) -> Manifest:
             f"backup {backup} has format {number}, and this Selvedge reads format {FORMAT}; restore it with the "
             f"Selvedge that made it ({_made_with(content)})."
         )
-    if told != json_sha256(content):
+    if stated != json_sha256(content):
         raise _damaged(backup, MANIFEST)
     del content["format"]
     manifest = Manifest(**{**content, "files": [BackedUp(**file) for file in content["files"]]})

@@ -22,6 +22,7 @@ from catalog.errors import SelvedgeError
 from catalog.places import parts_of_the_dead
 from inference.discovery.index import FOLDER as DISCOVERY
 from orchestration.assets.partitions import candidate_partitions, slug
+from orchestration.assets.run_costs import TABLE as COSTS
 from orchestration.families.contract import Family
 from orchestration.jobs.mentions import WHOLE_HASH, Mentions, texts_below, texts_of_dagster, texts_of_database
 from orchestration.runtime.recovery import UNFINISHED
@@ -93,27 +94,30 @@ def find_garbage(
     now = time.time() if now is None else now
     stored = list(_stored(settings))
     by_name: dict[str, list[Stored]] = {}
-    for one in stored:
-        by_name.setdefault(one.name, []).append(one)
+    for thing in stored:
+        by_name.setdefault(thing.name, []).append(thing)
 
     def follow(name: str) -> Iterable[str]:
-        content = [path for one in by_name[name] for path in one.content]
+        content = [path for thing in by_name[name] for path in thing.content]
         return Mentions(by_name).read_all(text for path in content for text in texts_below(path))
 
-    frozen = [path for one in stored if one.kind == DATASETS for path in one.paths]
-    kept = reachable(Mentions(by_name).read_all(_records(settings, instance, frozen)), by_name, follow)
+    counted = settings.home / "tables" / COSTS  # it counts runs, and names nothing that is in use
+    frozen = [path for thing in stored if thing.kind == DATASETS for path in thing.paths]
+    kept = reachable(Mentions(by_name).read_all(_records(settings, instance, [*frozen, counted])), by_name, follow)
     unfinished = _unfinished_candidates(instance, families)
-    garbage = [one for one in stored if (one.name not in unfinished if one.kind == WORK else one.name not in kept)]
-    aged = [one for one in garbage if now - one.changed() > (days if one.kind in SLOWLY else 1.0) * DAY_SECONDS]
+    garbage = [
+        thing for thing in stored if (thing.name not in unfinished if thing.kind == WORK else thing.name not in kept)
+    ]
+    aged = [thing for thing in garbage if now - thing.changed() > (days if thing.kind in SLOWLY else 1.0) * DAY_SECONDS]
     return [*aged, *_parts(settings)]
 
 
 def free(garbage: Iterable[Stored]) -> int:
     """Remove it; the bytes that were freed."""
     freed = 0
-    for one in garbage:
-        freed += one.size()
-        for path in one.paths:
+    for thing in garbage:
+        freed += thing.size()
+        for path in thing.paths:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     return freed
 
@@ -132,9 +136,9 @@ def require_quiet(instance: dg.DagsterInstance) -> None:
 def by_kind(garbage: Iterable[Stored]) -> Mapping[str, tuple[int, int]]:
     """Things and bytes of each kind."""
     sums: dict[str, tuple[int, int]] = {}
-    for one in garbage:
-        count, size = sums.get(one.kind, (0, 0))
-        sums[one.kind] = count + 1, size + one.size()
+    for thing in garbage:
+        count, size = sums.get(thing.kind, (0, 0))
+        sums[thing.kind] = count + 1, size + thing.size()
     return sums
 
 

@@ -124,8 +124,8 @@ def newest_events(instance: dg.DagsterInstance) -> Iterator[dg.EventLogRecord]:
             by_partition = instance.event_log_storage.get_latest_storage_id_by_partition(key, kind)
             numbers = sorted(by_partition.values())
             for start in range(0, len(numbers), PAGE):
-                some = dg.AssetRecordsFilter(asset_key=key, storage_ids=numbers[start : start + PAGE])
-                yield from fetch(some, limit=PAGE).records
+                query = dg.AssetRecordsFilter(asset_key=key, storage_ids=numbers[start : start + PAGE])
+                yield from fetch(query, limit=PAGE).records
 
 
 def _texts_of_table(file: Path) -> Iterator[str]:

@@ -62,8 +62,8 @@ def read_ads(home: Home) -> PublishedAds:
     if ads.empty:
         return PublishedAds()
     names = dict(zip(home.products["product_id"], home.products["product_display_name"], strict=True))
-    chosen = _published(home, set(ads["sha256"]))
-    picked = {one.picture.sha256: one for one in chosen}
+    published = _published(home, set(ads["sha256"]))
+    picked = {ad.picture.sha256: ad for ad in published}
     shown = ads.assign(picked=ads["sha256"].isin(picked))
     shown = shown[shown["picked"] | (shown["rank"] == 1)].sort_values("picked", ascending=False, kind="stable")
     best = shown.drop_duplicates(["product_id"]).sort_index(kind="stable").head(MOST_SHOWN)
@@ -86,8 +86,8 @@ def read_ads(home: Home) -> PublishedAds:
                 code = name.removeprefix("refused_").replace("_", " ")
                 refused[code] = refused.get(code, 0) + int(count)
     funnel = [(what, sum(int(metadata.get(name, 0)) for metadata in recorded)) for name, what in FUNNEL.items()]
-    rehearsed = sum(one.simulated for one in chosen)
-    return PublishedAds(cards, funnel, refused, str(ads.iloc[0]["backdrop"]), len(chosen) - rehearsed, rehearsed)
+    rehearsed = sum(ad.simulated for ad in published)
+    return PublishedAds(cards, funnel, refused, str(ads.iloc[0]["backdrop"]), len(published) - rehearsed, rehearsed)
 
 
 def _published(home: Home, there: Collection[str]) -> "list[Published]":
@@ -95,7 +95,7 @@ def _published(home: Home, there: Collection[str]) -> "list[Published]":
     from labeling.review.picks.pulling import all_published
     from orchestration.registry.ledger import open_ledger
 
-    return [one for one in all_published(open_ledger(home.settings)).values() if one.picture.sha256 in there]
+    return [ad for ad in all_published(open_ledger(home.settings)).values() if ad.picture.sha256 in there]
 
 
 def _by_whom(picked: "Published") -> str:

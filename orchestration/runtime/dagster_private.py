@@ -149,7 +149,7 @@ def requested_backfill(instance: dg.DagsterInstance, graph: "AssetGraph", backfi
         sets = (data.target_subset, data.materialized_subset, data.failed_and_downstream_subset)
         target, made, failed = (
             frozenset(
-                ("/".join(one.asset_key.path), one.partition_key or "") for one in subset.iterate_asset_partitions()
+                ("/".join(part.asset_key.path), part.partition_key or "") for part in subset.iterate_asset_partitions()
             )
             for subset in sets
         )

@@ -40,7 +40,9 @@ class OperatorSettings(BaseSettings):
         description="every champion on the newest training data, monthly: on (the 1st, 04:00), off, or a cron "
         "expression; by family as above",
     )
-    schedule_report: str = Field(ON, description="what is left failed, daily: on (07:00), off, or a cron expression")
+    schedule_report: str = Field(
+        ON, description="what is left failed and what runs took, daily: on (07:00), off, or a cron expression"
+    )
     fresh_hours: Annotated[float, Field(gt=0)] = Field(
         24.0, description="hours from a drop's arrival in which it is to be published"
     )

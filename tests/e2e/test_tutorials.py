@@ -1,6 +1,7 @@
 """The days of the manual: every command that a page shows works, in its order, and prints what is shown."""
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -56,6 +57,24 @@ def test_every_command_that_a_page_shows_is_one_that_there_is(page):
     """Also those that no test runs: a name or an option that is gone is found without running anything."""
     for words in selvedge_commands(page.read_text(encoding="utf-8")):
         assert understood(words) == "", words
+
+
+def test_each_question_of_an_operator_has_a_command_that_a_test_runs():
+    """What stands in the table of the page is typed in a block of the page; what needs two champions, elsewhere."""
+    page = (ROOT / "docs" / "day-operator.md").read_text(encoding="utf-8")
+    typed = [command.text for block in blocks(page) for command in block.commands]
+    elsewhere = {"rollback": ROOT / "tests" / "e2e" / "test_model_serving.py"}
+    rows = [row for row in page.split("| question |")[1].split("\n\n")[0].splitlines() if row.endswith(") |")]
+    assert len(rows) >= 9
+    for _, _, command, more, _ in (row.split("|") for row in rows):
+        words = command.replace("`", "").split(",")[0].split()
+        anchors = ["-".join(re.findall(r"[a-z]+", line.lower())) for line in page.splitlines() if line.startswith("## ")]
+        assert all(link in anchors for link in re.findall(r"\(#([a-z-]+)\)", more)), more
+        if words[1:2] and words[1] in elsewhere:
+            assert f'command("{words[1]}"' in elsewhere[words[1]].read_text(encoding="utf-8")
+        else:
+            line = "^C" if words == ["Ctrl-C"] else " ".join(words[:2])
+            assert any(text.startswith(line) for text in typed), command
 
 
 def test_a_stale_option_in_a_page_is_found():

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 
 from orchestration.assets.conditions import follows_new
+from orchestration.assets.costs import DOLLARS, PAID, usd_of_tokens
 from orchestration.assets.failures import errors_as_sentences
 from orchestration.assets.metadata import table
 from orchestration.assets.partitions import DROPS, SAME
@@ -66,6 +67,7 @@ def descriptions(
                 **texts.counts(),
                 "doubts": texts.doubts(),
                 "writer": settings.writer,
+                DOLLARS: usd_of_tokens(settings, texts.tokens_in, texts.tokens_out) if settings.writer == PAID else 0.0,
                 "for example": table(["product", "text"], examples),
             },
         )

@@ -14,6 +14,7 @@ import dagster as dg
 from orchestration.assets.failed_runs import LeftFailed, left_failed
 from orchestration.assets.failures import errors_as_sentences
 from orchestration.assets.metadata import table
+from orchestration.defs.operations.cost import KEY as COST
 from orchestration.defs.operations.freshness import Published, newest_drop
 from orchestration.families.timetable import Scheduled
 from orchestration.runtime.alerts import Alert, tell
@@ -89,19 +90,13 @@ def standing_checks(watched: Watched, published: Sequence[dg.AssetKey]) -> Seque
 
 def report_job(name: str) -> tuple[str, dg.AssetSelection, str]:
     """Name, selection and description of the job that a person may run as well."""
-    return name, dg.AssetSelection.assets(KEY), "What is left failed, and whether the newest drop is published."
+    text = "What is left failed, whether the newest drop is published, and what the runs took."
+    return name, dg.AssetSelection.assets(KEY, COST), text
 
 
 def daily_report(scheduled: Scheduled, job: str) -> dg.ScheduleDefinition:
     """The schedule of the report and its checks."""
-    return dg.ScheduleDefinition(
-        name=scheduled.name,
-        job_name=job,
-        cron_schedule=scheduled.cron,
-        execution_timezone=scheduled.time_zone,
-        default_status=dg.DefaultScheduleStatus.RUNNING if scheduled.on else dg.DefaultScheduleStatus.STOPPED,
-        description=scheduled.what,
-    )
+    return dg.ScheduleDefinition(job_name=job, **scheduled.declared())
 
 
 def _sentence(entry: LeftFailed) -> str:

@@ -64,14 +64,7 @@ def followers(definitions: dg.Definitions) -> Followers:
 def nightly_inference(scheduled: Scheduled, follow: Followers) -> dg.ScheduleDefinition:
     """The schedule: one run for each drop that lacks something."""
 
-    @dg.schedule(
-        name=scheduled.name,
-        cron_schedule=scheduled.cron,
-        execution_timezone=scheduled.time_zone,
-        default_status=dg.DefaultScheduleStatus.RUNNING if scheduled.on else dg.DefaultScheduleStatus.STOPPED,
-        target=dg.AssetSelection.assets(*follow.parents),
-        description=f"{scheduled.what} Never one whose run failed for good, until what it is made from is made anew.",
-    )
+    @dg.schedule(target=dg.AssetSelection.assets(*follow.parents), **scheduled.declared())
     def schedule(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
         lacking = due(context.instance, follow)
         if not lacking:

@@ -127,15 +127,14 @@ def rule(settings: "Settings") -> "GateRule":
 
 
 def lacks_bottoms(instance: "dg.DagsterInstance", settings: "Settings", tables: "Tables") -> str:  # noqa: ARG001 (the contract's)
-    """Why the catalogue cannot train this family; "" where it can."""
+    """Why the catalogue cannot train this family; "" where it can. Tables are read, and nothing is frozen."""
     from catalog.garments import choose_bottoms
-    from orchestration.assets.dataset import freeze_dataset
-    from training.catalogue import read_dataset
+    from catalog.tables import frame_of
+    from orchestration.assets.dataset import delivered_tables
 
-    dataset = freeze_dataset(instance, tables)
-    frozen = read_dataset(str(dataset.folder), dataset.question_set)
+    delivered = {name: frame_of(table) for name, table in delivered_tables(instance, tables).items()}
     try:
-        choose_bottoms(frozen.products, frozen.images, frozen.splits)
+        choose_bottoms(**delivered)
     except SelvedgeError as error:
         return str(error)
     return ""

@@ -10,20 +10,18 @@ import pytest
 from catalog.errors import SelvedgeError, ServiceUnavailable
 from orchestration.assets import failed_runs as failed_runs_module
 from orchestration.assets import failures
-from orchestration.assets.candidates import name_candidate
 from orchestration.assets.conditions import follows_new
 from orchestration.assets.failed_runs import LeftFailed, left_failed
 from orchestration.assets.failures import errors_as_sentences
 from orchestration.assets.partitions import DROPS, EVERY, PARTITION_TAG, SAME
-from orchestration.assets.published import Tables
 from orchestration.defs.catalog.arrivals import FINGERPRINT_TAG
-from orchestration.defs.operations import freshness, nightly, retraining
+from orchestration.defs.operations import freshness, nightly
 from orchestration.defs.operations.freshness import newest_drop
 from orchestration.defs.operations.left_failed import KEY, left_failed_asset, standing_checks
-from orchestration.defs.operations.retraining import reason_to_retrain
 from orchestration.families.timetable import Scheduled
+from orchestration.graph.retraining import weekly_retraining
 from orchestration.runtime.settings import Settings
-from tests.orchestration.toy_family import open_toy, toy_family
+from tests.orchestration.toy_family import toy_family
 
 PRODUCTS, IMAGES = dg.AssetKey(["catalog", "products"]), dg.AssetKey(["catalog", "images"])
 ATTRIBUTES, TEXTS = dg.AssetKey(["inference", "attributes"]), dg.AssetKey(["inference", "descriptions"])
@@ -268,71 +266,8 @@ def test_a_drop_that_changed_arrives_again_and_a_second_try_does_not(shop, monke
     assert drop.drop == "one" and drop.arrived > first and "inference/attributes" in drop.lacking
 
 
-@pytest.fixture
-def family(tmp_path: Path):
-    """The toy with an asset of its own to be prepared by."""
-
-    @dg.asset(key=["training", "toy_features"], deps=[dg.AssetKey(["catalog", "qa_pairs"])])
-    def toy_features() -> None: ...
-
-    return replace(toy_family(), assets=lambda: [toy_features])
-
-
-def materialised_as(instance: dg.DagsterInstance, name: str, **metadata: object) -> None:
-    instance.report_runless_asset_event(dg.AssetMaterialization(name.split("/"), metadata=metadata))
-
-
-def test_a_family_is_trained_for_a_reason_and_told_why_not(family, tmp_path, monkeypatch):
-    settings, instance = Settings(home=tmp_path), dg.DagsterInstance.ephemeral()
-    tables, now = Tables(root=str(settings.tables())), {"a": "1"}
-    monkeypatch.setattr(retraining, "made_of", lambda _instance, _tables, _drops: now)
-
-    def reason(**changed: object) -> tuple[bool, str]:
-        said = reason_to_retrain(instance, settings, tables, replace(family, **changed))
-        return said.train, said.why
-
-    assert reason() == (False, "no drop was read to the end yet: there is nothing to learn from")
-    materialised_as(instance, "catalog/qa_pairs", drops=["one"])
-    assert reason() == (True, "toy was never trained")
-    materialised_as(instance, "training/toy_features", drops=["one"], made_of={"a": "1"})
-    assert reason() == (True, "its settings changed since the last training")
-    assert reason(lacks=lambda *_: "too few bottoms.") == (False, "too few bottoms.")
-    candidate = open_toy(instance, tables, 0.5)
-    assert reason() == (False, f"{candidate} is opened and its training follows")
-    instance.report_runless_asset_event(dg.AssetMaterialization(family.candidate, partition=candidate))
-    assert candidate == name_candidate(instance, family.open(instance, settings, tables))
-    assert reason() == (False, f"{candidate} was trained from the same data and settings")
-    materialised_as(instance, "catalog/qa_pairs", drops=["one", *"23456789"])
-    assert reason() == (True, "drops came since the last training: 2, 3, 4, 5, 6 and 3 more")
-    materialised_as(instance, "catalog/qa_pairs", drops=["one"])
-    now["a"] = "2"
-    assert reason() == (True, "drops changed since the last training")
-    materialised_as(instance, "training/toy_features")
-    assert reason() == (True, "what toy learns from is collected anew")
-
-
-def test_a_family_is_never_trained_twice_at_once(family, tmp_path, kept):
-    instance = kept
-    (features,) = family.assets()
-    job = dg.Definitions(assets=[features]).resolve_implicit_global_asset_job_def()
-    run = instance.create_run_for_job(job, asset_selection=frozenset([features.key]))
-    schedule = retraining.weekly_retraining(family, replace(NIGHT, name="toy_retraining"))
-    settings = Settings(home=tmp_path)
-    resources = {"settings": settings, "tables": Tables(root=str(settings.tables()))}
-
-    def tick() -> dg.RunRequest | dg.SkipReason:
-        with dg.build_schedule_context(instance=instance, resources=resources) as context:
-            return schedule(context)
-
-    assert str(tick().skip_message) == f"run {run.run_id[:8]} trains toy now"
-    instance.report_run_failed(run)
-    assert "nothing to learn from" in str(tick().skip_message)
-    materialised_as(instance, "catalog/qa_pairs", drops=["one"])
-    assert tick().tags[nightly.REASON_TAG] == "toy was never trained"
-
-
-def test_a_schedule_that_is_off_by_the_settings_waits_in_the_page(family, shop):
+def test_a_schedule_that_is_off_by_the_settings_waits_in_the_page(shop):
     off = replace(NIGHT, on=False, time_zone="Asia/Tokyo")
-    for schedule in (nightly.nightly_inference(off, shop.followers), retraining.weekly_retraining(family, off)):
+    for schedule in (nightly.nightly_inference(off, shop.followers), weekly_retraining(toy_family(), off)):
         assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
         assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 2 * * *", "Asia/Tokyo")

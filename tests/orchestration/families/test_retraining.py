@@ -20,7 +20,8 @@ from orchestration.families.contract import Family
 from orchestration.families.monitors import ALARM, CALM, DRIFT_CHECK, UNJUDGED, Outcome
 from orchestration.families.retraining import News, Policy, decide, decision
 from orchestration.families.settings import load_settings
-from orchestration.graph.retraining import retrains
+from orchestration.families.timetable import Scheduled
+from orchestration.graph.retraining import retrains, weekly_retraining
 from orchestration.graph.sensors import opens_candidates
 from orchestration.jobs.in_process import InProcess
 from orchestration.report.state import retraining
@@ -122,6 +123,7 @@ class Watched(SmallHome):
         self.publish("catalog/products", table, drop)
         self.publish("catalog/images", table[["drop", "product_id"]], drop)
         self.instance.add_dynamic_partitions(DROPS.name or "", [drop])
+        self.say("catalog/qa_pairs")
         self.say("registry/toy_champion", model="models:/toy/1", version=1)
         if verdict is None:
             return
@@ -139,6 +141,12 @@ class Watched(SmallHome):
     def trained(self) -> None:
         """The newest candidate is trained."""
         self.say("training/toy_candidate", self.candidates()[-1], version=len(self.candidates()))
+
+    def weekly(self, **changed: Any) -> tuple[bool, str]:
+        """What the schedule would do, and why."""
+        family = replace(self.family, **changed)
+        made, _ = decision(family, self.instance, self.settings, self.tables, self.reviews.ledger(), anything=True)
+        return made.retrain, made.reason
 
     def decided(self) -> str:
         return decision(self.family, self.instance, self.settings, self.tables, self.reviews.ledger())[0].reason
@@ -193,6 +201,58 @@ def test_the_same_data_and_settings_are_asked_for_once(home: Watched) -> None:
     home.graph.settle()
     assert len(home.candidates()) == 2
     assert home.decided().startswith("nothing to learn: 0 of 30 new products")
+
+
+def test_the_week_asks_for_anything_new_and_says_why_not(tmp_path: Path) -> None:
+    home = Watched(tmp_path)
+    assert home.weekly() == (False, "toy was never trained; but no drop was read to the end yet")
+    home.deliver("d0")
+    assert home.weekly() == (True, "toy was never trained")
+    assert home.weekly(lacks=lambda *_: "too few bottoms.") == (False, "toy was never trained; but too few bottoms.")
+    home.graph.run(home.family.prepared_by)
+    assert home.weekly() == (True, "its settings changed since the last training")
+    home.graph.settle()
+    home.trained()
+    assert home.weekly()[1] == (
+        "nothing to learn: 0 new products, drift in 0 of 0 drops, quality in 0 of 0 drops, and its settings are those "
+        "of the last training"
+    )
+    for number in range(1, 8):
+        home.deliver(f"d{number}", products=1)
+    came = "drops came or changed since the last training: d1, d2, d3, d4, d5 and 2 more"
+    assert home.weekly() == (True, came) and home.decided().startswith("nothing to learn: 7 of 30 new products")
+    assert home.weekly(learns_from_drops=False) == (True, "what toy learns from is collected anew")
+    job, keys = home.graph._job(home.family.prepared_by), frozenset(home.family.prepared_by)
+    run = home.instance.create_run_for_job(job, asset_selection=keys)
+    assert home.weekly() == (False, f"{came}; but a training of toy runs already (run {run.run_id[:8]})")
+
+
+def test_a_candidate_whose_failed_run_was_pruned_waits_for_nothing(home: Watched) -> None:
+    home.deliver("d1", products=30)
+    home.instance.add_dynamic_partitions(candidate_partitions("toy").name or "", ["toy-20200101-aaaaaa"])
+    assert home.decided() == "30 new products in 1 drops, and 30 are enough"
+
+
+def test_the_schedule_asks_with_its_reason_or_skips_with_one(tmp_path: Path) -> None:
+    home = Watched(tmp_path)
+    schedule = weekly_retraining(home.family, Scheduled("toy_retraining", "0 3 * * 0", True, "UTC", "Trains a toy."))
+    (tmp_path / "dagster").mkdir()
+
+    def tick() -> Any:  # the context of a schedule has an instance in files, and no other
+        with (
+            dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as kept,
+            dg.build_schedule_context(
+                instance=kept,
+                resources={"settings": home.settings, "tables": home.tables, "reviews": home.reviews},
+            ) as context,
+        ):
+            kept.report_runless_asset_event(dg.AssetMaterialization(["catalog", "qa_pairs"]))
+            return schedule(context)
+
+    assert tick().tags == {REASON_TAG: "toy was never trained"}
+    home.family = replace(home.family, lacks=lambda *_: "too few.")
+    schedule = weekly_retraining(home.family, Scheduled("toy_retraining", "0 3 * * 0", True, "UTC", "Trains a toy."))
+    assert tick().skip_message == "toy was never trained; but too few."
 
 
 def test_two_trainings_never_run_at_once(home: Watched) -> None:

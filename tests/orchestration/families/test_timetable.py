@@ -7,7 +7,16 @@ import pytest
 
 from catalog.errors import SelvedgeError
 from orchestration.families.settings import load_settings
-from orchestration.families.timetable import INFERENCE, NIGHTLY, Scheduled, evaluation, retraining, scheduled, timetable
+from orchestration.families.timetable import (
+    INFERENCE,
+    NIGHTLY,
+    PUBLISHES,
+    Scheduled,
+    evaluation,
+    retraining,
+    scheduled,
+    timetable,
+)
 from orchestration.runtime.settings import Settings
 from tests.orchestration.toy_family import toy_family
 
@@ -93,5 +102,5 @@ def test_nights_with_a_change_of_clocks_have_one_tick(after, tick):
 
 def test_a_schedule_is_found_by_its_name():
     assert scheduled(timetable(Settings(time_zone="Asia/Tokyo"), FAMILIES), INFERENCE) == Scheduled(
-        INFERENCE, NIGHTLY, True, "Asia/Tokyo", "Publishes every drop that is read and not published yet."
+        INFERENCE, NIGHTLY, True, "Asia/Tokyo", PUBLISHES
     )

@@ -236,6 +236,7 @@ def test_a_home_at_work_is_refused_and_one_at_rest_gets_its_disk_back(
         require_quiet(instance)
         remove_runs(of, instance, [ended.run_id])
         only_the_newest_tick_stays(instance)
+        kept = instance.create_run_for_job(sewing, status=dg.DagsterRunStatus.SUCCESS)
         assert list((tmp_path / "dagster" / "history" / "runs").glob(f"{ended.run_id}*")) == []
     with held(of, "selvedge up"):
         assert run(["gc", "--delete"]) == 1
@@ -246,6 +247,8 @@ def test_a_home_at_work_is_refused_and_one_at_rest_gets_its_disk_back(
     assert run(["gc", "--delete"]) == 0 and not stray.exists()
     assert capsys.readouterr().out.endswith("were freed.\n")
     assert compact(of) == 0
+    (costs,) = (tmp_path / "tables" / "operations" / "run_costs").glob("*.parquet")
+    assert pq.read_table(costs)["run_id"].to_pylist() == [kept.run_id], "what runs cost is kept before they are pruned"
 
 
 def only_the_newest_tick_stays(instance: dg.DagsterInstance) -> None:
