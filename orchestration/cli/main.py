@@ -28,6 +28,7 @@ from orchestration.cli import (
     doctor_command,
     gc_command,
     inference_commands,
+    migrate_command,
     model_commands,
     registry_commands,
     results,
@@ -72,6 +73,7 @@ def application() -> typer.Typer:
     backfill_command.add_to(app)
     gc_command.add_to(app)
     backup_commands.add_to(app)
+    migrate_command.add_to(app)
     doctor_command.add_to(app)
     return app
 

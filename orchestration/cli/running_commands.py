@@ -12,6 +12,7 @@ import typer
 
 from catalog.errors import Interrupted, SelvedgeError
 from orchestration import families
+from orchestration.cli.migrate_command import Postgres, settings_on
 from orchestration.cli.results import JsonFlag, emit
 from orchestration.cli.terminal import reporting, say
 
@@ -24,18 +25,22 @@ def add_to(app: typer.Typer) -> None:
     app.command("demo")(demo)
 
 
-def up(as_json: JsonFlag = False) -> None:
+def up(postgres: Postgres = None, as_json: JsonFlag = False) -> None:
     """Start Dagster, MLflow and Label Studio, print one link each, and keep them until Ctrl-C."""
-    from orchestration.families.settings import check_operator_settings, check_training_files, load_settings
+    from orchestration.families.settings import check_operator_settings, check_training_files
+    from orchestration.runtime.databases import ensure_databases, keep_address
     from orchestration.runtime.home import held
     from orchestration.runtime.instance import open_instance
     from orchestration.runtime.recovery import recover
     from orchestration.runtime.services import everything, in_our_words, links
 
-    settings = load_settings()
+    settings = settings_on(postgres)
     check_training_files(settings)
     check_operator_settings(settings)
     with held(settings, "selvedge up"):
+        if postgres is not None:  # kept for the services' own processes
+            ensure_databases(settings)
+            keep_address(settings)
         with open_instance(settings) as instance:
             recover(instance, say)
         with everything(settings, say) as group:

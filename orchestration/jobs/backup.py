@@ -146,6 +146,11 @@ def elsewhere(settings: Settings) -> Iterator[str]:
     """What the home uses and is not in it, with who keeps it safe."""
     if settings.storage:
         yield f"tables and objects are in {settings.storage}: keep versions of that bucket, as its provider offers."
+    if settings.postgres_uri is not None:
+        yield (
+            f"Dagster, MLflow, ledger and Label Studio are in {without_password(settings.postgres_uri)}: back it up "
+            "with pg_dump, right after this."
+        )
     if settings.ledger is not None:
         yield f"the ledger is at {without_password(settings.ledger_uri)}: back that database up with its own tools."
     if settings.tracking_uri:

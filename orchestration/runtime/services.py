@@ -19,6 +19,7 @@ from infra.local.mlflow_server import ensure_mlflow, mlflow_service
 from infra.local.services import Running, Service, ensure, state
 from infra.local.up import Group
 from infra.proxy.door import TOKEN_FILE, ensure_token
+from orchestration.runtime.databases import dagster_environment, ensure_databases
 from orchestration.runtime.doors import answering_its_proxy, behind, mlflow_hosts, proxies
 from orchestration.runtime.settings import LOCAL, OFF, Settings
 
@@ -163,6 +164,7 @@ def _mlflow_service(settings: Settings) -> Service:
 
 
 def _mlflow(settings: Settings, progress: Progress, hosts: str | None = None) -> Running:
+    ensure_databases(settings)
     return ensure_mlflow(
         settings.mlflow_home,
         settings.logs,
@@ -182,18 +184,19 @@ def _label_studio_service(settings: Settings) -> Service:
         settings.secrets,
         settings.label_studio_port,
         settings.label_studio_home / "python",
-        settings.label_studio_database,
+        settings.label_studio_database_uri,
     )
 
 
 def _label_studio(settings: Settings, progress: Progress, token_file: Path | None = None) -> Running:
+    ensure_databases(settings)
     try:
         return ensure_label_studio(
             settings.label_studio_home,
             settings.logs,
             settings.secrets,
             settings.label_studio_port,
-            settings.label_studio_database,
+            settings.label_studio_database_uri,
             settings.label_studio_environments,
             progress,
             token_file,
@@ -203,4 +206,6 @@ def _label_studio(settings: Settings, progress: Progress, token_file: Path | Non
 
 
 def _dagster(settings: Settings) -> tuple[Service, Service]:
-    return dagster_services(settings.dagster_home, settings.logs, settings.dagster_port, DEFINITIONS)
+    return dagster_services(
+        settings.dagster_home, settings.logs, settings.dagster_port, DEFINITIONS, dagster_environment(settings)
+    )
