@@ -50,22 +50,25 @@ class TargetTable:
 
 
 def tables_of(connection: "Connection", schema: str) -> list[TargetTable]:
-    """Tables of a schema, those that others refer to first."""
+    """Tables of a schema, those that others refer to first; without what the database computes of other columns."""
     from sqlalchemy import MetaData, text
+    from sqlalchemy.schema import sort_tables_and_constraints
 
     metadata = MetaData()
     metadata.reflect(connection, schema=schema)
     rows = connection.execute(
         text(
             "SELECT table_name, column_name, data_type FROM information_schema.columns "
-            "WHERE table_schema = :schema AND is_generated = 'NEVER' ORDER BY table_name, ordinal_position"
+            "WHERE table_schema = :schema AND is_generated = 'NEVER' AND data_type <> 'tsvector' "
+            "ORDER BY table_name, ordinal_position"
         ),
         {"schema": schema},
     )
     columns: dict[str, dict[str, str]] = {}
     for row in rows:
         columns.setdefault(row.table_name, {})[row.column_name] = row.data_type
-    return [TargetTable(table.name, columns[table.name]) for table in metadata.sorted_tables]
+    ordered = sort_tables_and_constraints(metadata.tables.values())  # of Label Studio's two, each refers to the other
+    return [TargetTable(table.name, columns[table.name]) for table, _ in ordered if table is not None]
 
 
 def source_tables(file: Path) -> dict[str, list[str]]:

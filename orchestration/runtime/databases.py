@@ -141,26 +141,27 @@ def transaction(uri: str, setting: str = SETTING) -> Iterator["Connection"]:
         raise refused(uri, error, setting) from error
 
 
-def refused(uri: str, error: "DBAPIError", setting: str = SETTING) -> SelvedgeError:
-    """What PostgreSQL said, as a sentence with the remedy and without a password."""
-    where, code = without_password(uri.partition("?")[0]), getattr(error.orig, "sqlstate", None)
+def refused(uri: str | None, error: "DBAPIError", setting: str = SETTING) -> SelvedgeError:
+    """What PostgreSQL said, as a sentence with the remedy and without a password; no `uri`: the home's own database."""
+    where = "of this home" if uri is None else f"at {without_password(uri.partition('?')[0])}"
+    code = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
     lines = [line.strip() for line in str(error.orig).splitlines() if line.strip()] or ["no message"]
     why = lines[0].rpartition("FATAL:  ")[2][:300]
     if code == "25006":
-        return SelvedgeError(f"the database at {where} is read-only ({why}); name the primary server in {setting}.")
+        return SelvedgeError(f"the database {where} is read-only ({why}); name the primary server in {setting}.")
     if code == "42501":
         return SelvedgeError(
-            f"the database at {where} refuses its user ({why}); its owner runs GRANT CREATE ON DATABASE … TO …."
+            f"the database {where} refuses its user ({why}); its owner runs GRANT CREATE ON DATABASE … TO …."
         )
     for words, remedy in REMEDIES.items():
         if any(words in line for line in lines):
             why = next(line for line in lines if words in line).rpartition("FATAL:  ")[2]
-            return SelvedgeError(f"the database at {where} cannot be used ({why}); {remedy.format(setting=setting)}")
+            return SelvedgeError(f"the database {where} cannot be used ({why}); {remedy.format(setting=setting)}")
     if code is None or code.startswith(("08", "57")):
         return ServiceUnavailable(
-            f"the database at {where} does not answer ({why}); start it, or correct {setting}, and run again."
+            f"the database {where} does not answer ({why}); start it, or correct {setting}, and run again."
         )
-    return SelvedgeError(f"the database at {where} refused ({why}).")
+    return SelvedgeError(f"the database {where} refused ({why}).")
 
 
 def owners(connection: "Connection") -> dict[str, str]:

@@ -1,6 +1,7 @@
 """A home on SQLite moves to PostgreSQL whole: every row, the ledger's chain, Dagster's runs; or not at all."""
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -32,6 +33,7 @@ from orchestration.registry import ledger as ledgers
 from orchestration.registry.ledger import ledger_problems, open_ledger
 from orchestration.runtime.databases import transaction
 from orchestration.runtime.instance import open_instance
+from orchestration.runtime.recovery import owner_of
 from orchestration.runtime.settings import Settings
 from tests.labeling.review import postgres_for_tests
 
@@ -158,6 +160,8 @@ def test_a_home_moves_whole_and_goes_on(
         assert [record.storage_id for record in records] == numbers, "cursors stay right"
         log = instance.get_records_for_run(before.run_id).records
         assert len({record.storage_id for record in log}) == len(events)
+        owner = owner_of(instance, before)
+        assert owner is not None and owner.pid == os.getpid(), "a run whose process is gone can be closed"
     assert run(["doctor"]) == 0, capsys.readouterr()
     assert run(["migrate", "--json"]) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["again"] is True

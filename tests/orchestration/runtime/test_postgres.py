@@ -158,3 +158,24 @@ def test_a_wrong_password(server: str, tmp_path: Path) -> None:
             with transaction(wrong):
                 pass
     assert "wr0ng" not in str(refusal.value)
+
+
+def test_a_server_that_goes_away_in_the_middle_of_a_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import psycopg
+    from sqlalchemy.exc import OperationalError
+
+    from orchestration.cli import main
+
+    def asking() -> None:
+        try:
+            raise OperationalError("SELECT 1", {}, psycopg.OperationalError("the connection is lost"))
+        except OperationalError as lost:
+            raise RuntimeError("too many retries for DB connection") from lost
+
+    monkeypatch.setattr(main, "application", lambda: lambda *_arguments, **_options: asking())
+    assert main.run(["status"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("selvedge: the database of this home does not answer (the connection is lost); start it")
+    assert "Traceback" not in said
