@@ -68,9 +68,10 @@ class Part:
             SelvedgeError: a table is of another version, or there is one that nobody knows.
         """
         tables = {table.name: table for table in tables_of(connection, self.schema) if table.name not in VERSIONS}
-        found: dict[str, tuple[Path, Mapping[str, list[str]]]] = {}
+        holders: dict[str, tuple[Path, Mapping[str, list[str]]]] = {}
         for file in self.files:
-            for name in (there := source_tables(file)):
+            there: Mapping[str, list[str]] = source_tables(file)
+            for name in there:
                 if name in VERSIONS or (self.schema == DAGSTER and name in DAGSTER_OWN):
                     continue
                 if name not in tables:
@@ -78,10 +79,12 @@ class Part:
                         f"table {name} of {file} is none that the installed packages make; install what wrote it, and "
                         "run again."
                     )
-                found.setdefault(name, (file, there))
+                if name in holders:
+                    raise SelvedgeError(f"table {name} stands in two files ({holders[name][0]}, {file}); remove one.")
+                holders[name] = (file, there)
         for name, table in tables.items():
-            if name in found:
-                file, there = found[name]
+            if name in holders:
+                file, there = holders[name]
                 columns = common_columns(file, table, there)
                 events = self.schema == DAGSTER and name == EVENTS
                 yield (
