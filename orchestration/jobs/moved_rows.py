@@ -43,14 +43,20 @@ class Digest:
 
 @dataclass(frozen=True)
 class TargetTable:
-    """A table of PostgreSQL's: name, and columns with types as `information_schema` spells them; not computed ones."""
+    """A table of PostgreSQL's.
+
+    Attributes:
+        columns: with their types, as `information_schema` spells them. computed: further columns that the database
+            fills itself, of others or for a search by words.
+    """
 
     name: str
     columns: Mapping[str, str]
+    computed: frozenset[str]
 
 
 def tables_of(connection: "Connection", schema: str) -> list[TargetTable]:
-    """Tables of a schema, those that others refer to first; without what the database computes of other columns."""
+    """Tables of a schema, those that others refer to first."""
     from sqlalchemy import MetaData, text
     from sqlalchemy.schema import sort_tables_and_constraints
 
@@ -58,17 +64,21 @@ def tables_of(connection: "Connection", schema: str) -> list[TargetTable]:
     metadata.reflect(connection, schema=schema)
     rows = connection.execute(
         text(
-            "SELECT table_name, column_name, data_type FROM information_schema.columns "
-            "WHERE table_schema = :schema AND is_generated = 'NEVER' AND data_type <> 'tsvector' "
-            "ORDER BY table_name, ordinal_position"
+            "SELECT table_name, column_name, data_type, is_generated = 'ALWAYS' OR data_type = 'tsvector' AS computed "
+            "FROM information_schema.columns WHERE table_schema = :schema ORDER BY table_name, ordinal_position"
         ),
         {"schema": schema},
     )
-    columns: dict[str, dict[str, str]] = {}
+    columns: dict[str, dict[str, str]] = {table.name: {} for table in metadata.tables.values()}
+    computed: dict[str, set[str]] = {name: set() for name in columns}
     for row in rows:
-        columns.setdefault(row.table_name, {})[row.column_name] = row.data_type
+        if row.computed:
+            computed[row.table_name].add(row.column_name)
+        else:
+            columns[row.table_name][row.column_name] = row.data_type
     ordered = sort_tables_and_constraints(metadata.tables.values())  # of Label Studio's two, each refers to the other
-    return [TargetTable(table.name, columns[table.name]) for table, _ in ordered if table is not None]
+    names = [table.name for table, _ in ordered if table is not None]
+    return [TargetTable(name, columns[name], frozenset(computed[name])) for name in names]
 
 
 def source_tables(file: Path) -> dict[str, list[str]]:
@@ -179,7 +189,7 @@ def common_columns(file: Path, table: TargetTable, source: Mapping[str, Collecti
     Raises:
         SelvedgeError: the source has another form than the installed packages make.
     """
-    here, there = set(source[table.name]), set(table.columns)
+    here, there = set(source[table.name]) - table.computed, set(table.columns)
     if here != there:
         odd = sorted(here ^ there)[0]
         raise SelvedgeError(
