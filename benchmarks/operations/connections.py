@@ -3,14 +3,15 @@
 Belongs here: counting, in `pg_stat_activity`. Not here: how many each part may hold (orchestration/registry/ledger.py,
 infra/local/mlflow_server.py; Dagster keeps none open beyond a statement).
 
-Drops are published by one champion, then another is promoted, and `selvedge backfill` asks the daemon under
-`selvedge up` for all of them. Every fifth of a second the connections to the database are counted by who holds them.
+Drops are read, and `selvedge backfill --all` asks the daemon under `selvedge up` to publish all of them. Every fifth of
+a second the connections to the database are counted by who holds them.
 
 Run: `python -m benchmarks.operations connections --postgres URL` (60 drops of 200 products) on an empty database of a
 server that nobody else uses; `--small`: 6 of 20.
 """
 
 import argparse
+import json
 import sys
 import threading
 import time
@@ -20,12 +21,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.operations import shop
-from benchmarks.operations.kills import carried_out, prepare
 from orchestration.runtime.databases import CONNECTIONS
 from orchestration.runtime.postgres import STORED, checked
 from orchestration.runtime.settings import Settings
 
 EVERY_SECONDS = 0.2
+BACKFILL = ("backfill", "--assets", ",".join(shop.PUBLISHED), "--all", "--limit", "2", "--json")
 COUNT = (
     "SELECT application_name, count(*) FROM pg_stat_activity WHERE datname = current_database() "
     "AND backend_type = 'client backend' AND pid <> pg_backend_pid() GROUP BY 1"
@@ -79,16 +80,20 @@ def main(arguments: Sequence[str] = tuple(sys.argv[1:])) -> None:
     folder = shop.folder_of("connections", options.folder)
     settings = shop.settings_of(folder)
     begin(settings, options.postgres)
-    prepare(settings, folder, drops, products)
+    shop.make_champion(settings)
+    names = shop.draw_drops(folder / "drops", drops, products, workers=None)
+    shop.publish_drops(settings, folder / "drops", names, shop.READ)
     counting = Counting(options.postgres)
     with shop.running(settings, folder):
         counting.start()
         began = time.monotonic()
-        result, failures = carried_out(settings)
+        done = shop.selvedge(settings, *BACKFILL)
         seconds = time.monotonic() - began
         counting.stop()
+    result = json.loads(done.stdout or "{}")
     peak, middle = max(counting.counts), sorted(counting.counts)[len(counting.counts) // 2]
-    print(f"{drops} drops of {products} products: {result.get('status')} {failures}")
+    print(f"{drops} drops of {products} products: {result.get('status')}")
+    print("\n".join(line for line in done.stderr.splitlines() if "failed" in line))
     print(f"connections: {peak} at most, {middle} half the time; the bound is {CONNECTIONS}")
     for name, number in counting.by_part.most_common():
         print(f"  {name or 'without a name'}: {number} at most")
