@@ -69,6 +69,9 @@ NOT_RUN = {
     ("ads.md", "selvedge review picks open"): Parsed(
         "waits for people between its lines", tests=("orchestration/cli/test_pick_commands.py",)
     ),
+    ("day-operator.md", "export SELVEDGE_POSTGRES_FILE"): Parsed(
+        "needs a PostgreSQL server", tests=("orchestration/jobs/test_migrate.py",)
+    ),
     ("ads.md", "selvedge train ad-ranker"): Parsed(
         "needs picks of people", tests=("orchestration/families/ad_ranker/test_ad_ranker_road.py",)
     ),

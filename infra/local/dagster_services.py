@@ -4,7 +4,7 @@ Belongs here: how the two are started. Not here: the definitions they load and t
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from infra.local.services import Service
@@ -13,16 +13,22 @@ QUIET = {"DAGSTER_DISABLE_TELEMETRY": "1"}
 
 
 def dagster_services(
-    dagster_home: Path, logs: Path, port: int, module: str, pulse: Callable[[], float] | None = None
+    dagster_home: Path,
+    logs: Path,
+    port: int,
+    module: str,
+    variables: Mapping[str, str],
+    pulse: Callable[[], float] | None = None,
 ) -> tuple[Service, Service]:
     """Declarations of the web server and the daemon, in the order to start them.
 
     Args:
         dagster_home: the instance's folder, with its dagster.yaml.
         module: dotted name of the module that holds the definitions.
+        variables: further ones of the environment, which the runs inherit; they may hold a password.
         pulse: the daemon's last sign of life; it has no address to ask at.
     """
-    environment = {**QUIET, "DAGSTER_HOME": str(dagster_home)}
+    environment = {**QUIET, "DAGSTER_HOME": str(dagster_home), **variables}
     web_server = Service(
         name="dagster-webserver",
         command=(sys.executable, "-m", "dagster_webserver", "-h", "127.0.0.1", "-p", str(port), "-m", module),

@@ -9,7 +9,9 @@ here relies on webhooks.
 """
 
 import json
+import os
 import secrets
+import subprocess
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -25,6 +27,8 @@ REQUIREMENTS = Path(__file__).with_name("label-studio.txt")
 PORT_SETTING = "SELVEDGE_LABEL_STUDIO_PORT"
 DATABASE_SETTING = "SELVEDGE_LABEL_STUDIO_DATABASE"
 POSTGRESQL_PORT = 5432
+# Read by the library that Label Studio connects with.
+LIBPQ = {"sslmode": "PGSSLMODE", "options": "PGOPTIONS", "application_name": "PGAPPNAME"}
 ADMINISTRATOR = "selvedge@localhost.local"
 START_TIMEOUT_SECONDS = 480.0  # the first start makes a database by some 300 migrations: a minute, more when busy
 # Label Studio reads any of its settings from LABEL_STUDIO_X, then from a plain X: what a caller's shell happens to hold
@@ -158,7 +162,7 @@ def database_environment(database_uri: str | None, home: Path) -> dict[str, str]
         return {"LABEL_STUDIO_DJANGO_DB": "sqlite", "LABEL_STUDIO_DATABASE_NAME": uri.path[1:]}
     options, name, port = dict(parse_qsl(uri.query)), uri.path.strip("/"), _port(uri)
     scheme = uri.scheme.partition("+")[0]  # a driver is SQLAlchemy's business; Label Studio brings its own
-    if scheme in ("postgresql", "postgres") and uri.hostname and name and port and set(options) <= {"sslmode"}:
+    if scheme in ("postgresql", "postgres") and uri.hostname and name and port and set(options) <= set(LIBPQ):
         environment = {
             "LABEL_STUDIO_DJANGO_DB": "default",
             "LABEL_STUDIO_POSTGRE_HOST": uri.hostname,
@@ -167,7 +171,7 @@ def database_environment(database_uri: str | None, home: Path) -> dict[str, str]
             "LABEL_STUDIO_POSTGRE_PASSWORD": unquote(uri.password or ""),
             "LABEL_STUDIO_POSTGRE_NAME": unquote(name),
         }
-        return {**environment, "PGSSLMODE": options["sslmode"]} if options else environment
+        return environment | {LIBPQ[option]: value for option, value in options.items()}
     raise ServiceFailure(
         f"{DATABASE_SETTING} is no database Label Studio can use; give postgresql://user:password@host:port/name "
         "(with ?sslmode=… if wanted) or sqlite:////absolute/path, or leave it out for SQLite in the home folder."
@@ -207,3 +211,23 @@ def ensure_label_studio(
         environments or home / "environments", NAME, REQUIREMENTS, logs / "label-studio-install.log", progress
     )
     return ensure(label_studio_service(home, logs, secrets_folder, port, python, database_uri, token_file), progress)
+
+
+def make_tables(
+    home: Path, logs: Path, secrets_folder: Path, database_uri: str, environments: Path | None, progress: Progress
+) -> None:
+    """The tables of the installed Label Studio in an empty database: some 300 migrations, a minute.
+
+    Raises:
+        ServiceFailure: it could not be installed, or its migrations failed.
+    """
+    ensure_account(secrets_folder)
+    log = logs / "label-studio-install.log"
+    python = ensure_environment(environments or home / "environments", NAME, REQUIREMENTS, log, progress)
+    service = label_studio_service(home, logs, secrets_folder, 0, python, database_uri)
+    progress(f"{NAME}: making its tables")
+    command, environment = service.command, {**os.environ, **service.environment}
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    if result.returncode != 0:
+        lines = [line for line in result.stderr.splitlines() if line.strip()] or ["no message"]
+        raise ServiceFailure(f"Label Studio's tables could not be made ({lines[-1].strip()[:300]}).")

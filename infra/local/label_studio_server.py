@@ -5,6 +5,8 @@ Belongs here: database, administrator, serving. Not here: making the environment
 
     python -I label_studio_server.py ACCOUNT_FILE PORT [TOKEN_FILE]
 
+With 0 for the port it makes the tables and ends.
+
 With the file of the home's token it answers the home's proxy alone: an account that only the proxy knows how to hold
 back would otherwise reach everything at this port, which any program of the machine can find.
 
@@ -48,6 +50,8 @@ def main(arguments: list[str]) -> None:
     application = get_wsgi_application()
     tune_sqlite()
     migrate()
+    if port == 0:
+        return
     keep_administrator(account)
 
     from django.db import connections

@@ -27,12 +27,16 @@ from infra.local.mlflow_artifacts import address_of, serve_older_files
 from infra.local.services import Progress, Running, Service, ensure
 
 MIGRATION_TIMEOUT_SECONDS = 300
+NEWER = "Can't locate revision"  # of alembic, whose scripts end before what the database says
 QUIET = {
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
 }
 SQLITE = "sqlite:///"
+# Of each of the server's two stores to PostgreSQL, which refuses everybody once it has too many; SQLite knows no such
+# limit. A request that finds none waits for one.
+CONNECTIONS = {"MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": "3", "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": "2"}
 DATABASE_VARIABLE = "MLFLOW_BACKEND_STORE_URI"  # read by `mlflow server` in place of --backend-store-uri
 # `mlflow db upgrade` takes the address as an argument only: its function is called with what the environment holds.
 UPGRADE = f"import os; from mlflow.db import upgrade; upgrade.callback(os.environ['{DATABASE_VARIABLE}'])"
@@ -58,6 +62,8 @@ def mlflow_service(
         *("--workers", "1"),
     )
     environment = {**QUIET, DATABASE_VARIABLE: database_uri}
+    if not database_uri.startswith(SQLITE):
+        environment |= CONNECTIONS
     return Service(
         name="mlflow",
         command=command,
@@ -139,23 +145,30 @@ def _upgrade(database_uri: str) -> None:
     file = Path(database_uri.removeprefix(SQLITE)) if database_uri.startswith(SQLITE) else None
     prepared = _prepared_database() if file is not None and not file.exists() else None
     if file is None or prepared is None:
-        _run_upgrade(database_uri)
+        upgrade(database_uri)
         return
     if not prepared.exists():
-        _run_upgrade(database_uri)
+        upgrade(database_uri)
         with whole_file(prepared) as part:
             _copy_database(file, part)
         return
     _copy_database(prepared, file)
 
 
-def _run_upgrade(database_uri: str) -> None:
+def upgrade(database_uri: str) -> None:
+    """Make MLflow's tables, or bring them to the installed version.
+
+    Raises:
+        ServiceFailure: MLflow refused; its last line is in the sentence.
+    """
     command = (sys.executable, "-c", UPGRADE)
     environment = {**os.environ, **QUIET, DATABASE_VARIABLE: database_uri}
     result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if result.returncode != 0:
         lines = [line for line in (result.stderr + result.stdout).splitlines() if line.strip()] or ["no message"]
         said = lines[-1].strip().replace(database_uri, without_password(database_uri))
+        if NEWER in said:
+            said += "; a newer MLflow wrote it: install that version"
         raise ServiceFailure(f"MLflow's database could not be prepared: {said[:300]}")
 
 

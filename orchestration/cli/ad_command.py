@@ -159,7 +159,7 @@ def _champion(settings: "Settings", published: str, model: str) -> Path | None:
     if model == CHAMPION:
         from orchestration.registry.ledger import open_ledger
 
-        if settings.ledger is None and not Path(settings.ledger_uri.removeprefix("sqlite:///")).exists():
+        if settings.ledger_in_home and not Path(settings.ledger_uri.removeprefix("sqlite:///")).exists():
             return None
         if open_ledger(settings).promotions.champion(family.name) is None:
             return None

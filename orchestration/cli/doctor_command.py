@@ -146,7 +146,25 @@ def _hosted_models(settings: "Settings") -> Iterator[str]:
             yield sentence
 
 
+def _databases(settings: "Settings") -> Iterator[str]:
+    """They are where the settings say, answer, take writes, and are of the installed versions."""
+    from orchestration.runtime.dagster_private import of_other_versions
+    from orchestration.runtime.databases import ensure_databases, few_connections
+    from orchestration.runtime.instance import open_instance
+
+    ensure_databases(settings)
+    if (settings.dagster_home / "dagster.yaml").exists():
+        with open_instance(settings) as instance:
+            for other in of_other_versions(instance):
+                yield (
+                    f"Dagster's database is of another version ({other}); run `dagster instance migrate` with "
+                    f"DAGSTER_HOME={settings.dagster_home}, or install the version that wrote it."
+                )
+    yield from few_connections(settings)
+
+
 CHECKS: "dict[str, Callable[[Settings], Iterator[str]]]" = {
+    "databases": _databases,
     "ledger": _ledger,
     "file modes": _modes,
     "champions": _champions,

@@ -30,6 +30,7 @@ from orchestration.cli import (
     gc_command,
     handsoff_commands,
     inference_commands,
+    migrate_command,
     model_commands,
     registry_commands,
     results,
@@ -77,6 +78,7 @@ def application() -> typer.Typer:
     cost_command.add_to(app)
     gc_command.add_to(app)
     backup_commands.add_to(app)
+    migrate_command.add_to(app)
     doctor_command.add_to(app)
     return app
 
@@ -99,10 +101,7 @@ def run(arguments: Sequence[str]) -> int:
         try:
             _refuse_impossible(arguments)
             outcome = application()(list(arguments), prog_name="selvedge", standalone_mode=False)
-        except (
-            *(SelvedgeError, typer.TyperException, typer.Abort, KeyboardInterrupt),
-            *(OSError, MemoryError, ImportError, RuntimeError),
-        ) as error:
+        except (KeyboardInterrupt, Exception) as error:
             outcome = _tell(error, arguments)
             if outcome is None:
                 raise
@@ -130,11 +129,25 @@ def _tell(error: BaseException, arguments: Sequence[str]) -> int | None:
         # The reader of stdout left, as `| head` does; Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return FAILED
-    sentence = _of_the_machine(error)
+    sentence = _of_the_machine(error) or _of_postgres(error)
     if sentence:
         say(f"selvedge: {sentence}")
         return FAILED
     return None
+
+
+def _of_postgres(error: BaseException) -> str:
+    """What PostgreSQL refused in the middle of a command, whoever asked it; "" for anything else."""
+    library = sys.modules.get("sqlalchemy.exc")
+    cause: BaseException | None = error if library is not None else None
+    while cause is not None:
+        driver = type(getattr(cause, "orig", None)).__module__
+        if library is not None and isinstance(cause, library.OperationalError) and driver.startswith("psycopg"):
+            from orchestration.runtime.databases import refused
+
+            return str(refused(None, cause))
+        cause = cause.__cause__
+    return ""
 
 
 def _of_the_machine(error: BaseException) -> str:

@@ -17,6 +17,7 @@ import typer
 
 from catalog.errors import Interrupted, SelvedgeError
 from orchestration import families
+from orchestration.cli.migrate_command import Postgres, settings_on
 from orchestration.cli.results import JsonFlag, emit, print_text
 from orchestration.cli.terminal import reporting, say
 
@@ -43,13 +44,15 @@ def up(
         Unit | None,
         typer.Option("--print", help="Start nothing: print a unit of systemd, or a Compose file with PostgreSQL."),
     ] = None,
+    postgres: Postgres = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Start Dagster, MLflow and Label Studio, print one link each, and keep them until Ctrl-C."""
     if unit is not None:
         _print_unit(unit, as_json)
         return
-    from orchestration.families.settings import check_operator_settings, check_training_files, load_settings
+    from orchestration.families.settings import check_operator_settings, check_training_files
+    from orchestration.runtime.databases import ensure_databases, keep_address
     from orchestration.runtime.home import held
     from orchestration.runtime.instance import open_instance
     from orchestration.runtime.ports import free_ports
@@ -57,11 +60,14 @@ def up(
     from orchestration.runtime.services import everything, in_our_words, links
     from orchestration.runtime.signs import memory_rule
 
-    settings = load_settings()
+    settings = settings_on(postgres)
     check_training_files(settings)
     check_operator_settings(settings)
     with held(settings, "selvedge up"), _telling(settings) as tell:
         settings = free_ports(settings, tell)
+        if postgres is not None:  # kept for the services' own processes
+            ensure_databases(settings)
+            keep_address(settings)
         with open_instance(settings) as instance:
             recover(instance, tell)
         with everything(settings, tell) as group:

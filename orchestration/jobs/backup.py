@@ -150,6 +150,11 @@ def elsewhere(settings: Settings) -> Iterator[str]:
         yield f"tables and objects are in {settings.storage}: keep versions of that bucket, as its provider offers."
     if settings.inbox != UPath(settings.home / "inbox"):
         yield f"deliveries lie in {settings.inbox}: whoever delivers keeps them; a table says what was read of each."
+    if settings.postgres_uri is not None:
+        yield (
+            f"Dagster, MLflow, ledger and Label Studio are in {without_password(settings.postgres_uri)}: back it up "
+            "with pg_dump, right after this."
+        )
     if settings.ledger is not None:
         yield f"the ledger is at {without_password(settings.ledger_uri)}: back that database up with its own tools."
     if settings.tracking_uri:

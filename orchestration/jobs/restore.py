@@ -23,6 +23,7 @@ from orchestration.jobs.backup_files import (
     opened,
     read_manifest,
 )
+from orchestration.runtime.databases import remembered
 from orchestration.runtime.folders import new_folder
 from orchestration.runtime.instance import open_instance
 from orchestration.runtime.recovery import UNFINISHED, free_slots_of_finished_runs
@@ -85,7 +86,9 @@ def _restore(source: Source, backup: Path, file: BackedUp, folder: Path) -> None
 
 
 def _close_runs(settings: Settings) -> int:
-    """The processes of these runs are of another home, and may even be alive there."""
+    """The processes of these runs are of another home, and may even be alive there: in PostgreSQL they stay."""
+    if remembered(settings.home) is not None:
+        return 0
     if not (settings.dagster_home / "dagster.yaml").is_file():
         return 0
     with open_instance(settings) as instance:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
@@ -21,6 +21,7 @@ from infra.database_address import without_password
 from infra.local.lock import exclusive
 from labeling.review.ledger.records import BEFORE
 from orchestration.registry.head import HeadFile
+from orchestration.runtime.databases import ensure_databases
 from orchestration.runtime.label_studio import annotators_made_here
 from orchestration.runtime.private import close_to_others
 from orchestration.runtime.services import in_our_words
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("selvedge.ledger")
 LOCK_SECONDS = 60.0
+CONNECTIONS = 2  # of a process to a ledger in PostgreSQL: kept, and as many again for a moment
 POSTGRES_LOCKS = 0x5E1F  # first half of an advisory lock's key; the second is the family's
 
 
@@ -46,6 +48,7 @@ def open_ledger(settings: Settings) -> "Ledger":
             damaged, or this home had another one.
         ServiceUnavailable: its database does not answer.
     """
+    ensure_databases(settings)
     memory = head_file(settings)
     close_to_others(settings.home)
     _refuse_lost(settings, memory)
@@ -67,7 +70,7 @@ def open_ledger(settings: Settings) -> "Ledger":
 def head_file(settings: Settings) -> HeadFile:
     """This home's memory of its ledger."""
     shown = _shown(settings.ledger_uri)
-    return HeadFile(settings.home / "ledger.head", shown, alone=settings.ledger is None)
+    return HeadFile(settings.home / "ledger.head", shown, alone=settings.ledger_in_home)
 
 
 def ledger_problems(settings: Settings) -> list[str]:
@@ -92,7 +95,7 @@ def refuse_changed(settings: Settings) -> None:
 
 def _refuse_lost(settings: Settings, memory: HeadFile) -> None:
     """A home without its ledger must not begin a new one in silence."""
-    if settings.ledger is not None:
+    if not settings.ledger_in_home:
         return  # of a database elsewhere its first transaction asks
     file = Path(settings.ledger_uri.removeprefix("sqlite:///"))
     if (not file.exists() or file.stat().st_size == 0) and (memory.remembered() or (None,))[0] is not None:
@@ -115,11 +118,12 @@ def _opened(uri: str, memory: HeadFile, _process: int) -> "tuple[Ledger, list[bo
 @lru_cache(maxsize=8)
 def _locking_engine(uri: str, _process: int) -> "Engine":
     """Connections of their own: a lock held for a minute must not take one from the writers."""
-    return _engine(uri)
+    return _engine(uri, kept=0)
 
 
-def _engine(uri: str) -> "Engine":
-    from sqlalchemy import create_engine, make_url
+def _engine(uri: str, kept: int = CONNECTIONS) -> "Engine":
+    """kept: connections to PostgreSQL that stay open when nobody uses them."""
+    from sqlalchemy import NullPool, create_engine, make_url
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
     try:
@@ -128,7 +132,10 @@ def _engine(uri: str) -> "Engine":
             url = url.set(drivername="postgresql+psycopg")
         if url.get_backend_name() == "sqlite" and url.database:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        return create_engine(url)
+        if url.get_backend_name() == "sqlite":
+            return create_engine(url)
+        bounds: dict[str, Any] = {"pool_size": kept, "max_overflow": CONNECTIONS} if kept else {"poolclass": NullPool}
+        return create_engine(url, **bounds)
     except (NoSuchModuleError, ImportError) as error:
         raise SelvedgeError(
             f"setting SELVEDGE_LEDGER needs a driver that is not installed ({error}); install selvedge[postgres] or "

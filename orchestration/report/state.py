@@ -176,7 +176,7 @@ def disk(home: Path) -> dict[str, int]:
 
 def _has_ledger(settings: Settings) -> bool:
     """Asking a SQLite ledger that is not there would make one; a home that remembers one says that it is lost."""
-    return settings.ledger is not None or any((settings.home / name).exists() for name in ("ledger.db", "ledger.head"))
+    return not settings.ledger_in_home or any((settings.home / name).exists() for name in ("ledger.db", "ledger.head"))
 
 
 def _bytes_below(folder: str) -> int:

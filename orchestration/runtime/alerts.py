@@ -7,14 +7,13 @@ A secret comes from the environment or from a file that its owner alone may read
 """
 
 import socket
-import stat
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from catalog.errors import SelvedgeError
 from orchestration.runtime.operator_settings import LOOPBACK, web_address
-from orchestration.runtime.private import OWNER_ONLY
+from orchestration.runtime.private import secret_of_file
 from orchestration.runtime.settings import Settings
 
 WEBHOOK, MAIL = "webhook", "mail"
@@ -147,17 +146,4 @@ def _secret(settings: Settings, name: str) -> str | None:
         raise SelvedgeError(f"{variable} and {variable}_FILE are both set; unset one.")
     if path is None:
         return None if given is None else str(given.get_secret_value())
-    return _stored(path, f"{variable}_FILE")
-
-
-def _stored(path: Path, variable: str) -> str:
-    try:
-        status = path.stat()
-        if stat.S_ISREG(status.st_mode) and status.st_mode & OWNER_ONLY:
-            raise SelvedgeError(f"{path} of {variable} can be read by other users; run `chmod 600 {path}`.")
-        content = path.read_text(encoding="utf-8").strip()
-    except (OSError, ValueError) as error:
-        raise SelvedgeError(f"{variable} names {path}, which cannot be read; make it, or unset {variable}.") from error
-    if not content or not content.isprintable():
-        raise SelvedgeError(f"{path} of {variable} is to hold one line, and nothing else.")
-    return content
+    return secret_of_file(path, f"{variable}_FILE")

@@ -81,6 +81,24 @@ def keeps_runs_in_a_folder(instance: dg.DagsterInstance) -> bool:
     return isinstance(storage, SqliteRunStorage)
 
 
+def of_other_versions(instance: dg.DagsterInstance) -> list[str]:
+    """Storages whose tables are not of the installed Dagster, each with its revision and the one that is expected."""
+    storages: tuple[Any, ...] = (instance.run_storage, instance.event_log_storage, instance.schedule_storage)
+    versions = {type(storage).__name__: storage.alembic_version() for storage in storages}
+    return [
+        f"{name} at {version[0]} instead of {version[1]}"
+        for name, version in versions.items()
+        if version is not None and version[0] != version[1]
+    ]
+
+
+def make_postgres_tables(uri: str) -> None:
+    """Dagster's tables in an empty schema. Raises: ImportError: dagster-postgres is not installed."""
+    from dagster_postgres import DagsterPostgresStorage
+
+    DagsterPostgresStorage(uri)
+
+
 @dataclass(frozen=True)
 class RequestedBackfill:
     """A backfill that Dagster's daemon carries out.

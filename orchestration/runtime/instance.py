@@ -1,15 +1,20 @@
 """The Dagster instance of a home: its dagster.yaml, and opening it from a command.
 
-Belongs here: run queue, pools, retries and retention as a file that stays the operator's. Not here: what runs.
+Belongs here: run queue, pools, retries, storage and retention as a file that stays the operator's. Not here: what runs.
 """
 
 import logging
 import os
+from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import yaml
 
+from catalog.errors import SelvedgeError
+from catalog.files import publish_bytes
 from orchestration.runtime.dagster_private import NO_COMPUTE_LOGS
+from orchestration.runtime.databases import DAGSTER_VARIABLE, dagster_environment, ensure_databases
 from orchestration.runtime.settings import Settings
 
 CONFIGURATION = """\
@@ -38,6 +43,12 @@ sensors: {use_threads: true, num_workers: 2}
 retention:
   sensor: {purge_after_days: {skipped: 2, success: 30, failure: 60}}
 """
+STORAGE = "storage"
+POSTGRES = f"""\
+{STORAGE}:
+  postgres:
+    postgres_url: {{env: {DAGSTER_VARIABLE}}}   # Selvedge sets it, of SELVEDGE_POSTGRES
+"""
 UPLOAD_SECONDS = 30  # how far a step's log in a bucket may be behind the step
 
 
@@ -64,21 +75,40 @@ def configuration(settings: Settings) -> str:
 
 
 def write_configuration(settings: Settings) -> None:
-    """Make the instance's folder; a dagster.yaml that is there is left as it is."""
-    from catalog.tables import publish_bytes
+    """Make the instance's folder; a dagster.yaml that is there is left as it is, and is only told of PostgreSQL.
 
+    Raises:
+        SelvedgeError: it is no YAML.
+    """
     path = settings.dagster_home / "dagster.yaml"
-    if not path.exists():
-        publish_bytes(configuration(settings).encode(), path)
+    written = configuration(settings) if not path.exists() else path.read_text(encoding="utf-8")
+    wanted = written
+    if settings.postgres_uri is not None and STORAGE not in (_parsed(written, path) or {}):
+        wanted += POSTGRES
+    if wanted != written or not path.exists():
+        publish_bytes(wanted.encode(), path)
+
+
+def _parsed(text: str, path: Path) -> dict[str, Any] | None:
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise SelvedgeError(f"{path} is no YAML ({str(error).splitlines()[0]}); correct it.") from error
+    return content if isinstance(content, dict) else None
 
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:
     """The home's instance, for a command that runs assets in its own process.
 
     Runs of a command show their log in the terminal; capturing it to files as well costs four helper processes a step.
+
+    Raises:
+        SelvedgeError: as `ensure_databases`.
     """
+    ensure_databases(settings)
     write_configuration(settings)
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
+    os.environ |= dagster_environment(settings)  # read when the instance is opened, and by what it starts
     logging.getLogger("dagster").setLevel(logging.CRITICAL)  # failures are reported by the command, once
     # Dagster's only public call that takes overrides: despite its name, a folder that is given is kept.
     return dg.DagsterInstance.local_temp(str(settings.dagster_home), overrides={"compute_logs": dict(NO_COMPUTE_LOGS)})

@@ -1,4 +1,4 @@
-"""Settings of an operator: what drops look like, what runs by itself when, and who is told of a failure.
+"""Settings of an operator: how drops look, what runs by itself when, where databases are, who is told of a failure.
 
 Belongs here: these settings, the base of all others, and what can be said of one alone. Not here: what a schedule's
 value means (orchestration/families/timetable.py), sending (alerts.py).
@@ -14,9 +14,11 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings
 
+from orchestration.runtime import postgres
+
 ON, OFF = "on", "off"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-SECRETS = ("alert_webhook", "alert_token", "alert_smtp_password")
+SECRETS = ("postgres", "alert_webhook", "alert_token", "alert_smtp_password")
 MAIL = re.compile(r"[^@\s,<>]+@[^@\s,<>]+")
 
 
@@ -55,6 +57,11 @@ class OperatorSettings(BaseSettings):
         "run is under way, at most once an hour; 0: never",
     )
 
+    postgres: SecretStr | None = Field(
+        None, description="PostgreSQL database of this home, for Dagster, MLflow, ledger and Label Studio"
+    )
+    postgres_file: Path | None = Field(None, description="a file that holds its address, instead")
+
     alert_webhook: SecretStr | None = Field(None, description="address that failures are posted to, as JSON")
     alert_webhook_file: Path | None = Field(None, description="a file that holds that address, instead")
     alert_token: SecretStr | None = Field(None, description="sent to it as `Authorization: Bearer …`")
@@ -81,10 +88,15 @@ class OperatorSettings(BaseSettings):
             like = close[0] if close else "Europe/Berlin"
             raise ValueError(f"it is no time zone of the IANA list; write one like {like}") from None
 
-    @field_validator("mapping", "alert_webhook_file", "alert_token_file", "alert_smtp_password_file")
+    @field_validator("mapping", "postgres_file", "alert_webhook_file", "alert_token_file", "alert_smtp_password_file")
     @classmethod
     def _absolute_file(cls, path: Path | None) -> Path | None:
         return None if path is None else path.expanduser().resolve()
+
+    @field_validator("postgres")
+    @classmethod
+    def _postgres(cls, uri: SecretStr | None) -> SecretStr | None:
+        return SecretStr(postgres.checked(uri.get_secret_value())) if uri and uri.get_secret_value() else None
 
     @field_validator("alert_webhook")
     @classmethod

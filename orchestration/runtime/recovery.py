@@ -9,10 +9,12 @@ closed only when its owner is *proved* dead: on this machine, no process has the
 
 import socket
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import dagster as dg
 
 from orchestration.runtime.dagster_private import HIDDEN_TAG, keeps_runs_in_a_folder
+from orchestration.runtime.databases import remembered
 from orchestration.runtime.owner import Owner
 
 OWNER_TAG = f"{HIDDEN_TAG}selvedge_owner"
@@ -33,11 +35,12 @@ def owner_tags() -> dict[str, str]:
 def owner_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Owner | None:
     """The recorded owner, else what Dagster's own events say of the process; None when nothing does.
 
-    Dagster's events name a process but no machine, so they count only for an instance that is a folder of this machine.
+    Dagster's events name a process but no machine, so they count only for an instance that is this machine's alone: one
+    in a folder of it, or in the PostgreSQL database of a home.
     """
     if (recorded := Owner.parse(run.tags.get(OWNER_TAG) or run.tags.get(SHOWN_OWNER_TAG, ""))) is not None:
         return recorded
-    if not keeps_runs_in_a_folder(instance):
+    if not keeps_runs_in_a_folder(instance) and not _of_a_home(instance):
         return None
     events = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT).records
     for record in reversed(events):
@@ -46,6 +49,10 @@ def owner_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Owner | None:
         if pid is not None:
             return Owner(socket.gethostname(), int(str(pid.value)), record.timestamp, exact=False)
     return None
+
+
+def _of_a_home(instance: dg.DagsterInstance) -> bool:
+    return remembered(Path(instance.root_directory).parent) is not None
 
 
 def recover(instance: dg.DagsterInstance, progress: Callable[[str], None] = lambda _line: None) -> Sequence[str]:

@@ -21,6 +21,7 @@ from infra.local.restarts import restarts
 from infra.local.services import Running, Service, ensure, state
 from infra.local.up import Group
 from infra.proxy.door import TOKEN_FILE, ensure_token
+from orchestration.runtime.databases import dagster_environment, ensure_databases
 from orchestration.runtime.doors import answering_its_proxy, behind, mlflow_hosts, proxies
 from orchestration.runtime.settings import LOCAL, OFF, Settings
 
@@ -181,6 +182,7 @@ def _mlflow_service(settings: Settings) -> Service:
 
 
 def _mlflow(settings: Settings, progress: Progress, hosts: str | None = None) -> Running:
+    ensure_databases(settings)
     return ensure_mlflow(
         settings.mlflow_home,
         settings.logs,
@@ -200,18 +202,19 @@ def _label_studio_service(settings: Settings) -> Service:
         settings.secrets,
         settings.label_studio_port,
         settings.label_studio_home / "python",
-        settings.label_studio_database,
+        settings.label_studio_database_uri,
     )
 
 
 def _label_studio(settings: Settings, progress: Progress, token_file: Path | None = None) -> Running:
+    ensure_databases(settings)
     try:
         return ensure_label_studio(
             settings.label_studio_home,
             settings.logs,
             settings.secrets,
             settings.label_studio_port,
-            settings.label_studio_database,
+            settings.label_studio_database_uri,
             settings.label_studio_environments,
             progress,
             token_file,
@@ -223,5 +226,11 @@ def _label_studio(settings: Settings, progress: Progress, token_file: Path | Non
 def _dagster(settings: Settings) -> tuple[Service, Service]:
     from orchestration.runtime.signs import Signs
 
-    pulse = Signs(settings).pulse
-    return dagster_services(settings.dagster_home, settings.logs, settings.dagster_port, DEFINITIONS, pulse)
+    return dagster_services(
+        settings.dagster_home,
+        settings.logs,
+        settings.dagster_port,
+        DEFINITIONS,
+        dagster_environment(settings),
+        Signs(settings).pulse,
+    )

@@ -19,14 +19,14 @@ from pydantic_settings import SettingsConfigDict
 from upath import UPath
 
 from catalog.errors import SelvedgeError
-from orchestration.runtime import addresses
+from orchestration.runtime import addresses, postgres
 from orchestration.runtime.operator_settings import SECRETS, OperatorSettings
 
 PREFIX = "SELVEDGE_"
 LOCAL, OFF = "local", "off"  # of `label_studio`; anything else is an address
 # Read where it is used, by training, which may run on a machine that has no settings object.
 READ_BY_TRAINING = {"MODELS": "folder of base weights; the project's own models/ by default"}
-READ_BY_TESTS = frozenset({"PHOTOGRAPHS"})  # and by benchmarks
+READ_BY_TESTS = frozenset({"PHOTOGRAPHS", "TEST_POSTGRES"})  # and by benchmarks
 # never repeated
 WITH_PASSWORDS = (
     *("mlflow_database", "label_studio_database", "ledger", "ad_rows", "label_studio_token", "evidence_key"),
@@ -322,7 +322,7 @@ class Settings(OperatorSettings):
 
     @property
     def mlflow_database_uri(self) -> str:
-        return self.mlflow_database or f"sqlite:///{self.mlflow_home / 'mlflow.db'}"
+        return self.mlflow_database or self._part(postgres.MLFLOW) or f"sqlite:///{self.mlflow_home / 'mlflow.db'}"
 
     @property
     def mlflow_artifact_root(self) -> str:
@@ -356,7 +356,37 @@ class Settings(OperatorSettings):
     @property
     def ledger_uri(self) -> str:
         """The ledger's database, with its password; never to be shown."""
-        return self.ledger.get_secret_value() if self.ledger else f"sqlite:///{self.home / 'ledger.db'}"
+        if self.ledger is not None:
+            return self.ledger.get_secret_value()
+        return self._part(postgres.LEDGER) or f"sqlite:///{self.home / 'ledger.db'}"
+
+    @property
+    def ledger_in_home(self) -> bool:
+        """Is the ledger a file of this home?"""
+        return self.ledger is None and self.postgres_uri is None
+
+    @property
+    def label_studio_database_uri(self) -> str | None:
+        """The local Label Studio's database; None for SQLite in its folder."""
+        return self.label_studio_database or self._part(postgres.LABEL_STUDIO)
+
+    @property
+    def dagster_database_uri(self) -> str | None:
+        """Dagster's database; None for SQLite files in its folder."""
+        return self._part(postgres.DAGSTER, postgres.PSYCOPG2)
+
+    @property
+    def postgres_uri(self) -> str | None:
+        """The home's PostgreSQL database, with its password; never to be shown. None for SQLite.
+
+        Raises:
+            SelvedgeError: the file that holds it cannot be read.
+        """
+        return postgres.address(self.postgres, self.postgres_file, self.home)
+
+    def _part(self, schema: str, driver: str = postgres.PSYCOPG) -> str | None:
+        uri = self.postgres_uri
+        return None if uri is None else postgres.in_schema(uri, schema, driver)
 
 
 def read_settings(family_fields: Mapping[str, str], **overrides: Any) -> Settings:

@@ -8,6 +8,7 @@ import pytest
 from infra.local.environments import NotInstalled
 from orchestration.families.settings import load_settings
 from orchestration.runtime.settings import Settings
+from tests.e2e.databases import begin_home
 from tests.e2e.demo_runs import undisturbed_demo
 from tests.e2e.label_studio_home import ENVIRONMENTS, LabelStudioHome
 from tests.orchestration.micro_base import save_micro_base, save_micro_settings
@@ -49,6 +50,7 @@ def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One folder for all demos of the xdist group `demo`, because tables name the pictures' places."""
     folder = tmp_path_factory.mktemp("demo")
     save_micro_settings(folder / "settings.yaml", save_micro_base(folder / "base"))
+    begin_home(folder / "home")
     return folder
 
 

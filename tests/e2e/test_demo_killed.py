@@ -12,6 +12,7 @@ import pytest
 
 from orchestration.runtime.instance import open_instance
 from orchestration.runtime.recovery import recover
+from tests.e2e.databases import begin_home
 from tests.e2e.demo_runs import published, run, settings, slots_held
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("demo"), pytest.mark.timeout(1500)]
@@ -31,6 +32,7 @@ KILLS = (
 
 def test_a_killed_demo_ends_in_the_same_tables(demo_folder: Path, undisturbed: dict[str, str]) -> None:
     shutil.rmtree(demo_folder / "home")
+    begin_home(demo_folder / "home")
     for moment, number in KILLS:
         began = time.monotonic()
         killed = run(demo_folder, moment, number.name)

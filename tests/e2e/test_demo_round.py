@@ -17,6 +17,7 @@ from orchestration.jobs.demo import run_demo
 from orchestration.registry.ledger import open_ledger
 from orchestration.runtime.settings import Settings
 from tests.e2e.console import command_block
+from tests.e2e.databases import begin_home
 from tests.e2e.label_studio_home import ENVIRONMENTS
 from tests.e2e.lenient_definitions import lenient
 from tests.orchestration.micro_base import save_micro_base, save_micro_settings
@@ -35,7 +36,7 @@ ITEMS, VOTES_BEFORE_THE_STOP = 30, 12  # too few to decide: the rest is voted af
 def settings(tmp_path: Path) -> Settings:
     save_micro_settings(tmp_path / "settings.yaml", save_micro_base(tmp_path / "base"))
     return Settings(
-        home=tmp_path / "home",
+        home=begin_home(tmp_path / "home"),
         family_settings={"blip2-attributes": tmp_path / "settings.yaml"},
         mlflow_port=free_port(),
         label_studio_port=free_port(),

@@ -23,6 +23,7 @@ from orchestration.registry.ledger import open_ledger
 from orchestration.runtime.instance import open_instance
 from orchestration.runtime.services import tracking_server
 from orchestration.runtime.settings import Settings
+from tests.e2e.databases import begin_home
 from tests.e2e.label_studio_home import ENVIRONMENTS
 from tests.e2e.test_discovery_page import DESKTOP, ROOT, until, words_shown
 from tests.ports import free_port
@@ -50,7 +51,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     (folder / "settings.yaml").write_text(yaml.safe_dump(shorter))
     draw_catalogue(folder / "bottoms", PRODUCTS, 9, articles=("Jeans", "Trousers", "Shorts", "Track Pants"), size=160)
     return Settings(
-        home=folder / "home",
+        home=begin_home(folder / "home"),
         family_settings={"restgan": folder / "settings.yaml"},
         mlflow_port=free_port(),
         label_studio_port=free_port(),

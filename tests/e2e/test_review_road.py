@@ -27,6 +27,7 @@ from orchestration.runtime.instance import open_instance
 from orchestration.runtime.label_studio import account_of, connect
 from orchestration.runtime.settings import Settings
 from tests.e2e.dagster_page import PATIENCE_SECONDS, Page, wait_for
+from tests.e2e.databases import begin_home
 from tests.e2e.label_studio_home import ENVIRONMENTS
 from tests.orchestration.micro_base import save_micro_base, save_micro_settings
 from tests.ports import free_port
@@ -48,7 +49,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     """An empty home with every service running, and a delivery on its way."""
     save_micro_settings(tmp_path / "settings.yaml", save_micro_base(tmp_path / "base"))
     variables = {
-        "HOME": tmp_path / "home",
+        "HOME": begin_home(tmp_path / "home"),
         "MLFLOW_PORT": free_port(),
         "DAGSTER_PORT": free_port(),
         "LABEL_STUDIO_PORT": free_port(),

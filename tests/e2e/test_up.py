@@ -13,6 +13,7 @@ import httpx
 import psutil
 import pytest
 
+from tests.e2e.databases import begin_home
 from tests.e2e.label_studio_home import ENVIRONMENTS
 from tests.ports import free_port
 
@@ -34,7 +35,7 @@ def up(tmp_path):
             stderr=told,
             text=True,
             cwd=ROOT,
-            env={**os.environ, "SELVEDGE_HOME": str(tmp_path / "home"), **ports},
+            env={**os.environ, "SELVEDGE_HOME": str(begin_home(tmp_path / "home")), **ports},
         )
     line = process.stdout.readline()
     assert line, (tmp_path / "told").read_text()

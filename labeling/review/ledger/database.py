@@ -75,7 +75,7 @@ class Database:
             engine.dispose()  # connections made before would not take turns
         after = None
         with self._alone() as connection:
-            _migrate(connection)
+            make_tables(connection)
             if chain.head(connection) is None:
                 self.migrated = chain.begin(connection)
                 after = chain.head(connection)
@@ -187,7 +187,12 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
-def _migrate(connection: Connection) -> None:
+def make_tables(connection: Connection) -> None:
+    """Make the tables of a ledger with their triggers, or bring them to this version; no row is written.
+
+    Raises:
+        SelvedgeError: a newer Selvedge wrote it, or something else has these names.
+    """
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError

@@ -53,6 +53,10 @@ class Ledger:
         self.picks = PickLedger(self._database)
         self.record = LedgerRecord(self._database)
 
+    def close(self) -> None:
+        """Give back its connections; the next use makes new ones."""
+        self._database.engine.dispose()
+
     def open_round(self, plan: RoundPlan, key: bytes, pairs: Sequence[Pair], now: datetime | None = None) -> Round:
         """Register a plan with its pairs; one that is registered already is given back as it was.
 
