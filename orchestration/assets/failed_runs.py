@@ -122,6 +122,23 @@ def left_failed(
     return sorted(left, key=lambda entry: entry.asset)
 
 
+def unmended(instance: dg.DagsterInstance, records: Iterable[dg.RunRecord]) -> set[str]:
+    """Of runs that failed or were stopped, newest first: the newest one of each subject that nobody made good since.
+
+    What is left failed is known by such a run alone: its sentence, that it failed for good, that a training was tried.
+    """
+    kept, seen = set[str](), set[str]()
+    for record in records:
+        run = described(record)
+        if run.subject in seen:
+            continue
+        seen.add(run.subject)
+        assets = [key.to_user_string() for key in record.dagster_run.asset_selection or ()]
+        if not _made_good(instance, record.dagster_run.job_name, assets, run.partition or None, _ended(record)):
+            kept.add(run.run)
+    return kept
+
+
 def why(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str) -> str:
     """The sentence of the newest run that failed to make a partition."""
     run = newest_run(instance, [key], partition, dg.DagsterRunStatus.FAILURE)
