@@ -15,7 +15,7 @@ from typing import Any
 import dagster as dg
 
 from orchestration.assets.failures import SENTENCE_TAG, STOPPED_TAG
-from orchestration.assets.partitions import PARTITION_TAG
+from orchestration.assets.partitions import DROPS, PARTITION_TAG
 from orchestration.assets.published import newest
 
 FAILED_DAYS = 7
@@ -101,6 +101,8 @@ def left_failed(
 ) -> list[LeftFailed]:
     """Every asset that has failed partitions, with all of them counted, however long ago they failed.
 
+    Of candidates the newest alone counts: nobody makes an earlier one good, and it would be reported for ever.
+
     Args:
         watched: assets with their partition sets; one without partitions is looked for among the runs of the last days.
     """
@@ -110,6 +112,7 @@ def left_failed(
             continue
         with dg.partition_loading_context(dynamic_partitions_store=instance):
             keys = partitions.get_partition_keys(dynamic_partitions_store=instance)
+            keys = keys if partitions == DROPS else keys[-1:]
             states = instance.get_status_by_partition(key, keys, partitions) or {}
         failed = [partition for partition in keys if (state := states.get(partition)) and state.value == "FAILED"]
         if failed:
