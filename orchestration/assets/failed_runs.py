@@ -15,7 +15,7 @@ from typing import Any
 import dagster as dg
 
 from orchestration.assets.failures import SENTENCE_TAG, STOPPED_TAG
-from orchestration.assets.partitions import PARTITION_TAG
+from orchestration.assets.partitions import DROPS, PARTITION_TAG
 from orchestration.assets.published import newest
 
 FAILED_DAYS = 7
@@ -101,6 +101,8 @@ def left_failed(
 ) -> list[LeftFailed]:
     """Every asset that has failed partitions, with all of them counted, however long ago they failed.
 
+    Of candidates the newest alone counts: nobody makes an earlier one good, and it would be reported for ever.
+
     Args:
         watched: assets with their partition sets; one without partitions is looked for among the runs of the last days.
     """
@@ -110,6 +112,7 @@ def left_failed(
             continue
         with dg.partition_loading_context(dynamic_partitions_store=instance):
             keys = partitions.get_partition_keys(dynamic_partitions_store=instance)
+            keys = keys if partitions == DROPS else keys[-1:]
             states = instance.get_status_by_partition(key, keys, partitions) or {}
         failed = [partition for partition in keys if (state := states.get(partition)) and state.value == "FAILED"]
         if failed:
@@ -120,6 +123,23 @@ def left_failed(
         if run["partition"] is None:
             left += [LeftFailed(asset, 1, (("", run["sentence"]),)) for asset in run["assets"] if asset in whole]
     return sorted(left, key=lambda entry: entry.asset)
+
+
+def unmended(instance: dg.DagsterInstance, records: Iterable[dg.RunRecord]) -> set[str]:
+    """Of runs that failed or were stopped, newest first: the newest one of each subject that nobody made good since.
+
+    What is left failed is known by such a run alone: its sentence, that it failed for good, that a training was tried.
+    """
+    kept, seen = set[str](), set[str]()
+    for record in records:
+        run = described(record)
+        if run.subject in seen:
+            continue
+        seen.add(run.subject)
+        assets = [key.to_user_string() for key in record.dagster_run.asset_selection or ()]
+        if not _made_good(instance, record.dagster_run.job_name, assets, run.partition or None, _ended(record)):
+            kept.add(run.run)
+    return kept
 
 
 def why(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str) -> str:

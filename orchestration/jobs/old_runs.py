@@ -3,8 +3,9 @@
 Belongs here: which runs may go, and removing them by Dagster's own calls. Not here: files (garbage.py).
 
 Dagster's retention knows ticks only, and a year of runs is gigabytes. A run stays, however old, while it made the
-newest of anything (materialisation, observation, check), while a record names it, and while an unfinished run or
-backfill goes on from it.
+newest of anything (materialisation, observation, check), while what it failed to make was not made since, while a
+record names it, and while an unfinished run or backfill goes on from it. A failure that was forgotten would be taken
+for one that never was: the drop would be tried again, and a candidate would wait for its training for ever.
 """
 
 import shutil
@@ -18,6 +19,7 @@ from typing import Any
 import dagster as dg
 
 from catalog.errors import ServiceUnavailable
+from orchestration.assets.failed_runs import unmended
 from orchestration.assets.pinning import BACKFILL_TAG
 from orchestration.jobs.garbage import QUEUED
 from orchestration.jobs.mentions import Mentions, newest_events, texts_of_database
@@ -25,7 +27,8 @@ from orchestration.runtime.dagster_private import keeps_runs_in_a_folder, unfini
 from orchestration.runtime.recovery import UNFINISHED
 from orchestration.runtime.settings import Settings
 
-FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+FAILED = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+FINISHED = [dg.DagsterRunStatus.SUCCESS, *FAILED]
 PAGE = 500
 TRACKED = {"training", "evaluation"}  # stages whose runs a tracking server of somebody else's may name
 ANCESTORS = ("dagster/parent_run_id", "dagster/root_run_id")
@@ -43,9 +46,11 @@ def find_old_runs(
     Raises:
         ServiceUnavailable: a database whose records may name runs does not answer.
     """
-    query = dg.RunsFilter(statuses=FINISHED, updated_before=datetime.fromtimestamp(before, UTC))
+    moment = datetime.fromtimestamp(before, UTC)
+    query = dg.RunsFilter(statuses=FINISHED, updated_before=moment)
     old = {run.run_id: run for run in instance.get_runs(query)}
-    needed = _newest_makers(definitions, instance) | _named_by_records(settings, old)
+    failed = instance.get_run_records(dg.RunsFilter(statuses=FAILED, updated_before=moment))
+    needed = _newest_makers(definitions, instance) | _named_by_records(settings, old) | unmended(instance, failed)
     graph = definitions.resolve_asset_graph()
     backfills = {backfill.backfill_id for backfill in unfinished_backfills(instance, graph)}
     for run in instance.get_runs(dg.RunsFilter(statuses=[*UNFINISHED, QUEUED])):

@@ -20,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.errors import SelvedgeError
+from orchestration.assets.failed_runs import left_failed, newest_run
 from orchestration.assets.partitions import DROPS, candidate_partitions
 from orchestration.assets.pinning import BACKFILL_TAG
 from orchestration.cli.main import run
@@ -205,6 +206,36 @@ def test_runs_stay_while_they_made_the_newest_or_something_goes_on_from_them(gra
     remove_runs(of, instance, [first, first_whole])
     assert find_old_runs(of, graph.definitions, instance, time.time() + 60) == []
     assert instance.get_materialized_partitions(cloth) == {"a", "b", "c"} and len(instance.get_runs()) == len(runs) - 2
+
+
+def test_the_newest_run_of_what_is_left_failed_stays_until_it_is_made_good(tmp_path: Path) -> None:
+    of, torn, broken = Settings(home=tmp_path), dg.AssetKey("torn"), [True]
+    candidates = candidate_partitions("toy")
+
+    @dg.asset(key=torn, partitions_def=candidates)
+    def training() -> None:
+        if broken[0]:
+            raise dg.Failure("no weights", allow_retries=False)
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions(candidates.name or "", ["old", "new"])
+        graph = InProcess(dg.Definitions(assets=[training]), instance)
+
+        def old() -> int:
+            return len(find_old_runs(of, graph.definitions, instance, time.time() + 60))
+
+        for candidate in ("old", "new", "new"):
+            with pytest.raises(RuntimeError, match="no weights"):
+                graph.run([torn], candidate)
+        assert len(instance.get_runs()) == 3 and old() == 1, "the first try of the newer one"
+        remove_runs(of, instance, find_old_runs(of, graph.definitions, instance, time.time() + 60))
+        watched = {torn: candidates}
+        (left,) = left_failed(instance, watched)
+        assert (left.count, [name for name, _ in left.sample]) == (1, ["new"]), "nobody makes an earlier one good"
+        assert newest_run(instance, [torn], "old") is not None, "else its training would be waited for"
+        broken[0] = False
+        graph.run([torn], "new")
+        assert old() == 1 and len(instance.get_runs()) == 3
 
 
 def test_a_home_at_work_is_refused_and_one_at_rest_gets_its_disk_back(
