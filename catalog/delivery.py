@@ -16,6 +16,8 @@ from typing import Any
 
 from upath import UPath
 
+from catalog.stores import asked
+
 TABLE = "styles.csv"
 MANIFEST = "manifest.json"  # of a delivery that says what it holds: {"files": {name: bytes}}
 NESTED_DEPTH = 3  # archives put one folder around what they hold, some two
@@ -51,9 +53,12 @@ def _files_here(root: Path) -> Iterator[tuple[str, os.stat_result]]:
 
 def _files_there(source: str) -> Iterator[tuple[str, Any]]:
     root = UPath(source)
-    for path in sorted(root.rglob("*"), key=str):
-        if path.is_file():
-            yield str(path.relative_to(root)), path.stat()
+    yield from asked(
+        source,
+        lambda: [
+            (str(path.relative_to(root)), path.stat()) for path in sorted(root.rglob("*"), key=str) if path.is_file()
+        ],
+    )
 
 
 def no_folder(entry: Path) -> str:
