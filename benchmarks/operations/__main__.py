@@ -10,7 +10,7 @@ import sys
 
 import benchmarks.operations
 
-SHARED = ("__main__", "shop", "families", "definitions", "command", "flaky_front")
+SHARED = ("__main__", "shop", "families", "definitions", "command", "flaky_front", "small_disk")
 
 
 def rows() -> list[str]:

@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -32,12 +33,8 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AW
 
 
 @contextmanager
-def store(new: bool = True) -> Iterator[str]:
-    """An S3 server in this process; its address.
-
-    Args:
-        new: with one empty bucket; else with what an earlier one of this process held.
-    """
+def store() -> Iterator[str]:
+    """An S3 server in this process with one empty bucket; its address."""
     import boto3
     from moto.server import ThreadedMotoServer
 
@@ -47,9 +44,9 @@ def store(new: bool = True) -> Iterator[str]:
     host, port = server.get_host_and_port()
     os.environ.update(CREDENTIALS)
     try:
-        if new:
-            urlopen(Request(f"http://{host}:{port}/moto-api/reset", method="POST"))
-            boto3.client("s3", endpoint_url=f"http://{host}:{port}").create_bucket(Bucket=BUCKET)
+        # moto remembers earlier servers of this process
+        urlopen(Request(f"http://{host}:{port}/moto-api/reset", method="POST"))
+        boto3.client("s3", endpoint_url=f"http://{host}:{port}").create_bucket(Bucket=BUCKET)
         yield f"http://{host}:{port}"
     finally:
         server.stop()
@@ -70,13 +67,25 @@ def asking(endpoint: str) -> None:
 def run_through(folder: Path, rates: Rates, seed: int, names: Sequence[str]) -> tuple[FlakyFront, dict[str, str]]:
     """A new home on a new bucket: its champion, then every drop; the front with its counts, and the tables' hashes."""
     settings = settings_of(folder, storage=f"s3://{BUCKET}/home")
-    with store() as address, FlakyFront(address, rates, seed).running() as front:
-        asking(front.url)
-        make_champion(settings)
-        publish_drops(settings, folder / "drops", names)
-    with store(new=False) as address:
+    with store() as address:
+        with FlakyFront(address, rates, seed).running() as front:
+            asking(front.url)
+            # A process of its own, as it keeps databases and connections by their addresses, which both homes share.
+            working = get_context("spawn").Process(target=work, args=(folder, names))
+            working.start()
+            working.join()
+            if working.exitcode:
+                raise SystemExit(f"the work failed with {working.exitcode}: {dict(front.faults)}.")
         asking(address)
         return front, {name: sha256 for name, sha256 in published(settings).items() if name.startswith(COMPARED)}
+
+
+def work(folder: Path, names: Sequence[str]) -> None:
+    """From a new home to published drops."""
+    logging.getLogger("botocore").setLevel(logging.ERROR)
+    settings = settings_of(folder, storage=f"s3://{BUCKET}/home")
+    make_champion(settings)
+    publish_drops(settings, folder / "drops", names)
 
 
 def report(what: str, front: FlakyFront, tables: dict[str, str], seconds: float) -> None:

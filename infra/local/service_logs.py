@@ -19,12 +19,17 @@ _ERROR = re.compile(r"\b(?:ERROR|CRITICAL|FATAL|Fatal|fatal)\b|\b\w*(?:Error|Exc
 def rotate(log: Path, limit_bytes: int | None = None) -> bool:
     """Keep what a log holds beyond the limit as `NAME.old.log` and begin anew; True when it did.
 
-    The file is copied and emptied, not renamed: the service goes on writing at the end of the file it has open.
+    The file is copied and emptied, not renamed: the service goes on writing at the end of the file it has open. On a
+    full disk it is emptied all the same, and what an earlier copy held is given up: the bound is what keeps the room.
     """
     limit = LOG_LIMIT_BYTES if limit_bytes is None else limit_bytes
     if not log.exists() or log.stat().st_size <= limit:
         return False
-    shutil.copyfile(log, log.with_suffix(".old.log"))
+    old = log.with_suffix(".old.log")
+    try:
+        shutil.copyfile(log, old)
+    except OSError:
+        old.unlink(missing_ok=True)  # half of a log
     with log.open("r+b") as file:
         file.truncate(0)
     return True
