@@ -46,6 +46,9 @@ REMEDIES = {
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FULL_IN_OTHER_WORDS = ("database or disk is full",)  # SQLite's
+# What else SQLite says on a full disk, when its log's index finds no room; a failing disk gets the same words.
+SQLITES_DOUBT = "disk I/O error"
+LITTLE_ROOM = 256 * 1024  # bytes; SQLite asks for 32 KiB at a time
 
 
 def remedy_of(error: OSError) -> str:
@@ -77,8 +80,22 @@ def refused_by_the_machine(error: BaseException) -> OSError | None:
             return cause
         if (code := errno_in(str(cause))) in FULL:
             return OSError(code, os.strerror(code))
+        if SQLITES_DOUBT in str(cause):
+            return OSError(errno.ENOSPC, f"{SQLITES_DOUBT}, in SQLite's words for a full disk or a failing one")
         cause = cause.__cause__ or cause.__context__
     return None
+
+
+def is_full(path: Path) -> bool:
+    """Whether the disk that a file or folder is on, or would be, has next to nothing left."""
+    nearest = path.absolute()
+    while not nearest.exists() and nearest != nearest.parent:
+        nearest = nearest.parent
+    try:
+        status = os.statvfs(nearest)
+    except OSError:
+        return False
+    return status.f_bavail * status.f_frsize < LITTLE_ROOM
 
 
 def sentence_of(refusal: OSError) -> str:

@@ -25,7 +25,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
-from catalog.places import check_output_file, not_written, part_of, remove_parts
+from catalog.places import check_output_file, is_full, not_written, part_of, remove_parts
 from infra.database_address import without_password
 from orchestration.jobs.backup_files import (
     HOME,
@@ -270,7 +270,7 @@ def _copy_database(copy: _Copy, path: str) -> None:
             changed = (copy.home / path).stat().st_mtime_ns
             (sound,) = database.execute("PRAGMA quick_check").fetchone()
     except sqlite3.OperationalError as error:
-        if "disk is full" in str(error):
+        if "disk is full" in str(error) or is_full(target.parent):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
         if not (copy.home / path).exists():  # a run that was removed meanwhile took its own along
             target.unlink(missing_ok=True)

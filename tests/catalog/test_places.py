@@ -110,6 +110,7 @@ def raised_from(cause: BaseException) -> BaseException:
         OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "tables/may.parquet"),
         OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)),
         sqlite3.OperationalError("database or disk is full"),
+        sqlite3.OperationalError("disk I/O error"),  # where the index of its log finds no room
         RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)"),  # safetensors
         OSError("lance error: LanceError(IO): No space left on device"),  # without a number
         raised_from(sqlite3.OperationalError("database or disk is full")),
