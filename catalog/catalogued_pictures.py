@@ -10,6 +10,7 @@ import io
 from PIL import Image
 
 from catalog.errors import SelvedgeError
+from catalog.stores import stored_bytes
 
 
 def read_picture(uri: str, sha256: str | None = None) -> Image.Image:
@@ -18,10 +19,8 @@ def read_picture(uri: str, sha256: str | None = None) -> Image.Image:
     Raises:
         SelvedgeError: missing, undecodable, or not the file the hash names.
     """
-    from upath import UPath  # here, because a bare GPU machine that only measures has no need of it
-
     try:
-        content = UPath(uri).read_bytes()
+        content = stored_bytes(uri)
         if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
             raise SelvedgeError(f"picture {uri} changed since it was catalogued; read the catalogue again.")
         picture = Image.open(io.BytesIO(content))

@@ -22,6 +22,7 @@ from catalog.errors import SelvedgeError
 from catalog.files import whole_folder
 from catalog.places import LOCAL_PROTOCOLS, locked_folder, not_written
 from catalog.standing import with_files_here
+from catalog.stores import stored_bytes
 from catalog.tables import Reference, read_table
 
 SUMMARY_FILE = "catalogue.json"
@@ -116,7 +117,7 @@ def read_json(folder: UPath, name: str) -> Any:
     file = file_of(folder, name)
     again = f"run `selvedge catalog read SRC --out {folder}`"
     try:
-        content = json.loads(file.read_bytes())
+        content = json.loads(stored_bytes(file))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise SelvedgeError(f"{folder} is no complete catalogue directory; {again} first.") from error
     except OSError as error:

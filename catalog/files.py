@@ -22,6 +22,7 @@ from PIL import Image
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
 from catalog.places import LOCAL_PROTOCOLS, not_written, part_of, parts_of_the_dead, remove_parts
+from catalog.stores import bounded
 
 if TYPE_CHECKING:
     from upath import UPath
@@ -79,6 +80,7 @@ def _publish_on_disk(content: bytes, path: Path, sync: bool, private: bool) -> N
 
 def _publish_on_store(content: bytes, path: "UPath") -> None:
     try:
+        bounded(path.fs)
         try:
             path.write_bytes(content)
         except FileNotFoundError:  # a store with folders; a bucket has none, and asking each time is a round trip

@@ -8,6 +8,7 @@ photographs the background is only whitened: most bottoms are worn, so legs, sho
 frame until a segmenter takes them out, and a light pair on a light backdrop keeps only the pixels that differ from it.
 """
 
+import io
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +25,7 @@ from upath import UPath
 from catalog.catalogued_pictures import read_picture
 from catalog.errors import SelvedgeError
 from catalog.splits import EXCLUDED
+from catalog.stores import is_there, stored_bytes
 
 MINIMUM_BOTTOMS = 200  # below that a generator repeats its pictures and a judge has a dozen to learn from
 BOTTOMS: dict[str, tuple[str | None, str]] = {
@@ -155,10 +157,10 @@ def part_mask(delivered: str, shape: tuple[int, int]) -> np.ndarray | None:
     """
     image = UPath(delivered)
     path = image.parent.parent / "truth" / "masks" / f"{image.stem}.png"
-    if not path.exists():
+    if not is_there(path):
         return None
     try:
-        with path.open("rb") as file, Image.open(file) as stored:
+        with Image.open(io.BytesIO(stored_bytes(path))) as stored:
             resized = stored.convert("L").point(lambda part: 255 * (part > 0)).resize(shape[::-1], Image.Resampling.BOX)
     except OSError as error:
         raise SelvedgeError(f"part mask {path} does not decode ({error}); draw the catalogue again.") from error

@@ -44,6 +44,12 @@ REMEDIES = {
 }
 """What a person does about a refusal of the operating system."""
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL_IN_OTHER_WORDS = ("database or disk is full",)  # SQLite's
+# What else SQLite says on a full disk, when its log's index finds no room; a failing disk gets the same words.
+SQLITES_DOUBT = "disk I/O error"
+LITTLE_ROOM = 256 * 1024  # bytes; SQLite asks for 32 KiB at a time
+
 
 def remedy_of(error: OSError) -> str:
     """A sentence: what to do about a refusal of the operating system."""
@@ -55,7 +61,47 @@ def errno_in(text: str) -> int:
     number = re.search(r"\(os error (\d+)\)", text)
     if number:
         return int(number[1])
+    if any(words in text for words in FULL_IN_OTHER_WORDS):
+        return errno.ENOSPC
     return next((code for code in REMEDIES if os.strerror(code) in text), 0)
+
+
+def refused_by_the_machine(error: BaseException) -> OSError | None:
+    """The operating system's refusal behind an error, and behind those that it was raised from; None where it is none.
+
+    Libraries have words of their own for a full disk: SQLite, Rust's, torch's, and what a server answers when it met
+    one. Only that is looked for in what is no OSError: other refusals read like ordinary messages.
+    """
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        if isinstance(cause, OSError) and cause.errno in REMEDIES:
+            return cause
+        if (code := errno_in(str(cause))) in FULL:
+            return OSError(code, os.strerror(code))
+        if SQLITES_DOUBT in str(cause):
+            return OSError(errno.ENOSPC, f"{SQLITES_DOUBT}, in SQLite's words for a full disk or a failing one")
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
+def is_full(path: Path) -> bool:
+    """Whether the disk that a file or folder is on, or would be, has next to nothing left."""
+    nearest = path.absolute()
+    while not nearest.exists() and nearest != nearest.parent:
+        nearest = nearest.parent
+    try:
+        status = os.statvfs(nearest)
+    except OSError:
+        return False
+    return status.f_bavail * status.f_frsize < LITTLE_ROOM
+
+
+def sentence_of(refusal: OSError) -> str:
+    """One sentence of an operating system's refusal, with what a person does about it."""
+    file = f"{str(refusal.filename)[:200]}: " if refusal.filename else ""
+    return f"{file}{refusal.strerror}; nothing was left half-written. {remedy_of(refusal)}"
 
 
 def not_written(what: object, error: OSError) -> SelvedgeError:

@@ -10,12 +10,12 @@ from itertools import zip_longest
 from pathlib import Path
 
 from PIL import Image
-from upath import UPath
 
 from catalog.errors import SelvedgeError
 from catalog.pictures import Limits, standard_copy
 from catalog.quarantine import Rejection
 from catalog.reading import IMAGE_SUFFIXES
+from catalog.stores import stored_bytes
 
 GAP = 4  # pixels of white around a picture
 
@@ -74,7 +74,7 @@ def _by_file(source: Path, wanted: int) -> Sequence[str]:
 def _opened(uri: str) -> Image.Image | None:
     """The picture as it would be catalogued; None for a file that is none, which a look at a raw catalogue survives."""
     try:
-        copy = standard_copy(UPath(uri).read_bytes(), Limits())
+        copy = standard_copy(stored_bytes(uri), Limits())
         return Image.open(io.BytesIO(copy.content)).convert("RGB")  # a small file is kept as it is, cut or not
     except (OSError, Rejection):
         return None

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from upath import UPath
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
+from catalog.stores import asked, bounded, in_one_piece, size_of, stored_bytes, whole
 
 ONE_FILES_OWN = frozenset({errno.EACCES, errno.EPERM, errno.ELOOP, errno.EISDIR, errno.ENAMETOOLONG})
 """Errors that say something about one file, not about the disk or the network it lies on."""
@@ -110,7 +111,7 @@ class Source:
         """Raises SelvedgeError: the bucket that the root names is not there."""
         bucket = self.root.path.strip("/").partition("/")[0]
         try:
-            self.file_system.info(bucket)
+            asked(bucket, lambda: bounded(self.file_system).info(bucket))
         except FileNotFoundError as error:
             raise SelvedgeError(f"there is no bucket {bucket}; check its name and the account.") from error
         except Exception as error:
@@ -120,7 +121,7 @@ class Source:
         """Every object under the root of a bucket by its relative name, as the object store tells of it."""
         root = self.root.path.rstrip("/")
         try:
-            infos = self.file_system.find(root, detail=True)
+            infos = asked(str(self.root), lambda: bounded(self.file_system).find(root, detail=True))
         except FileNotFoundError:
             return {}
         except Exception as error:
@@ -134,7 +135,7 @@ class Source:
     def _read(self, name: str) -> bytes:
         path = self.root / name
         try:
-            return path.read_bytes()
+            return stored_bytes(path)
         except FileNotFoundError:
             raise
         except Exception as error:
@@ -164,16 +165,38 @@ def fetch(file_system: Any, files: Sequence[File], limit: int) -> Iterator[bytes
     if file_system is None:
         yield from (_read_local(file.path, limit) for file in files)
         return
-    sizes = [file.size if file.size is not None else file_system.size(file.path) for file in files]
-    wanted = [file.path for file, size in zip(files, sizes, strict=True) if size <= limit]
-    contents = file_system.cat(wanted, on_error="return") if wanted else {}
+    sizes = [file.size if file.size is not None else _size(file_system, file) for file in files]
+    wanted = [file.path for file, size in zip(files, sizes, strict=True) if size is not None and size <= limit]
+    contents = bounded(file_system).cat(wanted, on_error="return", **in_one_piece(file_system)) if wanted else {}
     if isinstance(contents, bytes):  # fsspec unpacks a list of one
         contents = {wanted[0]: contents}
     for file, size in zip(files, sizes, strict=True):
         content = contents.get(file.path)
-        if isinstance(content, Exception) and not isinstance(content, FileNotFoundError):
-            raise ServiceUnavailable(f"{file.uri} did not answer ({content}); run again.") from content
-        yield size if size > limit else content if isinstance(content, bytes) else None
+        if size is not None and size > limit:
+            yield size
+        elif isinstance(content, bytes) and len(content) == size:
+            yield content
+        else:  # gone, failed, cut short, or another object by now: alone, and as often as is worth it
+            yield _alone(file_system, file, limit)
+
+
+def _size(file_system: Any, file: File) -> int | None:
+    try:
+        return asked(file.uri, lambda: size_of(file_system, file.path))
+    except FileNotFoundError:
+        return None
+
+
+def _alone(file_system: Any, file: File, limit: int) -> bytes | int | None:
+    try:
+        content = asked(file.uri, lambda: whole(file_system, file.path))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise SelvedgeError(
+            f"{file.uri} cannot be read ({error.strerror or error}); check the credentials and the bucket's policy."
+        ) from error
+    return content if len(content) <= limit else len(content)
 
 
 def _read_local(path: str, limit: int) -> bytes | int | None:

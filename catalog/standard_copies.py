@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 
 from upath import UPath
 
-from catalog.errors import SelvedgeError, ServiceUnavailable
+from catalog.errors import SelvedgeError
 from catalog.files import publish_bytes
 from catalog.pictures import Limits, StandardCopy, standard_copy
 from catalog.quarantine import Rejection
 from catalog.source import File, fetch, is_local
+from catalog.stores import is_there
 
 
 class Delivered(NamedTuple):
@@ -94,10 +95,6 @@ def _store_local(path: str, content: bytes) -> str:
 
 
 def _store_remote(path: UPath, content: bytes) -> str:
-    try:
-        there = path.exists()
-    except Exception as error:
-        raise ServiceUnavailable(f"{path} did not answer ({error}); run again.") from error
-    if not there:
+    if not is_there(path):
         publish_bytes(content, path)
     return str(path)

@@ -19,8 +19,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from upath import UPath
 
-from catalog.errors import SelvedgeError, ServiceUnavailable
+from catalog.errors import SelvedgeError
 from catalog.files import publish_bytes
+from catalog.stores import stored_bytes
 
 TEXT = pa.string()
 TEXT_MAP = pa.map_(TEXT, TEXT)
@@ -286,7 +287,7 @@ def read_table(source: str | Path | UPath | Reference, schema_name: str | None =
 
 def _stored_bytes(path: UPath) -> bytes:
     try:
-        return bytes(path.read_bytes())
+        return stored_bytes(path)
     except FileNotFoundError as error:
         raise SelvedgeError(f"table {path} does not exist; materialise what writes it first.") from error
     except IsADirectoryError as error:
@@ -295,8 +296,6 @@ def _stored_bytes(path: UPath) -> bytes:
         raise SelvedgeError(
             f"table {path} cannot be read ({error.strerror or error}); check its permissions."
         ) from error
-    except Exception as error:  # each store's client raises its own
-        raise ServiceUnavailable(f"table {path} did not answer ({error}); run again.") from error
 
 
 def _hold_to_stamp(

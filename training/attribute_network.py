@@ -6,6 +6,7 @@ loop (attribute_classifier.py).
 All attributes share one output layer, cut into slices; a module for each attribute would forbid the name `type`.
 """
 
+import io
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from catalog.errors import SelvedgeError
+from catalog.stores import stored_bytes
 from training.devices import autocast, choose_precision
 
 
@@ -141,13 +143,11 @@ def load_pictures(uris: Sequence[str | Path], size: int, workers: int = 2) -> Te
     Raises:
         SelvedgeError: a picture is missing or cannot be decoded.
     """
-    from upath import UPath  # here, because a bare GPU machine that only measures has no need of it
-
     pictures = torch.empty((len(uris), 3, size, size), dtype=torch.uint8)
 
     def read(position: int) -> None:
         try:
-            with UPath(uris[position]).open("rb") as file, Image.open(file) as image:
+            with Image.open(io.BytesIO(stored_bytes(uris[position]))) as image:
                 image.draft("RGB", (size, size))
                 small = image.convert("RGB").resize((size, size), Image.Resampling.BILINEAR, reducing_gap=2.0)
         except OSError as error:

@@ -17,6 +17,7 @@ from sqlalchemy import Column, Engine, MetaData, String, Table, Text, create_eng
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
+from catalog.places import refused_by_the_machine, remedy_of
 
 STORED, REFUSED = "stored", "refused"
 WAIT_SECONDS = 30
@@ -197,6 +198,10 @@ class SqlAdMetadata:
         except IntegrityError:
             raise
         except (OperationalError, InterfaceError) as error:
+            if refusal := refused_by_the_machine(error):
+                raise SelvedgeError(
+                    f"the database of ads at {self._where} could not be written ({_why(error)}). {remedy_of(refusal)}"
+                ) from error
             raise ServiceUnavailable(
                 f"the database of ads at {self._where} does not answer ({_why(error)}); check that it runs and that "
                 "its folder exists, and run again."

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
-from upath import UPath
 
 from catalog.errors import SelvedgeError
 from catalog.files import json_sha256
+from catalog.stores import stored_bytes
 from catalog.values import is_missing
 from inference.ad_images.refusal import AdRefused, RefusalCode
 from inference.ad_images.request import AdRequest, ListedProduct, OnModel
@@ -55,7 +55,7 @@ class AdOrder:
         import hashlib
 
         try:
-            photo = UPath(self.photo_uri).read_bytes()
+            photo = stored_bytes(self.photo_uri)
         except OSError as error:
             raise AdRefused(
                 RefusalCode.PHOTO_UNREADABLE,

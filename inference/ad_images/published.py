@@ -14,6 +14,7 @@ from PIL import Image
 from upath import UPath
 
 from catalog.errors import SelvedgeError
+from catalog.stores import stored_bytes
 from inference.ad_images.recipes import pixels_sha256, read_recipe
 
 
@@ -39,7 +40,7 @@ def broken_pictures(rows: pd.DataFrame) -> list[BrokenPicture]:
 def _fault(row: Mapping[str, object]) -> str:
     picture = UPath(str(row["uri"]))
     try:
-        content, note = picture.read_bytes(), picture.with_suffix(".json").read_bytes()
+        content, note = stored_bytes(picture), stored_bytes(picture.with_suffix(".json"))
     except OSError as error:
         return f"cannot be read ({type(error).__name__})"
     if hashlib.sha256(content).hexdigest() != row["sha256"]:

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from catalog.errors import SelvedgeError, ServiceUnavailable
+from catalog.errors import SelvedgeError
 from catalog.files import json_sha256
+from catalog.stores import stored_bytes
 from inference.ad_images.cutout import Cutout
 from inference.ad_images.finding import Finding
 from inference.ad_images.plan import Plan
@@ -173,13 +174,11 @@ def read_recipe(file: "str | Path | UPath") -> Recipe:
 
     path = UPath(file)
     try:
-        content = path.read_bytes()
+        content = stored_bytes(path)
     except FileNotFoundError as error:
         raise SelvedgeError(f"{path} does not exist; make the ad again by `selvedge infer ads`.") from error
     except OSError as error:
         raise SelvedgeError(f"{path} cannot be read ({error.strerror or error}); check its permissions.") from error
-    except Exception as error:  # each store's client raises its own
-        raise ServiceUnavailable(f"{path} did not answer ({error}); run again.") from error
     return parsed_recipe(content, str(path))
 
 

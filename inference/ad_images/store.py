@@ -19,8 +19,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from catalog.errors import ServiceUnavailable
 from catalog.files import json_sha256, publish_bytes
+from catalog.stores import is_there
 from inference.ad_images.ad_rows import REFUSED, STORED, AdMetadata, AdRow, StoredPicture, settled
 from inference.ad_images.provenance import Form, picture_file, source_type
 from inference.ad_images.ranking import features
@@ -150,10 +150,7 @@ def _require_id(request_id: str) -> None:
 def _exists(uri: str) -> bool:
     from upath import UPath
 
-    try:
-        return bool(UPath(uri).exists())
-    except Exception as error:  # each store's client raises its own
-        raise ServiceUnavailable(f"{uri} did not answer ({error}); run again.") from error
+    return is_there(UPath(uri))
 
 
 def recipe_of(result: AdResult, judged: Judged, rank: int, backdrop: Backdrop, context: Mapping[str, str]) -> Recipe:

@@ -16,6 +16,7 @@ from upath import UPath
 
 from catalog.errors import SelvedgeError
 from catalog.files import publish_text
+from catalog.stores import is_there, stored_bytes
 from catalog.tables import content_sha256
 
 KEPT = 4  # hashes of a drop whose updates were killed one after the other
@@ -35,7 +36,7 @@ class IndexStamps:
     def announce(self, drop: str, rows: pa.Table) -> str:
         """Say before a commit that a drop may hold these rows; their hash."""
         sha256 = content_sha256(rows.sort_by("product_id"))
-        earlier = self._read(self._file(drop)).get("rows", []) if self._file(drop).exists() else None
+        earlier = self._read(self._file(drop)).get("rows", []) if is_there(self._file(drop)) else None
         if earlier is not None:  # of an older version's rows nothing is known until they are replaced
             self._write(drop, [*earlier, sha256][-KEPT:])
         return sha256
@@ -65,7 +66,7 @@ class IndexStamps:
 
     def _read(self, file: UPath) -> "_Stamp":
         try:
-            stamp: _Stamp = json.loads(file.read_bytes())
+            stamp: _Stamp = json.loads(stored_bytes(file))
             if isinstance(stamp["drop"], str) and isinstance(stamp["rows"], list):
                 return stamp
         except (OSError, ValueError, KeyError, TypeError) as error:

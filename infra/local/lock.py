@@ -55,9 +55,9 @@ def _sign(file: IO[str], what: str) -> None:
     """Who holds the lock since when and what for, for the one who is refused; the lock itself is the kernel's."""
     moment = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
     with contextlib.suppress(OSError):  # a full disk: the lock holds without a name
-        file.truncate(0)
-        file.write(f"process {os.getpid()}, since {moment}\n{what}\n" if what else "")
-        file.flush()
+        os.ftruncate(file.fileno(), 0)
+        # Past the file's own buffer, which would try once more when it is closed, and fail the command then.
+        os.write(file.fileno(), f"process {os.getpid()}, since {moment}\n{what}\n".encode() if what else b"")
 
 
 def _holder(path: Path) -> str:

@@ -144,7 +144,13 @@ def ensure(service: Service, progress: Progress = lambda line: None) -> Running:
             progress(f"{service.name}: ending what a killed one left behind (process {numbers})")
             end_service(recorded, STUCK_GRACE_SECONDS)
         _refuse_taken_port(service)
-        running = _start(service)
+        try:
+            running = _start(service)
+        except OSError as error:
+            raise ServiceFailure(
+                f"{service.name} could not be started ({error.filename or service.log}: {error.strerror or error}); "
+                "mend that, and start it again."
+            ) from error
         try:
             _wait_until_healthy(running, progress)
         except BaseException:  # Ctrl-C while it starts must not leave it behind
@@ -227,8 +233,13 @@ def _start(service: Service) -> Running:
             start_new_session=True,  # Ctrl-C reaches the command, which then stops its services in order
         )
     process = Process(child.pid, psutil.Process(child.pid).create_time(), service.port, mark)
-    with whole_file(service.pid_file) as part:
-        part.write_text(json.dumps(process.__dict__))
+    try:
+        with whole_file(service.pid_file) as part:
+            part.write_text(json.dumps(process.__dict__))
+    except BaseException:  # nobody would find it again
+        end_service(process, STUCK_GRACE_SECONDS)
+        child.wait()
+        raise
     return Running(service, process, child, log_begin, writer)
 
 

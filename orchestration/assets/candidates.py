@@ -16,6 +16,7 @@ import dagster as dg
 
 from catalog.errors import SelvedgeError
 from catalog.files import json_sha256
+from catalog.stores import is_there, stored_bytes
 from orchestration.assets.partitions import candidate_key, candidate_partitions
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def record_opening(tables: "Tables", candidate: str, opening: Opening) -> None:
     from catalog.tables import publish_bytes
 
     path = _record(tables, opening.family, candidate)
-    if not path.exists():
+    if not is_there(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         content = {"format": RECORD_FORMAT, "candidate": candidate, **asdict(opening)}
         publish_bytes(json.dumps(content, indent=1, sort_keys=True).encode(), path)
@@ -74,12 +75,12 @@ def read_opening(tables: "Tables", family: str, candidate: str) -> Opening:
         SelvedgeError: it was never opened; somebody typed its name.
     """
     path = _record(tables, family, candidate)
-    if not path.exists():
+    if not is_there(path):
         raise SelvedgeError(
             f"candidate {candidate} was never opened ({path} is missing); run the training job of {family}, "
             "which opens one for the present data and settings."
         )
-    content = json.loads(path.read_text())
+    content = json.loads(stored_bytes(path))
     # What lies in the home is named by its whole path, and the home may have been moved.
     places = {
         name: tables.standing(value) if isinstance(value, str) else value for name, value in content["dataset"].items()

@@ -17,6 +17,7 @@ from typing import Any, ParamSpec, TypeVar
 import dagster as dg
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
+from catalog.places import refused_by_the_machine, sentence_of
 from orchestration.assets.costs import with_costs
 from training.stopping import TrainingStopped
 
@@ -44,6 +45,11 @@ def errors_as_sentences(body: Callable[P, R]) -> Callable[P, R]:
             return with_costs(body(*args, **kwargs), time.monotonic() - began)
         except SelvedgeError as error:
             raise _in_dagster(context, error) from error
+        except Exception as error:
+            refusal = refused_by_the_machine(error)
+            if refusal is None:
+                raise  # a defect of the program
+            raise _in_dagster(context, SelvedgeError(sentence_of(refusal))) from error
 
     return wrapped
 

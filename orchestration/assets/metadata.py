@@ -12,6 +12,7 @@ import dagster as dg
 from PIL import Image
 
 from catalog.files import data_uri, jpeg_bytes
+from catalog.stores import stored_bytes
 
 THUMBNAIL = 96  # pixels
 COLUMNS = 6
@@ -22,13 +23,11 @@ ADDRESSES, HASHES = ("uri", "schema", "dataset", "store", "made_of"), ("sha256",
 
 def contact_sheet(uris: Sequence[str]) -> dg.MarkdownMetadataValue:
     """The first pictures side by side, as one JPEG inside Markdown."""
-    from upath import UPath
-
     selected = uris[:SHEET_PICTURES]
     rows = -(-len(selected) // COLUMNS)
     sheet = Image.new("RGB", (COLUMNS * THUMBNAIL, max(rows, 1) * THUMBNAIL), "white")
     for position, uri in enumerate(selected):
-        picture = Image.open(io.BytesIO(UPath(uri).read_bytes())).convert("RGB")
+        picture = Image.open(io.BytesIO(stored_bytes(uri))).convert("RGB")
         picture.thumbnail((THUMBNAIL - 4, THUMBNAIL - 4))
         row, column = divmod(position, COLUMNS)
         sheet.paste(picture, (column * THUMBNAIL + 2, row * THUMBNAIL + 2))

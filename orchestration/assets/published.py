@@ -138,10 +138,11 @@ class Tables(dg.ConfigurableResource):
             SelvedgeError: it is damaged, or of another contract.
         """
         from catalog.standing import with_files_here
+        from catalog.stores import is_there
         from catalog.tables import read_table
 
         path = self.path(name, partition)
-        if not path.exists():
+        if not is_there(path):
             return None
         table = read_table(path, contract or name.rpartition("/")[2]).replace_schema_metadata(None)
         return with_files_here(table, self._home)

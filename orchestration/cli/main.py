@@ -20,7 +20,7 @@ from types import FrameType
 import typer
 
 from catalog.errors import Interrupted, SelvedgeError
-from catalog.places import REMEDIES, remedy_of
+from catalog.places import refused_by_the_machine, sentence_of
 from orchestration.cli import (
     backfill_command,
     backup_commands,
@@ -101,7 +101,7 @@ def run(arguments: Sequence[str]) -> int:
         try:
             _refuse_impossible(arguments)
             outcome = application()(list(arguments), prog_name="selvedge", standalone_mode=False)
-        except (KeyboardInterrupt, Exception) as error:
+        except (Exception, KeyboardInterrupt) as error:
             outcome = _tell(error, arguments)
             if outcome is None:
                 raise
@@ -152,12 +152,10 @@ def _of_postgres(error: BaseException) -> str:
 
 def _of_the_machine(error: BaseException) -> str:
     """What the machine, and no code of ours, refused: disk, memory, a path that cannot be; "" for anything else."""
-    if isinstance(error, OSError):
-        file = f"{str(error.filename)[:200]}: " if error.filename else ""
-        if error.errno in REMEDIES:
-            return f"{file}{error.strerror}; nothing was left half-written. {remedy_of(error)}"
-        if error.errno in NO_SUCH_PLACE and error.filename:
-            return f"{file}{error.strerror}; name another path."
+    if refusal := refused_by_the_machine(error):
+        return sentence_of(refusal)
+    if isinstance(error, OSError) and error.errno in NO_SUCH_PLACE and error.filename:
+        return f"{str(error.filename)[:200]}: {error.strerror}; name another path."
     if isinstance(error, MemoryError):
         return "this machine has too little free memory for that; nothing was left half-written."
     if isinstance(error, ImportError) and re.search("failed to map|cannot allocate", str(error), re.IGNORECASE):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 
 from catalog.errors import SelvedgeError
+from catalog.stores import is_there, stored_bytes
 from orchestration.assets.published import Tables, materialised
 from orchestration.families.contract import Family
 from orchestration.runtime.settings import Settings
@@ -48,7 +49,7 @@ def sign_evidence(family: Family, tables: Tables, settings: Settings, evidence: 
 
 def unsigned(family: Family, tables: Tables, candidate: str) -> bool:
     """Was the evidence written by a Selvedge that did not sign yet? Then it can be read, and promotes nothing."""
-    return not evidence_place(family, tables, candidate).with_name(SIGNATURE_FILE).exists()
+    return not is_there(evidence_place(family, tables, candidate).with_name(SIGNATURE_FILE))
 
 
 def scores_evidence(
@@ -73,12 +74,12 @@ def scores_evidence(
 
     recorded = materialised(instance, "/".join(family.scores.path), candidate)
     path = evidence_place(family, tables, candidate)
-    if recorded is None or not path.exists():
+    if recorded is None or not is_there(path):
         raise SelvedgeError(
             f"candidate {candidate} has no evidence; materialise {'/'.join(family.scores.path)} first, or, if it was "
             "trained by hand, `selvedge register RUN_FOLDER`."
         )
-    evidence = Evidence.from_json(path.read_text())
+    evidence = Evidence.from_json(stored_bytes(path).decode())
     if evidence.sha256 != recorded["evidence_sha256"] or evidence.candidate != candidate:
         raise SelvedgeError(
             f"the evidence of {candidate} is not the one its scores were published with; score it again."
@@ -102,7 +103,7 @@ def _check_signature(
             f"the evidence of {candidate} has no signature: it was scored by an older Selvedge, or the file is lost; "
             f"{again}."
         )
-    given = evidence_place(family, tables, candidate).with_name(SIGNATURE_FILE).read_text(errors="replace")
+    given = stored_bytes(evidence_place(family, tables, candidate).with_name(SIGNATURE_FILE)).decode(errors="replace")
     if not is_signed(settings, texts, given):
         raise SelvedgeError(
             f"the evidence of {candidate}, or what Dagster records of its scores, is not what was signed with this "

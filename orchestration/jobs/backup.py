@@ -18,7 +18,7 @@ import sqlite3
 import stat
 import tarfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,9 +27,18 @@ from pathlib import Path
 from upath import UPath
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
-from catalog.places import check_output_file, not_written, part_of, remove_parts
+from catalog.places import check_output_file, is_full, not_written, part_of, remove_parts
 from infra.database_address import without_password
-from orchestration.jobs.backup_files import HOME, MANIFEST, OWNER, BackedUp, Manifest, copy_hashed, versions_here
+from orchestration.jobs.backup_files import (
+    HOME,
+    MANIFEST,
+    OWNER,
+    BackedUp,
+    Manifest,
+    copy_hashed,
+    not_read,
+    versions_here,
+)
 from orchestration.registry.ledger import head_file, one_at_a_time
 from orchestration.runtime.folders import new_folder
 from orchestration.runtime.settings import LOCAL, OFF, Settings
@@ -129,16 +138,14 @@ def _into(
                 "row; run again when fewer runs are at work."
             )
         time.sleep(WAIT_SECONDS)
-    links = {
-        str(path.relative_to(settings.home)): str(path.readlink()) for path in _walk(settings.home) if path.is_symlink()
-    }
+    links = _links(settings.home)
     manifest = Manifest(
         made=datetime.now(UTC).isoformat(timespec="seconds"),
         home=str(settings.home),
         versions=versions_here(),
         files=[copy.entries[path] for path in sorted(copy.entries)],
         links=links,
-        elsewhere=list(elsewhere(settings)),
+        elsewhere=[*elsewhere(settings), *_linked_elsewhere(settings.home, links)],
     )
     (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
     return manifest, len(copy.databases)
@@ -171,6 +178,27 @@ def elsewhere(settings: Settings) -> Iterator[str]:
         yield "the key that signs evidence is in SELVEDGE_EVIDENCE_KEY: keep it in your secret store."
 
 
+def _links(home: Path) -> dict[str, str]:
+    """Links of a home and where they lead; what is in the home itself is named from the link on, wherever it is put."""
+    links = {}
+    for path in _walk(home):
+        try:
+            target = path.readlink()
+        except OSError:  # no link, or gone meanwhile
+            continue
+        inside = target.is_absolute() and target.is_relative_to(home)
+        links[str(path.relative_to(home))] = os.path.relpath(target, path.parent) if inside else str(target)
+    return links
+
+
+def _linked_elsewhere(home: Path, links: Mapping[str, str]) -> Iterator[str]:
+    """What links lead to outside the home, a person's deliveries apart: of it the backup has the link alone."""
+    for path, target in links.items():
+        place = Path(os.path.normpath((home / path).parent / target))
+        if Path(path).parts[:1] not in DELIVERED and not place.is_relative_to(home):
+            yield f"{path} is a link to {place}: keep that place safe, and have it there before the home is used again."
+
+
 def _copy_files(copy: _Copy, report: Callable[[int, int, str], None]) -> None:
     """Every file that is not copied as it is now; what is gone goes from the copy, too."""
     seen = _files(copy.home)
@@ -181,12 +209,15 @@ def _copy_files(copy: _Copy, report: Callable[[int, int, str], None]) -> None:
     left = [path for path, stamp in seen.items() if copy.stamps.get(path) != stamp]
     for number, path in enumerate(left, start=1):
         try:
-            with (copy.home / path).open("rb") as file:
-                status = os.fstat(file.fileno())
-                mode = stat.S_IMODE(status.st_mode) & OWNER
-                sha256, size = copy_hashed(file, copy.folder / path, mode)
+            file = (copy.home / path).open("rb")
         except FileNotFoundError:  # gone while this went on: the next look sees that
             continue
+        except OSError as error:
+            raise not_read(copy.home / path, error) from error
+        with file:
+            status = os.fstat(file.fileno())
+            mode = stat.S_IMODE(status.st_mode) & OWNER
+            sha256, size = copy_hashed(file, copy.folder / path, mode)
         copy.entries[path] = BackedUp(path, sha256, size, mode, status.st_mtime_ns)
         copy.stamps[path] = seen[path]
         report(number, len(left), "files")
@@ -248,7 +279,7 @@ def _copy_database(copy: _Copy, path: str) -> None:
             changed = (copy.home / path).stat().st_mtime_ns
             (sound,) = database.execute("PRAGMA quick_check").fetchone()
     except sqlite3.OperationalError as error:
-        if "disk is full" in str(error):
+        if "disk is full" in str(error) or is_full(target.parent):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
         if not (copy.home / path).exists():  # a run that was removed meanwhile took its own along
             target.unlink(missing_ok=True)
@@ -286,8 +317,12 @@ def _files(home: Path) -> dict[str, Stamp]:
 
 
 def _walk(home: Path) -> Iterator[Path]:
-    """Files and links of a home that belong to a backup."""
-    for parent, folders, files in os.walk(home):
+    """Files and links of a home that belong to a backup.
+
+    Raises:
+        SelvedgeError: a folder cannot be listed: its files would be missing from the copy without a word.
+    """
+    for parent, folders, files in os.walk(home, onerror=_not_listed):
         below = Path(parent).relative_to(home)
         linked = [name for name in folders if Path(parent, name).is_symlink()]
         endings = () if below.parts[:1] in DELIVERED else LEFT_OUT_ENDINGS
@@ -299,6 +334,11 @@ def _walk(home: Path) -> Iterator[Path]:
                 yield Path(parent, name)
 
 
+def _not_listed(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):  # a folder that went while this looked
+        raise not_read(error.filename, error) from error
+
+
 def _is_database(path: Path) -> bool:
     if path.suffix not in DATABASES or path.is_symlink():
         return False
@@ -307,6 +347,8 @@ def _is_database(path: Path) -> bool:
             return file.read(len(SQLITE)) == SQLITE
     except FileNotFoundError:
         return False
+    except OSError as error:
+        raise not_read(path, error) from error
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from packaging.version import InvalidVersion, Version
 
 from catalog.errors import SelvedgeError
 from catalog.files import json_sha256
+from catalog.places import remedy_of
 from orchestration.runtime.installed_code import installed_code
 
 FORMAT = 1
@@ -153,22 +154,41 @@ def read_manifest(source: Source, backup: Path) -> Manifest:
     _refuse_newer(manifest, backup)
     for path in (*(file.path for file in manifest.files), *manifest.links):
         parts = PurePosixPath(path)
-        if parts.is_absolute() or ".." in parts.parts or not parts.parts:
+        below_a_link = any(str(parent) in manifest.links for parent in parts.parents)
+        if parts.is_absolute() or ".." in parts.parts or not parts.parts or below_a_link:
             raise SelvedgeError(f"backup {backup} names {path!r}, which is outside a home; use another one.")
     return manifest
 
 
 def copy_hashed(source: IO[bytes], target: Path, mode: int) -> tuple[str, int]:
-    """Copy one file to a place where none is; sha256 and bytes of what was written."""
+    """Copy one file to a place where none is; sha256 and bytes of what was written.
+
+    Raises:
+        SelvedgeError: what is copied cannot be read.
+        OSError: the copy cannot be written.
+    """
     digest, size = hashlib.sha256(), 0
     target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("wb") as file:
         target.chmod(mode & OWNER | 0o600)
-        while chunk := source.read(CHUNK):
+        for chunk in _chunks(source):
             digest.update(chunk)
             size += len(chunk)
             file.write(chunk)
     return digest.hexdigest(), size
+
+
+def _chunks(source: IO[bytes]) -> Iterator[bytes]:
+    try:
+        while chunk := source.read(CHUNK):
+            yield chunk
+    except OSError as error:
+        raise not_read(source.name, error) from error
+
+
+def not_read(what: object, error: OSError) -> SelvedgeError:
+    """The error of a file or folder that cannot be read: of it, and not of the place that it was to be copied to."""
+    return SelvedgeError(f"{what} cannot be read ({error.strerror or error}); nothing was written. {remedy_of(error)}")
 
 
 def _damaged(backup: Path, file: str) -> SelvedgeError:

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from PIL import Image
-from upath import UPath
 
 from catalog.pages import Picture, small
+from catalog.stores import stored_bytes
 
 STRIP_SIDE, PHOTO_SIDE = 120, 360  # pixels
 PER_COLOUR = 12  # photographs behind one swatch
@@ -31,7 +31,7 @@ class ColourSwatch:
 
 def thumbnail(uri: str, side: int, label: str) -> Picture:
     """The standard copy, made small, as a JPEG."""
-    return small(UPath(uri).read_bytes(), side, label)
+    return small(stored_bytes(uri), side, label)
 
 
 def photo(uri: str, label: str) -> Picture:
@@ -71,6 +71,6 @@ def colours(products: pd.DataFrame, uris: Mapping[int, str], seed: int, most: in
 
 def _middle(uri: str) -> np.ndarray:
     """(n, 3) uint8: the pixels of the middle third, small."""
-    with Image.open(io.BytesIO(UPath(uri).read_bytes())) as opened:
+    with Image.open(io.BytesIO(stored_bytes(uri))) as opened:
         shrunk = opened.convert("RGB").resize((48, 48), Image.Resampling.BOX)
     return np.asarray(shrunk)[16:32, 16:32].reshape(-1, 3)

@@ -11,6 +11,7 @@ from typing import Any
 from upath import UPath
 
 from catalog.rows import decode_line
+from catalog.stores import stored_bytes
 from orchestration.assets.published import materialised
 from orchestration.report.hops import BROKEN, CHECKED, MISSING, RECORDED, SHORT, Hop, Sources
 
@@ -94,7 +95,7 @@ def _without(table: Hop, hop: str, why: str) -> Hop:
 def _picture(product: Mapping[str, Any]) -> Hop:
     uri, recorded = str(product["image_uri"] or ""), str(product["image_sha256"] or "")
     try:
-        sha256 = hashlib.sha256(UPath(uri).read_bytes()).hexdigest()
+        sha256 = hashlib.sha256(stored_bytes(uri)).hexdigest()
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         return Hop("picture", recorded[:SHORT], uri, MISSING, f"the delivered picture is not there any more ({why})")
@@ -109,7 +110,7 @@ def _line(sources: Sources, drop: str, product_id: int, line: int) -> Hop:
     file = UPath(sources.home.tables.standing(str(about.get("source", "")))) / str(about.get("table", "styles.csv"))
     address = f"{file}:{line}"
     try:
-        lines = file.read_bytes().split(b"\n")
+        lines = stored_bytes(file).split(b"\n")
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or str(error)
         return Hop(

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,14 @@ import pytest
 from catalog import places
 from catalog.errors import SelvedgeError
 from catalog.files import publish_bytes, whole_folder
-from catalog.places import check_output_file, check_output_folder, locked_folder, not_written
+from catalog.places import (
+    check_output_file,
+    check_output_folder,
+    locked_folder,
+    not_written,
+    refused_by_the_machine,
+    sentence_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -87,3 +95,33 @@ def test_a_new_folder_never_takes_the_place_of_one_that_holds_something(tmp_path
         (folder / "file").write_text("first")
     assert (folder / "file").read_text() == "first"
     assert list(tmp_path.iterdir()) == [folder]
+
+
+def raised_from(cause: BaseException) -> BaseException:
+    try:
+        raise RuntimeError("the step failed") from cause
+    except RuntimeError as error:
+        return error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "tables/may.parquet"),
+        OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)),
+        sqlite3.OperationalError("database or disk is full"),
+        sqlite3.OperationalError("disk I/O error"),  # where the index of its log finds no room
+        RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)"),  # safetensors
+        OSError("lance error: LanceError(IO): No space left on device"),  # without a number
+        raised_from(sqlite3.OperationalError("database or disk is full")),
+    ],
+)
+def test_a_full_disk_is_recognised_in_the_words_of_any_library(error: BaseException) -> None:
+    refusal = refused_by_the_machine(error)
+    assert refusal is not None and refusal.errno in (errno.ENOSPC, errno.EDQUOT)
+    assert "nothing was left half-written. Free some space and run again." in sentence_of(refusal)
+
+
+def test_what_is_no_refusal_of_the_machine_is_none() -> None:
+    for error in (KeyError("File exists"), RuntimeError("Permission denied"), ValueError("Is a directory")):
+        assert refused_by_the_machine(error) is None

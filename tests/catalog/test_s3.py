@@ -9,6 +9,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 from upath import UPath
 
+from benchmarks.operations.flaky_front import FlakyFront, Rates
 from catalog.errors import SelvedgeError, ServiceUnavailable
 from catalog.images import standardise_images
 from catalog.reading import read_catalogue
@@ -75,6 +76,24 @@ def test_a_bucket_reads_like_a_folder(bucket: str, tmp_path: Path) -> None:
     )
 
 
+def test_a_store_that_fails_is_read_like_one_that_does_not(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = shop(12).write(tmp_path / "shop")
+    source = upload(folder, "drop")
+    here = read_catalogue(folder, "d1")
+    with FlakyFront(bucket, Rates(refused=0.05, silent=0.0, truncated=0.3)).running() as front:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", front.url)
+        forget_connections()
+        there = read_catalogue(source, "d1", workers=1)
+        copies = standardise_images(there.products, UPath("s3://shop/copies"), workers=1)
+    assert {"refused", "cut", "shortened"} <= set(front.faults), front.faults
+    assert front.repeated == sum(front.faults.values())
+    assert there.products.drop_columns("image_uri").equals(here.products.drop_columns("image_uri"))
+    local = standardise_images(here.products, tmp_path / "copies")
+    assert copies.column("sha256").to_pylist() == local.column("sha256").to_pylist()
+
+
 def test_what_was_delivered_since_the_last_look_is_seen(bucket: str, tmp_path: Path) -> None:
     built = shop(3)
     del built.images["2.jpg"]
@@ -102,6 +121,7 @@ def test_what_is_wrong_with_a_bucket_is_one_sentence(bucket: str) -> None:
 
 def test_an_endpoint_that_is_down_is_worth_a_retry(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")  # or half a minute of waits
     forget_connections()
     with pytest.raises(ServiceUnavailable, match="did not answer"):
         read_catalogue("s3://shop/drop", "d1")

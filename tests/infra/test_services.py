@@ -1,5 +1,6 @@
 """Services: started once, never left behind, never mistaken for somebody else's."""
 
+import errno
 import json
 import os
 import signal
@@ -14,7 +15,7 @@ import psutil
 import pytest
 
 from infra.errors import ServiceFailure
-from infra.local import services
+from infra.local import lock, services
 from infra.local.processes import Process, port_taken
 from infra.local.services import ensure, recorded_process, state
 from tests.infra.services_for_tests import web_service
@@ -173,3 +174,32 @@ def test_process_identity_needs_number_and_birth():
     me = psutil.Process()
     assert Process(me.pid, me.create_time(), None).find() is not None
     assert Process(me.pid, me.create_time() - 60, None).find() is None
+
+
+FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_service_whose_pid_file_finds_no_room_is_told_and_not_left_running(tmp_path, monkeypatch):
+    service = web_service(tmp_path, free_port())
+
+    def full(path, text, *arguments, **options):
+        raise FULL
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_text", full)
+        with pytest.raises(ServiceFailure, match=r"could not be started \(.*No space left on device\)"):
+            ensure(service)
+    assert not [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+    running = ensure(service)
+    assert state(service) == "running"
+    running.stop()
+
+
+def test_a_lock_on_a_full_disk_holds_without_a_name_and_fails_nothing(tmp_path, monkeypatch):
+    def full(*arguments):
+        raise FULL
+
+    with monkeypatch.context() as patched, lock.exclusive(tmp_path / "lock", 1, "counting"):
+        patched.setattr(os, "write", full)
+    with lock.exclusive(tmp_path / "lock", 1, "counting"):
+        assert "counting" in (tmp_path / "lock").read_text()

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from catalog.errors import SelvedgeError
 from catalog.pictures import FORMATS, Limits, decoded
 from catalog.pixels import srgb_on_white
 from catalog.quarantine import Rejection
+from catalog.stores import stored_bytes
 from training.folders import written_whole
 from training.handsoff.settings import SIDES
 
@@ -78,14 +80,12 @@ def of_tables(images: Any, splits: Any, leave_out: Sequence[str] = ("test",)) ->
     Raises:
         SelvedgeError: no picture is left.
     """
-    from upath import UPath  # here, because a bare GPU machine that trains from a prepared file has no need of it
-
     hidden = set(splits.loc[splits["split"].isin(leave_out), "product_id"])
     rows = images[~images["product_id"].isin(hidden)].drop_duplicates("sha256").sort_values("product_id")
     if rows.empty:
         raise SelvedgeError("the catalogue has no picture outside its test split; read a larger one.")
     return [
-        (str(product_id), UPath(uri).read_bytes)
+        (str(product_id), partial(stored_bytes, uri))
         for product_id, uri in zip(rows["product_id"], rows["uri"], strict=True)
     ]
 

@@ -26,6 +26,7 @@ from upath import UPath
 from catalog.errors import SelvedgeError
 from catalog.files import json_sha256
 from catalog.pictures import Limits, standard_copy
+from catalog.stores import stored_bytes
 from inference.ad_images.media.embedding import Embedder, TokenEmbedder
 from inference.ad_images.media.library import Asset, AssetKind, Library
 
@@ -230,7 +231,7 @@ def _asset(row: Mapping[str, Any]) -> Asset:
 
 
 def _picture(root: UPath, asset: Asset) -> Image.Image:
-    copy = standard_copy((root / asset.name).read_bytes(), Limits())
+    copy = standard_copy(stored_bytes(root / asset.name), Limits())
     if copy.source_sha256 != asset.sha256:
         raise SelvedgeError(f"{asset.name} of library {root} changed while it was indexed; run again.")
     return Image.open(io.BytesIO(copy.content))

@@ -26,6 +26,7 @@ from upath import UPath
 from catalog.errors import SelvedgeError
 from catalog.pictures import Limits, measure_picture
 from catalog.quarantine import Rejection
+from catalog.stores import stored_bytes
 from catalog.yaml_files import read_yaml
 from inference.ad_images.refusal import AdRefused, RefusalCode
 from inference.ad_images.scene import LibraryPhoto
@@ -236,7 +237,7 @@ def _stated(root: UPath) -> dict[str, dict[str, Any]]:
     for name, read in ((MANIFEST, _from_yaml), (TABLE, _from_table)):
         file = root / name
         if file.exists():
-            content = file.read_bytes()
+            content = stored_bytes(file)
             if len(content) > MOST_MANIFEST:
                 raise SelvedgeError(f"{file} has {len(content):,} bytes; {MOST_MANIFEST:,} are read.")
             try:
@@ -286,7 +287,7 @@ def _inside(name: str, where: str) -> str:
 
 def _asset(root: UPath, name: str, entry: Mapping[str, Any], limits: Limits) -> Asset:
     """Raises Rejection or ValueError: the picture cannot be used, or what is said of it is no value of its kind."""
-    content = (root / name).read_bytes()
+    content = stored_bytes(root / name)
     sha256 = hashlib.sha256(content).hexdigest()
     if entry.get("sha256") and str(entry["sha256"]).lower() != sha256:
         raise ValueError("its bytes are not those whose sha256 the library states")

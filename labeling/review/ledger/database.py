@@ -22,7 +22,7 @@ from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
-from catalog.places import remedy_of
+from catalog.places import is_full, remedy_of
 from labeling.review.ledger import chain
 from labeling.review.ledger.records import Head
 
@@ -32,6 +32,7 @@ SYNCHRONOUS = "FULL"  # a promotion's intent must survive a power cut
 SWITCH_SECONDS = 0.02  # between two tries to switch a new file
 ADVISORY_LOCK = 0x5E1F_ED6E  # any number that no other program uses on this database
 _READS = "ledger_reads"
+SQLITE = "sqlite:///"
 # What the operating system said where SQLite passes on its own word for it.
 REFUSALS = {
     sqlite3.SQLITE_FULL: errno.ENOSPC,
@@ -150,11 +151,13 @@ def _sentence(where: str, error: DatabaseError | sqlite3.Error) -> SelvedgeError
             f"the ledger at {where} is locked by another process ({why}); wait until it ends, or stop it; run again."
         )
     code = REFUSALS.get(getattr(cause, "sqlite_errorcode", 0) & 0xFF)
+    if code is None and isinstance(cause, sqlite3.OperationalError) and is_full(Path(where.removeprefix(SQLITE))):
+        code = errno.ENOSPC  # whatever SQLite said: its log and its index want room, too
     if code is not None:
         return SelvedgeError(f"the ledger at {where} could not be used ({why}). {remedy_of(OSError(code, why))}")
     if type(cause) is sqlite3.DatabaseError or "disk I/O error" in why:
         return SelvedgeError(f"the ledger at {where} is damaged ({why}); restore it from a backup.")
-    if Path(where.removeprefix("sqlite:///")).is_dir():
+    if Path(where.removeprefix(SQLITE)).is_dir():
         return SelvedgeError(f"the ledger at {where} is a folder; restore it from a backup, as a file.")
     if isinstance(error, OperationalError | sqlite3.OperationalError):
         return ServiceUnavailable(f"the ledger at {where} does not answer ({why}); start it again.")

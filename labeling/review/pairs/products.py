@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from functools import partial
 
 import pandas as pd
-from upath import UPath
 
 from catalog.errors import SelvedgeError
 from catalog.schema import AttributeSchema
+from catalog.stores import stored_bytes
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def photograph(uris: Mapping[int, str], product_id: int) -> bytes:
     if product_id not in uris:
         raise SelvedgeError(f"product {product_id} has no picture; standardise this drop's images again.")
     try:
-        return bytes(UPath(uris[product_id]).read_bytes())
+        return stored_bytes(uris[product_id])
     except OSError as error:
         raise SelvedgeError(
             f"the picture of product {product_id} is gone ({uris[product_id]}); bring it back."

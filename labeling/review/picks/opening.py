@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from catalog.errors import SelvedgeError
 from catalog.files import json_sha256
+from catalog.stores import stored_bytes
 from labeling.review.label_studio.protocol import RoundServer
 from labeling.review.ledger.picks import PickRound, PickTask, ShownPicture
 from labeling.review.pairs.blinding import new_key
@@ -114,14 +115,12 @@ def _task(key: bytes, round_id: str, request: PickRequest) -> PickTask:
 def _pictures(task: PickTask) -> list[str]:
     import hashlib
 
-    from upath import UPath
-
     from labeling.review.pairs.rendering import picture_uri
 
     uris = []
     for picture in task.shown:
         try:
-            content = UPath(picture.uri).read_bytes()
+            content = stored_bytes(picture.uri)
         except OSError as error:
             raise SelvedgeError(f"the ad {picture.uri} is gone; materialise inference/ad_images again.") from error
         if hashlib.sha256(content).hexdigest() != picture.sha256:

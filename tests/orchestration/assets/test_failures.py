@@ -1,5 +1,6 @@
 """How an error of ours looks in Dagster: permanent ones once, a service that is away a few times."""
 
+import sqlite3
 from typing import Any
 
 import dagster as dg
@@ -88,3 +89,11 @@ def test_a_failed_check_tells_its_description() -> None:
     definitions: Any = dg.Definitions(assets=[counted], asset_checks=[rows], executor=dg.in_process_executor)
     with pytest.raises(SelvedgeError, match="check rows of counted failed: 3 rows in, 2 out"):
         InProcess(definitions, dg.DagsterInstance.ephemeral()).run([dg.AssetKey("counted")])
+
+
+def test_a_full_disk_is_told_in_one_sentence_whichever_library_met_it() -> None:
+    attempts: list[str] = []
+    one = graph(sqlite3.OperationalError("database or disk is full"), attempts)
+    with pytest.raises(SelvedgeError, match=r"^No space left on device; .* Free some space and run again\.$"):
+        one.run(KEY)
+    assert attempts == ["x"] and SENTENCE_TAG in next(iter(one.instance.get_runs())).tags

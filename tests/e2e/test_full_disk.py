@@ -1,0 +1,83 @@
+"""Commands on a small real disk that fills up: one sentence, nothing half-written, and a rerun that completes."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from benchmarks.operations.small_disk import NoMount, SmallDisk, half_written, small_disk
+from catalog.errors import SelvedgeError
+from catalog.places import refused_by_the_machine, sentence_of
+from catalog.tables import content_sha256, read_table
+from orchestration.cli.main import run
+from orchestration.registry.ledger import ledger_problems, open_ledger
+from orchestration.runtime.instance import open_instance
+from orchestration.runtime.settings import OFF, Settings
+from tests.catalog.shops import shop
+
+pytestmark = pytest.mark.e2e
+
+DISK_BYTES = 8 << 20
+TIMES = 2
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    try:
+        with small_disk(tmp_path, DISK_BYTES) as made:
+            yield made
+    except NoMount as error:
+        pytest.skip(f"{error}; needs root")
+
+
+def sentence(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """The one sentence of a command that finds no room."""
+    capsys.readouterr()
+    assert run(arguments) == 1
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("selvedge: ")]
+    return line
+
+
+def tables(folder: Path) -> dict[str, str]:
+    return {path.name: content_sha256(read_table(path)) for path in sorted(folder.rglob("*.parquet"))}
+
+
+def test_a_catalogue_is_read_whole_or_not_at_all(
+    disk: SmallDisk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, out = shop(30).write(tmp_path / "shop"), disk.root / "catalogue"
+    read = ["catalog", "read", str(source), "--out", str(out), "--drop", "may"]
+    free = disk.free()
+    assert run(read) == 0
+    need, whole = free - disk.free(), tables(out)
+    drawing = random.Random(5)
+    for _ in range(TIMES):
+        disk.clear()
+        disk.leave(int(drawing.uniform(0, 0.8) * need))
+        assert "No space left on device" in (told := sentence(read, capsys)) and "Free some space" in told
+        assert half_written(disk.root) == [] and not (out / "catalogue.json").exists()
+        disk.make_room()
+        assert run(read) == 0 and tables(out) == whole
+
+
+def test_databases_of_a_home_on_a_full_disk_are_told_and_stay_whole(disk: SmallDisk) -> None:
+    settings = Settings(home=disk.root / "home", label_studio=OFF, mlflow_port=1)
+    with open_instance(settings) as instance:
+        instance.report_runless_asset_event(dg.AssetMaterialization("cloth"))
+        ledger = open_ledger(settings)
+        disk.leave(0)
+        with pytest.raises(OperationalError) as refused:
+            for _ in range(50):  # the log of SQLite has some room of its own
+                instance.report_runless_asset_event(dg.AssetMaterialization("cloth", metadata={"text": "x" * 4000}))
+        refusal = refused_by_the_machine(refused.value)
+        assert refusal is not None and "Free some space" in sentence_of(refusal)
+        with pytest.raises(SelvedgeError, match="Free some space"):
+            for number in range(50):
+                ledger.promotions.record_found("family", str(number), "c" * 3000, "moved by hand")
+    disk.make_room()  # reading such a database takes some, too
+    assert half_written(disk.root) == []
+    ledger.promotions.record_found("family", "201", "c", "moved by hand")
+    assert ledger_problems(settings) == []
