@@ -1,4 +1,4 @@
-"""`selvedge up` with nothing to do: how much memory its processes take over time, how its databases grow, and what it computes.
+"""`selvedge up` with nothing to do: what memory and processor its processes take, and how its databases grow.
 
 Belongs here: looking, and the slopes. Not here: what is done about growth (retention in dagster.yaml, `selvedge gc`).
 
@@ -39,14 +39,21 @@ def memory(up: shop.Up) -> dict[str, float]:
     resident: dict[str, float] = defaultdict(float)
     resident["selvedge up"] = psutil.Process(up.process.pid).memory_info().rss / 1e6
     for name in SERVICES:
-        service = up.service(name)
-        for process in [service, *service.children(recursive=True)] if service is not None else []:
+        for process in with_helpers(up.service(name)):
             try:
                 of_code = name.startswith("dagster-") and CODE_SERVER in process.cmdline()
                 resident[f"{name}, code server" if of_code else name] += process.memory_info().rss / 1e6
             except psutil.NoSuchProcess:
                 continue
     return dict(resident)
+
+
+def with_helpers(service: psutil.Process | None) -> list[psutil.Process]:
+    """A service's process and all that it started; empty while it is down."""
+    try:
+        return [] if service is None else [service, *service.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
 
 
 def processor(up: shop.Up) -> dict[str, float]:
