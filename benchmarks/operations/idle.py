@@ -1,4 +1,4 @@
-"""`selvedge up` with nothing to do: how much memory its processes take over time, and how its databases grow.
+"""`selvedge up` with nothing to do: what memory and processor its processes take, and how its databases grow.
 
 Belongs here: looking, and the slopes. Not here: what is done about growth (retention in dagster.yaml, `selvedge gc`).
 
@@ -39,14 +39,34 @@ def memory(up: shop.Up) -> dict[str, float]:
     resident: dict[str, float] = defaultdict(float)
     resident["selvedge up"] = psutil.Process(up.process.pid).memory_info().rss / 1e6
     for name in SERVICES:
-        service = up.service(name)
-        for process in [service, *service.children(recursive=True)] if service is not None else []:
+        for process in with_helpers(up.service(name)):
             try:
                 of_code = name.startswith("dagster-") and CODE_SERVER in process.cmdline()
                 resident[f"{name}, code server" if of_code else name] += process.memory_info().rss / 1e6
             except psutil.NoSuchProcess:
                 continue
     return dict(resident)
+
+
+def with_helpers(service: psutil.Process | None) -> list[psutil.Process]:
+    """A service's process and all that it started; empty while it is down."""
+    try:
+        return [] if service is None else [service, *service.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def processor(up: shop.Up) -> dict[str, float]:
+    """Processor seconds of every service so far, of the helpers that it has started and that ended, too."""
+    seconds: dict[str, float] = {}
+    for name in SERVICES:
+        if (service := up.service(name)) is not None:
+            try:
+                living = [sum(child.cpu_times()[:4]) for child in service.children(recursive=True)]
+                seconds[name] = sum(service.cpu_times()[:4]) + sum(living)
+            except psutil.NoSuchProcess:  # a helper ended meanwhile; the next sample has it
+                continue
+    return seconds
 
 
 def databases(home: Path) -> dict[str, float]:
@@ -72,6 +92,8 @@ def slope(hours: Sequence[float], values: Sequence[float]) -> tuple[float, float
     """Units an hour, and half of its 95 % interval."""
     from scipy import stats
 
+    if len(set(values)) == 1:
+        return 0.0, 0.0
     line = stats.linregress(hours, values)
     return float(line.slope), float(stats.t.ppf(0.975, len(hours) - 2) * line.stderr)
 
@@ -81,17 +103,18 @@ def tell(samples: Sequence[dict[str, object]], minutes: float) -> dict[str, obje
     kept = [sample for sample in samples if float(str(sample["minute"])) >= min(WARM_UP_MINUTES, minutes / 3)]
     hours = [float(str(sample["minute"])) / 60 for sample in kept]
     found: dict[str, object] = {"hours": hours[-1] - hours[0], "samples": len(kept)}
-    for part, unit, days in (("memory", "MB/h", 1.0), ("databases", "MB/day", 24.0)):
+    parts = (("memory", "MB", "MB/h", 1.0), ("databases", "MB", "MB/day", 24.0), ("processor", "s", "s/h", 1.0))
+    for part, unit, pace, days in parts:
         series: dict[str, list[float]] = defaultdict(list)
         for sample in kept:
             for name, value in dict(sample[part]).items():  # type: ignore[call-overload]
                 series[name].append(value)
-        print(f"{part}: first, mean, last MB; {unit} with 95 % interval")
+        print(f"{part}: first, mean, last {unit}; {pace} with 95 % interval")
         rows = {}
         for name, values in sorted(series.items()):
             if len(values) == len(hours):  # a service that was away for a sample has no line
                 rise, half = (days * one for one in slope(hours, values))
-                rows[name] = {"mean_mb": mean(values), unit: rise, "half_interval": half}
+                rows[name] = {"mean": mean(values), pace: rise, "half_interval": half}
                 last = f"{values[0]:8.1f} {mean(values):8.1f} {values[-1]:8.1f}"
                 print(f"  {name:36s} {last}  {rise:+8.2f} ± {half:.2f}")
         found[part] = rows
@@ -115,7 +138,8 @@ def main(arguments: Sequence[str]) -> None:
     with shop.running(settings, folder, UP) as up, (folder / "samples.jsonl").open("w") as written:
         began = time.monotonic()
         while (minute := (time.monotonic() - began) / 60) < minutes:
-            sample = {"minute": minute, "memory": memory(up), "databases": databases(settings.home)}
+            sample: dict[str, object] = {"minute": minute, "memory": memory(up), "processor": processor(up)}
+            sample["databases"] = databases(settings.home)
             samples.append(sample)
             print(json.dumps(sample), file=written, flush=True)
             time.sleep(every)

@@ -69,12 +69,16 @@ class Killer(threading.Thread):
             ):
                 kind = self._random.choice(KINDS)
                 lately = [what for what, moment in self.killed if time.time() - moment < SERVICE_PAUSE_SECONDS]
-                while not self._over.is_set():
-                    victim = self._victim(instance, WORKER if kind in lately else kind)
-                    if victim is not None and _killed(victim):
-                        self.killed.append((WORKER if kind in lately else kind, time.time()))
-                        break
-                    time.sleep(0.2)
+                self._kill_one(instance, WORKER if kind in lately else kind)
+
+    def _kill_one(self, instance: dg.DagsterInstance, kind: str) -> None:
+        """As soon as there is one to kill."""
+        while not self._over.wait(0.2):
+            victim = self._victim(instance, kind)
+            if victim is not None and _killed(victim):
+                self.killed.append((kind, time.time()))
+                print(f"  kill {len(self.killed)}: {kind}", flush=True)
+                return
 
     def stop(self) -> None:
         self._over.set()

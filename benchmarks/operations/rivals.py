@@ -75,7 +75,7 @@ def two_daemons(settings: Settings, folder: Path) -> dict[str, Any]:
     winner = started[1 - loser]
     assert winner.stdout is not None
     runs = bool(winner.stdout.readline())
-    winner.send_signal(2)
+    winner.terminate()
     winner.wait(timeout=shop.START_SECONDS)
     told = (folder / f"rival{loser}.log").read_text().strip().splitlines()
     return {"winner ran": runs, "code of the other": started[loser].returncode, "told": told[-1] if told else ""}

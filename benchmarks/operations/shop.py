@@ -5,7 +5,6 @@ Belongs here: making these, the same every time. Not here: breaking anything (a 
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -206,7 +205,7 @@ def running(settings: Settings, folder: Path, command: Sequence[str] = COMMAND) 
         yield Up(settings, process, log)
     finally:
         if process.poll() is None:
-            process.send_signal(signal.SIGINT)
+            process.terminate()  # a shell that starts a proof in the background leaves SIGINT ignored
         try:
             process.wait(timeout=START_SECONDS)
         except subprocess.TimeoutExpired:
