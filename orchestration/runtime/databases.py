@@ -128,6 +128,8 @@ def transaction(uri: str, setting: str = SETTING) -> Iterator["Connection"]:
     from sqlalchemy.pool import NullPool
 
     url = make_url(uri)
+    if "application_name" not in url.query:
+        url = url.update_query_dict({"application_name": "selvedge"})
     try:
         engine = create_engine(
             url.set(drivername=PSYCOPG), poolclass=NullPool, connect_args={"connect_timeout": CONNECT_SECONDS}
