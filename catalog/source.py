@@ -94,7 +94,7 @@ class Source:
                 with os.scandir(directory.path) as entries:
                     return _local_listing(entries)
             protocol = self.root.protocol
-            listed = self.file_system.ls(directory.path, detail=True)
+            listed = asked(str(directory), lambda: bounded(self.file_system).ls(directory.path, detail=True))
             files = [
                 File(info["name"], f"{protocol}://{info['name']}", info.get("size"))
                 for info in listed
@@ -141,7 +141,8 @@ class Source:
         except Exception as error:
             raise self._unreachable(str(path), error) from error
 
-    def _unreachable(self, path: str, error: Exception) -> SelvedgeError:
+    def _unreachable(self, path: str, error: BaseException) -> SelvedgeError:
+        error = error.__cause__ or error if isinstance(error, SelvedgeError) else error  # the client's own words
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         if self.file_system is None:
             remedies = {errno.ELOOP: "it is a link to itself", errno.EISDIR: "a file must stand there, not a folder"}

@@ -30,7 +30,10 @@ RETRIES = {"AWS_RETRY_MODE": "standard", "AWS_MAX_ATTEMPTS": "6"}
 CONNECTIONS = 2  # times that s3fs begins anew with what its client gave up: a lost connection, silence
 TRIES = 5  # of an answer that is not whole
 FIRST_WAIT_SECONDS = 0.1
-NOT_WHOLE = ("ClientPayloadError", "IncompleteRead", "IncompleteReadError", "FlexibleChecksumError", "NotWhole")
+NOT_WHOLE = (
+    *("ClientPayloadError", "IncompleteRead", "IncompleteReadError", "FlexibleChecksumError"),
+    *("ResponseParserError", "NotWhole"),
+)
 NO_CREDENTIALS = ("NoCredentialsError", "PartialCredentialsError", "TokenRetrievalError", "ProfileNotFound")
 A_FILES_OWN = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.operations.families import save_quick_base, save_quick_settings
-from benchmarks.operations.shop import draw_drops, emit, folder_of, selvedge, settings_of
+from benchmarks.operations.shop import FIRST_ID, draw_drops, emit, folder_of, selvedge, settings_of
 from benchmarks.operations.small_disk import NoMount, SmallDisk, half_written, small_disk
 from orchestration.runtime.settings import Settings
 
@@ -70,10 +70,15 @@ def operations(disk: Path, folder: Path, model: Path, home: Path) -> list[Operat
         ),
         Operation("attributes", ("infer", "attributes", "--model", str(model), *to), ("ingest", "training")),
         Operation("descriptions", ("infer", "descriptions", *to), ("ingest", "training", "attributes")),
-        Operation("ads", ("infer", "ads", *to), ("ingest", "training", "attributes"), ("**/*.parquet", "**/*.png")),
+        Operation(
+            "ads",
+            ("infer", "ads", "--product", str(FIRST_ID), *to),
+            ("ingest", "training", "attributes"),
+            ("**/*.parquet", "**/*.png"),
+        ),
         Operation("demo", ("demo",)),
-        Operation("backup", ("backup", str(disk / "kept.tar")), (), ()),
-        Operation("restore", ("restore", str(home / "kept.tar"), "--into", str(disk / "home")), (), ("**/*.parquet",)),
+        Operation("backup", ("backup", str(disk / "kept.tar")), ("demo",), ()),
+        Operation("restore", ("restore", str(home / "kept.tar"), "--into", str(disk / "home")), ("demo",)),
     ]
 
 
@@ -102,6 +107,8 @@ class Proof:
         self.disk.make_room()
         self.disk.clear()
         for name in operation.before:
+            if name == "demo":  # whose home is used where it is kept
+                continue
             shutil.copytree(self.kept / name, self.disk.root, dirs_exist_ok=True, symlinks=True)
 
     def measure(self, operation: Operation) -> None:
@@ -187,12 +194,14 @@ def main(arguments: Sequence[str]) -> None:
         with small_disk(folder, DISK_BYTES) as disk:
             proof = Proof(disk, folder)
             (folder / "kept").mkdir()
+            by_hand = {name for name, one in proof.all.items() if "demo" not in (name, *one.before)}
+            wanted = set(options.only or (by_hand if options.small else proof.all))
             print(f"a disk of {DISK_BYTES // MIB} MiB, {disk.kind}", flush=True)
             for operation in proof.all.values():
-                if options.small and operation.name in ("demo", "backup", "restore"):
+                if operation.name not in wanted | {need for name in wanted for need in proof.all[name].before}:
                     continue
                 proof.measure(operation)
-                if options.only and operation.name not in options.only:
+                if operation.name not in wanted:
                     continue
                 for _ in range(1 if options.small else options.trials):
                     trial = proof.trial(operation, int(drawing.uniform(0, 0.95) * operation.need))

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
+from catalog.places import refused_by_the_machine, remedy_of
 from orchestration.runtime.owner import Owner
 
 if TYPE_CHECKING:
@@ -245,7 +246,7 @@ def close_dead_runs(client: "MlflowClient", experiment_id: str, lineage: Lineage
 
 @contextmanager
 def mlflow_errors_as_sentences(uri: str) -> Iterator[None]:
-    """A lost connection becomes `ServiceUnavailable`; what MLflow refuses becomes `SelvedgeError`.
+    """A lost connection becomes `ServiceUnavailable`; what MLflow refuses, or has no room for, becomes `SelvedgeError`.
 
     Anything else passes through: it is a fault of ours and wants its traceback.
     """
@@ -257,6 +258,10 @@ def mlflow_errors_as_sentences(uri: str) -> Iterator[None]:
     except RequestException as error:
         raise ServiceUnavailable(unreachable(uri)) from error
     except MlflowException as error:
+        if refusal := refused_by_the_machine(error):  # the server's own disk, in its database's words
+            raise SelvedgeError(
+                f"MLflow at {uri} could not write ({refusal.strerror}). {remedy_of(refusal)}"
+            ) from error
         if "API request to" in str(error) or error.get_http_status_code() >= 500:
             raise ServiceUnavailable(unreachable(uri)) from error
         raise SelvedgeError(f"MLflow at {uri} refused: {str(error).splitlines()[0]}") from error

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -126,10 +127,10 @@ def test_what_cannot_be_read_is_told_of_the_home_and_not_of_the_target(
         with pytest.raises(SelvedgeError, match=rf"^{refused} cannot be read \(Permission denied\); nothing was"):
             make_backup(home, tmp_path / "kept", (), silent)
 
-    def refusing(path: Path, *arguments: object, **options: object) -> object:
+    def refusing(path: Path, *arguments: Any, **options: Any) -> Any:
         if path.name == "2.parquet":
             raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
-        return opened(path, *arguments, **options)  # type: ignore[arg-type]
+        return opened(path, *arguments, **options)
 
     with monkeypatch.context() as patched:
         patched.setattr(Path, "open", refusing)

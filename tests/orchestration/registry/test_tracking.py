@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from mlflow.exceptions import MlflowException
 from PIL import Image
 from requests.exceptions import ConnectionError
 
@@ -18,6 +19,7 @@ from orchestration.registry.tracking import (
     TrackedRun,
     client_of,
     git_sha,
+    mlflow_errors_as_sentences,
     tracked_run,
 )
 from tests.ports import free_port
@@ -109,6 +111,15 @@ def test_an_address_that_is_no_server_is_one_sentence():
         client_of("sqlite:///mlflow.db")
     with pytest.raises(ServiceUnavailable, match="does not answer"):
         client_of(f"http://127.0.0.1:{free_port()}")
+
+
+def test_a_server_without_room_is_not_told_to_be_started():
+    with (
+        pytest.raises(SelvedgeError, match=r"MLflow at http://mlflow could not write .*Free some space") as told,
+        mlflow_errors_as_sentences("http://mlflow"),
+    ):
+        raise MlflowException("(sqlite3.OperationalError) database or disk is full")
+    assert not isinstance(told.value, ServiceUnavailable)
 
 
 def test_the_commit_is_known_here_and_unknown_outside_a_repository(monkeypatch, tmp_path):
