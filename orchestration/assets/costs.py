@@ -48,9 +48,9 @@ def usd_of_tokens(settings: Settings, tokens_in: int, tokens_out: int) -> float:
 def _costed(result: "dg.MaterializeResult", seconds: float) -> "dg.MaterializeResult":
     metadata = dict(result.metadata or {})
     rows, dollars = metadata.get(ROWS), metadata.get(DOLLARS)
-    figures: dict[str, float] = {SECONDS: seconds}
+    figures: dict[str, float] = {SECONDS: round(seconds, 3)}
     if isinstance(rows, int) and rows:
-        figures[SECONDS_A_ROW] = seconds / rows
+        figures[SECONDS_A_ROW] = round(seconds / rows, 6)
         if isinstance(dollars, float):
-            figures[DOLLARS_A_ROW] = dollars / rows
+            figures[DOLLARS_A_ROW] = round(dollars / rows, 6)
     return result._replace(metadata=in_reading_order({**metadata, **figures}))

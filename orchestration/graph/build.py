@@ -166,7 +166,7 @@ def _jobs(inference: bool) -> list[Any]:
     }
     if inference:
         of_a_drop = dg.AssetSelection.groups("inference") - dg.AssetSelection.assets(media_index.media_index)
-        selections["use_champions"] = (of_a_drop, "The champions at work on one drop.")
+        selections["use_champions"] = (of_a_drop, "What the champions make of one drop: attributes, descriptions, ads, the index.")
     return [
         dg.define_asset_job(name, selection=selection, description=text)
         for name, (selection, text) in selections.items()
@@ -179,13 +179,13 @@ def _automation() -> list[dg.AutomationConditionSensorDefinition]:
         dg.AutomationConditionSensorDefinition(
             name=name,
             target=target,
-            description=f"Requests what is due {where}.",
+            description=f"Starts what follows by itself {where}, once what it is made from is new.",
             default_status=dg.DefaultSensorStatus.RUNNING,
             minimum_interval_seconds=AUTOMATION_SECONDS,
             emit_backfills=False,  # single runs, each with its own partition; backfills are asked for by people
         )
         for name, target, where in (
-            ("cpu_automation", dg.AssetSelection.all() - gpu, "in the catalogue"),
-            ("gpu_automation", gpu, "with a model"),
+            ("cpu_automation", dg.AssetSelection.all() - gpu, "in the catalogue: pictures, splits, questions"),
+            ("gpu_automation", gpu, "with a model: training, scores, rounds, promotion, publishing a drop"),
         )
     ]

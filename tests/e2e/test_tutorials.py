@@ -68,10 +68,12 @@ def test_each_question_of_an_operator_has_a_command_that_a_test_runs():
     assert len(rows) >= 9
     for _, _, command, more, _ in (row.split("|") for row in rows):
         words = command.replace("`", "").split(",")[0].split()
-        anchors = ["-".join(re.findall(r"[a-z]+", line.lower())) for line in page.splitlines() if line.startswith("## ")]
+        anchors = [
+            "-".join(re.findall(r"[a-z]+", line.lower())) for line in page.splitlines() if line.startswith("## ")
+        ]
         assert all(link in anchors for link in re.findall(r"\(#([a-z-]+)\)", more)), more
         if words[1:2] and words[1] in elsewhere:
-            assert f'command("{words[1]}"' in elsewhere[words[1]].read_text(encoding="utf-8")
+            assert f'command("{words[1]}", FAMILY, "--reason"' in elsewhere[words[1]].read_text(encoding="utf-8")
         else:
             line = "^C" if words == ["Ctrl-C"] else " ".join(words[:2])
             assert any(text.startswith(line) for text in typed), command

@@ -21,19 +21,7 @@ if TYPE_CHECKING:
 
 KEY = dg.AssetKey(["operations", "cost"])
 WEEKS, MONTHS = 12, 12  # shown, the newest
-SHOWN = (
-    "runs",
-    "failed",
-    "seconds",
-    "products",
-    "rows",
-    "seconds_a_row",
-    "bytes",
-    "tokens_in",
-    "tokens_out",
-    "usd",
-    "usd_a_row",
-)
+SHOWN = ("runs", "failed", "seconds", "products", "rows", "seconds a row", "MB", "tokens", "US dollars")
 
 
 def cost_asset(families: Mapping[str, str]) -> dg.AssetsDefinition:
@@ -66,8 +54,8 @@ def cost_asset(families: Mapping[str, str]) -> dg.AssetsDefinition:
         return dg.MaterializeResult(
             metadata={
                 "runs": of_all["runs"],
-                "seconds": of_all["seconds"],
-                "dollars": of_all["usd"],
+                "seconds": round(of_all["seconds"], 1),
+                "dollars": round(of_all["usd"], 2),
                 **({"by week": image(_plot(recent), "seconds and dollars by week")} if len(recent) else {}),
                 "by month": _shown(["month"], months),
                 "by week and family": _shown(["week", "whose"], list(reversed(sums(recent, ["week", "whose"])))),
@@ -80,20 +68,25 @@ def cost_asset(families: Mapping[str, str]) -> dg.AssetsDefinition:
 
 
 def _shown(by: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> dg.MarkdownMetadataValue:
-    cells = [[*(row[name] for name in by), *(_cell(row, name) for name in SHOWN)] for row in rows]
-    return table([*by, *(name.replace("_", " ") for name in SHOWN)], cells)
+    header = [*("family or stage" if name == "whose" else name for name in by), *SHOWN]
+    return table(header, [[*(row[name] for name in by), *_cells(row)] for row in rows])
 
 
-def _cell(row: Mapping[str, Any], name: str) -> str:
-    if name.endswith("_a_row"):
-        amount = row[name.removesuffix("_a_row")]
-        return f"{amount / row['rows']:.4g}" if row["rows"] and amount else "–"
-    return f"{row[name]:,.2f}" if name == "usd" else f"{row[name]:,.0f}"
+def _cells(row: Mapping[str, Any]) -> list[str]:
+    """In the order of `SHOWN`."""
+    return [
+        *(f"{row[name]:,.0f}" for name in ("runs", "failed", "seconds", "products", "rows")),
+        f"{row['seconds'] / row['rows']:.3g}" if row["rows"] else "–",
+        f"{row['bytes'] / 1e6:,.1f}",
+        f"{row['tokens_in'] + row['tokens_out']:,}",
+        f"{row['usd']:,.2f}",
+    ]
 
 
 def _plot(costs: "pd.DataFrame") -> bytes:
     """Bars of seconds by week, stacked by family, and dollars below."""
-    from evaluation.plot_style import SERIES, legend_below, png, styled_figure
+    from evaluation.plot_style import FLOOR_COLOUR, SERIES, legend_below, png, styled_figure
+    from orchestration.defs.operations.spending import REST
 
     with styled_figure(8.0, 4.6) as figure:
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
@@ -102,7 +95,7 @@ def _plot(costs: "pd.DataFrame") -> bytes:
             below = weekly.iloc[:, 0] * 0.0
             for position, whose in enumerate(weekly.columns):
                 height = weekly[whose] / (3600.0 if figures == "seconds" else 1.0)
-                colour = SERIES[position % len(SERIES)]
+                colour = FLOOR_COLOUR if whose == REST else SERIES[position % len(SERIES)]
                 axes.bar(weekly.index, height, bottom=below, width=0.6, color=colour, label=whose)
                 below = below + height
             axes.set_title(title)

@@ -44,6 +44,16 @@ def definitions(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
     return build_defs(Settings(home=tmp_path_factory.mktemp("home")))
 
 
+def test_all_that_an_operator_sees_in_dagster_says_what_it_is(definitions: dg.Definitions) -> None:
+    repository, graph = definitions.get_repository_def(), definitions.resolve_asset_graph()
+    jobs = [job for job in repository.get_all_jobs() if not job.name.startswith("__")]
+    described = {each.name: each.description for each in (*jobs, *repository.sensor_defs, *repository.schedule_defs)}
+    described |= {spec.key.to_user_string(): spec.description for spec in definitions.resolve_all_asset_specs()}
+    described |= {key.to_user_string(): graph.get_check_spec(key).description for key in graph.asset_check_keys}
+    assert {name: text for name, text in described.items() if len(str(text or "").split()) < 4} == {}
+    assert all(spec.owners and spec.group_name == spec.key.path[0] for spec in definitions.resolve_all_asset_specs())
+
+
 def test_the_graph_is_the_one_that_was_reviewed(definitions: dg.Definitions, snapshot: SnapshotAssertion) -> None:
     assert json.dumps(described(definitions), indent=1, sort_keys=True) == snapshot
 
