@@ -19,7 +19,7 @@ from inference.ad_images.refusal import AdRefused, RefusalCode
 from inference.ad_images.scene import Scene
 from inference.ad_images.themes import theme, theme_names
 
-DRAWING = 3  # goes up with every change that makes other pixels
+DRAWING = 4  # goes up with every change that makes other pixels
 SIDES = range(256, 2048 + 1, 64)
 
 

@@ -23,6 +23,8 @@ from inference.ad_images.scene import Scene
 T = TypeVar("T")
 Box = tuple[int, int, int, int]
 
+SHEET_CHROMA, PANEL_CHROMA = 18.0, 28.0  # CIELAB; more, over so much of a picture, is seen before the product
+
 
 class StudioCanvas:
     """One background in the making.
@@ -75,6 +77,17 @@ class StudioCanvas:
     def colour(self, number: int) -> np.ndarray:
         """(3,) float32: a colour of the palette, counted round."""
         return self.palette[number % len(self.palette)]
+
+    def sheet(self, colour: np.ndarray) -> np.ndarray:
+        """(3,) float32: a colour for a flat sheet that fills the picture, calm enough not to outshine the product.
+
+        A brand's palette is its own wish, and is taken as it is.
+        """
+        return colour if self.branded else tone.calmed(colour, SHEET_CHROMA)
+
+    def panel(self, colour: np.ndarray) -> np.ndarray:
+        """(3,) float32: the same for what covers a part of it: an arch behind the product, a second sheet."""
+        return colour if self.branded else tone.calmed(colour, PANEL_CHROMA)
 
     def grid(self) -> tuple[np.ndarray, np.ndarray]:
         """Rows (height, 1) and columns (1, width), float32, in shares of the height and width, at pixel centres."""

@@ -1,7 +1,7 @@
 """Tone: from painted light to the finished picture, as lens, film and a brand's palette would have it.
 
-Belongs here: warmth of light, vignette, glow of the lights, tone curve, grain, pull towards a palette. Not here: what
-is painted (scenes/, surfaces/).
+Belongs here: warmth of light, vignette, glow of the lights, tone curve, grain, calm and pull of a palette. Not here:
+what is painted (scenes/, surfaces/).
 """
 
 import functools
@@ -58,6 +58,18 @@ def grain(shape: tuple[int, int], offset: tuple[int, int], amount: float = GRAIN
     rows = (np.arange(shape[0]) + offset[0]) % 512
     columns = (np.arange(shape[1]) + offset[1]) % 512
     return 1 + amount * tile(0, 0.35)[np.ix_(rows, columns)]
+
+
+def calmed(colour: np.ndarray, most: float) -> np.ndarray:
+    """(3,) float32 linear light: a colour of at most this CIELAB chroma, of the same hue and lightness."""
+    from skimage.color import lab2rgb
+
+    lab = rgb2lab(to_srgb(colour)[None])[0]
+    chroma = float(np.hypot(lab[1], lab[2]))
+    if chroma <= most:
+        return colour
+    calm = lab * np.array([1.0, most / chroma, most / chroma])
+    return to_linear(np.round(np.clip(lab2rgb(calm[None])[0], 0, 1) * 255).astype(np.uint8))
 
 
 def towards(pixels: np.ndarray, palette: np.ndarray, pull: float) -> np.ndarray:

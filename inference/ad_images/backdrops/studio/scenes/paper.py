@@ -27,7 +27,8 @@ def _set(stage: Stage, scene: Scene, kind: str) -> None:
     canvas = stage.canvas
     rng = canvas.stream("set")
     rows, columns = canvas.grid()
-    wall, ground, accent = canvas.colour(0), canvas.colour(1), canvas.colour(2)
+    wall, ground = canvas.sheet(canvas.colour(0)), canvas.sheet(canvas.colour(1))
+    accent = canvas.panel(canvas.colour(2))
     x, y = columns * (canvas.width / canvas.unit), rows * (canvas.height / canvas.unit)
     wide, high = canvas.width / canvas.unit, canvas.height / canvas.unit
     softness = scene.light.softness
@@ -101,4 +102,6 @@ def _blocks(stage: Stage, rng: np.random.Generator, colour: np.ndarray, x: np.nd
     edge = x - wide * float(rng.uniform(0.36, 0.64)) - slope * (y - 0.3)
     sign = 1.0 if stage.sun_x < 0 else -1.0
     stage.canvas.shade(1 - 0.20 * smoothstep(-0.05, 0.0, -edge * sign) * smoothstep(0.05, 0.0, -edge * sign))
-    stage.canvas.over(0.55 * colour + 0.45 * stage.canvas.colour(0), smoothstep(-0.003, 0.003, edge * sign))
+    stage.canvas.over(
+        0.55 * colour + 0.45 * stage.canvas.sheet(stage.canvas.colour(0)), smoothstep(-0.003, 0.003, edge * sign)
+    )

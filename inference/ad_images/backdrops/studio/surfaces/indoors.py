@@ -62,7 +62,7 @@ def studio(canvas: StudioCanvas, scene: Scene, clear: Box) -> None:
     rng = canvas.stream("kind")
     kind = pick(rng, paper=0.25, two_papers=0.3, plaster=0.25, linen=0.2)
     colour = canvas.colour(int(rng.choice((0, 1, 3), p=(0.44, 0.41, 0.15))))
-    colour = colour if canvas.branded else unmuddied(colour)
+    colour = canvas.sheet(colour if canvas.branded else unmuddied(colour))
     cover(canvas, {"plaster": PLASTER, "linen": LINEN}.get(kind, PAPER), colour)
     if kind == "two_papers":
         _second_sheet(canvas, rng, _partner(canvas, colour, float(rng.uniform(0.35, 0.7))))
@@ -215,7 +215,7 @@ def _second_sheet(canvas: StudioCanvas, rng: np.random.Generator, colour: np.nda
 
 def _partner(canvas: StudioCanvas, colour: np.ndarray, share: float) -> np.ndarray:
     """A second colour for a paper of this one: towards the palette's most different, or darker where there is none."""
-    others = canvas.palette[:3]
+    others = np.stack([canvas.panel(colour) for colour in canvas.palette[:3]])
     distances = np.linalg.norm(oklab(others) - oklab(colour), axis=1)
     if distances.max() < 0.06:
         return shifted(colour, -0.08)

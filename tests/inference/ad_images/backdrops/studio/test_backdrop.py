@@ -156,3 +156,13 @@ def test_the_version_is_that_of_the_drawing_code() -> None:
     assert Studio.name == "studio"
     assert not Studio.paints_shadows
     assert _painted("studio", view=Support.STANDS).any()
+
+
+def test_a_sheet_of_paper_does_not_outshine_the_product() -> None:
+    for seed in (6, 20, 3):
+        for view in (Support.STANDS, Support.LIES):
+            lab = rgb2lab(_painted("studio", seed, view=view))
+            assert np.median(np.hypot(lab[..., 1], lab[..., 2])) < 22
+    brand = ("#e0b020",) * 4
+    lab = rgb2lab(_painted("studio", 6, palette=brand))
+    assert np.median(np.hypot(lab[..., 1], lab[..., 2])) > 40
