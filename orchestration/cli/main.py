@@ -94,10 +94,7 @@ def run(arguments: Sequence[str]) -> int:
         try:
             _refuse_impossible(arguments)
             outcome = application()(list(arguments), prog_name="selvedge", standalone_mode=False)
-        except (
-            *(SelvedgeError, typer.TyperException, typer.Abort, KeyboardInterrupt),
-            *(OSError, MemoryError, ImportError, RuntimeError),
-        ) as error:
+        except (KeyboardInterrupt, Exception) as error:
             outcome = _tell(error, arguments)
             if outcome is None:
                 raise
@@ -125,11 +122,20 @@ def _tell(error: BaseException, arguments: Sequence[str]) -> int | None:
         # The reader of stdout left, as `| head` does; Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return FAILED
-    sentence = _of_the_machine(error)
+    sentence = _of_the_machine(error) or _of_sqlite(error)
     if sentence:
         say(f"selvedge: {sentence}")
         return FAILED
     return None
+
+
+def _of_sqlite(error: BaseException) -> str:
+    """What a SQLite file of the home refused in the middle of a command; "" for anything else."""
+    if "sqlite3" not in sys.modules:
+        return ""
+    from orchestration.runtime.health import refused_by_sqlite
+
+    return refused_by_sqlite(error)
 
 
 def _of_the_machine(error: BaseException) -> str:
