@@ -11,8 +11,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from catalog.delivery import fingerprint
 from catalog import reading
+from catalog.delivery import fingerprint
 from catalog.drawn import draw_catalogue
 from catalog.errors import SelvedgeError
 from orchestration.assets.failures import SENTENCE_TAG
