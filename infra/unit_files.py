@@ -160,8 +160,8 @@ def compose_file(command: Command, source: Source, database_setting: str, health
     wanted = ", ".join(("POSTGRES_PASSWORD", *command.secrets))
     head = (
         "# A file for Docker Compose 2.24 or newer, on Linux (it uses the host's network). Put it to compose.yaml in a",
-        "# folder of its own, and secrets beside it into .env, one NAME=value a line, in a password only letters, digits,",
-        "# - and _:  install -m 600 /dev/null .env",
+        "# folder of its own, and secrets beside it into .env, one NAME=value a line, in a password only letters,",
+        "# digits, - and _:  install -m 600 /dev/null .env",
         f"# It needs {wanted}. Then:  docker compose up -d --build",
         "# The links with their token:  docker compose logs selvedge | grep token=",
     )

@@ -37,6 +37,7 @@ SQLITE = "sqlite:///"
 # Of each of the server's two stores to PostgreSQL, which refuses everybody once it has too many; SQLite knows no such
 # limit. A request that finds none waits for one.
 CONNECTIONS = {"MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": "3", "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": "2"}
+NEWER = "Can't locate revision"  # alembic's, of tables that it does not know
 DATABASE_VARIABLE = "MLFLOW_BACKEND_STORE_URI"  # read by `mlflow server` in place of --backend-store-uri
 # `mlflow db upgrade` takes the address as an argument only: its function is called with what the environment holds.
 UPGRADE = f"import os; from mlflow.db import upgrade; upgrade.callback(os.environ['{DATABASE_VARIABLE}'])"
@@ -130,7 +131,10 @@ def _upgrade_beside(file: Path) -> None:
         with whole_file(file) as part:
             if file.exists():
                 _copy_database(file, part)
-            _upgrade(f"{SQLITE}{part}")
+            try:
+                _upgrade(f"{SQLITE}{part}")
+            except ServiceFailure as failure:  # it names the copy
+                raise ServiceFailure(str(failure).replace(str(part), str(file))) from failure
     except (OSError, sqlite3.Error) as error:
         raise ServiceFailure(f"MLflow's database {file} could not be prepared ({error}).") from error
 
@@ -166,9 +170,12 @@ def upgrade(database_uri: str) -> None:
     result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if result.returncode != 0:
         lines = [line for line in (result.stderr + result.stdout).splitlines() if line.strip()] or ["no message"]
+        if NEWER in result.stderr + result.stdout:
+            raise ServiceFailure(
+                f"MLflow's database {without_password(database_uri)} was written by a newer MLflow than the installed "
+                f"{importlib.metadata.version('mlflow')}; install that one, or restore a backup of this version."
+            )
         said = lines[-1].strip().replace(database_uri, without_password(database_uri))
-        if NEWER in said:
-            said += "; a newer MLflow wrote it: install that version"
         raise ServiceFailure(f"MLflow's database could not be prepared: {said[:300]}")
 
 

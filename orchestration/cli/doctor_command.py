@@ -31,7 +31,7 @@ def doctor(
     ] = False,
     as_json: JsonFlag = False,
 ) -> None:
-    """Check the ledger, who may read it, the champions and the services. Exits with 1 where something is broken."""
+    """Check databases, disk, clock, ledger, champions, services, settings. Exits with 1 where something is broken."""
     from orchestration.families.settings import load_settings
 
     settings = load_settings()
@@ -50,10 +50,42 @@ def doctor(
 
 
 def _told(check: "Callable[[Settings], Iterator[str]]", settings: "Settings") -> Iterator[str]:
+    from orchestration.runtime.health import refused_by_sqlite
+
     try:
         yield from check(settings)
     except SelvedgeError as error:
         yield str(error)
+    except Exception as error:
+        if not (sentence := refused_by_sqlite(error)):
+            raise
+        yield sentence
+
+
+def _sqlite(settings: "Settings") -> Iterator[str]:
+    """Every database file of the home can be read and written."""
+    from orchestration.runtime.health import sqlite_problems
+
+    yield from sqlite_problems(settings.home)
+
+
+def _disk(settings: "Settings") -> Iterator[str]:
+    from orchestration.runtime.health import disk_problems
+
+    yield from disk_problems(settings)
+
+
+def _dagster(settings: "Settings") -> Iterator[str]:
+    """Its configuration is one, no run is of the future, no limit is of a pool that nothing uses."""
+    if not (settings.dagster_home / "dagster.yaml").exists():
+        return
+    from orchestration.assets.published import GPU_POOL, SPLITS_POOL
+    from orchestration.runtime.health import clock_problems, pool_problems
+    from orchestration.runtime.instance import open_instance
+
+    with open_instance(settings) as instance:
+        yield from clock_problems(instance)
+        yield from pool_problems(instance, (GPU_POOL, SPLITS_POOL))
 
 
 def _ledger(settings: "Settings") -> Iterator[str]:
@@ -165,6 +197,9 @@ def _databases(settings: "Settings") -> Iterator[str]:
 
 CHECKS: "dict[str, Callable[[Settings], Iterator[str]]]" = {
     "databases": _databases,
+    "database files": _sqlite,
+    "disk": _disk,
+    "clock and pools": _dagster,
     "ledger": _ledger,
     "file modes": _modes,
     "champions": _champions,

@@ -129,7 +129,7 @@ def _tell(error: BaseException, arguments: Sequence[str]) -> int | None:
         # The reader of stdout left, as `| head` does; Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return FAILED
-    sentence = _of_the_machine(error) or _of_postgres(error)
+    sentence = _of_the_machine(error) or _of_postgres(error) or _of_sqlite(error)
     if sentence:
         say(f"selvedge: {sentence}")
         return FAILED
@@ -148,6 +148,15 @@ def _of_postgres(error: BaseException) -> str:
             return str(refused(None, cause))
         cause = cause.__cause__
     return ""
+
+
+def _of_sqlite(error: BaseException) -> str:
+    """What a SQLite file of the home refused in the middle of a command; "" for anything else."""
+    if "sqlite3" not in sys.modules:
+        return ""
+    from orchestration.runtime.health import refused_by_sqlite
+
+    return refused_by_sqlite(error)
 
 
 def _of_the_machine(error: BaseException) -> str:

@@ -103,12 +103,29 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     Runs of a command show their log in the terminal; capturing it to files as well costs four helper processes a step.
 
     Raises:
-        SelvedgeError: as `ensure_databases`.
+        SelvedgeError: as `ensure_databases`; or its dagster.yaml cannot be used.
     """
     ensure_databases(settings)
     write_configuration(settings)
+    _refuse_no_mapping(settings)
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
     os.environ |= dagster_environment(settings)  # read when the instance is opened, and by what it starts
     logging.getLogger("dagster").setLevel(logging.CRITICAL)  # failures are reported by the command, once
     # Dagster's only public call that takes overrides: despite its name, a folder that is given is kept.
-    return dg.DagsterInstance.local_temp(str(settings.dagster_home), overrides={"compute_logs": dict(NO_COMPUTE_LOGS)})
+    overrides = {"compute_logs": dict(NO_COMPUTE_LOGS)}
+    try:
+        return dg.DagsterInstance.local_temp(str(settings.dagster_home), overrides=overrides)
+    except dg.DagsterInvalidConfigError as error:  # an entry, a pool or a limit that it does not have
+        said = " ".join(line.strip() for line in str(error).splitlines()[1:])
+        raise SelvedgeError(f"{settings.dagster_home / 'dagster.yaml'} cannot be used: {said[:300]}") from error
+
+
+def _refuse_no_mapping(settings: Settings) -> None:
+    path = settings.dagster_home / "dagster.yaml"
+    try:
+        content = yaml.safe_load(path.read_bytes())
+    except yaml.YAMLError as error:
+        said = " ".join(str(error).split())[:200]
+        raise SelvedgeError(f"{path} is no YAML ({said}); correct it, or remove it for a new one.") from error
+    if not isinstance(content, dict):
+        raise SelvedgeError(f"{path} holds no settings of Dagster; correct it, or remove it for a new one.")

@@ -87,9 +87,15 @@ def inbox(context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settin
         elif asked == arrival.fingerprint:
             states["asked for"] += 1
         else:
-            asked = arrival.fingerprint
-            add_drop(context.instance, settings, arrival.name, str(settings.inbox / arrival.name))
-            requests.append(_request(context.instance, arrival))
+            try:
+                add_drop(context.instance, settings, arrival.name, str(settings.inbox / arrival.name))
+            except SelvedgeError as error:  # a full disk; the next look tries again, and no other drop waits for it
+                states["not taken"] += 1
+                objections.append(f"drop {arrival.name} could not be taken: {error}")
+                context.log.warning(objections[-1])
+            else:
+                asked = arrival.fingerprint
+                requests.append(_request(context.instance, arrival))
         seen[arrival.name] = Seen(arrival.fingerprint, since, sentences, asked)
     cursor = json.dumps({name: asdict(entry) for name, entry in seen.items()})
     if requests:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from catalog.errors import SelvedgeError
-from catalog.tables import publish_bytes
+from catalog.files import publish_bytes
 from orchestration.assets.partitions import valid_key
 from orchestration.assets.published import Tables
 from orchestration.runtime.settings import Settings

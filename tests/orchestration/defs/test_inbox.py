@@ -11,8 +11,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from catalog import reading
 from catalog.delivery import fingerprint
 from catalog.drawn import draw_catalogue
+from catalog.errors import SelvedgeError
 from orchestration.assets.failures import SENTENCE_TAG
 from orchestration.assets.partitions import DROPS
 from orchestration.assets.published import Tables, materialised
@@ -330,6 +332,43 @@ def test_the_fingerprint_is_that_of_older_homes(tmp_path):
 
 
 OF_THE_OLDER_CODE = "6aae9a97da33a146f180c292a551140f030a63a5fda143b0b1a04b8afaca262e"
+
+
+def test_a_disk_that_takes_no_record_holds_up_no_other_drop_and_is_tried_again(settings, instance, look, monkeypatch):
+    full = SelvedgeError("tables/drops/a.json could not be written (No space left on device); nothing was changed.")
+    honest = inbox.add_drop
+
+    def on_a_full_disk(instance, settings, drop, source):
+        if drop == "a":
+            raise full
+        honest(instance, settings, drop, source)
+
+    monkeypatch.setattr(inbox, "add_drop", on_a_full_disk)
+    for name in ("a", "b"):
+        deliver(settings.inbox / name)
+    look()
+    assert asked(look()) == ["b"]
+    assert f"drop a could not be taken: {full}" in reason(look())
+    monkeypatch.setattr(inbox, "add_drop", honest)
+    assert asked(look()) == ["a"]
+
+
+def test_a_drop_that_changes_while_it_is_read_is_read_again(settings, instance, monkeypatch):
+    """The stamp is of the files before reading: what was written meanwhile is news to the next look."""
+    draw_catalogue(settings.inbox / "shop", 3, 3, size=64, workers=1)
+    add_drop(instance, settings, "shop", str(settings.inbox / "shop"))
+    honest = reading.read_catalogue
+
+    def meanwhile(*arguments, **options):
+        read = honest(*arguments, **options)
+        (settings.inbox / "shop" / "images" / "late.jpg").write_bytes(b"late")
+        return read
+
+    monkeypatch.setattr(reading, "read_catalogue", meanwhile)
+    resources = {"settings": settings, "tables": Tables(root=str(settings.tables()))}
+    dg.materialize([drops.read_drop], instance=instance, partition_key="shop", resources=resources)
+    (state,) = drop_states(settings, instance)
+    assert (state.state, state.products) == ("waiting", 3) and state.sentence.startswith("it changed; ")
 
 
 def test_the_graph_reads_a_drop_that_was_mended(tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from catalog.errors import SelvedgeError
+from orchestration.assets.published import GPU_POOL, SPLITS_POOL
 from orchestration.families import FAMILIES
 from orchestration.families.contract import asset_key, families_by_name
 from orchestration.families.monitors import MONITORS
@@ -112,6 +113,11 @@ def test_inference_depends_on_the_champion_and_never_on_a_promotion(definitions:
     assert family.champion in graph.get(asset_key(family.publishes)).parent_keys
     for key in graph.get(family.promotion).child_keys:
         assert key == family.champion
+
+
+def test_the_pools_that_the_doctor_knows_are_those_that_assets_use(definitions: dg.Definitions) -> None:
+    used = {pool for node in definitions.resolve_asset_graph().asset_nodes for pool in (node.pools or ())}
+    assert used == {GPU_POOL, SPLITS_POOL}
 
 
 def test_each_family_has_a_partition_set_of_its_own(definitions: dg.Definitions) -> None:

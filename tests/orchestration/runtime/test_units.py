@@ -1,4 +1,4 @@
-"""`up --print`: a unit that systemd takes, a Compose file that says what it should, no secret in either, nothing made."""
+"""`up --print`: a unit that systemd takes, a Compose file that says what it should, no secret in either."""
 
 import os
 import re
