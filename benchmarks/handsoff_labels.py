@@ -41,7 +41,7 @@ from training.restgan.pretraining import ProgressLines
 MAPS = {"edge distance": (0.0, 0.5), "shading": (0.0, 1.0)}
 PCK = 0.1  # of the side
 SMALL = {
-    "inversion": {"encoder_steps": 250, "refine_steps": 30, "batch_size": 16, "steps": 60, "references": 12},
+    "inversion": {"encoder_steps": 250, "refine_steps": 30, "batch_size": 16, "steps": 25, "references": 8},
     "labeller": {"members": 5, "epochs": 6},
     "generation": {"pictures": 64},
 }

@@ -66,6 +66,9 @@ NOT_RUN = {
     ("cli.md", "selvedge catalog draw shop --products 1200"): Parsed(
         "trains to the end", tests=("orchestration/cli/test_cli_restgan.py",)
     ),
+    ("cli.md", "selvedge handsoff invert"): Parsed(
+        "needs pictures that people labelled", tests=("orchestration/cli/test_handsoff_commands.py",)
+    ),
     ("ads.md", "selvedge review picks open"): Parsed(
         "waits for people between its lines", tests=("orchestration/cli/test_pick_commands.py",)
     ),

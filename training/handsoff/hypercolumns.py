@@ -4,8 +4,8 @@ Belongs here: gathering them, and what they take in memory. Not here: which pixe
 (labeller_training.py), what is made of them (labeller.py).
 
 Every block's features are enlarged bilinearly, and only where a pixel is asked for: four neighbours and their weights
-are gathered from each block, so that the whole grid of all channels never exists. At 64 pixels that grid is 13 MB a
-picture, at 512 it is 3.2 GB, which is why the published way asks for 160 GB of memory for 50 pictures.
+are gathered from each block, so that the whole grid of all channels never exists. At 64 pixels that grid is 20 MB a
+picture, at 512 the published one is 3.2 GB in half precision, and 50 pictures of it ask for 160 GB of memory.
 
 Source: Xu et al., HandsOff, CVPR 2023, section 3.2; bilinear, because nearest costs up to six points of mean IoU (table
 of DatasetGAN's repository).
