@@ -37,7 +37,6 @@ SQLITE = "sqlite:///"
 # Of each of the server's two stores to PostgreSQL, which refuses everybody once it has too many; SQLite knows no such
 # limit. A request that finds none waits for one.
 CONNECTIONS = {"MLFLOW_SQLALCHEMYSTORE_POOL_SIZE": "3", "MLFLOW_SQLALCHEMYSTORE_MAX_OVERFLOW": "2"}
-NEWER = "Can't locate revision"  # alembic's, of tables that it does not know
 DATABASE_VARIABLE = "MLFLOW_BACKEND_STORE_URI"  # read by `mlflow server` in place of --backend-store-uri
 # `mlflow db upgrade` takes the address as an argument only: its function is called with what the environment holds.
 UPGRADE = f"import os; from mlflow.db import upgrade; upgrade.callback(os.environ['{DATABASE_VARIABLE}'])"
