@@ -10,8 +10,10 @@ here relies on webhooks.
 
 import json
 import os
+import re
 import secrets
 import subprocess
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -27,6 +29,7 @@ REQUIREMENTS = Path(__file__).with_name("label-studio.txt")
 PORT_SETTING = "SELVEDGE_LABEL_STUDIO_PORT"
 DATABASE_SETTING = "SELVEDGE_LABEL_STUDIO_DATABASE"
 POSTGRESQL_PORT = 5432
+SCHEMA = re.compile("-csearch_path=[a-z_]+")
 # Read by the library that Label Studio connects with.
 LIBPQ = {"sslmode": "PGSSLMODE", "options": "PGOPTIONS", "application_name": "PGAPPNAME"}
 ADMINISTRATOR = "selvedge@localhost.local"
@@ -162,7 +165,7 @@ def database_environment(database_uri: str | None, home: Path) -> dict[str, str]
         return {"LABEL_STUDIO_DJANGO_DB": "sqlite", "LABEL_STUDIO_DATABASE_NAME": uri.path[1:]}
     options, name, port = dict(parse_qsl(uri.query)), uri.path.strip("/"), _port(uri)
     scheme = uri.scheme.partition("+")[0]  # a driver is SQLAlchemy's business; Label Studio brings its own
-    if scheme in ("postgresql", "postgres") and uri.hostname and name and port and set(options) <= set(LIBPQ):
+    if scheme in ("postgresql", "postgres") and uri.hostname and name and port and _taken(options):
         environment = {
             "LABEL_STUDIO_DJANGO_DB": "default",
             "LABEL_STUDIO_POSTGRE_HOST": uri.hostname,
@@ -176,6 +179,11 @@ def database_environment(database_uri: str | None, home: Path) -> dict[str, str]
         f"{DATABASE_SETTING} is no database Label Studio can use; give postgresql://user:password@host:port/name "
         "(with ?sslmode=… if wanted) or sqlite:////absolute/path, or leave it out for SQLite in the home folder."
     )
+
+
+def _taken(options: Mapping[str, str]) -> bool:
+    """Parameters that Label Studio's library reads, too; of libpq's options a schema alone."""
+    return set(options) <= set(LIBPQ) and SCHEMA.fullmatch(options.get("options", "-csearch_path=a")) is not None
 
 
 def _port(uri: SplitResult) -> int | None:
