@@ -166,7 +166,8 @@ def _jobs(inference: bool) -> list[Any]:
     }
     if inference:
         of_a_drop = dg.AssetSelection.groups("inference") - dg.AssetSelection.assets(media_index.media_index)
-        selections["use_champions"] = (of_a_drop, "What the champions make of one drop: attributes, descriptions, ads, the index.")
+        text = "What the champions make of one drop: attributes, descriptions, ads, the index."
+        selections["use_champions"] = (of_a_drop, text)
     return [
         dg.define_asset_job(name, selection=selection, description=text)
         for name, (selection, text) in selections.items()

@@ -63,7 +63,7 @@ def test_each_question_of_an_operator_has_a_command_that_a_test_runs():
     """What stands in the table of the page is typed in a block of the page; what needs two champions, elsewhere."""
     page = (ROOT / "docs" / "day-operator.md").read_text(encoding="utf-8")
     typed = [command.text for block in blocks(page) for command in block.commands]
-    elsewhere = {"rollback": ROOT / "tests" / "e2e" / "test_model_serving.py"}
+    elsewhere = {"rollback": ROOT / "tests" / "orchestration" / "registry" / "test_registry.py"}
     rows = [row for row in page.split("| question |")[1].split("\n\n")[0].splitlines() if row.endswith(") |")]
     assert len(rows) >= 9
     for _, _, command, more, _ in (row.split("|") for row in rows):
@@ -73,7 +73,7 @@ def test_each_question_of_an_operator_has_a_command_that_a_test_runs():
         ]
         assert all(link in anchors for link in re.findall(r"\(#([a-z-]+)\)", more)), more
         if words[1:2] and words[1] in elsewhere:
-            assert f'command("{words[1]}", FAMILY, "--reason"' in elsewhere[words[1]].read_text(encoding="utf-8")
+            assert f'run(["{words[1]}", family.name, "--reason"' in elsewhere[words[1]].read_text(encoding="utf-8")
         else:
             line = "^C" if words == ["Ctrl-C"] else " ".join(words[:2])
             assert any(text.startswith(line) for text in typed), command

@@ -245,6 +245,19 @@ def test_the_version_that_became_champion_is_tagged_with_its_record(family):
     assert (told["by"], told["kind"], told["evidence"]) == ("ada", "promotion", dict(record.evidence))
 
 
+def test_an_operator_takes_yesterdays_champion_back(family, mlflow_server, monkeypatch, capfd):
+    monkeypatch.setattr(families, "FAMILIES", [toy_family(family.name)])
+    yesterday, today = family.candidate("c1"), family.candidate("c2")
+    promote(family.registry, family.rule, family.evidence("c1", None))
+    promote(family.registry, family.rule, family.evidence("c2", yesterday.version))
+    monkeypatch.setenv("SELVEDGE_HOME", str(mlflow_server.home))
+    monkeypatch.setenv("SELVEDGE_MLFLOW_PORT", str(mlflow_server.mlflow_port))
+    assert run(["rollback", family.name, "--reason", "too many wrong sleeves", "--json"]) == 0
+    values = json.loads(capfd.readouterr().out)
+    assert (values["champion"], values["old_champion"]) == (yesterday.version, today.version)
+    assert family.registry.aliases(family.name)["champion"] == yesterday.version
+
+
 def test_rollback_goes_back_and_further_back_but_never_returns(family):
     champion = None
     for number, name in enumerate(("c1", "c2", "c3"), start=1):
