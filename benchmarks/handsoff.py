@@ -96,8 +96,8 @@ def invert(frozen: FrozenGenerator, pictures: Tensor, steps: int) -> tuple[Tenso
     on the squared error of the pictures and of their 8 x 8 means.
     """
 
-    def apart(one: Tensor, other: Tensor) -> Tensor:
-        gap = one - other
+    def apart(first: Tensor, second: Tensor) -> Tensor:
+        gap = first - second
         return gap.square().mean(dim=(1, 2, 3)) + functional.avg_pool2d(gap, 8).square().mean(dim=(1, 2, 3))
 
     start = frozen.spread(frozen.mean_w()[None]).repeat(len(pictures), 1, 1)

@@ -91,10 +91,10 @@ def split(labels: int, examined: int, size: int) -> tuple[LabelledPictures, Labe
     """Labelled and examined pictures, one of an item's block each, so that no garment is in both."""
     firsts = list(PARTS["held-out"])[::BLOCK]
     rng = np.random.default_rng(0)
-    chosen = [int(firsts[k]) for k in rng.permutation(len(firsts))[: labels + examined]]
-    if len(chosen) < labels + examined:
+    picked = [int(firsts[k]) for k in rng.permutation(len(firsts))[: labels + examined]]
+    if len(picked) < labels + examined:
         raise SystemExit(f"there are {len(firsts)} items to draw; ask for fewer than {labels + examined} pictures.")
-    whole = drawn_labels(chosen, size)
+    whole = drawn_labels(picked, size)
     return whole.rows(range(labels)), whole.rows(range(labels, labels + examined))
 
 
@@ -210,8 +210,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _quality(labels: Labels, truth: LabelledPictures, rows: Any) -> dict[str, Any]:
-    chosen = np.asarray(rows, np.int64)
-    return measured(labels.masks[chosen], labels.points[chosen], labels.maps[chosen], truth.rows(chosen)).__dict__
+    picked = np.asarray(rows, np.int64)
+    return measured(labels.masks[picked], labels.points[picked], labels.maps[picked], truth.rows(picked)).__dict__
 
 
 def _median(errors: np.ndarray) -> float:

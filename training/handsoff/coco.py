@@ -72,14 +72,14 @@ def read_coco(file: Path) -> CocoContent:
         kinds = _by_id(categories, "category", file)
         _by_id(annotations, "annotation", file)
         masked = sorted({a["category_id"] for a in annotations if a.get("segmentation")} & set(kinds))
-        place = {number: row for row, number in enumerate(masked, 1)}
+        numbers = {number: row for row, number in enumerate(masked, 1)}
         names = [str(image["file_name"]) for image in images]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise SelvedgeError(f"{file} lists picture {twice} under two ids; leave one of them.")
         whole = {str(p["file_name"]): CocoImage((int(p["width"]), int(p["height"]))) for p in pictures.values()}
         for annotation in annotations:
-            _place(annotation, pictures, kinds, place, whole, file)
+            _place(annotation, pictures, kinds, numbers, whole, file)
     except (OSError, ValueError) as error:
         raise SelvedgeError(f"{file} cannot be read as JSON ({error}); export it again.") from error
     except (KeyError, TypeError) as error:
@@ -159,7 +159,7 @@ def _place(
     annotation: Any,
     pictures: Mapping[int, Any],
     kinds: Mapping[int, Any],
-    place: Mapping[int, int],
+    numbers: Mapping[int, int],
     whole: Mapping[str, CocoImage],
     file: Path,
 ) -> None:
@@ -180,7 +180,7 @@ def _place(
         shown = zip(kind["keypoints"], triples, strict=True)
         image.points |= {str(name): (float(x), float(y)) for name, (x, y, v) in shown if v > 0}
     if annotation.get("segmentation"):
-        image.drawn.append((place[annotation["category_id"]], annotation["segmentation"]))
+        image.drawn.append((numbers[annotation["category_id"]], annotation["segmentation"]))
 
 
 def _covered(segmentation: Any, width: int, height: int) -> np.ndarray:

@@ -74,11 +74,11 @@ def gather(frozen: FrozenGenerator, codes: Tensor, pixels: Sequence[np.ndarray])
     """
     rows = torch.empty((sum(map(len, pixels)), width_of(frozen)))
     done = 0
-    for code, chosen in zip(codes, pixels, strict=True):
-        if not len(chosen):
+    for code, wanted in zip(codes, pixels, strict=True):
+        if not len(wanted):
             continue
         features = frozen.features(code[None].to(frozen.device))
-        there = torch.from_numpy(np.asarray(chosen, np.int64))[None].to(frozen.device)
-        rows[done : done + len(chosen)] = hypercolumns(features, frozen.size, there)[0].cpu()
-        done += len(chosen)
+        there = torch.from_numpy(np.asarray(wanted, np.int64))[None].to(frozen.device)
+        rows[done : done + len(wanted)] = hypercolumns(features, frozen.size, there)[0].cpu()
+        done += len(wanted)
     return rows

@@ -213,9 +213,9 @@ class _Job:
         with torch.no_grad():
             start = self.encoder(real)
 
-        def apart(one: Tensor, other: Tensor) -> Tensor:
-            squared = (one - other).square().mean(dim=(1, 2, 3))
-            return squared + settings.perceptual * self.perception(one, other) if settings.perceptual else squared
+        def apart(first: Tensor, second: Tensor) -> Tensor:
+            squared = (first - second).square().mean(dim=(1, 2, 3))
+            return squared + settings.perceptual * self.perception(first, second) if settings.perceptual else squared
 
         codes, errors = optimise_codes(
             self.frozen, real, start, apart, steps=settings.steps, rate=settings.rate, hold=settings.hold

@@ -134,7 +134,7 @@ class Labeller:
         if kinds.keypoints:
             warm = heat.sigmoid()
             doubts = doubts + divergence(torch.stack([warm, 1 - warm], dim=4)).mean(dim=2)
-        points = [_peak(one) for one in heat.sigmoid().mean(dim=0).permute(2, 0, 1).cpu().numpy()]
+        points = [_peak(heat_map) for heat_map in heat.sigmoid().mean(dim=0).permute(2, 0, 1).cpu().numpy()]
         if kinds.maps:
             if not kinds.classes and not kinds.keypoints:
                 doubts = values.var(dim=0, unbiased=False).mean(dim=2)

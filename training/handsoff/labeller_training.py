@@ -117,28 +117,28 @@ def choose_pixels(mask: np.ndarray, points: np.ndarray, settings: LabellerSettin
     strata += [np.flatnonzero(np.hypot(x - px, y - py) <= reach) for px, py, there in points if there]
     if len(strata) == 1:
         strata = [np.arange(size * size)]
-    chosen = np.zeros(0, np.int64)
+    picked_pixels = np.zeros(0, np.int64)
     left, order = settings.pixels, sorted(strata, key=len)
     for number, stratum in enumerate(order):  # what a small one leaves is the larger ones'
         share = max(0, left // (len(order) - number))
-        fresh = np.setdiff1d(stratum, chosen)
+        fresh = np.setdiff1d(stratum, picked_pixels)
         picked = rng.choice(fresh, min(share, len(fresh)), replace=False)
-        chosen = np.concatenate([chosen, picked])
+        picked_pixels = np.concatenate([picked_pixels, picked])
         left -= len(picked)
-    return np.sort(chosen)
+    return np.sort(picked_pixels)
 
 
 def targets_of(labelled: LabelledPictures, pixels: list[np.ndarray], spread: float) -> Tensor:
     """(all pixels, 1 + keypoints + maps) float32: class, heat of every keypoint, values of the maps."""
     size = labelled.pictures.size
     blocks = []
-    for mask, points, maps, chosen in zip(labelled.masks, labelled.points, labelled.maps, pixels, strict=True):
-        y, x = chosen // size + 0.5, chosen % size + 0.5
+    for mask, points, maps, picked_pixels in zip(labelled.masks, labelled.points, labelled.maps, pixels, strict=True):
+        y, x = picked_pixels // size + 0.5, picked_pixels % size + 0.5
         heat = [
             there * np.exp(-0.5 * ((x - px) ** 2 + (y - py) ** 2) / (spread * size) ** 2) for px, py, there in points
         ]
-        values = [one.ravel()[chosen] for one in maps]
-        blocks.append(np.stack([mask.ravel()[chosen].astype(np.float32), *heat, *values], axis=1))
+        values = [level_map.ravel()[picked_pixels] for level_map in maps]
+        blocks.append(np.stack([mask.ravel()[picked_pixels].astype(np.float32), *heat, *values], axis=1))
     return torch.from_numpy(np.concatenate(blocks).astype(np.float32))
 
 

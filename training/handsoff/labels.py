@@ -116,14 +116,14 @@ class LabelledPictures:
 
     def rows(self, rows: Sequence[int] | np.ndarray) -> "LabelledPictures":
         """Some of them."""
-        chosen = np.asarray(rows, np.int64)
-        names = [self.pictures.names[row] for row in chosen]
+        picked = np.asarray(rows, np.int64)
+        names = [self.pictures.names[row] for row in picked]
         return LabelledPictures(
-            pictures_of(np.ascontiguousarray(self.pictures.array[chosen]), names),
+            pictures_of(np.ascontiguousarray(self.pictures.array[picked]), names),
             self.kinds,
-            self.masks[chosen],
-            self.points[chosen],
-            self.maps[chosen],
+            self.masks[picked],
+            self.points[picked],
+            self.maps[picked],
         )
 
 
@@ -302,8 +302,8 @@ class _Frame:
         """(size, size) uint8: the class that covers most of each pixel; background around the picture."""
         there = np.unique(mask)
         shares = [self._padded(np.asarray(mask == number, np.float32), float(number == 0)) for number in there]
-        chosen: np.ndarray = there[np.argmax(np.stack(shares), axis=0)].astype(np.uint8)
-        return chosen
+        picked: np.ndarray = there[np.argmax(np.stack(shares), axis=0)].astype(np.uint8)
+        return picked
 
     def values(self, values: np.ndarray) -> np.ndarray:
         """(size, size) float32 means of a map; 0 around the picture."""

@@ -26,7 +26,7 @@ class Perception(Protocol):
 
     name: str
 
-    def __call__(self, one: Tensor, other: Tensor) -> Tensor:
+    def __call__(self, first: Tensor, second: Tensor) -> Tensor:
         """(n,) distances of (n, 3, s, s) pictures in [-1, 1], 0 for equal ones."""
 
 
@@ -42,13 +42,13 @@ class AttributeLayers:
     def __init__(self, network: AttributeClassifier) -> None:
         self.network = network.eval().requires_grad_(False)
 
-    def __call__(self, one: Tensor, other: Tensor) -> Tensor:
-        x = torch.cat([one, other])
+    def __call__(self, first: Tensor, second: Tensor) -> Tensor:
+        x = torch.cat([first, second])
         if x.shape[2] != self.network.size:
             sides = (self.network.size, self.network.size)
             x = functional.interpolate(x, sides, mode="bilinear", antialias=True, align_corners=False)
         x = x.clamp(-1.2, 1.2).mul(127.5 / 64.0).contiguous(memory_format=torch.channels_last)  # as `embed` scales
-        distance = torch.zeros(len(one), device=x.device)
+        distance = torch.zeros(len(first), device=x.device)
         layers = [self.network.stem, *self.network.blocks]
         for layer in layers:
             x = layer(x)

@@ -212,7 +212,7 @@ def _coloured(masks: Any) -> Any:
     import numpy as np
     from matplotlib import colormaps
 
-    palette = np.asarray(colormaps["tab20"].colors) * 255
+    palette = colormaps["tab20"](np.arange(20))[:, :3] * 255
     table_of = np.concatenate([[[255, 255, 255]], np.tile(palette, (13, 1))]).astype(np.uint8)
     return table_of[masks]
 

@@ -65,9 +65,9 @@ def test_from_a_few_labels_to_a_set_and_again_nothing_is_done_twice(work, steps,
 
 def refused(arguments, capsys) -> str:
     assert run(arguments) == 1
-    out, told = capsys.readouterr()
-    assert out == "" and len(told.strip().splitlines()) == 1 and told.startswith("selvedge: ")
-    return told
+    out, err = capsys.readouterr()
+    assert out == "" and len(err.strip().splitlines()) == 1 and err.startswith("selvedge: ")
+    return err
 
 
 def test_every_odd_input_is_one_sentence(work, steps, tmp_path, capsys):
@@ -79,12 +79,12 @@ def test_every_odd_input_is_one_sentence(work, steps, tmp_path, capsys):
 
     (tmp_path / "empty").mkdir()
     assert "holds no labelled picture" in of("invert", labels=tmp_path / "empty")
-    one = write(tmp_path / "one", _with(labelled(generator(), 2), masks=np.ones((2, 16, 16), np.uint8)))
-    assert "show one class only (light)" in of("invert", labels=one)
-    (one / "masks" / "p0.png").write_bytes(png_bytes(np.zeros((8, 8), np.uint8)))
-    assert "is 8 x 8 pixels and its picture 16 x 16" in of("invert", labels=one)
-    (one / "masks" / "p0.png").write_bytes(png_bytes(np.full((16, 16), 9, np.uint8)))
-    assert "holds class 9" in of("invert", labels=one)
+    single = write(tmp_path / "one", _with(labelled(generator(), 2), masks=np.ones((2, 16, 16), np.uint8)))
+    assert "show one class only (light)" in of("invert", labels=single)
+    (single / "masks" / "p0.png").write_bytes(png_bytes(np.zeros((8, 8), np.uint8)))
+    assert "is 8 x 8 pixels and its picture 16 x 16" in of("invert", labels=single)
+    (single / "masks" / "p0.png").write_bytes(png_bytes(np.full((16, 16), 9, np.uint8)))
+    assert "holds class 9" in of("invert", labels=single)
     (tmp_path / "strict.yaml").write_text(f"{SMALL['invert']}device: cpu\n".replace("20", "0.01"))
     assert "none of 4 pictures can be inverted" in of("invert", config=tmp_path / "strict.yaml")
     (tmp_path / "strict.yaml").write_text("drop: 1\npictures: 3\ndevice: cpu\n")
@@ -126,8 +126,8 @@ def test_a_picture_that_cannot_be_inverted_is_named_and_left_out(work, tmp_path,
     (folder / "images" / "p2.png").write_bytes(png_bytes(noise))
     (tmp_path / "strict.yaml").write_text(f"{SMALL['invert']}device: cpu\n".replace("20", "1.8"))
     assert run(words(work, "invert", labels=folder, out=tmp_path / "codes", config=tmp_path / "strict.yaml")) == 0
-    out, told = capsys.readouterr()
-    assert json.loads(out)["refused"] == ["p2"] and "picture p2 cannot be inverted" in told
+    out, err = capsys.readouterr()
+    assert json.loads(out)["refused"] == ["p2"] and "picture p2 cannot be inverted" in err
 
 
 def test_the_generator_trains_from_a_folder_of_pictures(work, tmp_path, capsys):

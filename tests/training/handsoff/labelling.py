@@ -23,13 +23,13 @@ KINDS = LabelKinds(("background", "light", "red"), ("brightest",), {"lightness":
 def generator(digest: str = "small", **changes: Any) -> FrozenGenerator:
     """An untrained generator whose pictures differ: colours everywhere, a function of w."""
     torch.manual_seed(3)
-    chosen = settings(**changes)
-    network = Generator(chosen)
+    small_settings = settings(**changes)
+    network = Generator(small_settings)
     for level in network.synthesis.levels.values():
         level.colours.convolution.weight.data.normal_(0, 0.5)
         level.colours.bias.data.zero_()  # no white backdrop
     round_weights(network)
-    return FrozenGenerator(chosen, network, digest)
+    return FrozenGenerator(small_settings, network, digest)
 
 
 def perception() -> AttributeLayers:

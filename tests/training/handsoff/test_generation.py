@@ -21,8 +21,8 @@ from training.stopping import TrainingStopped
 @pytest.fixture(scope="module")
 def labeller(tmp_path_factory):
     frozen, out = generator(), tmp_path_factory.mktemp("labeller")
-    chosen = labeller_settings(members=2, epochs=6)
-    return load_trained(train_labeller(frozen, exact(frozen), labelled(frozen), chosen, out, Silent()), frozen)
+    small = labeller_settings(members=2, epochs=6)
+    return load_trained(train_labeller(frozen, exact(frozen), labelled(frozen), small, out, Silent()), frozen)
 
 
 def settings(**changes):

@@ -20,27 +20,27 @@ from training.reporting import Silent
 from training.stopping import TrainingStopped
 
 
-def squared(one, other):
-    return (one - other).square().mean(dim=(1, 2, 3))
+def squared(first, second):
+    return (first - second).square().mean(dim=(1, 2, 3))
 
 
 def test_the_perceptual_distance_is_none_for_equal_pictures_and_lets_gradients_through():
     drawn = torch.rand(2, 3, 24, 24) * 2 - 1  # of another side than the classifier's
-    apart, other = perception(), drawn.flip(3).requires_grad_()
-    assert apart(drawn, drawn).tolist() == [0, 0] and (apart(drawn, other) > 0.01).all()
-    apart(drawn, other).sum().backward()
-    assert other.grad.abs().sum() > 0 and apart.name == "attribute-classifier layers"
+    apart, second = perception(), drawn.flip(3).requires_grad_()
+    assert apart(drawn, drawn).tolist() == [0, 0] and (apart(drawn, second) > 0.01).all()
+    apart(drawn, second).sum().backward()
+    assert second.grad.abs().sum() > 0 and apart.name == "attribute-classifier layers"
     assert all(parameter.grad is None for parameter in apart.network.parameters())
 
 
 def test_the_encoder_learns_the_w_of_generated_pictures(tmp_path):
     frozen = generator()
     w, held = frozen.sample(16, 99).w, to_float(torch.from_numpy(frozen.sample(16, 99).pictures))
-    chosen = inversion_settings(encoder_steps=60, batch_size=16)
-    encoder = train_encoder(frozen, None, chosen, tmp_path, Silent(), perception())
+    small = inversion_settings(encoder_steps=60, batch_size=16)
+    encoder = train_encoder(frozen, None, small, tmp_path, Silent(), perception())
     of_mean = (frozen.mean_w() - w).square().mean()
     assert (encoder(held).mean(dim=1) - w).square().mean() < 0.8 * of_mean
-    again = train_encoder(frozen, None, chosen, tmp_path, Silent(), perception())
+    again = train_encoder(frozen, None, small, tmp_path, Silent(), perception())
     assert torch.equal(again(held), encoder(held)) and not (tmp_path / "model" / "checkpoint").exists()
 
 
@@ -64,12 +64,12 @@ def test_pictures_that_the_generator_cannot_draw_are_refused_by_its_own_errors(t
     drawn = pictures(frozen, 3).array
     noise = np.random.default_rng(0).choice([0, 255], (1, SIZE, SIZE, 3)).astype(np.uint8)
     mixed = pictures_of(np.concatenate([drawn, noise]), ["a", "b", "c", "noise"])
-    found_all = invert(frozen, tmp_path / "out", mixed, tolerance=1.5)
-    assert found_all.kept.tolist() == [0, 1, 2] and found_all.limit == pytest.approx(1.5 * found_all.reference[-1])
-    (sentence,) = found_all.refusals()
+    codes = invert(frozen, tmp_path / "out", mixed, tolerance=1.5)
+    assert codes.kept.tolist() == [0, 1, 2] and codes.limit == pytest.approx(1.5 * codes.reference[-1])
+    (sentence,) = codes.refusals()
     assert sentence.startswith("picture noise cannot be inverted: what this generator draws for it is off by ")
     again = read_inversions(tmp_path / "out")
-    assert torch.equal(again.codes, found_all.codes) and again.digest == found_all.digest
+    assert torch.equal(again.codes, codes.codes) and again.digest == codes.digest
     assert again.perception == "attribute-classifier layers" and len(again.reference) == 5
     only = pictures_of(noise, ["noise"])
     with pytest.raises(
@@ -113,12 +113,12 @@ def test_a_stop_goes_on_to_the_same_codes(tmp_path):
     frozen = generator()
     drawn = pictures(frozen, 7)
     whole = invert(frozen, tmp_path / "whole", drawn)
-    chosen, perceived = inversion_settings(), perception()
+    small, perceived = inversion_settings(), perception()
     with pytest.raises(TrainingStopped, match=r"stopped at pictures 6 of 7; run it again"):
-        invert_pictures(frozen, drawn, chosen, tmp_path / "out", Killer("inverting pictures"), perceived)
+        invert_pictures(frozen, drawn, small, tmp_path / "out", Killer("inverting pictures"), perceived)
     parts = sorted((tmp_path / "out" / "parts").iterdir())
     before = [part.stat().st_mtime_ns for part in parts]
     assert len(parts) == 4 and load_file(parts[0])["codes"].shape == (3, frozen.blocks, 8)
-    again = invert_pictures(frozen, drawn, chosen, tmp_path / "out", Silent(), perceived)
+    again = invert_pictures(frozen, drawn, small, tmp_path / "out", Silent(), perceived)
     assert [part.stat().st_mtime_ns for part in parts] == before
     assert torch.equal(again.codes, whole.codes) and again.limit == whole.limit

@@ -55,13 +55,13 @@ def test_every_class_and_keypoint_gets_its_pixels():
     mask[3, 3:6] = 1
     mask[8:, 8:] = 2
     point = np.array([[12.5, 1.5, 1], [2, 14, 0]])
-    chosen = choose_pixels(mask, point, labeller_settings(pixels=60), 0)
-    assert len(chosen) == 60 == len(set(chosen)) and (np.diff(chosen) > 0).all()
-    counts = np.bincount(mask.ravel()[chosen], minlength=3)
+    small = choose_pixels(mask, point, labeller_settings(pixels=60), 0)
+    assert len(small) == 60 == len(set(small)) and (np.diff(small) > 0).all()
+    counts = np.bincount(mask.ravel()[small], minlength=3)
     assert counts[1] == 3 and counts[2] >= 15 and counts[0] >= 15
-    near = np.hypot(chosen % 16 + 0.5 - 12.5, chosen // 16 + 0.5 - 1.5) <= 2
+    near = np.hypot(small % 16 + 0.5 - 12.5, small // 16 + 0.5 - 1.5) <= 2
     assert near.sum() >= 8
-    assert (choose_pixels(mask, point, labeller_settings(pixels=60), 0) == chosen).all()
+    assert (choose_pixels(mask, point, labeller_settings(pixels=60), 0) == small).all()
     assert len(choose_pixels(mask, point, labeller_settings(pixels=10_000), 0)) == 256
 
 
@@ -108,10 +108,10 @@ def test_divergence_is_the_definition():
     shares = torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]]])
     assert divergence(shares).item() == pytest.approx(np.log(2))
     assert divergence(torch.tensor([[[0.3, 0.7]], [[0.3, 0.7]]])).item() == pytest.approx(0, abs=1e-7)
-    one, other = np.array([0.2, 0.8]), np.array([0.6, 0.4])
+    first, second = np.array([0.2, 0.8]), np.array([0.6, 0.4])
     entropy = lambda p: -(p * np.log(p)).sum()  # noqa: E731
-    expected = entropy((one + other) / 2) - (entropy(one) + entropy(other)) / 2
-    assert divergence(torch.tensor(np.stack([one, other]))[:, None]).item() == pytest.approx(expected)
+    expected = entropy((first + second) / 2) - (entropy(first) + entropy(second)) / 2
+    assert divergence(torch.tensor(np.stack([first, second]))[:, None]).item() == pytest.approx(expected)
     assert uncertainty(torch.arange(100.0).view(10, 10)) == pytest.approx(94.5)  # the mean of 90 to 99
 
 
@@ -120,24 +120,24 @@ def test_a_stop_goes_on_to_the_same_weights_and_a_second_call_trains_nothing(fro
         def progress(self, done, total, what):
             os.kill(os.getpid(), signal.SIGTERM)
 
-    chosen = labeller_settings(epochs=40)
+    small = labeller_settings(epochs=40)
     with pytest.raises(TrainingStopped, match="run it again to go on"):
-        train_labeller(frozen, exact(frozen), labelled(frozen), chosen, tmp_path, Killer())
-    again = train_labeller(frozen, exact(frozen), labelled(frozen), chosen, tmp_path, Silent())
+        train_labeller(frozen, exact(frozen), labelled(frozen), small, tmp_path, Killer())
+    again = train_labeller(frozen, exact(frozen), labelled(frozen), small, tmp_path, Silent())
     assert again.digest == trained.digest
     written = (tmp_path / "model" / "weights.safetensors").stat().st_mtime_ns
-    train_labeller(frozen, exact(frozen), labelled(frozen), chosen, tmp_path, Silent())
+    train_labeller(frozen, exact(frozen), labelled(frozen), small, tmp_path, Silent())
     assert (tmp_path / "model" / "weights.safetensors").stat().st_mtime_ns == written
 
 
 def test_codes_of_another_generator_or_other_pictures_and_one_class_are_refused(frozen, trained, tmp_path):
-    labels, chosen = labelled(frozen), labeller_settings()
+    labels, small = labelled(frozen), labeller_settings()
     with pytest.raises(SelvedgeError, match="the inversions are of generator other and not of small"):
-        train_labeller(frozen, exact(frozen, generator="other"), labels, chosen, tmp_path, Silent())
+        train_labeller(frozen, exact(frozen, generator="other"), labels, small, tmp_path, Silent())
     with pytest.raises(SelvedgeError, match="are of other pictures than the labels"):
-        train_labeller(frozen, exact(frozen, 7), labels, chosen, tmp_path, Silent())
-    one = type(labels)(labels.pictures, KINDS, labels.masks * 0, labels.points, labels.maps)
+        train_labeller(frozen, exact(frozen, 7), labels, small, tmp_path, Silent())
+    first = type(labels)(labels.pictures, KINDS, labels.masks * 0, labels.points, labels.maps)
     with pytest.raises(SelvedgeError, match="the 8 pictures that could be inverted show one class only"):
-        train_labeller(frozen, exact(frozen), one, chosen, tmp_path, Silent())
+        train_labeller(frozen, exact(frozen), first, small, tmp_path, Silent())
     with pytest.raises(SelvedgeError, match="reads the features of generator small and not of other"):
         load_labeller(trained.artefact, generator("other"))
