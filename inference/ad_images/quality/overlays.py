@@ -16,6 +16,10 @@ INKS = (24.0, 70.0)  # levels between a letter and its ground: any, and on a tex
 FEW_MARKS = 150  # more are a texture's
 LETTER = (5, 90)  # height in pixels of the working copy
 FILL = (0.18, 0.92)  # share of its box that a letter inks
+TALL, BULGING = (
+    12,
+    0.75,
+)  # pixels, from which a mark's form is seen; share of its convex hull that half a line's fill at most
 MOST_MARKS = 3000  # more are texture
 IN_A_LINE = 4  # letters
 SAME_INK = 9.0  # levels, spread of the strongest ink of a line's letters
@@ -41,8 +45,12 @@ def text_area(view: View) -> float:
         for ink in INKS:
             labels, count = ndimage.label((difference > ink) & view.outside)
             if 0 < count <= MOST_MARKS:
-                for left, top, right, bottom in _lines(_marks(labels, count, difference, sign * view.luma)):
-                    covered[top:bottom, left:right] = True
+                marks = _marks(labels, count, difference, sign * view.luma)
+                for members in _lines(marks):
+                    if _has_strokes(marks, members, labels):
+                        left, top = marks.boxes[members, :2].min(axis=0)
+                        right, bottom = marks.boxes[members, 2:].max(axis=0)
+                        covered[top:bottom, left:right] = True
             if count <= FEW_MARKS:
                 break  # on an even ground a stronger ink shows nothing new
     return 100 * float(covered.mean())
@@ -60,10 +68,11 @@ class _Marks:
     """Connected dark (or light) marks.
 
     Attributes:
-        boxes: (marks, 4) left, top, right, bottom. contrast: (marks,) mean, levels.
+        numbers: (marks,) labels. boxes: (marks, 4) left, top, right, bottom. contrast: (marks,) mean, levels.
         ink: (marks,) strongest level, signed. fill: (marks,) inked share of the box.
     """
 
+    numbers: NDArray[np.int64]
     boxes: NDArray[np.int64]
     contrast: NDArray[np.float64]
     ink: NDArray[np.float64]
@@ -85,11 +94,11 @@ def _marks(labels: NDArray[np.int32], count: int, difference: Floats, level: Flo
         level[top:bottom, left:right][labels[top:bottom, left:right] == number + 1].max()
         for number, (left, top, right, bottom) in zip(np.flatnonzero(letters), boxes[letters], strict=True)
     ]
-    return _Marks(boxes[letters], mean[letters], np.array(ink, np.float64), fill[letters])
+    return _Marks(np.flatnonzero(letters) + 1, boxes[letters], mean[letters], np.array(ink, np.float64), fill[letters])
 
 
-def _lines(marks: _Marks) -> list[tuple[int, int, int, int]]:
-    """Boxes of rows of at least `IN_A_LINE` marks of like height, ink and base line, close to one another."""
+def _lines(marks: _Marks) -> list[NDArray[np.int64]]:
+    """Positions in `marks` of rows of at least `IN_A_LINE` of like height, ink and base line, close to one another."""
     boxes, contrast = marks.boxes, marks.contrast
     if len(boxes) < IN_A_LINE:
         return []
@@ -111,8 +120,25 @@ def _lines(marks: _Marks) -> list[tuple[int, int, int, int]]:
         members = np.flatnonzero(row == number)
         even = float(marks.ink[members].std()) <= SAME_INK
         if even and _reads_as_text(boxes[members], marks.fill[members]):
-            lines.append((left[members].min(), top[members].min(), right[members].max(), bottom[members].max()))
+            lines.append(members)
     return lines
+
+
+def _has_strokes(marks: _Marks, members: NDArray[np.int64], labels: NDArray[np.int32]) -> bool:
+    """Whether half a line's marks are bent or hollow, as letters are; leaves and stones bulge.
+
+    Marks under `TALL` pixels could be either.
+    """
+    from skimage.morphology import convex_hull_image
+
+    boxes = marks.boxes[members]
+    if np.median(boxes[:, 3] - boxes[:, 1]) < TALL:
+        return True
+    forms = [
+        labels[top:bottom, left:right] == number
+        for number, (left, top, right, bottom) in zip(marks.numbers[members], boxes, strict=True)
+    ]
+    return bool(np.median([form.sum() / convex_hull_image(form).sum() for form in forms]) <= BULGING)
 
 
 def _reads_as_text(boxes: NDArray[np.int64], fill: NDArray[np.float64]) -> bool:

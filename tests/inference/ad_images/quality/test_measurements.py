@@ -110,6 +110,14 @@ def test_text_is_found_dark_and_light_and_bricks_are_not(ink):
     assert value("text_area", picture(background=bricks)) == 0
 
 
+def test_a_row_of_leaves_on_a_twig_is_no_text():
+    background = Image.fromarray(ground())
+    draw = ImageDraw.Draw(background)
+    for left, wide in ((10, 14), (30, 20), (56, 12), (74, 17), (98, 22), (126, 15)):
+        draw.ellipse((left, 20, left + wide, 42), (60, 90, 50))
+    assert value("text_area", picture(background=np.asarray(background))) == 0
+
+
 def test_a_button_is_an_overlay_and_a_wall_or_a_far_object_is_none():
     background = Image.fromarray(ground())
     ImageDraw.Draw(background).rounded_rectangle((12, 20, 80, 44), 10, (30, 60, 200))
