@@ -37,7 +37,7 @@ POLL_SECONDS = 0.15
 PATIENCE_SECONDS = 15.0  # a busy machine answers late; a running service is not ended for that
 STOP_GRACE_SECONDS = 15.0
 STUCK_GRACE_SECONDS = 5.0
-LOG_PATIENCE_SECONDS = 1.0  # until what a service printed last stands in its log
+LOG_PATIENCE_SECONDS, LOG_MOMENT_SECONDS = 3.0, 0.2  # until what a service printed last stands in its log
 
 
 @dataclass(frozen=True)
@@ -114,10 +114,10 @@ class Running:
             self.service.pid_file.unlink(missing_ok=True)
 
     def _await_log(self) -> None:
-        """Until all that it printed is written down; a process that it left may still print."""
+        """Until all that it printed is written down; where a process that it left may still print, not for long."""
         if self._writer is not None:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._writer.wait(LOG_PATIENCE_SECONDS)
+                self._writer.wait(LOG_MOMENT_SECONDS if self.process.others() else LOG_PATIENCE_SECONDS)
 
 
 def ensure(service: Service, progress: Progress = lambda line: None) -> Running:

@@ -10,12 +10,14 @@ from functools import cached_property
 import dagster as dg
 import sqlalchemy as sa
 
+from catalog.errors import SelvedgeError
 from infra.local.up import MemoryRule
 from orchestration.runtime.instance import open_instance
 from orchestration.runtime.settings import Settings
 
 UNDER_WAY = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 BYTES_OF_A_GIGABYTE = 1_000_000_000
+AWAY = (sa.exc.SQLAlchemyError, OSError, SelvedgeError)  # what a database that cannot be asked raises
 
 
 class Signs:
@@ -32,7 +34,7 @@ class Signs:
         """
         try:
             beats = self._instance.get_daemon_heartbeats().values()
-        except (sa.exc.SQLAlchemyError, OSError):  # a database that is away is no proof that the daemon hangs
+        except AWAY:  # a database that is away is no proof that the daemon hangs
             return -time.monotonic()
         return max((beat.timestamp for beat in beats), default=0.0)
 
@@ -40,7 +42,7 @@ class Signs:
         """Whether no run is launched or under way; False where nobody can say."""
         try:
             return not self._instance.get_runs(dg.RunsFilter(statuses=UNDER_WAY), limit=1)
-        except (sa.exc.SQLAlchemyError, OSError):
+        except AWAY:
             return False
 
     @cached_property

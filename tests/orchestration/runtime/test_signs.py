@@ -64,3 +64,6 @@ def test_a_database_that_cannot_be_read_is_no_proof_that_the_daemon_hangs(settin
         file.write_bytes(b"no database at all, whatever its name says" * 200)
     assert signs.pulse() != signs.pulse()
     assert not signs.at_rest()
+    (settings.dagster_home / "dagster.yaml").write_text("- not a mapping")
+    anew = Signs(settings)
+    assert anew.pulse() != anew.pulse() and not anew.at_rest()
