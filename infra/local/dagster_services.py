@@ -9,6 +9,10 @@ from pathlib import Path
 from infra.local.services import Service
 
 QUIET = {"DAGSTER_DISABLE_TELEMETRY": "1"}
+# Seconds that the code server has to start a run's process, 60 by default: with forty busy processes on two cores it
+# took longer, runs failed before they began, and their processes started for nothing. Less than the
+# start_timeout_seconds of dagster.yaml, so that the launch is the one that says so.
+PATIENT = {"DAGSTER_GRPC_TIMEOUT_SECONDS": "240"}
 
 
 def dagster_services(dagster_home: Path, logs: Path, port: int, module: str) -> tuple[Service, Service]:
@@ -18,7 +22,7 @@ def dagster_services(dagster_home: Path, logs: Path, port: int, module: str) -> 
         dagster_home: the instance's folder, with its dagster.yaml.
         module: dotted name of the module that holds the definitions.
     """
-    environment = {**QUIET, "DAGSTER_HOME": str(dagster_home)}
+    environment = {**QUIET, **PATIENT, "DAGSTER_HOME": str(dagster_home)}
     web_server = Service(
         name="dagster-webserver",
         command=(sys.executable, "-m", "dagster_webserver", "-h", "127.0.0.1", "-p", str(port), "-m", module),
