@@ -10,6 +10,10 @@ from pathlib import Path
 from infra.local.services import Service
 
 QUIET = {"DAGSTER_DISABLE_TELEMETRY": "1"}
+# Seconds that the code server has to start a run's process, 60 by default: with forty busy processes on two cores it
+# took longer, runs failed before they began, and their processes started for nothing. Less than the
+# start_timeout_seconds of dagster.yaml, so that the launch is the one that says so.
+PATIENT = {"DAGSTER_GRPC_TIMEOUT_SECONDS": "240"}
 
 
 def dagster_services(
@@ -28,7 +32,7 @@ def dagster_services(
         variables: further ones of the environment, which the runs inherit; they may hold a password.
         pulse: the daemon's last sign of life; it has no address to ask at.
     """
-    environment = {**QUIET, "DAGSTER_HOME": str(dagster_home), **variables}
+    environment = {**QUIET, **PATIENT, "DAGSTER_HOME": str(dagster_home), **variables}
     web_server = Service(
         name="dagster-webserver",
         command=(sys.executable, "-m", "dagster_webserver", "-h", "127.0.0.1", "-p", str(port), "-m", module),

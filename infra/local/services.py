@@ -38,6 +38,7 @@ PATIENCE_SECONDS = 15.0  # a busy machine answers late; a running service is not
 STOP_GRACE_SECONDS = 15.0
 STUCK_GRACE_SECONDS = 5.0
 LOG_PATIENCE_SECONDS, LOG_MOMENT_SECONDS = 3.0, 0.2  # until what a service printed last stands in its log
+EXIT_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class Running:
 
     def end(self) -> str:
         """How it ended and the last error of its log, for a sentence that begins with the service's name."""
-        code = self._child.poll() if self._child is not None else None
+        code = self._exit_code()
         self._await_log()
         killed = code is not None and code < 0
         if killed:
@@ -97,6 +98,14 @@ class Running:
         else:
             how = "ended by itself" if code in (None, 0) else f"ended by itself with code {code}"
         return f"{how}; {ending(self.service.log, self._log_begin, only_errors=killed)}"
+
+    def _exit_code(self) -> int | None:
+        """None where it is not known. On a busy machine the threads of a killed process end later than its first one,
+        and until then the kernel has no code to tell."""
+        try:
+            return None if self._child is None else self._child.wait(EXIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            return None
 
     def log_ending(self) -> str:
         """The last error that this start wrote into its log, or its last line."""

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import pytest
 from infra.errors import ServiceFailure
 from infra.local import lock, services
 from infra.local.processes import Process, port_taken
-from infra.local.services import ensure, recorded_process, state
+from infra.local.services import Running, ensure, recorded_process, state
 from tests.infra.services_for_tests import web_service
 from tests.ports import free_port
 
@@ -35,6 +36,17 @@ def test_a_started_service_answers_and_is_gone_after_stop(tmp_path):
     assert state(service) == "running" and running.started_here
     running.stop()
     assert state(service) == "stopped" and not port_taken(service.port)
+
+
+def test_a_killed_process_whose_threads_end_late_is_told_as_killed(tmp_path):
+    """Its first thread is gone, and the kernel tells its code only once the others are, too."""
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    mark = Process(child.pid, psutil.Process(child.pid).create_time(), None)
+    running = Running(web_service(tmp_path, free_port()), mark, child)
+    killer = threading.Timer(0.2, child.kill)
+    killer.start()
+    assert child.poll() is None and running.end().startswith("was ended by SIGKILL; ")
+    killer.join()
 
 
 def test_a_second_command_uses_the_running_service_and_does_not_stop_it(tmp_path):

@@ -5,11 +5,15 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from catalog.errors import ServiceUnavailable
 from orchestration.runtime.home import held
+from orchestration.runtime.instance import CONFIGURATION
 from orchestration.runtime.services import parts
 from orchestration.runtime.settings import OFF, Settings
+
+GRPC = "DAGSTER_GRPC_TIMEOUT_SECONDS"
 
 
 def test_a_second_command_is_told_who_holds_the_home(tmp_path, monkeypatch):
@@ -44,6 +48,14 @@ def test_a_home_s_services_follow_from_its_settings(tmp_path, changes, names, st
     services = parts(Settings(home=tmp_path, **changes))
     assert [part.name for part in services] == names.split()
     assert sum(part.start is not None for part in services) == started
+
+
+def test_a_busy_machine_may_take_longer_to_start_a_run_than_dagster_waits_by_default(tmp_path):
+    """Sixty seconds were seen not to do; the launch gives up before the run's monitor does, which says less."""
+    monitor = yaml.safe_load(CONFIGURATION)["run_monitoring"]["start_timeout_seconds"]
+    started = [part.declared() for part in parts(Settings(home=tmp_path)) if part.name.startswith("dagster-")]
+    patience = [int(service.environment[GRPC]) for service in started if GRPC in service.environment]
+    assert len(patience) == 2 and all(60 < seconds < monitor for seconds in patience)
 
 
 def test_nothing_listens_beyond_this_machine(tmp_path):
