@@ -74,15 +74,18 @@ def refused_by_the_machine(error: BaseException) -> OSError | None:
     """
     seen: set[int] = set()
     cause: BaseException | None = error
+    explaining = set(REMEDIES)
     while cause is not None and id(cause) not in seen:
         seen.add(id(cause))
-        if isinstance(cause, OSError) and cause.errno in REMEDIES:
+        if isinstance(cause, OSError) and cause.errno in explaining:
             return cause
         if (code := errno_in(str(cause))) in FULL:
             return OSError(code, os.strerror(code))
         if SQLITES_DOUBT in str(cause):
             return OSError(errno.ENOSPC, f"{SQLITES_DOUBT}, in SQLite's words for a full disk or a failing one")
-        cause = cause.__cause__ or cause.__context__
+        if cause.__cause__ is None:
+            explaining = set(FULL)  # what was being handled when a defect of ours turned up does not explain it
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
     return None
 
 

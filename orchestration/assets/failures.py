@@ -46,7 +46,7 @@ def errors_as_sentences(body: Callable[P, R]) -> Callable[P, R]:
         except SelvedgeError as error:
             raise _in_dagster(context, error) from error
         except Exception as error:
-            refusal = refused_by_the_machine(error)
+            refusal = None if isinstance(error, dg.Failure | dg.RetryRequested) else refused_by_the_machine(error)
             if refusal is None:
                 raise  # a defect of the program
             raise _in_dagster(context, SelvedgeError(sentence_of(refusal))) from error

@@ -122,6 +122,16 @@ def test_a_full_disk_is_recognised_in_the_words_of_any_library(error: BaseExcept
     assert "nothing was left half-written. Free some space and run again." in sentence_of(refusal)
 
 
+def test_what_was_being_handled_explains_no_defect() -> None:
+    try:
+        try:
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+        except OSError:
+            {}["a defect"]
+    except KeyError as error:
+        assert refused_by_the_machine(error) is None
+
+
 def test_what_is_no_refusal_of_the_machine_is_none() -> None:
     for error in (KeyError("File exists"), RuntimeError("Permission denied"), ValueError("Is a directory")):
         assert refused_by_the_machine(error) is None
