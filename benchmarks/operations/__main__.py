@@ -10,7 +10,7 @@ import sys
 
 import benchmarks.operations
 
-SHARED = ("__main__", "shop", "families", "definitions", "command", "clock", "paper_studio", "year_findings")
+SHARED = ("__main__", "shop", "families", "definitions", "command", "brisk", "clock", "paper_studio", "year_findings")
 
 
 def rows() -> list[str]:
