@@ -154,7 +154,10 @@ def time_the_page(settings: Settings, folder: Path, database: Path, days: Sequen
 def watch(
     settings: Settings, folder: Path, database: Path, minutes: float, every: float = 20.0
 ) -> list[dict[str, Any]]:
-    """Memory by ticks made, while every sensor is due at each look."""
+    """Memory by ticks made, while every sensor is due at each look.
+
+    The ticks that were filled in belong to the other code location: the page does not read them here.
+    """
     samples: list[dict[str, Any]] = []
     with shop.running(settings, folder, BRISK) as up:
         began, (first, _) = time.monotonic(), ticks_made(database)
@@ -190,10 +193,9 @@ def figure_of(found: dict[str, Any]) -> bytes:
     shown = ("dagster-daemon", "dagster-daemon, code server", "dagster-webserver", "mlflow")
     with styled_figure(8.4, 3.6) as figure:
         left, right = figure.subplots(1, 2)
-        ticks = [sample["ticks"] for sample in samples]
         for position, name in enumerate(shown):
-            if all(name in sample["memory"] for sample in samples):
-                left.plot(ticks, [s["memory"][name] for s in samples], color=SERIES[position], label=name)
+            there = [(sample["ticks"], sample["memory"][name]) for sample in samples if name in sample["memory"]]
+            left.plot(*zip(*there, strict=True), color=SERIES[position], label=name)
         left.set_xlabel("ticks since the start")
         left.set_ylabel("MB resident")
         left.set_ylim(0)
