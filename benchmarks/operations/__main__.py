@@ -11,8 +11,8 @@ import sys
 import benchmarks.operations
 
 SHARED = (
-    "__main__", "shop", "families", "definitions", "command", "clock", "paper_studio", "year_findings", "flaky_front",
-    "small_disk",
+    "__main__", "shop", "families", "definitions", "command", "brisk", "clock", "paper_studio", "year_findings",
+    "flaky_front", "small_disk",
 )  # fmt: skip
 
 

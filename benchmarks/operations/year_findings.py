@@ -224,7 +224,8 @@ def _traced(
 
     home = Home(instance, settings)
     tracer = Tracer(home, families)
-    rows = [(drop, int(product)) for drop in drops for product in home.frame(CHAIN[3], drop)["product_id"]]
+    published = {drop: home.frame(CHAIN[3], drop) for drop in drops}
+    rows = [(drop, int(product)) for drop, table in published.items() if len(table) for product in table["product_id"]]
     drawn = random.Random(0).sample(rows, min(TRACED, len(rows)))
     states: Counter[str] = Counter()
     broken: list[str] = []
