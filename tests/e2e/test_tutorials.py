@@ -60,7 +60,7 @@ def test_every_command_that_a_page_shows_is_one_that_there_is(page):
 
 
 def test_each_question_of_an_operator_has_a_command_that_a_test_runs():
-    """What stands in the table of the page is typed in a block of the page; what needs two champions or PostgreSQL, elsewhere."""
+    """What stands in the page's table is typed in a block of it; what needs two champions or PostgreSQL, elsewhere."""
     page = (ROOT / "docs" / "day-operator.md").read_text(encoding="utf-8")
     typed = [command.text for block in blocks(page) for command in block.commands]
     elsewhere = {
