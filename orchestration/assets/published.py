@@ -28,6 +28,7 @@ REFERENCE_FIELDS = ("uri", "sha256", "rows", "schema")
 # Dagster queues a run that asks for a pool's slot; one holder at a time.
 GPU_POOL = "gpu"
 SPLITS_POOL = "splits"
+COSTS_POOL = "costs"
 
 
 class Tables(dg.ConfigurableResource):

@@ -79,13 +79,13 @@ def _dagster(settings: "Settings") -> Iterator[str]:
     """Its configuration is one, no run is of the future, no limit is of a pool that nothing uses."""
     if not (settings.dagster_home / "dagster.yaml").exists():
         return
-    from orchestration.assets.published import GPU_POOL, SPLITS_POOL
+    from orchestration.assets.published import COSTS_POOL, GPU_POOL, SPLITS_POOL
     from orchestration.runtime.health import clock_problems, pool_problems
     from orchestration.runtime.instance import open_instance
 
     with open_instance(settings) as instance:
         yield from clock_problems(instance)
-        yield from pool_problems(instance, (GPU_POOL, SPLITS_POOL))
+        yield from pool_problems(instance, (COSTS_POOL, GPU_POOL, SPLITS_POOL))
 
 
 def _ledger(settings: "Settings") -> Iterator[str]:

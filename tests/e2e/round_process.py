@@ -36,9 +36,9 @@ from tests.orchestration.drawn_round import compared
 
 FAMILY, CANDIDATE = drawn.plan().family, drawn.plan().candidate
 ROUND = f"{CANDIDATE}-r1"
-ITEMS, OVERLAP, PRODUCTS = 12, 5, 30
-TASKS = ITEMS + 1 + 1 + 1  # a gold pair, an identical one and a repeat
-BATCH = PAGE = 6  # three batches up, three pages down
+ITEMS, OVERLAP, PRODUCTS = 20, 5, 40
+TASKS = ITEMS + 2 + 1 + 1  # two gold pairs, an identical one and a repeat
+BATCH = PAGE = 8  # three batches up, three pages down
 
 # Where a step ends: (what is wrapped, its name, before or after the call, the how manieth call).
 CALLS: dict[str, tuple[Any, str, bool, int]] = {

@@ -41,7 +41,7 @@ pytestmark = [
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFINITIONS = "tests.e2e.lenient_definitions"
-ITEMS = 14
+PRODUCTS, ITEMS = 300, 20  # no fewer products are a quorum
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(services, "DEFINITIONS", DEFINITIONS)
     settings = load_settings()
-    draw_catalogue(tmp_path / "home" / "inbox" / "delivery", 240, 5, size=64, workers=1)
+    draw_catalogue(tmp_path / "home" / "inbox" / "delivery", PRODUCTS, 5, size=64, workers=1)
     with open_instance(settings):
         pass  # its folder and configuration, which the services find
     with services.everything(settings, lambda line: None):
@@ -96,7 +96,7 @@ def test_from_a_delivery_to_a_champion_that_people_preferred(home: Settings) -> 
     promoted = wait_for(home, "/".join(BLIP2_ATTRIBUTES.promotion.path), candidate, expected_failures=[too_early])
     assert promoted["version"] == 1 and promoted["simulated"]
     described = wait_for(home, "inference/descriptions", "delivery", expected_failures=[too_early])
-    assert described["rows"] == 240
+    assert described["rows"] == PRODUCTS
 
     registry = Registry(home)
     (record,) = history(registry, NAME)

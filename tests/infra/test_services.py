@@ -197,11 +197,12 @@ def test_a_service_whose_pid_file_finds_no_room_is_told_and_not_left_running(tmp
     def full(path, text, *arguments, **options):
         raise FULL
 
+    before = set(psutil.Process().children())
     with monkeypatch.context() as patched:
         patched.setattr(Path, "write_text", full)
         with pytest.raises(ServiceFailure, match=r"could not be started \(.*No space left on device\)"):
             ensure(service)
-    assert not [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+    assert psutil.wait_procs(set(psutil.Process().children()) - before, timeout=10)[1] == []
     running = ensure(service)
     assert state(service) == "running"
     running.stop()

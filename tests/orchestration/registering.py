@@ -63,5 +63,7 @@ def evidence_of(family: str, candidate: str, champion: int | None, better_by: fl
     for rival, value in rivals.items():
         gain = ours - value
         scores.append(Score("candidate", "mean", f"macro_f1_minus_{rival}", gain, gain - 0.02, gain + 0.02, 400))
+    # To the best floor of the attribute, which a candidate has to beat clearly, too.
+    scores.append(Score("candidate", "mean", "macro_f1_minus_floor", ours - 0.2, ours - 0.22, ours - 0.18, 400))
     version = None if champion is None else str(champion)
     return Evidence(family, candidate, version, "d" * 64, "2026-01-01T00:00:00+00:00", tuple(scores))

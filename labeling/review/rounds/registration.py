@@ -46,7 +46,7 @@ def items_to_show(items: int, gold_share: float, differing: int, products: int) 
             f"both versions show the same of all {products} test products; there is nothing for people to judge, so "
             "no round is opened."
         )
-    if differing == products:
+    if differing == products or not 1 <= items <= products:  # a number that cannot be is refused where it is planned
         return items
     return max(1, min(items, int(differing / (1 + gold_share)) - (gold_share > 0)))
 

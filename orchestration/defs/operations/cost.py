@@ -13,7 +13,7 @@ import dagster as dg
 
 from orchestration.assets.failures import errors_as_sentences
 from orchestration.assets.metadata import image, table
-from orchestration.assets.published import Tables
+from orchestration.assets.published import COSTS_POOL, Tables
 from orchestration.runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def cost_asset(families: Mapping[str, str]) -> dg.AssetsDefinition:
         owners=["team:operations"],
         kinds={"parquet"},
         code_version="1",
-        pool="costs",
+        pool=COSTS_POOL,
         description="What the runs took by week and family: seconds, products, rows, bytes, tokens and dollars.",
     )
     @errors_as_sentences

@@ -12,7 +12,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from catalog.errors import SelvedgeError
-from orchestration.assets.published import GPU_POOL, SPLITS_POOL
+from orchestration.assets.published import COSTS_POOL, GPU_POOL, SPLITS_POOL
 from orchestration.families import FAMILIES
 from orchestration.families.contract import asset_key, families_by_name
 from orchestration.families.monitors import MONITORS
@@ -117,7 +117,7 @@ def test_inference_depends_on_the_champion_and_never_on_a_promotion(definitions:
 
 def test_the_pools_that_the_doctor_knows_are_those_that_assets_use(definitions: dg.Definitions) -> None:
     used = {pool for node in definitions.resolve_asset_graph().asset_nodes for pool in (node.pools or ())}
-    assert used == {GPU_POOL, SPLITS_POOL}
+    assert used == {COSTS_POOL, GPU_POOL, SPLITS_POOL}
 
 
 def test_each_family_has_a_partition_set_of_its_own(definitions: dg.Definitions) -> None:

@@ -61,7 +61,8 @@ def test_pictures_are_scored_as_a_whole_too(scored):
 
 
 def test_the_gate_asks_people_and_refuses_who_is_clearly_worse(scored, prepared):
-    by_rule = rule(Settings(_env_file=None))
+    by_rule = replace(rule(Settings(_env_file=None)), minimum_rows=0)
+    assert "are too few to tell" in " ".join(decide(rule(Settings(_env_file=None)), scored.evidence, "3").reasons)
     judged = decide(by_rule, scored.evidence, "3")
     assert not judged.promote and all("verdict is missing" in reason for reason in judged.reasons)
     assert decide(replace(by_rule, required=("metrics",)), scored.evidence, "3").promote
