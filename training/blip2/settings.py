@@ -101,7 +101,8 @@ class Blip2CandidateSettings:
         continue_on_coarse: continue the base on master category and gender first; None does so when the catalogue has
             no attributes but its columns (question set `columns`), which is how real photographs arrive.
         decoding: `trie` or `scored`; `auto` takes the better on validation.
-        risk: share of answers given (not abstained) that may be wrong on validation.
+        risk: share of answers given (not abstained) that may be wrong: an upper confidence bound on validation. Labels
+            that are wrong themselves count, 7 % of the drawn ones.
         merge_tolerance: largest difference of an answer's log-probability that merging the adapter may cause (fp32).
     """
 
@@ -110,7 +111,7 @@ class Blip2CandidateSettings:
     continue_on_coarse: bool | None = None
     feature_precision: Literal["fp32", "bf16"] = "fp32"
     decoding: Literal["auto", "trie", "scored"] = "auto"
-    risk: Annotated[float, INNER_SHARE] = 0.10
+    risk: Annotated[float, INNER_SHARE] = 0.15
     merge_tolerance: Annotated[float, POSITIVE] = 1e-3
     lora: LoraSettings = field(default_factory=LoraSettings)
     continuation: ContinuationSettings = field(default_factory=ContinuationSettings)
