@@ -42,9 +42,9 @@ from evaluation.retrieval import best_grades, chance, gain, mean_over_queries, p
 from inference.discovery.index import ProductIndex
 from inference.discovery.model import DiscoveryModel
 from inference.discovery.products import TEXTS, row_schema
+from training.attribute_judge import AttributeJudge, load_judge
 from training.restgan.colours import SEVERAL
 from training.restgan.dataset import Bottoms, read_bottoms
-from training.restgan.judge import AttributeJudge, load_judge
 from training.restgan.sampling import RestganModel, load_artefact
 from training.restgan.words import (
     GENDER_WORDS,

@@ -28,13 +28,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from evaluation.generation import kernel_distance
+from training.attribute_judge import AttributeJudge, load_judge
 from training.handsoff.drawn import unpack
 from training.handsoff.frozen import FrozenGenerator, load_generator
 from training.handsoff.inversion import optimise_codes
 from training.handsoff.pictures import Pictures, prepare_pictures, read_pictures
 from training.picture_tensors import to_float, to_uint8
 from training.reporting import TimeLeft
-from training.restgan.judge import AttributeJudge, load_judge
 
 PACK, JUDGE = "drawn-128.zip", "judge.safetensors"
 INVERTED, STEPS, AT_ONCE, RATE = 50, 150, 25, 0.1

@@ -34,6 +34,7 @@ import torch
 from benchmarks.handsoff import JUDGE, PACK, prepared, sample_distance
 from catalog.errors import SelvedgeError
 from evaluation.generation import kernel_distance
+from training.attribute_judge import AttributeJudge, load_judge
 from training.handsoff.discriminator import Discriminator
 from training.handsoff.drawn import PARTS, SEED
 from training.handsoff.frozen import FrozenGenerator, load_generator, save_generator
@@ -42,7 +43,6 @@ from training.handsoff.pictures import Pictures
 from training.handsoff.settings import GeneratorSettings
 from training.handsoff.start import Start, read_start
 from training.reporting import Silent, TimeLeft
-from training.restgan.judge import AttributeJudge, load_judge
 
 SETTINGS = GeneratorSettings(
     batch_size=64,

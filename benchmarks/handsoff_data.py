@@ -22,9 +22,9 @@ from benchmarks.handsoff import JUDGE, PACK
 from catalog.drawn.spec import sample_spec
 from evaluation.classification import expected_calibration_error
 from training.attribute_classifier import MISSING
+from training.attribute_judge import AttributeJudge, AttributeScore, save_judge
 from training.attribute_network import AttributeClassifier
 from training.handsoff.drawn import PACKED_SIDE, PARTS, SEED, pack_drawn, unpack
-from training.restgan.judge import AttributeJudge, AttributeScore, save_judge
 from training.restgan.judge_training import ARCHITECTURE, JudgeRun, JudgeSettings
 from training.restgan.pretraining import ProgressLines
 

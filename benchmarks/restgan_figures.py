@@ -38,8 +38,8 @@ from evaluation.hierarchical import CrossedResamples, Resampled
 from evaluation.neighbours import memorisation, modes_covered
 from evaluation.refinement import PictureSequences, answers_of, refinement
 from evaluation.word_changes import no_effect, undo
+from training.attribute_judge import AttributeJudge
 from training.restgan.dataset import ATTRIBUTES, Bottoms
-from training.restgan.judge import AttributeJudge
 from training.restgan.samples import (
     REORDERED,
     SILENT,

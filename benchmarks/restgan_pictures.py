@@ -16,9 +16,9 @@ from benchmarks.restgan_figures import Ladder
 from benchmarks.restgan_runs import DRAWN, REAL
 from evaluation.neighbours import nearest_real
 from evaluation.plot_style import FLOOR_COLOUR, MUTED, SERIES, legend_below, png, styled_figure
+from training.attribute_judge import AttributeJudge
 from training.restgan.dataset import Bottoms
 from training.restgan.grids import BACKDROP, INK, chosen_rows
-from training.restgan.judge import AttributeJudge
 from training.restgan.sampling import RestganModel
 from training.restgan.words import stack_queries
 

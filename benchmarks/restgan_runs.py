@@ -29,9 +29,9 @@ from safetensors.numpy import load_file, save
 from catalog.tables import publish_bytes
 from catalog.workspace import read_into
 from evaluation.generation import kernel_distance
+from training.attribute_judge import AttributeJudge, load_judge
 from training.restgan import pretraining
 from training.restgan.dataset import Bottoms, read_bottoms
-from training.restgan.judge import AttributeJudge, load_judge
 from training.restgan.loop import train_restgan
 from training.restgan.pretraining import SETTINGS, ProgressLines, bottoms_and_judge, draw_bottoms
 from training.restgan.samples import Queries, choose_queries, draw_samples

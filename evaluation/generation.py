@@ -4,7 +4,7 @@ Belongs here: Fréchet and kernel distance, inception score of an attribute, att
 networks (arrays come in, figures go out), intervals and floors (generation_intervals.py), copies and missing modes
 (neighbours.py), word after word (refinement.py).
 
-The features and probabilities come from a classifier that no generator was trained with (training/restgan/judge.py).
+The features and probabilities come from a classifier that no generator was trained with (training/attribute_judge.py).
 They are no Inception features: the figures compare models of one house on one data set and nothing else.
 
 Both distances grow with fewer pictures or with other shares of the classes, so both sides must have the same number of

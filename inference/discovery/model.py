@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training.restgan.judge import JUDGE_FILE, AttributeJudge, load_judge
+from training.attribute_judge import JUDGE_FILE, AttributeJudge, load_judge
 from training.restgan.sampling import RestganModel, load_artefact
 from training.restgan.words import UNKNOWN, EncodedQuery, read_words
 

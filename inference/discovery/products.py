@@ -16,8 +16,8 @@ import pyarrow as pa
 from catalog.errors import SelvedgeError
 from catalog.files import json_sha256
 from catalog.garments import BOTTOMS, choose_bottoms, cut_garments
+from training.attribute_judge import AttributeJudge
 from training.reporting import Reporter
-from training.restgan.judge import AttributeJudge
 
 FORMAT = 1  # of `input_hash`: what a vector depends on beside the judge
 FACTS = ("name", "type", "article_type", "colour", "gender", "brand")

@@ -49,11 +49,10 @@ def backfill(
     from orchestration.families.settings import load_settings
     from orchestration.jobs import backfill_runs
     from orchestration.jobs.backfill import named_drops, plan_backfill
-    from orchestration.runtime.instance import open_instance
+    from orchestration.runtime.instance import open_instance, refuse_empty
 
     settings = load_settings()
-    if not (settings.dagster_home / "dagster.yaml").is_file():
-        raise SelvedgeError(f"{settings.home} holds no drop yet; run `selvedge demo`, or set SELVEDGE_HOME to a home.")
+    refuse_empty(settings)
     began = time.monotonic()
     with open_instance(settings) as instance:
         graph = _graph(settings, instance)

@@ -37,11 +37,10 @@ def cost(
     from orchestration.families import FAMILIES
     from orchestration.families.contract import families_of_assets
     from orchestration.families.settings import load_settings
-    from orchestration.runtime.instance import open_instance
+    from orchestration.runtime.instance import open_instance, refuse_empty
 
     settings = load_settings()
-    if not (settings.dagster_home / "dagster.yaml").is_file():
-        raise SelvedgeError(f"{settings.home} holds no drop yet; run `selvedge demo`, or set SELVEDGE_HOME to a home.")
+    refuse_empty(settings)
     began = time.monotonic()
     wanted = None if month is None else named_month(month, datetime.now(ZoneInfo(settings.time_zone)))
     with open_instance(settings) as instance:

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 import typer
 
-from catalog.errors import SelvedgeError
 from orchestration.cli.results import JsonFlag, emit
 from orchestration.cli.terminal import say
 
@@ -37,12 +36,11 @@ def gc(
     from orchestration.graph.build import build_defs
     from orchestration.jobs import garbage, old_runs
     from orchestration.runtime.home import held
-    from orchestration.runtime.instance import open_instance
+    from orchestration.runtime.instance import open_instance, refuse_empty
     from orchestration.runtime.recovery import recover
 
     settings = load_settings()
-    if not (settings.dagster_home / "dagster.yaml").is_file():
-        raise SelvedgeError(f"{settings.home} holds no drop yet; run `selvedge demo`, or set SELVEDGE_HOME to a home.")
+    refuse_empty(settings)
     began = time.monotonic()
     before = time.time() - days * garbage.DAY_SECONDS
     with ExitStack() as stack:

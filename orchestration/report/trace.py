@@ -60,10 +60,9 @@ def trace(settings: "Settings", product_id: int, drop: str | None, families: Seq
         ServiceUnavailable: the ledger does not answer.
     """
     from orchestration.report.home import Home
-    from orchestration.runtime.instance import open_instance
+    from orchestration.runtime.instance import open_instance, refuse_empty
 
-    if not (settings.dagster_home / "dagster.yaml").is_file():
-        raise SelvedgeError(f"{settings.home} holds no drop yet; run `selvedge demo`, or set SELVEDGE_HOME to a home.")
+    refuse_empty(settings)
     with open_instance(settings) as instance:
         return Tracer(Home(instance, settings), families).follow(product_id, drop)
 

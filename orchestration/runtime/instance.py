@@ -120,6 +120,12 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
         raise SelvedgeError(f"{settings.dagster_home / 'dagster.yaml'} cannot be used: {said[:300]}") from error
 
 
+def refuse_empty(settings: Settings) -> None:
+    """Raises: SelvedgeError: nothing has been begun in this home."""
+    if not (settings.dagster_home / "dagster.yaml").is_file():
+        raise SelvedgeError(f"{settings.home} holds no drop yet; run `selvedge demo`, or set SELVEDGE_HOME to a home.")
+
+
 def _refuse_no_mapping(settings: Settings) -> None:
     path = settings.dagster_home / "dagster.yaml"
     try:

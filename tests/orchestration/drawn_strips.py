@@ -13,11 +13,11 @@ from tests.inference.tiny_restgan import save_tiny_restgan
 from tests.labeling.review.rounds_for_tests import columns_of
 from tests.training.restgan.shop import open_shop
 from tests.training.restgan.synthetic import synthetic_bottoms
+from training.attribute_judge import JUDGE_FILE, AttributeJudge, save_judge
 from training.attribute_network import AttributeClassifier
 from training.catalogue import read_catalogue_folder
 from training.restgan.candidate import BOTTOMS_FILE, RestganCandidateSettings, made_with
 from training.restgan.dataset import GENDERS, TYPES, Bottoms, build_bottoms
-from training.restgan.judge import JUDGE_FILE, AttributeJudge, save_judge
 from training.restgan.judge_training import ARCHITECTURE
 from training.restgan.settings import RestganSettings
 

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from training.attribute_judge import load_judge
 from training.attribute_network import AttributeClassifier
 from training.folders import models_folder
-from training.restgan.judge import load_judge
 
 LAYERS_FILE = "handsoff-tiny/judge.safetensors"  # in the models folder
 

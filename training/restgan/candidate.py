@@ -15,11 +15,11 @@ from typing import Annotated, Any
 
 from catalog.errors import SelvedgeError
 from catalog.files import json_sha256
+from training.attribute_judge import JUDGE_FILE, AttributeJudge, load_judge, save_judge
 from training.folders import models_folder, written_whole
 from training.reporting import Reporter, Silent
 from training.restgan.colours import THRESHOLD
 from training.restgan.dataset import SHARES, Bottoms, ProductTables, build_bottoms, read_bottoms, write_bottoms
-from training.restgan.judge import JUDGE_FILE, AttributeJudge, load_judge, save_judge
 from training.restgan.judge_training import JudgeSettings, train_judge
 from training.restgan.loop import Result, train_restgan
 from training.restgan.sampling import load_artefact, read_about, save_artefact

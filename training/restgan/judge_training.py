@@ -1,7 +1,7 @@
 """Training the judge: its slices, its loop, its temperatures, its examination.
 
-Belongs here: from the bottoms to a finished judge. Not here: what a judge can be asked and its file (judge.py), its
-layers (training/attribute_network.py).
+Belongs here: from the bottoms to a finished judge. Not here: what a judge can be asked and its file
+(training/attribute_judge.py), its layers (training/attribute_network.py).
 
 The loop of training/attribute_classifier.py does not fit: it re-lights, turns and mirrors the pictures and spends rows
 on choosing among epochs. Network, loss and optimiser are the same.
@@ -22,6 +22,7 @@ from catalog.errors import SelvedgeError
 from evaluation.classification import expected_calibration_error
 from evaluation.intervals import GroupResamples, interval, resampled_mean
 from training.attribute_classifier import MISSING, masked_loss
+from training.attribute_judge import AttributeJudge, AttributeScore, resized
 from training.attribute_network import AttributeClassifier
 from training.devices import choose_device, choose_precision
 from training.driver import TrainingRun
@@ -29,7 +30,6 @@ from training.muon import Muon
 from training.reporting import Reporter, Silent
 from training.restgan.colours import ColourTable, nearest_clusters
 from training.restgan.dataset import ATTRIBUTES, GENDERS, TYPES, Bottoms
-from training.restgan.judge import AttributeJudge, AttributeScore, resized
 from training.settings import INNER_SHARE, NOT_NEGATIVE, POSITIVE, SEED, Device, Range, hold_to_ranges
 from training.temperature import fit_temperature
 

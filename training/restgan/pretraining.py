@@ -20,11 +20,11 @@ from catalog.drawn import VERSION, draw_catalogue
 from catalog.workspace import read_into
 from evaluation.generation import ALL_ATTRIBUTES, attribute_accuracy, kernel_distance
 from evaluation.generation_intervals import real_floor
+from training.attribute_judge import JUDGE_FILE, AttributeJudge, load_judge, save_judge
 from training.catalogue import read_catalogue_folder
 from training.folders import written_whole
 from training.reporting import Silent
 from training.restgan.dataset import ATTRIBUTES, Bottoms, build_bottoms, read_bottoms, write_bottoms
-from training.restgan.judge import JUDGE_FILE, AttributeJudge, load_judge, save_judge
 from training.restgan.judge_training import JudgeSettings, train_judge
 from training.restgan.loop import Result, train_restgan
 from training.restgan.samples import whole_wanted

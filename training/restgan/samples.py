@@ -1,8 +1,8 @@
 """Samples: what a model draws for the words of held-out products, as the independent judge sees it.
 
 Belongs here: which queries are asked, which changes of a query are tried, and the judge's answers to all of it as plain
-arrays. Not here: the judge (judge.py), what is made of the answers (evaluation/generation.py, refinement.py,
-word_changes.py).
+arrays. Not here: the judge (training/attribute_judge.py), what is made of the answers (evaluation/generation.py,
+refinement.py, word_changes.py).
 
 Every model of a comparison is asked the same queries with the same noise, both functions of the seed. The arrays are
 small enough to keep (features, not pictures), so that a table can be made anew without drawing again.
@@ -19,9 +19,9 @@ from catalog.lab import difference
 from evaluation.generation import NOT_ASKED
 from evaluation.refinement import PictureSequences
 from evaluation.word_changes import Changes
+from training.attribute_judge import AttributeJudge
 from training.restgan.batches import Sequences, shuffle
 from training.restgan.dataset import ATTRIBUTES, Bottoms
-from training.restgan.judge import AttributeJudge
 from training.restgan.sampling import RestganModel
 from training.restgan.words import COLOUR, PAD, UNKNOWN
 

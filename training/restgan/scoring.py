@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
     from evaluation.gate import Evidence
     from evaluation.hierarchical import Resampled
+    from training.attribute_judge import AttributeJudge
     from training.blip2.scoring import Incumbent
     from training.reporting import Reporter
     from training.restgan.candidate import Prepared
     from training.restgan.dataset import Bottoms
-    from training.restgan.judge import AttributeJudge
     from training.restgan.samples import Arrays, Queries
     from training.restgan.sampling import RestganModel
 

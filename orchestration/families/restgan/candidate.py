@@ -131,8 +131,8 @@ def read_prepared(opening: "Opening") -> "Prepared":
     Raises:
         SelvedgeError: one is gone or damaged.
     """
+    from training.attribute_judge import load_judge
     from training.restgan.candidate import Prepared
-    from training.restgan.judge import load_judge
 
     return Prepared(frozen_bottoms(opening.dataset["bottoms"]), load_judge(Path(opening.dataset["judge"])))
 

@@ -66,10 +66,10 @@ def adopt(adopted: Adopted, settings: "Settings") -> "Opening":
     """
     from orchestration.assets.candidates import Opening
     from orchestration.families.restgan.preparation import DIGITS, judge_file
+    from training.attribute_judge import save_judge
     from training.catalogue import read_catalogue_folder
     from training.restgan.candidate import BASE_FOLDER, bottoms_of
     from training.restgan.dataset import write_bottoms
-    from training.restgan.judge import save_judge
     from training.restgan.sampling import read_about
 
     prepared = bottoms_of(adopted.artefact, read_catalogue_folder(Path(adopted.dataset), adopted.question_set))

@@ -27,7 +27,7 @@ def discovery_index(
     """Every bottom of a drop with the vector of its picture, replaced as a whole; vectors that still hold are kept."""
     from inference.discovery.index import FOLDER, ProductIndex
     from inference.discovery.products import embed_products
-    from training.restgan.judge import JUDGE_FILE, load_judge
+    from training.attribute_judge import JUDGE_FILE, load_judge
     from training.restgan.sampling import read_about
 
     began = time.monotonic()

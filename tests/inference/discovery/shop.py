@@ -12,8 +12,8 @@ from inference.discovery.model import DiscoveryModel, load_model
 from tests.inference.tiny_restgan import save_tiny_restgan
 from tests.training.restgan.shop import open_shop
 from tests.training.restgan.synthetic import synthetic_colours
+from training.attribute_judge import JUDGE_FILE, AttributeJudge, AttributeScore, save_judge
 from training.attribute_network import AttributeClassifier
-from training.restgan.judge import JUDGE_FILE, AttributeJudge, AttributeScore, save_judge
 from training.restgan.words import GENDERS, TYPES
 
 SCORE = AttributeScore(0.9, 0.8, 1.0, 0.4, 0.05, 100, 1.0)

@@ -9,7 +9,7 @@ from catalog.errors import SelvedgeError
 from inference.discovery import model as model_module
 from inference.discovery.model import load_model
 from tests.inference.discovery.shop import random_judge, save_model, tiny_model
-from training.restgan.judge import JUDGE_FILE
+from training.attribute_judge import JUDGE_FILE
 
 
 @pytest.fixture(scope="module")

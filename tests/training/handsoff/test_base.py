@@ -16,11 +16,11 @@ from catalog.drawn.world import RESERVED_SEEDS
 from catalog.errors import SelvedgeError
 from catalog.files import png_bytes
 from tests.training.handsoff.small import SIZE, settings, shapes, train
+from training.attribute_judge import AttributeJudge, save_judge
 from training.attribute_network import AttributeClassifier
 from training.handsoff import drawn
 from training.handsoff.drawn import PARTS, SEED, pack_drawn, unpack
 from training.handsoff.frozen import FrozenGenerator, load_generator
-from training.restgan.judge import AttributeJudge, save_judge
 
 
 def any_judge() -> AttributeJudge:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from benchmarks.handsoff_base import write_card
+from training.attribute_judge import load_judge
 from training.folders import models_folder
 from training.handsoff.frozen import load_generator
 from training.handsoff.start import read_start
-from training.restgan.judge import load_judge
 
 TINY = models_folder() / "handsoff-tiny"
 SIDES = (64, 128)

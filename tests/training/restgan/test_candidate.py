@@ -10,6 +10,7 @@ import pytest
 from catalog.errors import SelvedgeError
 from tests.training.restgan.shop import open_shop
 from tests.training.restgan.test_loop import TINY, Recorder
+from training.attribute_judge import JUDGE_FILE, load_judge
 from training.restgan import candidate as candidate_module
 from training.restgan.candidate import (
     BASE_FOLDER,
@@ -19,7 +20,6 @@ from training.restgan.candidate import (
     train_candidate,
     whole_artefact,
 )
-from training.restgan.judge import JUDGE_FILE, load_judge
 from training.restgan.judge_training import JudgeSettings
 from training.restgan.sampling import load_artefact
 from training.stopping import TrainingStopped

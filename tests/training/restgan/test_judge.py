@@ -9,9 +9,9 @@ from safetensors.torch import load_file, save_file
 
 from catalog.errors import SelvedgeError
 from evaluation.generation import inception_score
+from training.attribute_judge import load_judge, resized, save_judge
 from training.restgan import judge_training
 from training.restgan.dataset import ATTRIBUTES, Bottoms, freeze
-from training.restgan.judge import load_judge, resized, save_judge
 from training.restgan.judge_training import JudgeSettings, moved, train_judge
 
 from .synthetic import synthetic_bottoms

@@ -24,8 +24,8 @@ from benchmarks.restgan_targets import cost_share, targets, verdict
 from catalog.errors import SelvedgeError
 from evaluation.hierarchical import CrossedResamples, Resampled
 from evaluation.refinement import PictureSequences, refinement
+from training.attribute_judge import save_judge
 from training.restgan.dataset import read_bottoms, write_bottoms
-from training.restgan.judge import save_judge
 from training.restgan.judge_training import JudgeSettings, train_judge
 from training.restgan.samples import draw_samples
 from training.restgan.sampling import RestganModel, build_networks, save_artefact

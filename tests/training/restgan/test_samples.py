@@ -10,8 +10,8 @@ from evaluation.hierarchical import CrossedResamples
 from evaluation.refinement import refinement
 from tests.training.restgan.synthetic import synthetic_bottoms, synthetic_colours
 from tests.training.restgan.test_loop import TINY
+from training.attribute_judge import AttributeJudge
 from training.restgan.dataset import ATTRIBUTES
-from training.restgan.judge import AttributeJudge
 from training.restgan.judge_training import JudgeSettings, train_judge
 from training.restgan.samples import (
     CHANGES,

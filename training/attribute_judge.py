@@ -1,8 +1,8 @@
 """The judge: an attribute classifier that no generator was ever trained with, whose answers and features measure them.
 
-Belongs here: what it can be asked, what it says of itself, its file. Not here: its training (judge_training.py), its
-layers (training/attribute_network.py), what is made of its answers (evaluation/generation.py, refinement.py), the
-auxiliary classifier inside the GAN (discriminator.py).
+Belongs here: what it can be asked, what it says of itself, its file. Not here: its training (a family's), its layers
+(attribute_network.py), what is made of its answers (evaluation/generation.py, refinement.py), the auxiliary classifier
+inside a GAN.
 
 It must not be gamed. It learns from part `judge` alone, which no generator sees; its layers are depthwise 7 x 7
 convolutions with inverted bottlenecks, nothing like the strided convolutions of a discriminator; and its augmentation
