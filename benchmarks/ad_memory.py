@@ -5,6 +5,7 @@ them are bounded). `--workers` makes as many processes, each of which makes all 
 """
 
 import argparse
+import sys
 import time
 
 import numpy as np
@@ -12,6 +13,7 @@ import psutil
 
 from benchmarks.ad_speed import made, request_of
 from catalog.workers import map_in_order
+from training.reporting import TimeLeft
 
 FIRST = 100_001
 Growth = tuple[list[float], int]
@@ -25,10 +27,13 @@ def growth(part: tuple[int, int, int]) -> Growth:
         part: the first product, how many, pixels a side.
     """
     first, products, size = part
-    process, memory, refused = psutil.Process(), [], 0
-    for product in range(first, first + products):
-        refused += made([request_of(product, size)])[1]
+    process, memory, refused, left = psutil.Process(), [], 0, TimeLeft()
+    for number in range(products):
+        refused += made([request_of(first + number, size)])[1]
         memory.append(process.memory_info().rss / 2**20)
+        if number % 50 == 0:
+            said = left.words(number, products, "products")
+            print(f"products {number}/{products}, {memory[-1]:.0f} MiB {said}", file=sys.stderr, flush=True)
     return memory, refused
 
 

@@ -42,6 +42,7 @@ def main(arguments: list[str]) -> None:
     if package is None or package.origin is None:
         raise SystemExit("label-studio is not installed in this environment")
     sys.path.insert(0, str(Path(package.origin).parent))
+    hide_repository(Path(package.origin).parent)
     os.environ["SECRET_KEY"] = account["secret_key"]
     os.environ["DJANGO_SETTINGS_MODULE"] = "label_studio.core.settings.label_studio"
 
@@ -65,6 +66,14 @@ def main(arguments: list[str]) -> None:
     print(f"serving on 127.0.0.1:{port}", flush=True)
     served = BehindTheProxy(application, Path(arguments[2])) if len(arguments) > 2 else application
     serve(served, host="127.0.0.1", port=port, threads=THREADS, ident=None, channel_timeout=60)
+
+
+def hide_repository(package: Path) -> None:
+    """Label Studio shows every annotator the last commit message of the git repository it lies in, which is the shop's
+    when its environment lies there, and keeps it in a file that it reads where there is no repository.
+    """
+    os.environ["GIT_DIR"] = os.devnull
+    (package / "core" / "version_.py").unlink(missing_ok=True)
 
 
 class BehindTheProxy:

@@ -120,6 +120,12 @@ def token_header(token: str) -> dict[str, str]:
     return {"Authorization": f"Token {token}"}
 
 
+def test_nobody_is_shown_the_last_commit_of_the_repository_around_the_environment(label_studio):
+    headers = token_header(ensure_account(label_studio.secrets).token)
+    versions = httpx.get(f"{label_studio.url}/api/version", headers=headers, timeout=30, trust_env=False).json()
+    assert versions["release"].startswith("1.23") and versions["label-studio-os-backend"] == {}
+
+
 def sign_up(url: str, **query: str) -> int:
     with httpx.Client(timeout=30, trust_env=False) as browser:
         browser.get(f"{url}/user/signup/", params=query)

@@ -135,7 +135,7 @@ def test_a_limit_of_a_pool_that_nothing_uses_and_a_clock_that_jumped_are_found(s
     assert "3.0 h after this machine's clock" in behind and "set the clock" in behind
     wrong = doctor(capsys)["clock and pools"]
     assert "2.0 h after this machine's clock" in wrong
-    assert "a limit for the pool 'gppu', which does not exist; the pools are gpu, splits." in wrong
+    assert "a limit for the pool 'gppu', which does not exist; the pools are costs, gpu, splits." in wrong
 
 
 def test_a_full_disk_of_home_or_inbox_is_told_before_it_stops_anything(settings, tmp_path, monkeypatch):
