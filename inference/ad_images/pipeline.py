@@ -22,12 +22,12 @@ from inference.ad_images.cutout import Cutout
 from inference.ad_images.cutouts.cut import cut_out
 from inference.ad_images.cutouts.people import may_be_worn
 from inference.ad_images.cutouts.segmenter import Segmenter
-from inference.ad_images.decomposition import Decomposer, decompose
+from inference.ad_images.decomposition import Decomposer, Entities, decompose
 from inference.ad_images.feedback import next_attempt, nothing_passed, route_comment
 from inference.ad_images.finding import Finding
 from inference.ad_images.guardrails.guardrail import Guardrail
 from inference.ad_images.guardrails.local import check_comment
-from inference.ad_images.media.retrieval import Retriever
+from inference.ad_images.media.retrieval import Assets, Retriever
 from inference.ad_images.plan import Placed, Plan
 from inference.ad_images.quality.brand import Brand
 from inference.ad_images.quality.control import Judge, judge
@@ -195,7 +195,7 @@ class AdPipeline:
         with clock.stage(Stage.DECOMPOSITION):
             entities = decompose(brief.request.prompt, brief, self.decomposer)
         with clock.stage(Stage.RETRIEVAL):
-            assets = self.retriever.retrieve(entities, brief) if self.retriever else None
+            assets, brief = self._retrieved(entities, brief)
         photo = assets.background(brief) if assets else None
         with clock.stage(Stage.CAPTION):
             caption = write_caption(
@@ -209,6 +209,19 @@ class AdPipeline:
                 share = self.sizes.share(brief, cutout, caption)
         instead = [f"the rules took a model's place: {why.rstrip('.')}" for why in self._fallbacks[told:]]
         return _Work(brief, cutout, caption, photo, share, (*(assets.reasons if assets else ()), *instead))
+
+    def _retrieved(self, entities: Entities, brief: AdBrief) -> tuple[Assets | None, AdBrief]:
+        """What the library has; where nobody asked for a theme, of the product's next one that has a photograph."""
+        if self.retriever is None:
+            return None, brief
+        assets = self.retriever.retrieve(entities, brief)
+        if assets.photo is None and brief.request.theme is None and not (entities.background or entities.themes):
+            why = f"the library has no photograph for '{brief.theme}'"
+            for name in _other_themes(brief):
+                other = replace(brief, theme=name, inferred={**brief.inferred, "theme": why})
+                if (its := self.retriever.retrieve(entities, other)).photo is not None:
+                    return its, other
+        return assets, brief
 
     @property
     def _fallbacks(self) -> list[str]:
@@ -334,8 +347,13 @@ def _rethemed(brief: AdBrief, change: Adjustment) -> AdBrief:
         return replace(brief, theme=change.theme, inferred={**brief.inferred, "theme": "a comment asked for it"})
     if not change.next_theme or brief.request.theme is not None:
         return brief
-    prior = article_scene(brief.request)[0].themes
-    others = sorted((name for name in prior if name != brief.theme), key=lambda name: (-prior[name], name))
+    others = _other_themes(brief)
     if not others:
         return brief
     return replace(brief, theme=others[0], inferred={**brief.inferred, "theme": "the one before it did not pass"})
+
+
+def _other_themes(brief: AdBrief) -> list[str]:
+    """The product's other themes, the usual one first."""
+    prior = article_scene(brief.request)[0].themes
+    return sorted((name for name in prior if name != brief.theme), key=lambda name: (-prior[name], name))

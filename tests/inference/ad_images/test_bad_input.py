@@ -25,6 +25,7 @@ from catalog.errors import SelvedgeError
 from inference.ad_images.ad_rows import REFUSED, SqlAdMetadata
 from inference.ad_images.backdrops.photographs import Photographs
 from inference.ad_images.batch import AdMaker, fulfil
+from inference.ad_images.brief import write_brief
 from inference.ad_images.media.index import MediaIndex
 from inference.ad_images.media.library import read_library
 from inference.ad_images.media.retrieval import Retriever
@@ -165,6 +166,16 @@ def test_a_library_that_has_none_for_it(changes: dict[str, Any], code: RefusalCo
     (ads := tmp_path / "ads").mkdir()
     told = refused(replace(a_request(BAG), **changes), a_maker(ads, pipeline), ads)
     assert told[0] == code and words in told[1]
+
+
+def test_a_theme_that_nobody_asked_for_is_one_that_the_library_has_a_photograph_for(tmp_path: Path) -> None:
+    index = MediaIndex(tmp_path / "index")
+    index.update(read_library(a_library(tmp_path / "library")))
+    request = replace(a_request(SHIRT), theme=None, prompt=None)
+    result = replace(a_pipeline(), backdrop=Photographs(), retriever=Retriever(index)).make(request)
+    assert write_brief(request).theme != result.brief.theme == "forest"
+    assert "the library has no photograph for" in result.brief.inferred["theme"]
+    assert result.asset == "forest.png (CC0)"
 
 
 @pytest.mark.parametrize("kind", ["CMYK", "16 bits", "transparent", "transparent behind"])
