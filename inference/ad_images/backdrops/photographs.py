@@ -68,8 +68,11 @@ class Photographs:
 
 def _background(scene: Scene, clear: Box) -> np.ndarray:
     if scene.photo is None:
+        lies = scene.view is Support.LIES
+        missing = "photograph from above, as products that lie need," if lies else "photograph at eye level"
+        remedy = "tag one 'from above', or draw it" if lies else "draw it instead"
         raise AdRefused(
-            RefusalCode.NO_ASSET, f"theme '{scene.theme:.40}' has no photograph in the media library; draw it instead."
+            RefusalCode.NO_ASSET, f"theme '{scene.theme:.40}' has no {missing} in the media library; {remedy}."
         )
     canvas = StudioCanvas(scene, ("#808080",))
     rng = canvas.stream("photograph")

@@ -23,9 +23,10 @@ from inference.ad_images.scene import LibraryPhoto
 from inference.ad_images.themes import theme
 
 TOP = 5
+LOOKED_AT = 200  # pictures, of which those from above or at eye level are left out
 NEAR_ENOUGH = 0.25  # cosine; one shared word of a short entity, or the theme
 LEVEL = 0.05  # cosine: pictures this near to the best are as good; the seed takes one
-FROM_ABOVE = "from above"  # a tag: preferred for products that lie, left to them by those that stand
+FROM_ABOVE = "from above"  # a tag: products that lie take these alone, and those that stand none of them
 KINDS = {
     "product": (AssetKind.PRODUCT,),
     "background": (AssetKind.BACKGROUND, AssetKind.PROP),
@@ -104,12 +105,14 @@ class Retriever:
         """The nearest background to all that is said of it; to the theme where nothing is."""
         said = [*entities.background, *entities.themes]
         asked = " ".join(said) if said else f"{theme(brief.theme).title} {' '.join(theme(brief.theme).words[:3])}"
-        near = self.index.search(asked, TOP, (AssetKind.BACKGROUND,))
-        near = [each for each in near if each.closeness >= self.near_enough]
+        lies = brief.support is Support.LIES
+        near = [
+            each
+            for each in self.index.search(asked, LOOKED_AT, (AssetKind.BACKGROUND,))
+            if each.closeness >= self.near_enough and (FROM_ABOVE in each.asset.tags) == lies
+        ][:TOP]
         if not near:
             return None
-        lies = brief.support is Support.LIES
-        near = [each for each in near if (FROM_ABOVE in each.asset.tags) == lies] or near
         level = sorted(
             (each for each in near if each.closeness >= near[0].closeness - LEVEL), key=lambda n: n.asset.name
         )

@@ -141,12 +141,12 @@ def test_a_bad_request(name: str, tmp_path: Path) -> None:
     assert told[0] == code and words in told[1]
 
 
-def a_library(folder: Path) -> Path:
-    """One photograph with a licence, one without."""
+def a_library(folder: Path, *tags: str) -> Path:
+    """One photograph with a licence, of a forest and `tags`, one without."""
     folder.mkdir()
     for name in ("forest.png", "mine.png"):
         noise().save(folder / name)
-    listed = {"forest.png": {"licence": "CC0", "tags": ["forest"], "themes": ["forest"]}}
+    listed = {"forest.png": {"licence": "CC0", "tags": ["forest", *tags], "themes": ["forest"]}}
     (folder / "library.yaml").write_text(yaml.safe_dump({"files": listed}))
     return folder
 
@@ -156,7 +156,7 @@ def a_library(folder: Path) -> Path:
     [
         ({"asset": "mine.png"}, RefusalCode.NO_LICENCE, "may not be used (no licence is stated)"),
         ({"asset": "gone.png"}, RefusalCode.NO_ASSET, "has no picture gone.png"),
-        ({"theme": "snow"}, RefusalCode.NO_ASSET, "theme 'snow' has no photograph"),
+        ({"theme": "snow"}, RefusalCode.NO_ASSET, "theme 'snow' has no photograph at eye level"),
     ],
 )
 def test_a_library_that_has_none_for_it(changes: dict[str, Any], code: RefusalCode, words: str, tmp_path: Path) -> None:
@@ -170,12 +170,22 @@ def test_a_library_that_has_none_for_it(changes: dict[str, Any], code: RefusalCo
 
 def test_a_theme_that_nobody_asked_for_is_one_that_the_library_has_a_photograph_for(tmp_path: Path) -> None:
     index = MediaIndex(tmp_path / "index")
-    index.update(read_library(a_library(tmp_path / "library")))
+    index.update(read_library(a_library(tmp_path / "library", "from above")))
     request = replace(a_request(SHIRT), theme=None, prompt=None)
     result = replace(a_pipeline(), backdrop=Photographs(), retriever=Retriever(index)).make(request)
     assert write_brief(request).theme != result.brief.theme == "forest"
     assert "the library has no photograph for" in result.brief.inferred["theme"]
     assert result.asset == "forest.png (CC0)"
+
+
+def test_a_shirt_that_lies_is_not_put_before_a_forest_at_eye_level(tmp_path: Path) -> None:
+    index = MediaIndex(tmp_path / "index")
+    index.update(read_library(a_library(tmp_path / "library")))
+    pipeline = replace(a_pipeline(), backdrop=Photographs(), retriever=Retriever(index))
+    for theme in ("forest", None):
+        (ads := tmp_path / f"ads-{theme}").mkdir()
+        told = refused(replace(a_request(SHIRT), theme=theme), a_maker(ads, pipeline), ads)
+        assert told[0] == RefusalCode.NO_ASSET and "tag one 'from above', or draw it" in told[1]
 
 
 @pytest.mark.parametrize("kind", ["CMYK", "16 bits", "transparent", "transparent behind"])
