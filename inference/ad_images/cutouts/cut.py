@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from PIL import Image
 from scipy import ndimage
 
 from catalog.pictures import Limits
@@ -33,6 +34,8 @@ LEAST_SEEN = 0.35  # of what is visible, shadows too, that an outline encloses
 LEAST_PRODUCT = 0.004  # share of the photograph
 OPAQUE = 0.5  # alpha of a segmenter from which a pixel is product
 VISIBLE = 4.0  # ΔE to the backdrop; pale things are seen whole, and not only the writing on them
+LARGEST_BITE = 0.0575  # radius, of the root of a product's area, of what only the second method sees
+PALE_BITE = 2.0  # ΔE to the backdrop, from which that is a piece of the product
 MARGIN = 16  # pixels around a mask
 
 
@@ -102,16 +105,18 @@ def find_outline(rgb: np.ndarray, segmenters: Sequence[Segmenter] = ()) -> Outli
     lab = ndimage.gaussian_filter(lab_of(rgb), (BLUR, BLUR, 0))
     backdrop = backdrop_of(lab)
     outline, contour = _by_border(rgb, lab, backdrop)
-    visible = ndimage.binary_fill_holes(squared(lab - backdrop.lab) > VISIBLE**2)
+    distance = np.sqrt(squared(lab - backdrop.lab))
+    visible = ndimage.binary_fill_holes(distance > VISIBLE)
     seen = float(ndimage.binary_fill_holes(outline.mask).sum() / max(1, visible.sum()))
     if seen < LEAST_SEEN:  # both may lose a pale product and keep what is written on it
         outline = replace(outline, confidence=min(seen, outline.confidence))
     opinions = {"contours": contour}
     plain = backdrop.homogeneity >= PLAIN
+    bitten = bite(outline.mask, contour, distance) > LARGEST_BITE
     if plain:  # only now: both opinions were formed on the whole of it
         opened = without_openings(lab, outline.mask, backdrop)
         outline = replace(outline, mask=without_rims(lab, opened, backdrop))
-    if plain and outline.confidence >= SURE:
+    if plain and outline.confidence >= SURE and not bitten:
         require_one_thing(outline.mask)
         return outline
     if plain:
@@ -129,7 +134,35 @@ def find_outline(rgb: np.ndarray, segmenters: Sequence[Segmenter] = ()) -> Outli
         best = max(best, confidence)
     if plain:
         require_one_thing(visible)
+    if plain and best >= SURE:
+        raise AdRefused(
+            RefusalCode.CUTOUT_UNCERTAIN,
+            "a piece of the product is of the backdrop's colour, and only one of two methods sees it; photograph it "
+            "before a backdrop of another colour, or name a segmenter.",
+        )
     raise _uncertain(outline, backdrop.homogeneity, best)
+
+
+def bite(mask: np.ndarray, silhouette: np.ndarray, distance: np.ndarray) -> float:
+    """Radius of the largest piece of a silhouette that a mask lacks, of the root of the mask's area.
+
+    Agreement over the whole area hardly falls where a shoe lacks its white toe.
+
+    Args:
+        mask: (height, width) bool. silhouette: bool, of the reduced photograph.
+        distance: (height, width) float32, ΔE to the backdrop.
+
+    Returns:
+        0 where none is, or where the piece shows nothing but the backdrop: contours close narrow gaps.
+    """
+    own = reduced(ndimage.binary_fill_holes(mask))
+    radii = ndimage.distance_transform_edt(np.pad(silhouette & ~own, 1))[1:-1, 1:-1]
+    row, column = np.unravel_index(radii.argmax(), radii.shape)
+    disc = np.hypot(*(np.indices(radii.shape) - np.array([[[row]], [[column]]]))) <= radii[row, column]
+    shown = np.asarray(Image.fromarray(distance).resize(silhouette.shape[::-1]))
+    if np.median(shown[disc]) < PALE_BITE:
+        return 0.0
+    return float(radii[row, column] / np.sqrt(max(1, own.sum())))
 
 
 def _by_border(rgb: np.ndarray, lab: np.ndarray, backdrop: Backdrop) -> tuple[Outline, np.ndarray]:

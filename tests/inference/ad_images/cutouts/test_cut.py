@@ -52,6 +52,21 @@ def overlap(mask: np.ndarray, truth: np.ndarray) -> float:
     return float((mask & truth).sum() / (mask | truth).sum())
 
 
+def shoe(toe: tuple[int, int, int]) -> Image.Image:
+    """A shoe from the side: a dark upper, and a toe cap with a line around it."""
+    big = Image.new("RGB", (4 * 224, 4 * 168), (255, 255, 255))
+    draw = ImageDraw.Draw(big)
+    draw.ellipse((540, 310, 720, 458), fill=toe, outline=(150, 150, 150), width=3)
+    draw.rounded_rectangle((120, 200, 620, 460), 60, fill=(30, 60, 120))
+    return big.resize((224, 168), Image.Resampling.BOX)
+
+
+def test_a_shoe_whose_white_toe_would_be_missing_is_refused_and_a_pink_toe_is_kept() -> None:
+    assert "a piece of the product is of the backdrop's colour" in str(refusal(encoded(shoe((243, 243, 245)))))
+    alpha = cut(encoded(shoe((230, 150, 170)))).alpha
+    assert alpha[2 * alpha.shape[0] // 3, -6] == 255
+
+
 def test_the_holes_of_handles_are_empty_and_the_edge_has_no_rim_of_the_backdrop() -> None:
     made = cut(encoded(vase()))
     alpha = made.alpha
