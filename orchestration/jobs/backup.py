@@ -39,12 +39,13 @@ from orchestration.jobs.backup_files import (
     not_read,
     versions_here,
 )
+from orchestration.jobs.unfinished_backups import NOTES, noted
 from orchestration.registry.ledger import head_file, one_at_a_time
 from orchestration.runtime.folders import new_folder
 from orchestration.runtime.settings import LOCAL, OFF, Settings
 
 # Made again when it is needed, or of the processes that run now.
-LEFT_OUT = ("features", "logs", "models", "proxy", "work", "label-studio/environments", "label-studio/python")
+LEFT_OUT = ("features", "logs", "models", "proxy", "work", "label-studio/environments", "label-studio/python", NOTES)
 LEFT_OUT_ENDINGS = (".lock", ".pid", ".part", "-wal", "-shm", "-journal", ".sock")
 DELIVERED = (("inbox",), ("drawn",))  # a person's files, whatever their names
 DATABASES = (".db", ".sqlite3", ".sqlite")
@@ -109,11 +110,11 @@ def make_backup(
             check_output_file(target)
             if target.exists():
                 raise SelvedgeError(f"{target} is already there; name another file, or remove it first.")
-            with _beside(target) as folder:
+            with noted(home, target), _beside(target) as folder:
                 made = _into(settings, folder / "whole", families, report)
                 _pack(folder / "whole", folder / "archive", target)
         else:
-            with new_folder(target) as folder:
+            with noted(home, target), new_folder(target) as folder:
                 made = _into(settings, folder, families, report)
     except OSError as error:
         raise not_written(target, error) from error
