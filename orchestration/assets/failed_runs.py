@@ -17,6 +17,7 @@ import dagster as dg
 from orchestration.assets.failures import SENTENCE_TAG, STOPPED_TAG
 from orchestration.assets.partitions import DROPS, PARTITION_TAG
 from orchestration.assets.published import newest
+from orchestration.assets.unmade import unmade
 
 FAILED_DAYS = 7
 FAILED_RUNS = 50
@@ -49,7 +50,10 @@ class FailedRun:
 
 @dataclass(frozen=True)
 class LeftFailed:
-    """An asset with partitions that failed and were not made since. sample: partition and sentence of the first."""
+    """An asset with partitions that failed, or that a run could not make, and that were not made since.
+
+    sample: partition and sentence of the first.
+    """
 
     asset: str
     count: int
@@ -118,6 +122,8 @@ def left_failed(
         if failed:
             sample = tuple((partition, why(instance, key, partition)) for partition in failed[:SAMPLE])
             left.append(LeftFailed(key.to_user_string(), len(failed), sample))
+        elif partitions != DROPS and keys and (sentence := unmade(instance, key, keys[-1])):
+            left.append(LeftFailed(key.to_user_string(), 1, ((keys[-1], sentence),)))
     whole = {key.to_user_string() for key, partitions in watched.items() if partitions is None}
     for run in failed_runs(instance):
         if run["partition"] is None:
