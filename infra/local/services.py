@@ -39,6 +39,8 @@ STOP_GRACE_SECONDS = 15.0
 STUCK_GRACE_SECONDS = 5.0
 LOG_PATIENCE_SECONDS, LOG_MOMENT_SECONDS = 3.0, 0.2  # until what a service printed last stands in its log
 EXIT_SECONDS = 5.0
+# A mapped page that finds no room on the disk; SQLite maps the index of its log.
+ENDED_BY_THE_DISK = ", as happens on a full disk: free some space"
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ class Running:
         killed = code is not None and code < 0
         if killed:
             how = f"was ended by {_signal_name(-int(code or 0))}"
+            how += ENDED_BY_THE_DISK if code == -signal.SIGBUS else ""
         else:
             how = "ended by itself" if code in (None, 0) else f"ended by itself with code {code}"
         return f"{how}; {ending(self.service.log, self._log_begin, only_errors=killed)}"

@@ -45,7 +45,7 @@ def gc(
     before = time.time() - days * garbage.DAY_SECONDS
     with ExitStack() as stack:
         if delete:  # what a service or a run is about to name is named by nothing yet
-            stack.enter_context(held(settings, "selvedge gc"))
+            stack.enter_context(held(settings, "selvedge gc", frees=True))
         with open_instance(settings) as instance:
             if delete:
                 recover(instance, say)

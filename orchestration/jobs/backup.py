@@ -42,10 +42,14 @@ from orchestration.jobs.backup_files import (
 from orchestration.jobs.unfinished_backups import NOTES, noted
 from orchestration.registry.ledger import head_file, one_at_a_time
 from orchestration.runtime.folders import new_folder
+from orchestration.runtime.reserve import RESERVE
 from orchestration.runtime.settings import LOCAL, OFF, Settings
 
 # Made again when it is needed, or of the processes that run now.
-LEFT_OUT = ("features", "logs", "models", "proxy", "work", "label-studio/environments", "label-studio/python", NOTES)
+LEFT_OUT = (
+    *("features", "logs", "models", "proxy", "work", "label-studio/environments", "label-studio/python"),
+    *(NOTES, RESERVE),
+)
 LEFT_OUT_ENDINGS = (".lock", ".pid", ".part", "-wal", "-shm", "-journal", ".sock")
 DELIVERED = (("inbox",), ("drawn",))  # a person's files, whatever their names
 DATABASES = (".db", ".sqlite3", ".sqlite")
