@@ -315,6 +315,7 @@ _SHARED: dict[str, dict[str, str]] = {
         "days": "how long runs and ticks are kept",
         "garbage": "what nothing names: kind, count and bytes",
         "runs": "finished runs of Dagster that nothing needs and that ended before",
+        "run_events": "finished runs before that stay for what they made, and whose step events and logs go",
         "ticks": "ticks of sensors and schedules before",
         "bytes": "that the garbage takes, or that were freed, Dagster's databases included",
         "seconds": _DURATION,
