@@ -355,7 +355,7 @@ _SHARED: dict[str, dict[str, str]] = {
     },
     "doctor": {
         "home": "folder of local state",
-        "checks": "ledger, file modes, champions, services: ok, and what is wrong with what to do",
+        "checks": "databases, disk, ledger, file modes, backups, champions, services and more: ok, and what to do",
     },
     "up": {
         "home": "folder of local state",
