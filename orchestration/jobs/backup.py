@@ -42,7 +42,7 @@ from orchestration.jobs.backup_files import (
 from orchestration.jobs.unfinished_backups import NOTES, noted
 from orchestration.registry.ledger import head_file, one_at_a_time
 from orchestration.runtime.folders import new_folder
-from orchestration.runtime.reserve import RESERVE
+from orchestration.runtime.reserve import RESERVE, let_reserve_go_when_full
 from orchestration.runtime.settings import LOCAL, OFF, Settings
 
 # Made again when it is needed, or of the processes that run now.
@@ -109,6 +109,7 @@ def make_backup(
         raise SelvedgeError(
             f"{target.name} would be packed, which pictures and weights are already; name it NAME{ARCHIVE}."
         )
+    let_reserve_go_when_full(home)
     try:
         if target.suffix == ARCHIVE:
             check_output_file(target)

@@ -7,16 +7,18 @@ Whoever writes a file on a full disk is refused, and says so in a sentence. A da
 index of its log into memory, and where a page of it finds no room (a file system with small blocks, or one that writes
 every change to a new place) the kernel ends the process by SIGBUS, without a word. So the home holds a file that takes
 up room; work begins only while there is as much again, and what meets a full disk all the same lets the file go first:
-Dagster and ledger then have room to write down why.
+Dagster and ledger then have room to write down why. A command that looks at a home on a full disk gets it, too.
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from catalog.errors import SelvedgeError
+from catalog.places import is_full
 from orchestration.runtime.settings import DAGSTER, Settings
 
 RESERVE = "reserve"  # in the home
@@ -49,6 +51,13 @@ def let_reserve_go(instance: dg.DagsterInstance) -> None:
     home = _home_of(instance)
     if home is not None:
         (home / RESERVE).unlink(missing_ok=True)
+
+
+def let_reserve_go_when_full(home: Path) -> None:
+    """Give its room to a command that only looks, or frees: on a full disk not even that can open a database."""
+    if is_full(home):
+        with suppress(OSError):  # a disk that can only be read: the database says so in a sentence
+            (home / RESERVE).unlink(missing_ok=True)
 
 
 def ended_by_a_full_disk(instance: dg.DagsterInstance) -> str:

@@ -15,6 +15,7 @@ from catalog.places import refused_by_the_machine, sentence_of
 from catalog.tables import content_sha256, read_table
 from orchestration.assets.failures import errors_as_sentences
 from orchestration.cli.main import run
+from orchestration.jobs.backup import make_backup
 from orchestration.jobs.in_process import InProcess
 from orchestration.registry.ledger import ledger_problems, open_ledger
 from orchestration.runtime.home import held
@@ -89,7 +90,7 @@ def test_databases_of_a_home_on_a_full_disk_are_told_and_stay_whole(disk: SmallD
 
 
 def test_a_step_that_fills_the_disk_is_recorded_and_nothing_begins_before_there_is_room(
-    disk: SmallDisk, monkeypatch: pytest.MonkeyPatch
+    disk: SmallDisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SELVEDGE_DISK_RESERVE_MB", "1")
     settings = Settings(home=disk.root / "home", label_studio=OFF, mlflow_port=1, disk_reserve_mb=1)
@@ -119,3 +120,8 @@ def test_a_step_that_fills_the_disk_is_recorded_and_nothing_begins_before_there_
         disk.make_room()
         keep_reserve(settings)
         assert (settings.home / RESERVE).exists() and ended_by_a_full_disk(instance) == ""
+    disk.leave(0)
+    made = make_backup(settings, tmp_path / "kept", (), lambda done, total, what: None)  # opens and copies databases
+    assert made.databases >= 3 and not (settings.home / RESERVE).exists()
+    with open_instance(settings) as instance:
+        assert [one.status for one in instance.get_runs()] == [dg.DagsterRunStatus.FAILURE]
