@@ -9,8 +9,7 @@ Automation page that takes minutes after months of SQLite and short intervals (d
 First the page: a home under `selvedge up` makes ticks of every sensor; its own rows are copied back in time, as many as
 retention leaves of a year (skipped ones of 2 days), and then as many as months without retention would leave. Each
 time the page's queries are timed. Then the daemon: every sensor is due whenever the daemon looks (brisk.py), which is
-every five seconds; every tick is a real one. Memory is read beside the number of ticks, and a line is fitted to it. (A
-clock that runs faster would not do: Dagster's code servers end themselves when a heartbeat is late by it.)
+every five seconds; every tick is a real one. Memory is read beside the number of ticks, and a line is fitted to it.
 
 Run: `python -m benchmarks.operations daemon [--minutes 20] [--folder DIR] [--save docs] [--small]`.
 """
@@ -190,7 +189,7 @@ def growth(samples: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
 def figure_of(found: dict[str, Any]) -> bytes:
     """Memory over ticks, and the page over the ticks that are kept."""
     samples = found["samples"]
-    shown = ("dagster-daemon", "dagster-daemon, code server", "dagster-webserver", "mlflow")
+    shown = ("dagster-daemon", "dagster-code-server", "dagster-webserver", "mlflow")
     with styled_figure(8.4, 3.6) as figure:
         left, right = figure.subplots(1, 2)
         for position, name in enumerate(shown):

@@ -26,23 +26,21 @@ from benchmarks.operations import shop
 
 WARM_UP_MINUTES = 10.0
 SERVICES = (
-    *("dagster-daemon", "dagster-webserver", "dagster-proxy", "mlflow", "mlflow-proxy", "label-studio"),
-    "label-studio-proxy",
+    *("dagster-daemon", "dagster-code-server", "dagster-webserver", "dagster-proxy", "mlflow", "mlflow-proxy"),
+    *("label-studio", "label-studio-proxy"),
 )
 DATABASE = re.compile(r"(?P<name>.+?)\.(db|sqlite3)(-wal|-shm|-journal)?$")
-CODE_SERVER = "grpc"  # in the command line of the process in which Dagster loads definitions
 UP = (sys.executable, "-m", "orchestration.cli")
 
 
 def memory(up: shop.Up) -> dict[str, float]:
-    """MB resident by service, code servers by themselves, and the command that watches them."""
+    """MB resident by service, with the command that watches them."""
     resident: dict[str, float] = defaultdict(float)
     resident["selvedge up"] = psutil.Process(up.process.pid).memory_info().rss / 1e6
     for name in SERVICES:
         for process in with_helpers(up.service(name)):
             try:
-                of_code = name.startswith("dagster-") and CODE_SERVER in process.cmdline()
-                resident[f"{name}, code server" if of_code else name] += process.memory_info().rss / 1e6
+                resident[name] += process.memory_info().rss / 1e6
             except psutil.NoSuchProcess:
                 continue
     return dict(resident)

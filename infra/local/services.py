@@ -39,6 +39,8 @@ STOP_GRACE_SECONDS = 15.0
 STUCK_GRACE_SECONDS = 5.0
 LOG_PATIENCE_SECONDS, LOG_MOMENT_SECONDS = 3.0, 0.2  # until what a service printed last stands in its log
 EXIT_SECONDS = 5.0
+# A mapped page that finds no room on the disk; SQLite maps the index of its log.
+ENDED_BY_THE_DISK = ", as happens on a full disk: free some space"
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,8 @@ class Service:
     """What to start and how to know that it is up.
 
     `port` and `health_url` are None for a process that listens nowhere: it counts as up once it has lived
-    `settle_seconds`. One that signs elsewhere that it lives has `pulse`: a number that changes while it does, and
-    whenever it cannot be asked for.
+    `settle_seconds`. One that is asked otherwise than by HTTP has `answering`. One that signs elsewhere that it lives
+    has `pulse`: a number that changes while it does, and whenever it cannot be asked for.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Service:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)  # may hold secrets
     start_timeout_seconds: float = 120.0
     settle_seconds: float = 1.0
+    answering: Callable[[], bool] | None = None
     pulse: Callable[[], float] | None = None
 
     @property
@@ -95,6 +98,7 @@ class Running:
         killed = code is not None and code < 0
         if killed:
             how = f"was ended by {_signal_name(-int(code or 0))}"
+            how += ENDED_BY_THE_DISK if code == -signal.SIGBUS else ""
         else:
             how = "ended by itself" if code in (None, 0) else f"ended by itself with code {code}"
         return f"{how}; {ending(self.service.log, self._log_begin, only_errors=killed)}"
@@ -190,9 +194,9 @@ def recorded_process(service: Service) -> Process | None:
 
 
 def answers(service: Service) -> bool:
-    """Does the health address answer 200? A service without one answers by being alive."""
+    """Does the health address answer 200? A service without one is asked in its own way, or answers by being alive."""
     if service.health_url is None:
-        return True
+        return service.answering is None or service.answering()
     try:
         with urllib.request.urlopen(service.health_url, timeout=HEALTH_TIMEOUT_SECONDS) as response:
             return bool(response.status == 200)
@@ -264,7 +268,8 @@ def _wait_until_healthy(running: Running, progress: Progress) -> None:
     while (seconds := time.monotonic() - began) < service.start_timeout_seconds:
         if not running.alive():
             raise ServiceFailure(f"{service.name} ended while starting; {running.log_ending()}")
-        if answers(service) and (service.health_url is not None or seconds >= service.settle_seconds):
+        asked = service.health_url is not None or service.answering is not None
+        if answers(service) and (asked or seconds >= service.settle_seconds):
             return
         if int(seconds) >= reported + 2:
             reported = int(seconds)

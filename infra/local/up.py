@@ -147,9 +147,9 @@ def _beats(kept: Kept) -> bool:
 
 
 def _silence(kept: Kept) -> str:
-    address = kept.running.service.health_url
-    if address is not None:
-        return f"was ended: it ran, and {address} did not answer {kept.unanswered} times in a row"
+    service = kept.running.service
+    if service.health_url is not None or service.answering is not None:
+        return f"was ended: it ran, and {service.health_url or 'it'} did not answer {kept.unanswered} times in a row"
     seconds = time.monotonic() - kept.pulse_changed
     return f"was ended: it ran, and has given no sign of life for {seconds:.0f} s"
 

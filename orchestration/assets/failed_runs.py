@@ -7,6 +7,7 @@ Retries are bounded, and a permanent failure is not retried at all; so what fail
 counted.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,15 +15,19 @@ from typing import Any
 
 import dagster as dg
 
+from infra.local.services import ENDED_BY_THE_DISK
 from orchestration.assets.failures import SENTENCE_TAG, STOPPED_TAG
 from orchestration.assets.partitions import DROPS, PARTITION_TAG
 from orchestration.assets.published import newest
+from orchestration.assets.unmade import unmade
+from orchestration.runtime.recovery import GONE
 
 FAILED_DAYS = 7
 FAILED_RUNS = 50
 WILL_RETRY_TAG = "dagster/will_retry"
 RUNS_LOOKED_AT = 20  # of one partition, newest first
 SAMPLE = 5  # partitions of an asset that are named
+ENDED_BY = re.compile(r"terminated by signal \d+ \((SIG\w+)\)")  # Dagster's words
 UNSAID = "its page in Dagster says why."
 
 
@@ -49,7 +54,10 @@ class FailedRun:
 
 @dataclass(frozen=True)
 class LeftFailed:
-    """An asset with partitions that failed and were not made since. sample: partition and sentence of the first."""
+    """An asset with partitions that failed, or that a run could not make, and that were not made since.
+
+    sample: partition and sentence of the first.
+    """
 
     asset: str
     count: int
@@ -62,7 +70,7 @@ def failed_runs(instance: dg.DagsterInstance) -> list[dict[str, Any]]:
     query = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
     failed: dict[str, dict[str, Any]] = {}
     for record in instance.get_run_records(query, limit=FAILED_RUNS):
-        run, ended = described(record), _ended(record)
+        run, ended = described(record, instance), _ended(record)
         assets = [key.to_user_string() for key in record.dagster_run.asset_selection or ()]
         if not _made_good(instance, record.dagster_run.job_name, assets, run.partition or None, ended):
             failed.setdefault(
@@ -81,18 +89,22 @@ def failures_since(instance: dg.DagsterInstance, moment: float) -> list[FailedRu
     query = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
     records = instance.get_run_records(query, order_by="update_timestamp", ascending=True)
     return [
-        described(record)
+        described(record, instance)
         for record in records
         if record.dagster_run.tags.get(WILL_RETRY_TAG) != "true" and STOPPED_TAG not in record.dagster_run.tags
     ]
 
 
-def described(record: dg.RunRecord) -> FailedRun:
-    """A failed run as people are told it."""
+def described(record: dg.RunRecord, instance: dg.DagsterInstance | None = None) -> FailedRun:
+    """A failed run as people are told it.
+
+    Args:
+        instance: to ask how the process ended of a run that has no sentence of its own.
+    """
     run = record.dagster_run
     assets = sorted(key.to_user_string() for key in run.asset_selection or ())
     ended = datetime.fromtimestamp(_ended(record), UTC).isoformat(timespec="seconds")
-    sentence = run.tags.get(SENTENCE_TAG, UNSAID)
+    sentence = _sentence(instance, run)
     return FailedRun(run.run_id, ended, tuple(assets or [run.job_name]), run.tags.get(PARTITION_TAG, ""), sentence)
 
 
@@ -118,6 +130,8 @@ def left_failed(
         if failed:
             sample = tuple((partition, why(instance, key, partition)) for partition in failed[:SAMPLE])
             left.append(LeftFailed(key.to_user_string(), len(failed), sample))
+        elif partitions != DROPS and keys and (sentence := unmade(instance, key, keys[-1])):
+            left.append(LeftFailed(key.to_user_string(), 1, ((keys[-1], sentence),)))
     whole = {key.to_user_string() for key, partitions in watched.items() if partitions is None}
     for run in failed_runs(instance):
         if run["partition"] is None:
@@ -145,7 +159,22 @@ def unmended(instance: dg.DagsterInstance, records: Iterable[dg.RunRecord]) -> s
 def why(instance: dg.DagsterInstance, key: dg.AssetKey, partition: str) -> str:
     """The sentence of the newest run that failed to make a partition."""
     run = newest_run(instance, [key], partition, dg.DagsterRunStatus.FAILURE)
-    return UNSAID if run is None else run.tags.get(SENTENCE_TAG, UNSAID)
+    return UNSAID if run is None else _sentence(instance, run)
+
+
+def _sentence(instance: dg.DagsterInstance | None, run: dg.DagsterRun) -> str:
+    """A run's own, else how its process ended, as who noticed wrote it into the run's events."""
+    if SENTENCE_TAG in run.tags or instance is None:
+        return run.tags.get(SENTENCE_TAG, UNSAID)
+    noticed = {dg.DagsterEventType.ENGINE_EVENT, dg.DagsterEventType.RUN_FAILURE}
+    for record in reversed(instance.get_records_for_run(run.run_id, of_type=noticed).records):
+        event = record.event_log_entry.dagster_event
+        message = (event.message if event is not None else None) or ""
+        if ended := ENDED_BY.search(message):
+            return f"its process was ended by {ended[1]}{ENDED_BY_THE_DISK if ended[1] == 'SIGBUS' else ''}."
+        if message.startswith("process ") and GONE in message:
+            return message
+    return UNSAID
 
 
 def newest_run(

@@ -17,8 +17,9 @@ from typing import Any, ParamSpec, TypeVar
 import dagster as dg
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
-from catalog.places import refused_by_the_machine, sentence_of
+from catalog.places import FULL, refused_by_the_machine, sentence_of
 from orchestration.assets.costs import with_costs
+from orchestration.runtime.reserve import keep_reserve_of, let_reserve_go
 from training.stopping import TrainingStopped
 
 P = ParamSpec("P")
@@ -42,16 +43,25 @@ def errors_as_sentences(body: Callable[P, R]) -> Callable[P, R]:
         context: Any = args[0] if args else kwargs["context"]
         began = time.monotonic()
         try:
+            keep_reserve_of(context.instance)
             return with_costs(body(*args, **kwargs), time.monotonic() - began)
         except SelvedgeError as error:
+            _make_room(context, refused_by_the_machine(error))
             raise _in_dagster(context, error) from error
         except Exception as error:
             refusal = None if isinstance(error, dg.Failure | dg.RetryRequested) else refused_by_the_machine(error)
             if refusal is None:
                 raise  # a defect of the program
+            _make_room(context, refusal)
             raise _in_dagster(context, SelvedgeError(sentence_of(refusal))) from error
 
     return wrapped
+
+
+def _make_room(context: Any, refusal: OSError | None) -> None:
+    """On a full disk Dagster needs some room to write down that the step failed."""
+    if refusal is not None and refusal.errno in FULL:
+        let_reserve_go(context.instance)
 
 
 def _in_dagster(context: Any, error: SelvedgeError) -> Exception:

@@ -103,6 +103,13 @@ def _modes(settings: "Settings") -> Iterator[str]:
         yield f"{files[0]}{more} can be read by other users of this machine; run `chmod go= {files[0]}`."
 
 
+def _backups(settings: "Settings") -> Iterator[str]:
+    """Nothing is left of a backup that was killed."""
+    from orchestration.jobs.unfinished_backups import problems
+
+    yield from problems(settings.home)
+
+
 def _champions(settings: "Settings") -> Iterator[str]:
     """The aliases are where the ledger's last moves put them."""
     from orchestration.registry.champion import named, way_out
@@ -202,6 +209,7 @@ CHECKS: "dict[str, Callable[[Settings], Iterator[str]]]" = {
     "clock and pools": _dagster,
     "ledger": _ledger,
     "file modes": _modes,
+    "backups": _backups,
     "champions": _champions,
     "services": _services,
     "ads": _ads,

@@ -15,6 +15,7 @@ from orchestration.cli.terminal import say
 
 DAYS = 90
 LEAST_DAYS = 7  # `selvedge status` tells failed runs for as long
+COLUMN = 38  # characters up to the end of a number
 UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
 
@@ -45,13 +46,15 @@ def gc(
     before = time.time() - days * garbage.DAY_SECONDS
     with ExitStack() as stack:
         if delete:  # what a service or a run is about to name is named by nothing yet
-            stack.enter_context(held(settings, "selvedge gc"))
+            stack.enter_context(held(settings, "selvedge gc", frees=True))
         with open_instance(settings) as instance:
             if delete:
                 recover(instance, say)
                 garbage.require_quiet(instance)
             unnamed = garbage.find_garbage(settings, instance, FAMILIES, days)
-            runs = old_runs.find_old_runs(settings, build_defs(settings, FAMILIES), instance, before)
+            definitions = build_defs(settings, FAMILIES)
+            runs = old_runs.find_old_runs(settings, definitions, instance, before)
+            told = sorted(set(old_runs.find_old_events(settings, definitions, instance, before)) - set(runs))
             values: dict[str, Any] = {
                 "home": str(settings.home),
                 "deleted": delete,
@@ -61,6 +64,7 @@ def gc(
                     for kind, (count, size) in sorted(garbage.by_kind(unnamed).items())
                 ],
                 "runs": len(runs),
+                "run_events": len(told),
                 "ticks": old_runs.old_ticks(instance, before),
             }
             size = garbage.free(unnamed) if delete else sum(kind["bytes"] for kind in values["garbage"])
@@ -68,6 +72,7 @@ def gc(
                 whose = families_of_assets(FAMILIES)
                 RunCosts(instance, Tables(root=str(settings.tables())), settings, whose).keep()
                 old_runs.remove_runs(settings, instance, runs)
+                size += old_runs.remove_events(settings, instance, told)
                 old_runs.purge_ticks(instance, before)
         if delete:
             size += old_runs.compact(settings)
@@ -78,12 +83,18 @@ def gc(
 def _lines(values: dict[str, Any]) -> list[str]:
     kinds = [f"{kind['kind']:<30}{kind['count']:>8}{_size(kind['bytes']):>12}" for kind in values["garbage"]]
     days = values["days"]
-    old = [f"{f'{what} of more than {days} days':<30}{values[what]:>8}" for what in ("runs", "ticks") if values[what]]
+    named = {"runs": "runs", "run_events": "step logs of runs", "ticks": "ticks"}
+    aged = [(f"{name} of more than {days} days", values[key]) for key, name in named.items() if values[key]]
+    old = [f"{label}{number:>{COLUMN - len(label)}}" for label, number in aged]
     if not (kinds or old):
         return [f"{values['home']} holds nothing that could go."]
     if values["deleted"]:
         return [*kinds, *old, f"{_size(values['bytes'])} were freed."]
-    return [*kinds, *old, f"{_size(values['bytes'])}, and the space of the runs; `selvedge gc --delete` frees them."]
+    return [
+        *kinds,
+        *old,
+        f"{_size(values['bytes'])}, and the space of runs and logs; `selvedge gc --delete` frees it.",
+    ]
 
 
 def _size(number: int) -> str:

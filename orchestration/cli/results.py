@@ -315,6 +315,7 @@ _SHARED: dict[str, dict[str, str]] = {
         "days": "how long runs and ticks are kept",
         "garbage": "what nothing names: kind, count and bytes",
         "runs": "finished runs of Dagster that nothing needs and that ended before",
+        "run_events": "finished runs before that stay for what they made, and whose step events and logs go",
         "ticks": "ticks of sensors and schedules before",
         "bytes": "that the garbage takes, or that were freed, Dagster's databases included",
         "seconds": _DURATION,
@@ -354,7 +355,7 @@ _SHARED: dict[str, dict[str, str]] = {
     },
     "doctor": {
         "home": "folder of local state",
-        "checks": "ledger, file modes, champions, services: ok, and what is wrong with what to do",
+        "checks": "databases, disk, ledger, file modes, backups, champions, services and more: ok, and what to do",
     },
     "up": {
         "home": "folder of local state",

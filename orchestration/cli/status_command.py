@@ -104,7 +104,7 @@ def _dagster(
             state.drops(settings, instance),
             failed_runs(instance),
             state.schedules(settings, families.FAMILIES, instance),
-            state.catalogue_warnings(instance),
+            [*state.catalogue_warnings(instance), *state.candidates_without_a_round(instance, families.FAMILIES)],
         )
 
 

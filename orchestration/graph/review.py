@@ -24,6 +24,7 @@ from orchestration.assets.partitions import SAME, candidate_partitions, valid_ca
 from orchestration.assets.published import GPU_POOL, Tables, materialised
 from orchestration.assets.reporters import log_and
 from orchestration.assets.resources import Models, Reviews
+from orchestration.assets.unmade import leave_unmade
 from orchestration.families.contract import Family, Review
 from orchestration.families.registered import registered_contest
 from orchestration.graph.evidence import newest_round, whole_evidence
@@ -55,34 +56,56 @@ def round_asset(family: Family, review: Review, partitions: dg.DynamicPartitions
         owners=family.owners,
         kinds={"labelstudio"},
         code_version=family.code_version,
+        output_required=False,
         description=(
             "A blind comparison with the champion, or with the base where there is none, for people to vote on in "
-            "Label Studio. Ends when it is open; the votes come later."
+            "Label Studio. Ends when it is open; the votes come later. Where the products there are make no round, it "
+            "says so and makes nothing."
         ),
     )
-    @errors_as_sentences
     def round_(
-        context: dg.AssetExecutionContext, reviews: Reviews, progress: dg.ResourceParam[Any]
-    ) -> dg.MaterializeResult:
+        context: dg.AssetExecutionContext,
+        settings: dg.ResourceParam[Settings],
+        reviews: Reviews,
+        progress: dg.ResourceParam[Any],
+    ) -> Iterator[dg.MaterializeResult]:
+        yield from opened(context, settings, reviews, progress)
+
+    @errors_as_sentences
+    def opened(
+        context: dg.AssetExecutionContext, settings: Settings, reviews: Reviews, progress: Any
+    ) -> list[dg.MaterializeResult]:
+        from labeling.review.pairs.items import NoRound
+
         candidate = valid_candidate(family.name, context.partition_key)
         reporter = log_and(context, progress)
         contest = partial(registered_contest, review)
-        opened = reviews.open(family.name, candidate, review.kinds()[0], review.seed, contest, reporter.progress)
-        plan = opened.round.plan
-        return dg.MaterializeResult(
-            metadata={
-                "round": plan.round_id,
-                "vote here": dg.MetadataValue.url(opened.link),
-                "pairs": opened.pairs,
-                "ballots asked for each": plan.overlap,
-                "against": f"{plan.opponent} {plan.opponent_version}",
-                "kind": plan.kind,
-                "plan_sha256": plan.sha256,
-            },
-            data_version=dg.DataVersion(plan.sha256),
-        )
+        try:
+            begun = reviews.open(family.name, candidate, review.kinds()[0], review.seed, contest, reporter.progress)
+        except NoRound as why:
+            leave_unmade(context, family.round, _no_round(family, candidate, settings, why))
+            return []
+        plan = begun.round.plan
+        shown: dict[str, Any] = {
+            "round": plan.round_id,
+            "vote here": dg.MetadataValue.url(begun.link),
+            "pairs": begun.pairs,
+            "ballots asked for each": plan.overlap,
+            "against": f"{plan.opponent} {plan.opponent_version}",
+            "kind": plan.kind,
+            "plan_sha256": plan.sha256,
+        }
+        return [dg.MaterializeResult(metadata=shown, data_version=dg.DataVersion(plan.sha256))]
 
     return round_
+
+
+def _no_round(family: Family, candidate: str, settings: Settings, why: SelvedgeError) -> str:
+    return (
+        f"candidate {candidate} of {family.name} waits without a round: {why} SELVEDGE_REVIEW_ITEMS is "
+        f"{settings.review_items}; where another number or more products make a round of it, materialise "
+        f"{'/'.join(family.round.path)} of {candidate}."
+    )
 
 
 def verdict_asset(family: Family, review: Review, partitions: dg.DynamicPartitionsDefinition) -> dg.AssetsDefinition:

@@ -39,12 +39,17 @@ from orchestration.jobs.backup_files import (
     not_read,
     versions_here,
 )
+from orchestration.jobs.unfinished_backups import NOTES, noted
 from orchestration.registry.ledger import head_file, one_at_a_time
 from orchestration.runtime.folders import new_folder
+from orchestration.runtime.reserve import RESERVE, let_reserve_go_when_full
 from orchestration.runtime.settings import LOCAL, OFF, Settings
 
 # Made again when it is needed, or of the processes that run now.
-LEFT_OUT = ("features", "logs", "models", "proxy", "work", "label-studio/environments", "label-studio/python")
+LEFT_OUT = (
+    *("features", "logs", "models", "proxy", "work", "label-studio/environments", "label-studio/python"),
+    *(NOTES, RESERVE),
+)
 LEFT_OUT_ENDINGS = (".lock", ".pid", ".part", "-wal", "-shm", "-journal", ".sock")
 DELIVERED = (("inbox",), ("drawn",))  # a person's files, whatever their names
 DATABASES = (".db", ".sqlite3", ".sqlite")
@@ -104,16 +109,17 @@ def make_backup(
         raise SelvedgeError(
             f"{target.name} would be packed, which pictures and weights are already; name it NAME{ARCHIVE}."
         )
+    let_reserve_go_when_full(home)
     try:
         if target.suffix == ARCHIVE:
             check_output_file(target)
             if target.exists():
                 raise SelvedgeError(f"{target} is already there; name another file, or remove it first.")
-            with _beside(target) as folder:
+            with noted(home, target), _beside(target) as folder:
                 made = _into(settings, folder / "whole", families, report)
                 _pack(folder / "whole", folder / "archive", target)
         else:
-            with new_folder(target) as folder:
+            with noted(home, target), new_folder(target) as folder:
                 made = _into(settings, folder, families, report)
     except OSError as error:
         raise not_written(target, error) from error

@@ -25,6 +25,7 @@ from orchestration.assets.partitions import candidate_partitions, slug
 from orchestration.assets.run_costs import TABLE as COSTS
 from orchestration.families.contract import Family
 from orchestration.jobs.mentions import WHOLE_HASH, Mentions, texts_below, texts_of_dagster, texts_of_database
+from orchestration.jobs.unfinished_backups import unfinished_backups
 from orchestration.runtime.recovery import UNFINISHED
 from orchestration.runtime.settings import Settings
 
@@ -191,11 +192,13 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _parts(settings: Settings) -> Iterator[Stored]:
-    """What killed commands left under names of their own."""
+    """What killed commands left under names of their own, backups beside their targets, too."""
     tops = [path for path in _entries(settings.home) if path.is_dir() and path.name not in ("label-studio", "dagster")]
     folders = {part.parent for top in (settings.home, *tops) for part in _hidden_parts(top, top != settings.home)}
     for folder in sorted(folders):
         yield from (Stored(PARTS, part.name, (part,)) for part in parts_of_the_dead(folder))
+    for killed in unfinished_backups(settings.home):
+        yield Stored(PARTS, killed.paths[0].name, killed.paths)
 
 
 def _hidden_parts(folder: Path, deep: bool) -> Iterator[Path]:

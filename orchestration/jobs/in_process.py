@@ -19,6 +19,7 @@ from catalog.errors import SelvedgeError
 from orchestration.assets.failures import SENTENCE_TAG, STOPPED_TAG
 from orchestration.runtime.dagster_private import runs_of_location, staleness
 from orchestration.runtime.recovery import owner_tags
+from orchestration.runtime.reserve import keep_reserve_of
 from orchestration.runtime.services import DEFINITIONS, Progress
 
 Request = tuple[list[dg.AssetKey], str | None, Mapping[str, str]]  # what to materialise, of which partition, tags
@@ -58,9 +59,10 @@ class InProcess:
         """Materialise assets, with their checks, in one run.
 
         Raises:
-            SelvedgeError: a step or a blocking check failed; the sentence is the step's own.
+            SelvedgeError: a step or a blocking check failed; the sentence is the step's own. Or the disk is full.
             KeyboardInterrupt: the work was asked to stop; it goes on from there next time.
         """
+        keep_reserve_of(self.instance)
         selection = sorted(keys)
         names = ", ".join(key.to_user_string() for key in selection)
         self.progress(f"{names}{f' [{partition}]' if partition else ''}")

@@ -6,6 +6,10 @@ Dagster's retention knows ticks only, and a year of runs is gigabytes. A run sta
 newest of anything (materialisation, observation, check), while what it failed to make was not made since, while a
 record names it, and while an unfinished run or backfill goes on from it. A failure that was forgotten would be taken
 for one that never was: the drop would be tried again, and a candidate would wait for its training for ever.
+
+Of a run that stays for what it made, little is needed: its row, what it made and checked, its states. What it said of
+its steps, and their logs, go; of one that failed they stay, since they may be all that says why. On SQLite that is a
+file of each run, 150 kB at least, so a home grows by what its drops hold, and not by how they were made.
 """
 
 import shutil
@@ -23,7 +27,12 @@ from orchestration.assets.failed_runs import unmended
 from orchestration.assets.pinning import BACKFILL_TAG
 from orchestration.jobs.garbage import QUEUED
 from orchestration.jobs.mentions import Mentions, newest_events, texts_of_database
-from orchestration.runtime.dagster_private import keeps_runs_in_a_folder, unfinished_backfills
+from orchestration.runtime.dagster_private import (
+    keeps_runs_in_a_folder,
+    remove_step_events,
+    runs_with_step_events,
+    unfinished_backfills,
+)
 from orchestration.runtime.recovery import UNFINISHED
 from orchestration.runtime.settings import Settings
 
@@ -51,10 +60,8 @@ def find_old_runs(
     old = {run.run_id: run for run in instance.get_runs(query)}
     failed = instance.get_run_records(dg.RunsFilter(statuses=FAILED, updated_before=moment))
     needed = _newest_makers(definitions, instance) | _named_by_records(settings, old) | unmended(instance, failed)
-    graph = definitions.resolve_asset_graph()
-    backfills = {backfill.backfill_id for backfill in unfinished_backfills(instance, graph)}
-    for run in instance.get_runs(dg.RunsFilter(statuses=[*UNFINISHED, QUEUED])):
-        needed |= {run.tags[tag] for tag in ANCESTORS if tag in run.tags}
+    backfills, ancestors = _unfinished(definitions, instance)
+    needed |= ancestors
 
     def unneeded(run: dg.DagsterRun) -> bool:
         stages = {key.path[0] for key in run.asset_selection or ()}
@@ -62,6 +69,34 @@ def find_old_runs(
         return run.run_id not in needed and run.tags.get(BACKFILL_TAG) not in backfills and not named_elsewhere
 
     return [run_id for run_id, run in reversed(old.items()) if unneeded(run)]
+
+
+def find_old_events(
+    settings: Settings, definitions: dg.Definitions, instance: dg.DagsterInstance, before: float
+) -> list[str]:
+    """Runs that succeeded before a moment and still have what they said of their steps, the oldest first.
+
+    Args:
+        before: seconds since the epoch.
+    """
+    query = dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS], updated_before=datetime.fromtimestamp(before, UTC))
+    backfills, ancestors = _unfinished(definitions, instance)
+    old = [
+        run.run_id
+        for run in reversed(instance.get_runs(query))
+        if run.run_id not in ancestors and run.tags.get(BACKFILL_TAG) not in backfills
+    ]
+    if keeps_runs_in_a_folder(instance):
+        return [run_id for run_id in old if any(path.exists() for path in _files_of_run(settings, run_id))]
+    pages = [old[start : start + PAGE] for start in range(0, len(old), PAGE)]
+    return [run_id for page in pages for run_id in runs_with_step_events(instance, page)]
+
+
+def _unfinished(definitions: dg.Definitions, instance: dg.DagsterInstance) -> tuple[set[str], set[str]]:
+    """Backfills that are not over, and runs that an unfinished one goes on from."""
+    backfills = {one.backfill_id for one in unfinished_backfills(instance, definitions.resolve_asset_graph())}
+    unfinished = instance.get_runs(dg.RunsFilter(statuses=[*UNFINISHED, QUEUED]))
+    return backfills, {run.tags[tag] for run in unfinished for tag in ANCESTORS if tag in run.tags}
 
 
 def _newest_makers(definitions: dg.Definitions, instance: dg.DagsterInstance) -> set[str]:
@@ -91,13 +126,36 @@ def _named_by_records(settings: Settings, runs: Iterable[str]) -> set[str]:
 
 def remove_runs(settings: Settings, instance: dg.DagsterInstance, runs: Sequence[str]) -> None:
     """Runs with their events and the logs of their steps."""
-    in_a_folder = keeps_runs_in_a_folder(instance)
     for run_id in runs:
         instance.delete_run(run_id)
-        if in_a_folder:  # Dagster empties a run's own database and leaves the file
-            for file in (settings.dagster_home / "history" / "runs").glob(f"{run_id}.db*"):
-                file.unlink(missing_ok=True)
-        shutil.rmtree(settings.dagster_home / "storage" / run_id, ignore_errors=True)
+    _remove_files(settings, runs)  # Dagster empties a run's own database and leaves the file
+
+
+def remove_events(settings: Settings, instance: dg.DagsterInstance, runs: Sequence[str]) -> int:
+    """What runs said of their steps, with the logs; what they made and checked stays. Bytes of files that went."""
+    if not keeps_runs_in_a_folder(instance):
+        for start in range(0, len(runs), PAGE):
+            remove_step_events(instance, runs[start : start + PAGE])
+    return _remove_files(settings, runs)
+
+
+def _remove_files(settings: Settings, runs: Sequence[str]) -> int:
+    freed = 0
+    for run_id in runs:
+        for path in _files_of_run(settings, run_id):
+            freed += sum(file.lstat().st_size for file in (path, *path.rglob("*")) if file.is_file())
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+    return freed
+
+
+def _files_of_run(settings: Settings, run_id: str) -> list[Path]:
+    """Its own database on SQLite, which holds again what the index of all runs has of assets, and its logs."""
+    database = settings.dagster_home / "history" / "runs" / f"{run_id}.db"
+    return [*(database.with_name(f"{database.name}{end}") for end in ("", "-wal", "-shm")), _logs(settings, run_id)]
+
+
+def _logs(settings: Settings, run_id: str) -> Path:
+    return settings.dagster_home / "storage" / run_id
 
 
 def old_ticks(instance: dg.DagsterInstance, before: float) -> int:

@@ -24,6 +24,7 @@ from orchestration.registry.head import HeadFile
 from orchestration.runtime.databases import ensure_databases
 from orchestration.runtime.label_studio import annotators_made_here
 from orchestration.runtime.private import close_to_others
+from orchestration.runtime.reserve import let_reserve_go_when_full
 from orchestration.runtime.services import in_our_words
 from orchestration.runtime.settings import Settings
 
@@ -48,6 +49,7 @@ def open_ledger(settings: Settings) -> "Ledger":
             damaged, or this home had another one.
         ServiceUnavailable: its database does not answer.
     """
+    let_reserve_go_when_full(settings.home)
     ensure_databases(settings)
     memory = head_file(settings)
     close_to_others(settings.home)

@@ -17,7 +17,9 @@ from typing import Any
 import dagster as dg
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
+from orchestration.assets.partitions import candidate_partitions
 from orchestration.assets.published import Tables, materialised
+from orchestration.assets.unmade import unmade
 from orchestration.defs.catalog.arrivals import drop_states
 from orchestration.defs.catalog.training_set import WARNINGS
 from orchestration.families.contract import Family
@@ -164,6 +166,16 @@ def schedules(
 def catalogue_warnings(instance: dg.DagsterInstance) -> list[str]:
     """What is doubtful about the catalogue as it stands: that it is too small to teach a model."""
     return list((materialised(instance, "catalog/qa_pairs") or {}).get(WARNINGS, ()))
+
+
+def candidates_without_a_round(instance: dg.DagsterInstance, families: Sequence[Family]) -> list[str]:
+    """Of every family whose newest candidate people cannot be asked about: why, and what to do."""
+    said = []
+    for family in families:
+        candidates = instance.get_dynamic_partitions(candidate_partitions(family.name).name or "")
+        if family.review is not None and candidates and (sentence := unmade(instance, family.round, candidates[-1])):
+            said.append(sentence)
+    return said
 
 
 def disk(home: Path) -> dict[str, int]:

@@ -81,6 +81,46 @@ def keeps_runs_in_a_folder(instance: dg.DagsterInstance) -> bool:
     return isinstance(storage, SqliteRunStorage)
 
 
+# What a run says of its steps and processes. Assets, checks and the run's own states are other events.
+SAID_OF_STEPS = tuple(
+    kind.value
+    for kind in dg.DagsterEventType
+    if kind.value.startswith(("STEP_", "RESOURCE_INIT_")) or kind.value in ("ENGINE_EVENT", "LOGS_CAPTURED")
+)
+
+
+def runs_with_step_events(instance: dg.DagsterInstance, runs: Sequence[str]) -> list[str]:
+    """Of some runs those whose steps still have events, in the database that all runs share."""
+    import sqlalchemy as sa
+
+    storage: Any = instance.event_log_storage
+    with storage.index_connection() as connection:
+        query = sa.select(_events().c.run_id).where(_said_of_steps(runs)).distinct()
+        there = {run_id for (run_id,) in connection.execute(query)}
+    return [run_id for run_id in runs if run_id in there]
+
+
+def remove_step_events(instance: dg.DagsterInstance, runs: Sequence[str]) -> None:
+    """Remove what some runs say of their steps, and their log lines, from the database that all runs share."""
+    storage: Any = instance.event_log_storage
+    with storage.index_connection() as connection:
+        connection.execute(_events().delete().where(_said_of_steps(runs)))
+
+
+def _events() -> Any:
+    from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+
+    return SqlEventLogStorageTable
+
+
+def _said_of_steps(runs: Sequence[str]) -> Any:
+    import sqlalchemy as sa
+
+    columns = _events().c
+    kind = columns.dagster_event_type  # none: a line of a log
+    return columns.run_id.in_(runs) & (sa.or_(kind.is_(None), kind.in_(SAID_OF_STEPS)))
+
+
 def of_other_versions(instance: dg.DagsterInstance) -> list[str]:
     """Storages whose tables are not of the installed Dagster, each with its revision and the one that is expected."""
     storages: tuple[Any, ...] = (instance.run_storage, instance.event_log_storage, instance.schedule_storage)

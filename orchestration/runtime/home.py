@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from infra.local.lock import exclusive
+from orchestration.runtime.reserve import keep_reserve
 from orchestration.runtime.services import in_our_words
 from orchestration.runtime.settings import Settings
 
@@ -18,16 +19,19 @@ PATIENCE_SECONDS = 1.0
 
 
 @contextmanager
-def held(settings: Settings, command: str) -> Iterator[None]:
-    """Hold the home for a command.
+def held(settings: Settings, command: str, frees: bool = False) -> Iterator[None]:
+    """Hold the home for a command, with its reserve of the disk.
 
     Args:
-        command: as a person types it, for whoever is refused meanwhile.
+        command: as a person types it, for whoever is refused meanwhile. frees: it makes room, and asks for none.
 
     Raises:
+        SelvedgeError: the disk has next to nothing left.
         ServiceUnavailable: another process holds it; the sentence says which one, and since when.
     """
     with in_our_words(), exclusive(settings.home / LOCK, PATIENCE_SECONDS, f"running `{command}` on {settings.home}"):
+        if not frees:
+            keep_reserve(settings)
         if settings.inbox_folder is not None:
             settings.inbox_folder.mkdir(parents=True, exist_ok=True)
         yield

@@ -15,6 +15,7 @@ from catalog.errors import SelvedgeError
 from catalog.files import publish_bytes
 from orchestration.runtime.dagster_private import NO_COMPUTE_LOGS
 from orchestration.runtime.databases import DAGSTER_VARIABLE, dagster_environment, ensure_databases
+from orchestration.runtime.reserve import let_reserve_go_when_full
 from orchestration.runtime.settings import Settings
 
 CONFIGURATION = """\
@@ -105,6 +106,7 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     Raises:
         SelvedgeError: as `ensure_databases`; or its dagster.yaml cannot be used.
     """
+    let_reserve_go_when_full(settings.home)
     ensure_databases(settings)
     write_configuration(settings)
     _refuse_no_mapping(settings)

@@ -56,6 +56,11 @@ class OperatorSettings(BaseSettings):
         description="gigabytes that a service of `up` and its helpers may hold; beyond, it is started again while no "
         "run is under way, at most once an hour; 0: never",
     )
+    disk_reserve_mb: Annotated[int, Field(ge=0, le=500)] = Field(
+        4,
+        description="megabytes of the home's disk that are kept, so that a full disk can be told; work begins only "
+        "while there is as much again; 0: none",
+    )
 
     postgres: SecretStr | None = Field(
         None, description="PostgreSQL database of this home, for Dagster, MLflow, ledger and Label Studio"

@@ -16,9 +16,11 @@ import dagster as dg
 from orchestration.runtime.dagster_private import HIDDEN_TAG, keeps_runs_in_a_folder
 from orchestration.runtime.databases import remembered
 from orchestration.runtime.owner import Owner
+from orchestration.runtime.reserve import ended_by_a_full_disk
 
 OWNER_TAG = f"{HIDDEN_TAG}selvedge_owner"
 SHOWN_OWNER_TAG = "selvedge/owner"  # of runs of an older Selvedge
+GONE = "that executed this run is gone"
 UNFINISHED = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
@@ -65,7 +67,8 @@ def recover(instance: dg.DagsterInstance, progress: Callable[[str], None] = lamb
     for run in instance.get_runs(filters=dg.RunsFilter(statuses=UNFINISHED)):
         owner = owner_of(instance, run)
         if owner is not None and owner.proved_dead():
-            sentence = f"process {owner.pid} that executed this run is gone; the run was closed at the next start."
+            sentence = f"process {owner.pid} {GONE}; the run was closed at the next start."
+            sentence += ended_by_a_full_disk(instance)
             instance.report_run_failed(run, sentence)
             closed.append(run.run_id)
             progress(f"closed run {run.run_id[:8]} of a process that is gone")

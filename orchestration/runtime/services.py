@@ -13,7 +13,7 @@ from pathlib import Path
 
 from catalog.errors import ServiceUnavailable
 from infra.errors import ServiceFailure
-from infra.local.dagster_services import dagster_services
+from infra.local.dagster_services import Code, dagster_services
 from infra.local.environments import NotInstalled
 from infra.local.label_studio import ensure_label_studio, label_studio_service
 from infra.local.mlflow_server import ensure_mlflow, mlflow_service
@@ -21,6 +21,7 @@ from infra.local.restarts import restarts
 from infra.local.services import Running, Service, ensure, state
 from infra.local.up import Group
 from infra.proxy.door import TOKEN_FILE, ensure_token
+from orchestration.runtime.code_server import answers, socket_of, workspace_file, write_workspace
 from orchestration.runtime.databases import dagster_environment, ensure_databases
 from orchestration.runtime.doors import answering_its_proxy, behind, mlflow_hosts, proxies
 from orchestration.runtime.settings import LOCAL, OFF, Settings
@@ -98,7 +99,7 @@ class Part:
 
 
 def parts(settings: Settings) -> list[Part]:
-    """The proxies, MLflow, Label Studio, Dagster's web server and its daemon, in the order to start them.
+    """The proxies, MLflow, Label Studio, Dagster's code server, web server and daemon, in the order to start them.
 
     What is off is left out. One more service is one more entry: `up` starts, watches and stops it, and `status` tells
     its state. The proxies come first: they have the ports that another program may hold.
@@ -119,7 +120,9 @@ def parts(settings: Settings) -> list[Part]:
         services.append(Part("label-studio", settings.label_studio_uri, declared, start))
     elif settings.label_studio != OFF:
         services.append(Part("label-studio", settings.label_studio_uri))
-    for service in (answering_its_proxy(settings, declared) for declared in _dagster(inner)):
+    code_server, *others = _dagster(inner)
+    services.append(Part(code_server.name, None, partial(_itself, code_server), partial(_code, inner, code_server)))
+    for service in (answering_its_proxy(settings, declared) for declared in others):
         url = settings.dagster_uri if service.port else None
         services.append(Part(service.name, url, partial(_itself, service), partial(ensure, service)))
     return services
@@ -223,14 +226,20 @@ def _label_studio(settings: Settings, progress: Progress, token_file: Path | Non
         raise ServiceFailure(f"{str(reason).rstrip('.')}; SELVEDGE_LABEL_STUDIO=off leaves it out.") from reason
 
 
-def _dagster(settings: Settings) -> tuple[Service, Service]:
+def _code(settings: Settings, service: Service, progress: Progress) -> Running:
+    write_workspace(settings, DEFINITIONS)
+    return ensure(service, progress)
+
+
+def _dagster(settings: Settings) -> tuple[Service, Service, Service]:
     from orchestration.runtime.signs import Signs
 
+    socket = socket_of(settings)
     return dagster_services(
         settings.dagster_home,
         settings.logs,
         settings.dagster_port,
-        DEFINITIONS,
+        Code(DEFINITIONS, socket, workspace_file(settings), partial(answers, socket)),
         dagster_environment(settings),
         Signs(settings).pulse,
     )

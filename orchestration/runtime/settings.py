@@ -33,6 +33,7 @@ WITH_PASSWORDS = (
     *SECRETS,
 )
 SHORTEST_KEY = 32  # characters
+DAGSTER = "dagster"  # folder of its instance, in the home
 FAMILY_SETTINGS = "family_settings"  # read as one variable a family
 
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -301,7 +302,7 @@ class Settings(OperatorSettings):
 
     @property
     def dagster_home(self) -> Path:
-        return self.home / "dagster"
+        return self.home / DAGSTER
 
     @property
     def mlflow_home(self) -> Path:

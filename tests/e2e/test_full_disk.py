@@ -10,11 +10,17 @@ from sqlalchemy.exc import OperationalError
 
 from benchmarks.operations.small_disk import NoMount, SmallDisk, half_written, small_disk
 from catalog.errors import SelvedgeError
+from catalog.files import publish_bytes
 from catalog.places import refused_by_the_machine, sentence_of
 from catalog.tables import content_sha256, read_table
+from orchestration.assets.failures import errors_as_sentences
 from orchestration.cli.main import run
+from orchestration.jobs.backup import make_backup
+from orchestration.jobs.in_process import InProcess
 from orchestration.registry.ledger import ledger_problems, open_ledger
+from orchestration.runtime.home import held
 from orchestration.runtime.instance import open_instance
+from orchestration.runtime.reserve import RESERVE, ended_by_a_full_disk, keep_reserve
 from orchestration.runtime.settings import OFF, Settings
 from tests.catalog.shops import shop
 
@@ -81,3 +87,41 @@ def test_databases_of_a_home_on_a_full_disk_are_told_and_stay_whole(disk: SmallD
     assert half_written(disk.root) == []
     ledger.promotions.record_found("family", "201", "c", "moved by hand")
     assert ledger_problems(settings) == []
+
+
+def test_a_step_that_fills_the_disk_is_recorded_and_nothing_begins_before_there_is_room(
+    disk: SmallDisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SELVEDGE_DISK_RESERVE_MB", "1")
+    settings = Settings(home=disk.root / "home", label_studio=OFF, mlflow_port=1, disk_reserve_mb=1)
+    begun = []
+
+    @dg.asset
+    @errors_as_sentences
+    def cloth(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        begun.append(context.run_id)
+        disk.leave(0)
+        publish_bytes(bytes(100_000), settings.home / "cloth")
+        return dg.MaterializeResult()
+
+    with held(settings, "a test"), open_instance(settings) as instance:
+        assert (settings.home / RESERVE).stat().st_size == 1_000_000
+        graph = InProcess(dg.Definitions(assets=[cloth], executor=dg.in_process_executor), instance)
+        with pytest.raises(SelvedgeError, match=r"cloth could not be written \(No space left on device\).*Free some"):
+            graph.run([dg.AssetKey("cloth")])
+        (run,) = instance.get_runs()
+        assert run.status == dg.DagsterRunStatus.FAILURE and not (settings.home / RESERVE).exists()
+        disk.leave(0)
+        with pytest.raises(SelvedgeError, match=r"has less than the 2 MB left .* nothing was begun. Free some space"):
+            graph.run([dg.AssetKey("cloth")])
+        assert len(begun) == 1 and "is full, which ends a process without a word" in ended_by_a_full_disk(instance)
+        with pytest.raises(SelvedgeError, match="nothing was begun"):
+            keep_reserve(settings)
+        disk.make_room()
+        keep_reserve(settings)
+        assert (settings.home / RESERVE).exists() and ended_by_a_full_disk(instance) == ""
+    disk.leave(0)
+    made = make_backup(settings, tmp_path / "kept", (), lambda done, total, what: None)  # opens and copies databases
+    assert made.databases >= 3 and not (settings.home / RESERVE).exists()
+    with open_instance(settings) as instance:
+        assert [one.status for one in instance.get_runs()] == [dg.DagsterRunStatus.FAILURE]

@@ -110,6 +110,7 @@ def test_every_link_answers_a_killed_server_comes_back_and_interrupting_stops_al
     assert {service["name"]: service["state"] for service in values["services"]} == {
         "mlflow": "running",
         "label-studio": "running",
+        "dagster-code-server": "running",
         "dagster-webserver": "running",
         "dagster-daemon": "running",
         "mlflow-proxy": "running",
@@ -120,7 +121,7 @@ def test_every_link_answers_a_killed_server_comes_back_and_interrupting_stops_al
         if service["url"]:
             with opened(service["url"]) as page:
                 assert page.status == 200 and "token=" not in page.url
-    strangers_are_refused(*(service["url"].partition("/?token=") for service in values["services"][:3:2]))
+    strangers_are_refused(*(service["url"].partition("/?token=") for service in values["services"][:4:3]))
     inner = json.loads((home / "label-studio" / "label-studio.pid").read_text())["port"]
     assert httpx.get(f"http://127.0.0.1:{inner}/user/login/").status_code == 403  # the proxy alone is answered
     assert (home / "dagster" / "dagster.yaml").exists()
@@ -130,10 +131,16 @@ def test_every_link_answers_a_killed_server_comes_back_and_interrupting_stops_al
     mlflow = psutil.Process(json.loads((home / "mlflow" / "mlflow.pid").read_text())["pid"])
     of_mlflow = [mlflow, *mlflow.children(recursive=True)]
     of_mlflow += [child for child in family if str(home / "logs" / "mlflow.log") in child.cmdline()]  # writes its log
+    code = psutil.Process(json.loads((home / "dagster" / "dagster-code-server.pid").read_text())["pid"])
+    of_code = [code, *code.children(recursive=True)]
+    of_code += [child for child in family if str(home / "logs" / "dagster-code-server.log") in child.cmdline()]
     mlflow.kill()
-    wait_for_line(process, told, "mlflow runs again.")
-    assert "selvedge: mlflow was ended by SIGKILL; " in told.read_text()
-    assert gone(of_mlflow, 1) == [] and all(child.is_running() for child in set(family) - set(of_mlflow))
+    code.kill()
+    for name in ("mlflow", "dagster-code-server"):
+        wait_for_line(process, told, f"{name} runs again.")
+        assert f"selvedge: {name} was ended by SIGKILL; " in told.read_text()
+    killed = {*of_mlflow, *of_code}
+    assert gone(killed, 1) == [] and all(child.is_running() for child in set(family) - killed)
     with opened(values["services"][0]["url"]) as page:
         assert page.status == 200
 

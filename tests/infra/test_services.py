@@ -49,6 +49,12 @@ def test_a_killed_process_whose_threads_end_late_is_told_as_killed(tmp_path):
     killer.join()
 
 
+def test_a_service_that_the_kernel_ended_for_a_mapped_page_is_told_of_the_disk(tmp_path):
+    child = subprocess.Popen([sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGBUS)"])
+    running = Running(web_service(tmp_path, free_port()), Process(child.pid, time.time(), None), child)
+    assert running.end().startswith("was ended by SIGBUS, as happens on a full disk: free some space; ")
+
+
 def test_a_second_command_uses_the_running_service_and_does_not_stop_it(tmp_path):
     service = web_service(tmp_path, free_port())
     first = ensure(service)
@@ -104,6 +110,14 @@ def test_a_service_that_ends_while_starting_names_its_log(tmp_path):
     command = (sys.executable, "-c", "import sys; sys.exit('no such database')")
     with pytest.raises(ServiceFailure, match=r"web ended while starting; its log .* ends “no such database”"):
         ensure(web_service(tmp_path, free_port(), command=command))
+
+
+def test_a_service_without_an_address_is_asked_in_its_own_way(tmp_path):
+    told = iter([False, True, False])
+    service = web_service(tmp_path, free_port(), health_url=None, settle_seconds=60.0, answering=lambda: next(told))
+    running = ensure(service)
+    assert state(service) == "starting or stuck"
+    running.stop()
 
 
 def test_a_service_that_never_answers_is_ended(tmp_path):

@@ -25,13 +25,15 @@ class PaperReviews:
 
     Attributes:
         registry: tells candidate's and champion's versions.
-        held: what Label Studio holds, by project. down: it does not answer.
+        held: what Label Studio holds, by project. down: it does not answer. items: that a round
+            asks about.
     """
 
     settings: Settings
     registry: Any
     held: dict[int, list[Annotation]] = field(default_factory=dict)
     down: bool = False
+    items: int = ITEMS
     pulls: int = 0
 
     def ledger(self) -> Ledger:
@@ -50,7 +52,7 @@ class PaperReviews:
             candidate_version=version,
             opponent="base" if champion is None else "champion",
             opponent_version="base" if champion is None else str(champion.version),
-            items=ITEMS,
+            items=self.items,
         )
         found = ledger.round(f"{candidate}-r1")
         return Opened(found, "http://paper", len(ledger.pairs(found.plan.round_id)), False)

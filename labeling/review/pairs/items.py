@@ -22,6 +22,10 @@ SlotKind = Literal["plain", "gold", "aa", "repeat"]
 STRATA = ("article_type", "gender")
 
 
+class NoRound(SelvedgeError):
+    """The products and versions there are make no round. No fault of a run: it stays so until there are others."""
+
+
 @dataclass(frozen=True)
 class Slot:
     """One pair to be shown: a product and why it is shown. An item has at most one slot of a kind."""
@@ -37,12 +41,12 @@ def products_of_test_split(products: pd.DataFrame, splits: pd.DataFrame) -> pd.D
         products: schema `products`. splits: schema `splits`; a product counts in the drop it was assigned with.
 
     Raises:
-        SelvedgeError: there is none.
+        NoRound: there is none.
     """
     test = splits.loc[splits["split"] == TEST, ["product_id", "drop"]]
     assigned = products.merge(test, on=["product_id", "drop"])[["product_id", *STRATA]].drop_duplicates("product_id")
     if assigned.empty:
-        raise SelvedgeError("the test split is empty; read more products before opening a round.")
+        raise NoRound("the test split is empty; read more products before opening a round.")
     return assigned.sort_values("product_id").reset_index(drop=True)
 
 
@@ -93,19 +97,19 @@ def plan_slots(
         plantable: product ids in which an error can be planted. differing: those whose two results are not equal.
 
     Raises:
-        SelvedgeError: too few products for the plan.
+        NoRound: too few products for the plan.
     """
     gold, aa = plan.extra(plan.gold_share), plan.extra(plan.aa_share)
     wanted = plan.items + gold + aa
     if wanted > len(products):
-        raise SelvedgeError(
+        raise NoRound(
             f"round {plan.round_id} needs {wanted} test products (plain {plan.items}, gold {gold}, identical {aa}), "
             f"but there are {len(products)}; lower the plan's items or read more products."
         )
     # Gold first: it alone needs products of a certain kind, and a plain draw could use them up.
     fit = products[products["product_id"].isin(plantable)]
     if gold > len(fit):
-        raise SelvedgeError(
+        raise NoRound(
             f"round {plan.round_id} needs {gold} gold pairs, but an error can be planted in {len(fit)} test products "
             "only (none where a version says nothing); lower the plan's items or gold share, or compare a candidate "
             "that leaves less out."
@@ -114,7 +118,7 @@ def plan_slots(
     left = products[~products["product_id"].isin(golden)]
     unequal = left[left["product_id"].isin(differing)]
     if plan.items > len(unequal):
-        raise SelvedgeError(
+        raise NoRound(
             f"round {plan.round_id} needs {plan.items} test products whose two results differ, but there are "
             f"{len(unequal)} besides its gold pairs; lower the plan's items or read more products."
         )

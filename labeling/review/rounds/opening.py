@@ -89,8 +89,8 @@ def open_round(
         contest: finds the two versions; called only when there is something to compare.
 
     Raises:
-        SelvedgeError: the candidate is unknown, judged or being judged; no opponent; too few products; the plan is
-            another one than the round was opened with.
+        SelvedgeError: the candidate is unknown, judged or being judged; no opponent; the plan is another one than the
+            round was opened with; a NoRound where there are too few products, or the versions show the same.
         ServiceUnavailable: Label Studio does not answer.
     """
     from labeling.review.pairs.plan import check_round_id

@@ -16,7 +16,7 @@ from catalog.errors import SelvedgeError
 from labeling.review.ledger.ledger import Ledger
 from labeling.review.ledger.records import Round
 from labeling.review.pairs.blinding import new_key
-from labeling.review.pairs.items import Slot, plan_slots, products_of_test_split
+from labeling.review.pairs.items import NoRound, Slot, plan_slots, products_of_test_split
 from labeling.review.pairs.plan import RoundPlan
 from labeling.review.rounds.material import Material
 from labeling.review.rounds.progress import Progress, silent
@@ -27,7 +27,7 @@ def count_differing(material: Material[Any], products: pd.DataFrame, splits: pd.
     """How many test products the two versions show something different of, and of how many both have a result.
 
     Raises:
-        SelvedgeError: the test split is empty.
+        NoRound: the test split is empty.
     """
     shown = _shown(material, products, splits)
     return sum(material.differs(int(item)) for item in shown["product_id"]), len(shown)
@@ -39,10 +39,10 @@ def items_to_show(items: int, gold_share: float, differing: int, products: int) 
     A pair of equal results asks a person for nothing. Pairs with a planted error are drawn first and may differ, too.
 
     Raises:
-        SelvedgeError: the versions do not differ at all.
+        NoRound: the versions do not differ at all.
     """
     if not differing:
-        raise SelvedgeError(
+        raise NoRound(
             f"both versions show the same of all {products} test products; there is nothing for people to judge, so "
             "no round is opened."
         )
@@ -63,7 +63,7 @@ def draw_slots(
     differ.
 
     Raises:
-        SelvedgeError: the plan is for another kind, the test split is empty, or it has too few products.
+        SelvedgeError: the plan is for another kind; a NoRound where the test split has too few products.
     """
     if plan.kind != material.kind.name:
         raise SelvedgeError(

@@ -207,6 +207,7 @@ def test_status_works_with_nothing_running(tmp_path):
         "dagster-proxy": "stopped",
         "mlflow": "stopped",
         "label-studio": "stopped",
+        "dagster-code-server": "stopped",
         "dagster-webserver": "stopped",
         "dagster-daemon": "stopped",
     }

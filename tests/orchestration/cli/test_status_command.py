@@ -1,6 +1,7 @@
 """`selvedge status`: six lines, what is amiss, and the ledger's word while MLflow is down."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -15,6 +16,8 @@ from orchestration.cli.status_command import TOLD, glance
 from orchestration.registry.ledger import open_ledger
 from orchestration.report.state import disk, schedules
 from orchestration.runtime.instance import open_instance
+from orchestration.runtime.owner import Owner
+from orchestration.runtime.recovery import OWNER_TAG, recover
 from orchestration.runtime.services import DEFINITIONS
 from orchestration.runtime.settings import Settings
 from tests.orchestration.toy_family import toy_family
@@ -147,6 +150,29 @@ def test_a_failed_run_is_told_until_its_asset_is_made():
         assert [run["assets"] for run in failed_runs(instance)] == [[job.name]]
         job.execute_in_process(instance=instance)
         assert failed_runs(instance) == []
+
+
+def test_a_run_whose_process_ended_without_a_word_is_told_with_the_likely_reason():
+    @dg.op
+    def nothing() -> None: ...
+
+    @dg.job
+    def sewing() -> None:
+        nothing()
+
+    dead = Owner.here()
+    with dg.DagsterInstance.ephemeral() as instance:
+        crashed = instance.create_run_for_job(sewing)
+        told = f"Run execution process for {crashed.run_id} was terminated by signal 7 (SIGBUS)."
+        instance.report_engine_event(told, crashed)  # as Dagster's code server does
+        instance.report_run_failed(crashed)
+        assert [run["sentence"] for run in failed_runs(instance)] == [
+            "its process was ended by SIGBUS, as happens on a full disk: free some space."
+        ]
+        tags = {OWNER_TAG: str(replace(dead, born=dead.born - 3600))}
+        instance.create_run_for_job(sewing, tags=tags, status=dg.DagsterRunStatus.STARTED)
+        recover(instance)
+        assert failed_runs(instance)[0]["sentence"].startswith(f"process {dead.pid} that executed this run is gone;")
 
 
 def test_disk_is_counted_by_folder_without_following_links(tmp_path):

@@ -15,15 +15,18 @@ from evaluation.preference_plan import PreferencePlan
 from labeling.review.pairs.kinds import AttributeCards
 from labeling.review.rounds import judging
 from labeling.review.rounds.compared import ABOUT_FILE
+from orchestration.assets.failed_runs import LeftFailed, left_failed
+from orchestration.assets.partitions import candidate_partitions
 from orchestration.assets.published import Tables, materialised
 from orchestration.families.contract import Family, Review, asset_key
 from orchestration.graph.road import family_definitions
 from orchestration.jobs.in_process import InProcess
 from orchestration.registry.promotion import history, promote
+from orchestration.report.state import candidates_without_a_round
 from tests.orchestration.drawn_round import votes
 from tests.orchestration.paper_models import PaperModels
 from tests.orchestration.paper_registry import PaperRegistry
-from tests.orchestration.paper_reviews import PaperReviews, as_held
+from tests.orchestration.paper_reviews import ITEMS, PaperReviews, as_held
 from tests.orchestration.registering import evidence_of
 from tests.orchestration.toy_family import open_toy, toy_family, toy_settings
 from training.reporting import Silent
@@ -153,6 +156,21 @@ def test_nobody_is_asked_about_a_candidate_whose_scores_lost(road: Road) -> None
     loser = road.candidate(0.3)  # worse than the base
     assert road.told(road.family.scores, loser) and road.told(road.family.round, loser) is None
     assert road.reviews.ledger().rounds() == [] and road.registry.aliases("toy") == {}
+
+
+def test_a_shop_with_too_few_test_products_has_no_failed_run_and_is_told_what_to_do(road: Road) -> None:
+    road.reviews.items = 4000
+    candidate = road.candidate()  # no run of it fails: `settle` would raise
+    instance, watched = road.graph.instance, {road.family.round: candidate_partitions("toy")}
+    assert road.told(road.family.round, candidate) is None and road.graph.settle() == 0
+    (sentence,) = candidates_without_a_round(instance, [road.family])
+    assert sentence.startswith(f"candidate {candidate} of toy waits without a round: round {candidate}-r1 needs 4")
+    assert "test products" in sentence and "SELVEDGE_REVIEW_ITEMS is " in sentence
+    assert left_failed(instance, watched) == [LeftFailed("review/toy_round", 1, ((candidate, sentence),))]
+    road.reviews.items = ITEMS
+    road.graph.run([road.family.round], candidate)
+    assert road.told(road.family.round, candidate) is not None
+    assert candidates_without_a_round(instance, [road.family]) == left_failed(instance, watched) == []
 
 
 def test_ballots_that_do_not_decide_are_pulled_and_nothing_is_materialised(road: Road) -> None:

@@ -4,6 +4,7 @@ import errno
 import os
 import signal
 import sqlite3
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,9 +16,13 @@ from benchmarks.operations.small_disk import NoMount, SmallDisk, small_disk
 from catalog.errors import SelvedgeError
 from orchestration.jobs import backup as backups
 from orchestration.jobs.backup import make_backup
+from orchestration.jobs.backup_files import HOME
+from orchestration.jobs.garbage import PARTS, _parts, free
 from orchestration.jobs.restore import restore_backup
+from orchestration.jobs.unfinished_backups import NOTES, noted, problems
 from orchestration.registry.ledger import open_ledger
 from orchestration.runtime.settings import Settings
+from orchestration.runtime.signing import signature
 
 MIB = 1 << 20
 Report = Callable[[int, int, str], None]
@@ -61,6 +66,40 @@ def test_a_killed_backup_leaves_nothing_under_its_name_and_the_next_one_removes_
     restore_backup(home, tmp_path / name, tmp_path / "again", silent)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["again", "home", name])
     assert files(tmp_path / "again" / "tables") == files(home.home / "tables")
+
+
+@pytest.mark.parametrize("name", ["kept", "kept.tar"])
+def test_what_a_killed_backup_left_is_its_owners_alone_named_and_removed_by_the_next_of_any_name(
+    home: Settings, tmp_path: Path, name: str
+) -> None:
+    signature(home, ["ballots 120"])  # makes a key
+    for _ in range(2):
+        killed(lambda report: make_backup(home, tmp_path / name, (), report))
+    (part,) = tmp_path.glob(f".{name}.*.part")  # the second removed what was left of the first
+    inner = part / "whole" / HOME if name.endswith(".tar") else part / HOME
+    assert inner.is_dir() and stat.S_IMODE(inner.stat().st_mode) == 0o700, "nobody else may enter"
+    (sentence,) = problems(home.home)
+    assert sentence.startswith(f"{part} is left of a backup that was killed") and "`selvedge gc --delete`" in sentence
+    (garbage,) = [thing for thing in _parts(home) if part in thing.paths]
+    assert garbage.kind == PARTS and garbage.size() > 0
+    make_backup(home, tmp_path / "another", (), silent)
+    assert not part.exists() and not list((home.home / NOTES).iterdir())
+    assert list(problems(home.home)) == [] and not (tmp_path / "another" / HOME / NOTES).exists()
+
+
+def test_garbage_takes_what_killed_backups_and_restores_left_and_leaves_those_under_way(
+    home: Settings, tmp_path: Path
+) -> None:
+    make_backup(home, tmp_path / "kept", (), silent)
+    killed(lambda report: make_backup(home, tmp_path / "more", (), report))
+    again = home.model_copy(update={"home": tmp_path / "again"})
+    killed(lambda report: restore_backup(home, tmp_path / "kept", again.home, report))
+    (left,) = problems(again.home)
+    assert "is left of a restore that was killed" in left
+    with noted(again.home, tmp_path / "under_way"):
+        (tmp_path / f".under_way.{os.getpid()}.0a.part").mkdir()
+        free([*_parts(home), *_parts(again)])
+    assert sorted(path.name for path in tmp_path.glob(".*.part")) == [f".under_way.{os.getpid()}.0a.part"]
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.errors import SelvedgeError
+from orchestration.assets.conditions import follows_new
 from orchestration.assets.failed_runs import left_failed, newest_run
 from orchestration.assets.partitions import DROPS, candidate_partitions
 from orchestration.assets.pinning import BACKFILL_TAG
+from orchestration.assets.published import Tables, materialised
+from orchestration.assets.run_costs import RunCosts
 from orchestration.cli.main import run
 from orchestration.jobs.garbage import (
     BOTTOMS,
@@ -40,8 +43,16 @@ from orchestration.jobs.garbage import (
     require_quiet,
 )
 from orchestration.jobs.in_process import InProcess
-from orchestration.jobs.old_runs import compact, find_old_runs, old_ticks, purge_ticks, remove_runs
-from orchestration.runtime.dagster_private import request_backfill
+from orchestration.jobs.old_runs import (
+    compact,
+    find_old_events,
+    find_old_runs,
+    old_ticks,
+    purge_ticks,
+    remove_events,
+    remove_runs,
+)
+from orchestration.runtime.dagster_private import check_records, request_backfill
 from orchestration.runtime.home import held
 from orchestration.runtime.instance import open_instance
 from orchestration.runtime.settings import Settings
@@ -206,6 +217,62 @@ def test_runs_stay_while_they_made_the_newest_or_something_goes_on_from_them(gra
     remove_runs(of, instance, [first, first_whole])
     assert find_old_runs(of, graph.definitions, instance, time.time() + 60) == []
     assert instance.get_materialized_partitions(cloth) == {"a", "b", "c"} and len(instance.get_runs()) == len(runs) - 2
+
+
+@pytest.mark.parametrize("in_files", [True, False], ids=["SQLite files", "one database"])
+def test_of_a_run_that_made_the_newest_what_it_made_stays_and_its_steps_go(tmp_path: Path, in_files: bool) -> None:
+    of, cloth, sewn = Settings(home=tmp_path), dg.AssetKey("cloth"), dg.AssetKey("sewn")
+
+    @dg.asset(key=cloth, partitions_def=DROPS)
+    def weaving(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        context.log.info("woven")
+        if context.partition_key == "torn":
+            raise dg.Failure("torn", allow_retries=False)
+        return dg.MaterializeResult(metadata={"rows": 3}, data_version=dg.DataVersion("1"))
+
+    @dg.asset(key=sewn, partitions_def=DROPS, deps=[dg.AssetDep(cloth)], automation_condition=follows_new())
+    def sewing() -> None: ...
+
+    @dg.asset_check(asset=cloth)
+    def fits() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=True, metadata={"width": 2})
+
+    check = dg.AssetCheckKey(cloth, "fits")
+    with open_instance(of) if in_files else dg.DagsterInstance.ephemeral() as instance:
+        definitions = dg.Definitions(assets=[weaving, sewing], asset_checks=[fits], executor=dg.in_process_executor)
+        instance.add_dynamic_partitions(DROPS.name or "", ["may", "torn"])
+        graph = InProcess(definitions, instance)
+        graph.run([cloth], "may")
+        assert graph.settle() == 1
+        if not in_files:
+            with pytest.raises(RuntimeError, match="torn"):
+                graph.run([cloth], "torn")
+        costs = RunCosts(instance, Tables(root=str(of.tables())), of, {})
+        costs.keep()
+
+        def known() -> list[Any]:
+            return [
+                materialised(instance, "cloth", "may"),
+                check_records(instance, check, 5),
+                instance.get_materialized_partitions(sewn),
+                left_failed(instance, {cloth: DROPS, sewn: DROPS}),
+                InProcess(definitions, instance).stale("sewn", "may"),
+                sorted((run.run_id, run.status) for run in instance.get_runs()),
+                costs.all().to_json(),
+            ]
+
+        before, later = known(), time.time() + 60
+        told = find_old_events(of, definitions, instance, later)
+        succeeded = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.SUCCESS]))
+        assert set(told) == {run.run_id for run in succeeded} and len(told) == 2
+        assert find_old_events(of, definitions, instance, time.time() - DAY_SECONDS) == []
+        assert find_old_runs(of, definitions, instance, later) == []
+        assert (remove_events(of, instance, told) > 100_000) == in_files
+        assert known() == before and find_old_events(of, definitions, instance, later) == []
+        assert InProcess(definitions, instance).settle() == 0, "conditions ask for nothing"
+        with open_instance(of) if in_files else nullcontext(instance) as later_opened:
+            kinds = {entry.dagster_event_type for run_id in told for entry in later_opened.all_logs(run_id)}
+        assert not kinds & {None, dg.DagsterEventType.STEP_START, dg.DagsterEventType.ENGINE_EVENT}
 
 
 def test_the_newest_run_of_what_is_left_failed_stays_until_it_is_made_good(tmp_path: Path) -> None:

@@ -33,14 +33,19 @@ def test_a_second_command_is_told_who_holds_the_home(tmp_path, monkeypatch):
     [
         (
             {},
-            "mlflow-proxy label-studio-proxy dagster-proxy mlflow label-studio dagster-webserver dagster-daemon",
-            7,
+            "mlflow-proxy label-studio-proxy dagster-proxy mlflow label-studio dagster-code-server dagster-webserver "
+            "dagster-daemon",
+            8,
         ),
-        ({"label_studio": OFF}, "mlflow-proxy dagster-proxy mlflow dagster-webserver dagster-daemon", 5),
+        (
+            {"label_studio": OFF},
+            "mlflow-proxy dagster-proxy mlflow dagster-code-server dagster-webserver dagster-daemon",
+            6,
+        ),
         (
             {"label_studio": "https://ls.example", "tracking_uri": "http://ml.example"},
-            "dagster-proxy mlflow label-studio dagster-webserver dagster-daemon",
-            3,
+            "dagster-proxy mlflow label-studio dagster-code-server dagster-webserver dagster-daemon",
+            4,
         ),
     ],
 )
@@ -55,7 +60,7 @@ def test_a_busy_machine_may_take_longer_to_start_a_run_than_dagster_waits_by_def
     monitor = yaml.safe_load(CONFIGURATION)["run_monitoring"]["start_timeout_seconds"]
     started = [part.declared() for part in parts(Settings(home=tmp_path)) if part.name.startswith("dagster-")]
     patience = [int(service.environment[GRPC]) for service in started if GRPC in service.environment]
-    assert len(patience) == 2 and all(60 < seconds < monitor for seconds in patience)
+    assert len(patience) == 3 and all(60 < seconds < monitor for seconds in patience)
 
 
 def test_nothing_listens_beyond_this_machine(tmp_path):
