@@ -1,4 +1,4 @@
-"""A backfill by the daemon while run workers, the daemon and MLflow are killed: its tables are an undisturbed run's.
+"""A backfill by the daemon while run workers, daemon, code server and MLflow are killed: its tables are an undisturbed run's.
 
 Belongs here: killing, and the comparison. Not here: what recovers (orchestration/runtime/recovery.py, Dagster's run
 retries, infra/local/up.py, the backfill command).
@@ -32,10 +32,10 @@ from orchestration.runtime.instance import open_instance
 from orchestration.runtime.recovery import owner_of
 from orchestration.runtime.settings import Settings
 
-SERVICES = ("dagster-daemon", "mlflow")
+SERVICES = ("dagster-daemon", "dagster-code-server", "mlflow")
 WORKER = "run worker"
 SERVICE_PAUSE_SECONDS = 120.0
-KINDS = (WORKER, WORKER, WORKER, *SERVICES)  # as likely as they stand here
+KINDS = (WORKER, WORKER, WORKER, WORKER, *SERVICES)  # as likely as they stand here
 BACKFILL = ("backfill", "--assets", ",".join(shop.PUBLISHED), "--limit", "2", "--json")
 PREPARED = "prepared"  # there once the home is: a proof that was stopped later begins behind it
 ROUNDS = 5  # the command is given at most so often
