@@ -1,4 +1,4 @@
-"""A backfill by the daemon while run workers, daemon, code server and MLflow are killed: its tables are an undisturbed run's.
+"""A backfill by the daemon while its processes and services are killed: the tables are an undisturbed run's.
 
 Belongs here: killing, and the comparison. Not here: what recovers (orchestration/runtime/recovery.py, Dagster's run
 retries, infra/local/up.py, the backfill command).
