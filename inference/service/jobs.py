@@ -23,7 +23,7 @@ from inference.service.tables import JOBS, KEYS
 
 ATTEMPTS = 3  # of a job: kills and services that do not answer count alike
 RETRY_SECONDS = 5.0  # before the second attempt; before the third, twice as many
-LEASE_SECONDS = 30.0
+LEASE_SECONDS = 10.0  # renewed every third of it
 
 
 class State(StrEnum):
