@@ -64,7 +64,7 @@ async function open(key) {
       make("option", { value, textContent: name === "size" ? value.replace("x", " × ") : value.replaceAll("_", " ") })));
     by(name).value = chosen;
   }
-  by("who").textContent = `${told.products.toLocaleString("en")} products · ${told.client}`;
+  by("who").textContent = `${told.products.toLocaleString("en")} ${told.products === 1 ? "product" : "products"} · ${told.client}`;
   by("door").hidden = true;
   by("studio").hidden = false;
   by("product").focus();
@@ -205,7 +205,7 @@ function notes({ reasons, changed, made_by: by_, seconds, model }) {
   const total = Object.values(seconds).reduce((sum, one) => sum + one, 0);
   const facts = { ranker: model, ...by_, seconds: total.toFixed(1) };
   by("facts").replaceChildren(...Object.entries(facts).filter(([, value]) => value).flatMap(([name, value]) =>
-    [make("dt", { textContent: name }), make("dd", { textContent: value })]));
+    [make("dt", { textContent: name }), make("dd", { textContent: /^[0-9a-f]{64}$/.test(value) ? value.slice(0, 12) : value, title: value })]));
   by("notes").hidden = false;
 }
 

@@ -1,8 +1,10 @@
-"""The running service: the ad studio in a real browser, and workers and server that are killed.
+"""The running service: the page that tells of it, the ad studio in a real browser, what a kill leaves.
 
-Belongs here: `selvedge serve` as a whole. Not here: what its addresses answer (tests/inference/service/).
+Belongs here: `selvedge serve` as a whole, and the commands of docs/serve.md. Not here: what its addresses answer
+(tests/inference/service/).
 """
 
+import hashlib
 import json
 import os
 import re
@@ -19,35 +21,53 @@ import psutil
 import pytest
 from PIL import Image
 
+from catalog.files import publish_bytes
+from inference.service.jobs import Jobs
+from inference.service.making import Order, photo_file
+from inference.service.tables import open_database
+from tests.e2e.console import ROOT, command_block
 from tests.inference.ad_images.shop import BAG, photo_of
-from tests.inference.service.shop import a_catalogue, an_artefact
+from tests.inference.service.shop import an_artefact
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("studio"), pytest.mark.timeout(300)]
 
-ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = f"{sys.executable} -m orchestration.cli"
+PAGE_ADDRESS = "http://127.0.0.1:8090"
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 
 class Running:
-    """`selvedge serve` on a folder."""
+    """`selvedge serve` as docs/serve.md starts it, on a free port. key: of the client that the page adds."""
 
-    def __init__(self, folder: Path, catalogue: Path, model: Path) -> None:
+    def __init__(self, folder: Path, model: Path) -> None:
         self.folder = folder
-        self.command = [sys.executable, "-m", "orchestration.cli", "serve", "--port", "0", "--json"]
-        self.command += ["--catalog", str(catalogue), "--model", str(model)]
-        self.environment = {**os.environ, "PYTHONPATH": str(ROOT), "SELVEDGE_HOME": str(folder / "home")}
-        self.environment["SELVEDGE_AD_SIZE"] = "256"
-        self.start()
-
-    def start(self) -> None:
+        settings = {"SELVEDGE_HOME": str(folder / "home"), "SELVEDGE_AD_SIZE": "256"}
+        self.environment = {**os.environ, "PYTHONPATH": str(ROOT), **settings}
+        printed = self.bash(command_block("serve.md", "selvedge catalog draw"))
+        self.key = re.search(r"selvedge_\S{20,}", printed)[0]  # type: ignore[index]
+        command = command_block("serve.md", "selvedge serve").strip().replace("selvedge", PROGRAM, 1)
+        options = ["--port", "0", "--json", "--model", str(model)]
         self.process = subprocess.Popen(
-            self.command, stdout=subprocess.PIPE, text=True, cwd=self.folder, env=self.environment
+            [*command.split(), *options], stdout=subprocess.PIPE, text=True, cwd=folder, env=self.environment
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line, f"the command ended with {self.process.wait()}"
         self.told = json.loads(line)
-        self.key = self.told["studio"].partition("#key=")[2]
+
+    def bash(self, block: str, **environment: str) -> str:
+        """What the commands of a block print."""
+        text = re.sub(r"^selvedge", PROGRAM, block, flags=re.MULTILINE)
+        ended = subprocess.run(
+            ["bash", "-e", "-o", "pipefail", "-c", text],
+            cwd=self.folder, env={**self.environment, **environment}, capture_output=True, text=True, timeout=200,
+        )  # fmt: skip
+        assert ended.returncode == 0, ended.stderr
+        return ended.stdout
+
+    def curl(self, block: str) -> str:
+        """What a block of the page prints, asked of this service."""
+        return self.bash(block.replace(PAGE_ADDRESS, self.told["address"]), KEY=self.key)
 
     def ask(self, method: str, address: str, body: Any = None) -> Any:
         request = urllib.request.Request(self.told["address"] + address, method=method)
@@ -71,8 +91,17 @@ class Running:
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory) -> Iterator[Running]:
+    """In a home in which server and worker of an earlier one were killed over the request `left` of its client."""
     folder = tmp_path_factory.mktemp("studio")
-    started = Running(folder, a_catalogue(folder), an_artefact(folder / "artefact").folder)
+    (folder / "home").mkdir()
+    photo = photo_of(BAG)
+    sha256 = hashlib.sha256(photo).hexdigest()
+    publish_bytes(photo, folder / "home" / "objects" / "service" / photo_file(sha256))
+    order = Order("web-shop--left", photo_file(sha256), sha256, None, None, "studio", None, (256, 256), 0, "refuse")
+    jobs = Jobs(open_database(f"sqlite:///{folder / 'home' / 'service.db'}"), lease=0.0)
+    jobs.accept("web-shop", "left", "of an earlier one", order.plain(), 8)
+    assert jobs.claim().attempts == 1
+    started = Running(folder, an_artefact(folder / "artefact").folder)
     yield started
     started.process.send_signal(signal.SIGINT)
     left, _ = started.process.communicate(timeout=60)
@@ -132,7 +161,6 @@ def test_from_a_product_to_a_picked_and_downloaded_ad(page, running, tmp_path):
     until(page, "document.querySelector('#pictures li.picked')")
     look(page, tmp_path, "made")
     first = page.evaluate("state.ad.request_id")
-    assert running.ask("GET", f"/ads/{first}")["picked"] == 1
     with page.expect_download() as download:
         page.click("[aria-label='Download picture 1 as PNG']")
     assert Image.open(download.value.path()).size == (256, 256)
@@ -176,13 +204,19 @@ def test_what_was_accepted_is_made_once_whoever_is_killed(running):
     running.ask("PUT", "/ads/killed", body)
     running.until("killed", "running")
     running.worker().kill()
-    running.process.kill()
-    running.process.wait()
-    running.start()
-    accepted = running.ask("PUT", "/ads/killed", body)
-    assert accepted["state"] in ("running", "queued") and accepted["attempts"] == 1
-    running.ask("PUT", "/ads/again", body)  # by another id: the same pictures
-    done, again = running.until("killed", "done", "failed"), running.until("again", "done", "failed")
-    assert (done["state"], done["attempts"], again["attempts"]) == ("done", 2, 1)
-    assert [plan["score"] for plan in done["plans"]] == [plan["score"] for plan in again["plans"]]
+    left = running.until("left", "done", "failed")
+    assert (left["state"], left["attempts"]) == ("done", 2), "its server and its worker were both killed"
+    done = running.until("killed", "done", "failed")
+    assert (done["state"], done["attempts"]) == ("done", 2)
     assert running.ask("GET", "/readyz")["jobs"]["running"] == 0
+
+
+def test_the_page_leads_from_the_server_to_a_downloaded_ad_and_a_description(running):
+    running.curl(command_block("serve.md", "curl -sX PUT http://127.0.0.1:8090/ads/summer-1"))
+    assert Image.open(running.folder / "ad.png").size == (256, 256)
+    accepted = running.curl(command_block("serve.md", "curl -sX PUT http://127.0.0.1:8090/ads/summer-2"))
+    assert accepted.count('"state":"queued"') == 2
+    printed = running.curl(command_block("serve.md", "curl -sf"))
+    attributes, described = re.findall(r"\{.*?\}(?=\{\"model\"|$)", printed, re.DOTALL)
+    assert json.loads(attributes)["model"] == json.loads(described)["model"] == f"file://{running.folder}/artefact"
+    assert "handbag" in json.loads(described)["text"].lower()
