@@ -226,7 +226,12 @@ def _file_of(
 
 
 def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    return {status: {"model": messages.Problem, "description": STATUSES[status]} for status in statuses}
+    told: dict[int | str, dict[str, Any]] = {
+        status: {"model": messages.Problem, "description": STATUSES[status]} for status in statuses
+    }
+    if 400 in told:  # Starlette's own answer
+        told[400] = {"description": STATUSES[400], "content": {"text/plain": {}}}
+    return told
 
 
 def _takes(kind: type[messages.BaseModel] | None, photo: bool = False) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class Body:
     def checked(self, kind: type[Model]) -> Model:
         """The fields as a message. Raises: RequestRefused: one does not fit."""
         try:
-            return kind.model_validate_json(json.dumps(self.fields), strict=self.strict)
+            return kind.model_validate(self.fields, strict=self.strict)
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])

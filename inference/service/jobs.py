@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, select
+from sqlalchemy import ColumnElement, Connection, Row, func, select
 from sqlalchemy.exc import IntegrityError
 
 from catalog.errors import SelvedgeError
@@ -121,9 +121,7 @@ class Jobs:
                     # Requests of one client wait for each other here, or each would count without the others.
                     connection.execute(select(KEYS.c.name).where(KEYS.c.name == client).with_for_update())
                     connection.execute(JOBS.insert().values(row))
-                    unfinished = (JOBS.c.client == client) & JOBS.c.state.not_in(ENDED)
-                    if (connection.scalar(select(func.count()).where(unfinished)) or 0) > most:
-                        raise TooManyJobs(f"{client} has {most} unfinished requests, the most at once; wait for one.")
+                    _refuse_more(connection, client, most, own=1)
             except IntegrityError:  # the same id, a moment earlier
                 known = self.find(client, request_id)
         if known is None:
@@ -133,6 +131,11 @@ class Jobs:
         if known.body_sha256 != body_sha256:
             raise OtherBody(f"request id {request_id} was used with another body; choose another id.")
         return known, False
+
+    def require_room(self, client: str, most: int) -> None:
+        """Before something is stored for a job. Raises: TooManyJobs: the client could not have one more."""
+        with self._database.answering(), self._database.engine.connect() as connection:
+            _refuse_more(connection, client, most, own=0)
 
     def find(self, client: str, request_id: str) -> Job | None:
         """The job of an id; None where this client has none."""
@@ -206,6 +209,14 @@ class Jobs:
     def _write(self, which: ColumnElement[bool], values: Mapping[str, Any]) -> bool:
         with self._database.answering(), self._database.engine.begin() as connection:
             return connection.execute(JOBS.update().where(which).values(values)).rowcount == 1
+
+
+def _refuse_more(connection: Connection, client: str, most: int, own: int) -> None:
+    """own: of the client's rows, those that are just being written."""
+    unfinished = (JOBS.c.client == client) & JOBS.c.state.not_in(ENDED)
+    count = (connection.scalar(select(func.count()).where(unfinished)) or 0) - own
+    if count >= most:
+        raise TooManyJobs(f"{client} has {count} unfinished requests; wait until one of them is done.")
 
 
 def _named(client: str, request_id: str) -> ColumnElement[bool]:

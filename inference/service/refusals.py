@@ -82,4 +82,5 @@ def _problem(status: int, code: str, sentence: str, retry: int | None = None) ->
     headers = {} if retry is None else {"Retry-After": str(retry)}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return JSONResponse({"error": sentence, "code": code}, status, headers=headers)
+    readable = sentence.encode(errors="backslashreplace").decode()  # what was sent may hold half a character
+    return JSONResponse({"error": readable, "code": code}, status, headers=headers)

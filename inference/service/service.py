@@ -105,6 +105,7 @@ class Service:
         if known is not None:  # whatever became of its product meanwhile
             return self.jobs.accept(client, request_id, body_sha256, known.order, self.limits.jobs)
         order = self._commented(client, asked) if asked.after else self._ordered(client, request_id, asked, body.photo)
+        self.jobs.require_room(client, self.limits.jobs)
         if body.photo and not is_there(self.root / photo_file(photo_sha256)):
             publish_bytes(body.photo, self.root / photo_file(photo_sha256), private=True)
         return self.jobs.accept(client, request_id, body_sha256, order.plain(), self.limits.jobs)

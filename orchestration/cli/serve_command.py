@@ -92,8 +92,10 @@ def add(
     """Make a client's key and print it; only its hash is kept."""
     from inference.service.keys import RIGHTS
     from orchestration.families.settings import load_settings
-    from orchestration.jobs.serving import open_keys
+    from orchestration.jobs.serving import STUDIO, open_keys
 
+    if name == STUDIO:
+        raise SelvedgeError(f"{STUDIO} is the page that `selvedge serve` opens; choose another name.")
     rights = [right.strip() for right in may.split(",") if right.strip()]
     key = open_keys(load_settings()).add(name, rights)
     emit("serve key add", as_json, {"name": name, "rights": [one for one in RIGHTS if one in rights], "key": key})

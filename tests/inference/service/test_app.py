@@ -158,10 +158,20 @@ def test_an_uploaded_photograph_is_stored_only_where_it_can_be_used(ask, small):
         ({"product": BAG, "seed": -1}, "seed"),
         ({"after": "x"}, "belong together"),
         ([], "no JSON object"),
+        (b'{"product": 1, "prompt": "\\ud800"}', "prompt"),
+        (b'{"\\ud800": 1}', "string"),
+        (b'{"seed": NaN, "product": 1}', "seed"),
+        (b"[" * 60_000, "no JSON"),
+        (b'{"seed": ' + b"9" * 5000 + b"}", "no JSON"),
     ],
 )
 def test_what_cannot_be_made_is_refused_at_once_and_nothing_is_kept(ask, small, body, words):
-    refused(ask.put("/ads/x", json=body), 422, words)
+    sent = (
+        {"content": body, "headers": {"content-type": "application/json"}}
+        if isinstance(body, bytes)
+        else {"json": body}
+    )
+    refused(ask.put("/ads/x", **sent), 422, words)
     assert small.jobs.find("shop", "x") is None
 
 
@@ -236,7 +246,7 @@ BODIES = JSON_VALUES | st.dictionaries(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=BODIES, name=st.text(max_size=12))
 def test_whatever_is_sent_the_answer_is_one_that_the_document_names(ask, small, body, name):
     documented = json.loads(OPENAPI.read_text())["paths"]["/ads/{request_id}"]["put"]["responses"]

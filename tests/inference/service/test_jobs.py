@@ -46,6 +46,8 @@ def test_a_client_has_so_many_at_once_and_a_refusal_leaves_nothing(jobs):
         accept(jobs, name, most=2)
     with pytest.raises(TooManyJobs, match="2 unfinished"):
         accept(jobs, "c", most=2)
+    with pytest.raises(TooManyJobs, match="2 unfinished"):
+        jobs.require_room("shop", 2)
     assert jobs.find("shop", "c") is None
     jobs.end(jobs.claim(), State.DONE, {})
     assert accept(jobs, "c", most=2)[1] and accept(jobs, "c", client="another", most=2)[1]
