@@ -88,7 +88,7 @@ def serving(
     from training.blip2.artefact import load_artefact
 
     champions = Champions(resolvers(settings, offered.model), load_artefact)
-    with closing(_audit_log(settings)) as audit, Group() as group:
+    with closing(audit_log(settings)) as audit, Group() as group:
         service = build(settings, offered, champions, audit, lambda: sum(kept.running.alive() for kept in group.kept))
         with in_our_words():
             for number in range(1, settings.service_workers + 1):
@@ -96,7 +96,7 @@ def serving(
         service.batcher.start()
         champions.start()
         try:
-            with _answering(create_app(service), listener):
+            with answering(create_app(service), listener):
                 yield service, partial(_watch, group, tell)
         finally:
             champions.stop()
@@ -253,7 +253,7 @@ def _worker(settings: Settings, offered: Offered, number: int) -> Process:
 
 
 @contextmanager
-def _answering(app: "FastAPI", listener: socket.socket) -> Iterator[None]:
+def answering(app: "FastAPI", listener: socket.socket) -> Iterator[None]:
     """The app on a socket, from a thread, whose failure interrupts the main one."""
     import uvicorn
 
@@ -287,7 +287,7 @@ def _watch(group: Group, tell: Callable[[str], None]) -> None:
         group.watch(tell)
 
 
-def _audit_log(settings: Settings) -> RotatingFileHandler:
+def audit_log(settings: Settings) -> RotatingFileHandler:
     """One JSON object a line: who asked for what, when, with which end. No content, no addresses."""
     settings.logs.mkdir(parents=True, exist_ok=True)
     return RotatingFileHandler(
