@@ -113,23 +113,21 @@ def answering(
     champions = Champions({ATTRIBUTES: resolve}, load_artefact)
     keys = serving.open_keys(settings)
     key = serving.studio_key(settings, keys)
-    audit = serving.audit_log(settings)
-    service = serving.build(settings, serving.Offered(catalogue), champions, audit, lambda: 1)
-    service = replace(
-        service,
-        batcher=Batcher(service.metrics, most),
-        admission=Admission(UNLIMITED.per_minute, UNLIMITED.at_once),
-        limits=UNLIMITED,
-    )
     champions.refresh()
     champions.start(PROMOTION_SECONDS / 3)
-    service.batcher.start()
-    listener = listening(0)
-    with listener, serving.answering(create_app(service), listener):
-        yield service, f"http://{HOST}:{listener.getsockname()[1]} {key}"
+    with serving.audit_log(settings) as audit, listening(0) as listener:
+        service = serving.build(settings, serving.Offered(catalogue), champions, audit, lambda: 1)
+        service = replace(
+            service,
+            batcher=Batcher(service.metrics, most),
+            admission=Admission(UNLIMITED.per_minute, UNLIMITED.at_once),
+            limits=UNLIMITED,
+        )
+        service.batcher.start()
+        with serving.answering(create_app(service), listener):
+            yield service, f"http://{HOST}:{listener.getsockname()[1]} {key}"
+        service.batcher.stop()
     champions.stop()
-    service.batcher.stop()
-    audit.close()
 
 
 def ask_for(address_and_key: str, photos: list[bytes], clients: int, seconds: float) -> Load:

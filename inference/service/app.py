@@ -184,7 +184,7 @@ def _add_photographs(app: FastAPI, service: Service) -> None:
 
 def _add_health(app: FastAPI, service: Service) -> None:
     @app.get("/healthz", response_model=messages.Health, responses=_problems(400))
-    def alive() -> dict[str, str]:
+    async def alive() -> dict[str, str]:  # not on a thread, all of which may be waiting for answers
         """The process answers."""
         return {"status": "ok"}
 

@@ -88,7 +88,7 @@ def serving(
     from training.blip2.artefact import load_artefact
 
     champions = Champions(resolvers(settings, offered.model), load_artefact)
-    with closing(audit_log(settings)) as audit, Group() as group:
+    with audit_log(settings) as audit, Group() as group:
         service = build(settings, offered, champions, audit, lambda: sum(kept.running.alive() for kept in group.kept))
         with in_our_words():
             for number in range(1, settings.service_workers + 1):
@@ -170,7 +170,7 @@ def resolvers(settings: Settings, model: Path | None) -> "Mapping[str, Callable[
 
     roles: dict[str, Callable[[], Champion | None]] = {}
     if model is not None:
-        champion = Champion(f"file://{model}", model)
+        champion = Champion(model.as_uri(), model)
         roles[ATTRIBUTES] = lambda: champion
     for role, published, needed in ((ATTRIBUTES, "inference/attributes", True), (RANKER, "inference/ad_images", False)):
         family = publisher_of(published)
@@ -287,12 +287,13 @@ def _watch(group: Group, tell: Callable[[str], None]) -> None:
         group.watch(tell)
 
 
-def audit_log(settings: Settings) -> RotatingFileHandler:
+@contextmanager
+def audit_log(settings: Settings) -> Iterator[RotatingFileHandler]:
     """One JSON object a line: who asked for what, when, with which end. No content, no addresses."""
     settings.logs.mkdir(parents=True, exist_ok=True)
-    return RotatingFileHandler(
-        settings.logs / "service-audit.log", maxBytes=AUDIT_BYTES, backupCount=1, encoding="utf-8"
-    )
+    file = settings.logs / "service-audit.log"
+    with closing(RotatingFileHandler(file, maxBytes=AUDIT_BYTES, backupCount=1, encoding="utf-8")) as log:
+        yield log
 
 
 def _note(audit: RotatingFileHandler, entry: Mapping[str, Any]) -> None:

@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +31,7 @@ from tests.inference.ad_images.shop import BAG, photo_of
 from tests.inference.service.shop import SmallService, a_catalogue, an_artefact
 
 OPENAPI = Path(__file__).with_name("openapi.json")
+CASES = int(os.environ.get("API_FUZZ_CASES", "80"))
 LIMITS = ServiceLimits(body=400_000, pixels=300_000, per_minute=40, jobs=2)
 
 
@@ -246,14 +249,38 @@ BODIES = JSON_VALUES | st.dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(body=BODIES, name=st.text(max_size=12))
-def test_whatever_is_sent_the_answer_is_one_that_the_document_names(ask, small, body, name):
-    documented = json.loads(OPENAPI.read_text())["paths"]["/ads/{request_id}"]["put"]["responses"]
+OPERATIONS = [
+    (method, address, sorted(operation["responses"]))
+    for address, operations in (json.loads(OPENAPI.read_text())["paths"] if OPENAPI.exists() else {}).items()
+    for method, operation in operations.items()
+]
+WORDS = st.text(max_size=12) | st.sampled_from(["a", "1", "9" * 30, "Shirts", "..", "png", str(BAG)])
+FILES = st.sampled_from([b"", b"x", picture_of(), picture_of()[:300], b"\x89PNG\r\n\x1a\n"])
+KINDS = st.sampled_from(["application/json", "multipart/form-data", "multipart/form-data; boundary=x", "image/png", ""])
+SENT = (
+    st.fixed_dictionaries({"json": BODIES})
+    | st.fixed_dictionaries({"files": st.fixed_dictionaries({"photo": FILES}), "data": st.just({"seed": "1"})})
+    | st.fixed_dictionaries(
+        {"content": FILES | st.binary(max_size=40), "headers": KINDS.map(lambda k: {"content-type": k})}
+    )
+)
+
+
+@settings(max_examples=CASES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(operation=st.sampled_from(OPERATIONS), words=st.lists(WORDS, min_size=4, max_size=4), sent=SENT)
+def test_whatever_is_sent_the_answer_is_one_that_the_document_names(ask, small, operation, words, sent):
+    """`API_FUZZ_CASES=2500 pytest tests/inference/service/test_app.py -k whatever` sends so many."""
+    method, address, documented = operation
     small.service.admission._buckets.clear()
-    answer = ask.put(f"/ads/f{quote(name, safe='')}", json=body)
-    assert str(answer.status_code) in documented, answer.text
-    assert answer.json().get("error") or answer.status_code in (200, 202)
+    parts = iter(words)
+    path = re.sub(r"\{\w+\}", lambda _: quote(next(parts), safe="") or "x", address)
+    if method == "get":
+        sent = {"params": {"article_type": words[3], "gender": words[0]}}
+    answer = ask.request(method, path, **sent)
+    if answer.status_code != 404 or "no such address" not in answer.json()["error"]:
+        assert str(answer.status_code) in documented, (path, answer.text)
+    if answer.status_code >= 400 and answer.status_code != 400:
+        assert answer.json()["error"] and answer.json()["code"]
 
 
 def test_a_photograph_gets_attributes_and_a_description_that_keeps_to_them(ask, small):
