@@ -126,7 +126,7 @@ class AdDesk:
             "pictures": [
                 {
                     "rank": picture.rank,
-                    "file": str(UPath(picture.uri).relative_to(self._root)),
+                    "file": picture.uri.removeprefix(f"{self._root}/"),
                     "sha256": picture.sha256,
                     "recipe_sha256": picture.recipe_sha256,
                     "score": picture.score,
