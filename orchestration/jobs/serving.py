@@ -175,11 +175,11 @@ def resolvers(settings: Settings, model: Path | None) -> "Mapping[str, Callable[
     for role, published, needed in ((ATTRIBUTES, "inference/attributes", True), (RANKER, "inference/ad_images", False)):
         family = publisher_of(published)
         if family is not None and role not in roles:
-            roles[role] = _Resolver(settings, family.name, needed)
+            roles[role] = LedgerChampion(settings, family.name, needed)
     return roles
 
 
-class _Resolver:
+class LedgerChampion:
     """Names the champion of a family; the files of a version are held to their hash when it is first named.
 
     A home without a ledger is not given one for the question, and nothing has to run for the answer.
