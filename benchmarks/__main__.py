@@ -3,7 +3,8 @@
 Left out, because they take long or want another machine: `python -m benchmarks.real_photographs` (25 minutes, needs
 photographs), `python -m benchmarks.drift` (a quarter of an hour), `python -m benchmarks.restgan_runs` and then
 `python -m benchmarks.restgan_ladder` (hours of training), `benchmarks.ad_retries`, `benchmarks.ad_gains` and
-`benchmarks.ad_memory` (ten minutes and more on two cores), and `benchmarks/gpu.sh OUT` (an accelerator).
+`benchmarks.ad_memory` (ten minutes and more on two cores), `benchmarks.service` (three quarters of an hour), and
+`benchmarks/gpu.sh OUT` (an accelerator).
 """
 
 import subprocess

@@ -40,6 +40,11 @@ RUN = {
     ("how-it-works.md", "printf"): "test_model_serving.py",
     ("new-candidate.md", "export MLFLOW"): "test_model_serving.py",
     ("new-candidate.md", "printf"): "test_model_serving.py",
+    ("serve.md", "selvedge catalog draw"): "test_ad_studio.py",
+    ("serve.md", "selvedge serve"): "test_ad_studio.py",
+    ("serve.md", "curl -sX PUT http://127.0.0.1:8090/ads/summer-1"): "test_ad_studio.py",
+    ("serve.md", "curl -sX PUT http://127.0.0.1:8090/ads/summer-2"): "test_ad_studio.py",
+    ("serve.md", "curl -sf"): "test_ad_studio.py",
 }
 
 

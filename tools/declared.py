@@ -16,7 +16,7 @@ import pyarrow as pa
 import typer
 from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 import labeling.tables  # noqa: F401  declares its room's tables
 import orchestration.assets.run_costs  # noqa: F401  declares one, too
@@ -37,16 +37,16 @@ def command_tables() -> dict[str, str]:
     return {"settings": settings.manual(), "keys": results.manual()}
 
 
-def commands() -> dict[str, TyperCommand]:
-    """Every command by its words, in the order in which their results are declared."""
+def commands() -> dict[str, TyperCommand | TyperGroup]:
+    """Every command by its words, in the order in which their results are declared; hidden ones left out."""
 
-    def walk(command: Any, words: tuple[str, ...]) -> Iterator[tuple[str, TyperCommand]]:
+    def walk(command: Any, words: tuple[str, ...]) -> Iterator[tuple[str, TyperCommand | TyperGroup]]:
         children = getattr(command, "commands", None)
-        if children is None:
+        if children is None or command.invoke_without_command:
             yield " ".join(words), command
-            return
-        for name, child in children.items():
-            yield from walk(child, (*words, name))
+        for name, child in (children or {}).items():
+            if not child.hidden:
+                yield from walk(child, (*words, name))
 
     order = list(results.declared())
     return dict(sorted(walk(typer.main.get_command(application()), ()), key=lambda pair: order.index(pair[0])))

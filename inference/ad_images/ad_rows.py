@@ -8,19 +8,16 @@ and nothing else. A stored row is never replaced; a refusal is, by whatever come
 """
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Protocol
 
-from sqlalchemy import Column, Engine, MetaData, String, Table, Text, create_engine, select
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy import Column, MetaData, String, Table, Text, select
+from sqlalchemy.exc import IntegrityError
 
-from catalog.errors import SelvedgeError, ServiceUnavailable
-from catalog.places import refused_by_the_machine, remedy_of
+from catalog.errors import SelvedgeError
+from inference.databases import Database
 
 STORED, REFUSED = "stored", "refused"
-WAIT_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -136,21 +133,10 @@ class SqlAdMetadata:
     """
 
     def __init__(self, url: str) -> None:
-        self._engine: Engine = create_engine(
-            url, connect_args={"timeout": WAIT_SECONDS} if url.startswith("sqlite") else {}
-        )
-        if self._engine.dialect.name not in ("sqlite", "postgresql"):
-            raise SelvedgeError(f"rows of ads cannot live in {self._engine.dialect.name}; use SQLite or PostgreSQL.")
-        self._where = self._engine.url.set(query={}).render_as_string(hide_password=True)
-        with self._answering():
-            try:
-                _METADATA.create_all(self._engine)
-            except DBAPIError as error:
-                if "already exists" not in str(error.orig):  # another process was a moment earlier
-                    raise
+        self._database = Database(url, _METADATA, "ads")
 
     def put(self, row: AdRow) -> AdRow:
-        with self._answering():
+        with self._database.answering():
             try:
                 return self._put(row)
             except IntegrityError:  # another process wrote the same name in between
@@ -164,13 +150,13 @@ class SqlAdMetadata:
             "created_at": row.created_at,
             "row": row.to_json(),
         }
-        with self._engine.begin() as connection:
+        with self._database.engine.begin() as connection:
             text = connection.execute(select(ADS.c.row).where(named)).scalar()
             if text is None:
                 names = {"request_id": row.request_id, "recipe_key": row.recipe_key}
                 connection.execute(ADS.insert().values(**names, **values))
                 return row
-            kept = settled(AdRow.from_json(text, self._where), row, self._where)
+            kept = settled(AdRow.from_json(text, self._database.where), row, self._database.where)
             if kept is not None:
                 return kept
             # Only over what was read: a picture that was stored meanwhile stays.
@@ -181,37 +167,12 @@ class SqlAdMetadata:
 
     def find(self, request_id: str, recipe_key: str) -> AdRow | None:
         named = (ADS.c.request_id == request_id) & (ADS.c.recipe_key == recipe_key)
-        with self._answering(), self._engine.connect() as connection:
+        with self._database.answering(), self._database.engine.connect() as connection:
             text = connection.execute(select(ADS.c.row).where(named)).scalar()
-        return None if text is None else AdRow.from_json(text, self._where)
+        return None if text is None else AdRow.from_json(text, self._database.where)
 
     def of_request(self, request_id: str) -> list[AdRow]:
         query = select(ADS.c.row).where(ADS.c.request_id == request_id).order_by(ADS.c.recipe_key)
-        with self._answering(), self._engine.connect() as connection:
+        with self._database.answering(), self._database.engine.connect() as connection:
             texts = connection.execute(query).scalars().all()
-        return [AdRow.from_json(text, self._where) for text in texts]
-
-    @contextmanager
-    def _answering(self) -> Iterator[None]:
-        try:
-            yield
-        except IntegrityError:
-            raise
-        except (OperationalError, InterfaceError) as error:
-            if refusal := refused_by_the_machine(error):
-                raise SelvedgeError(
-                    f"the database of ads at {self._where} could not be written ({_why(error)}). {remedy_of(refusal)}"
-                ) from error
-            raise ServiceUnavailable(
-                f"the database of ads at {self._where} does not answer ({_why(error)}); check that it runs and that "
-                "its folder exists, and run again."
-            ) from error
-        except DBAPIError as error:
-            raise SelvedgeError(
-                f"the database of ads at {self._where} cannot be used ({_why(error)}); restore it from a backup, or "
-                "give ads one of their own."
-            ) from error
-
-
-def _why(error: DBAPIError) -> str:
-    return str(error.orig).strip().partition("\n")[0]
+        return [AdRow.from_json(text, self._database.where) for text in texts]

@@ -44,6 +44,7 @@ from inference.ad_images.themes import theme, theme_names
 from training.ad_ranker.ranker import AdRanker
 
 UNASKED_PERSON = "unasked_person"  # the brands' question, which a person who is kept answers
+Entered = Callable[[str], None]
 FULL_PULL = 0.95  # of a background that a retry or a comment wants in the brand's colours
 
 
@@ -71,14 +72,17 @@ class AdPipeline:
     ask: Judge | None = None
     grid: Grid = field(default_factory=Grid)
 
-    def make(self, request: AdRequest) -> AdResult:
+    def make(self, request: AdRequest, entered: Entered | None = None) -> AdResult:
         """Three pictures of a request, or fewer where fewer pass.
+
+        Args:
+            entered: called with the name of every stage as it begins; what it raises ends the work.
 
         Raises:
             AdRefused: a guardrail, the cut-out or quality control refuses; the code says which.
             ServiceUnavailable: a service that a stage needs does not answer.
         """
-        clock = _Clock()
+        clock = _Clock(entered)
         with clock.stage("brief"):
             brief = write_brief(request)
             self.backdrop.check(request.size, brief.theme)
@@ -92,13 +96,16 @@ class AdPipeline:
             brief = with_person(brief)
         return self._worked(brief, cutout, Adjustment(), clock)
 
-    def rework(self, result: AdResult, comment: str) -> AdResult:
+    def rework(self, result: AdResult, comment: str, entered: Entered | None = None) -> AdResult:
         """The request again as a reviewer's comment asks, through the stages that it concerns.
+
+        Args:
+            entered: as for `make`.
 
         Raises:
             AdRefused: as `make`; BAD_REQUEST where no rule understands the comment.
         """
-        clock = _Clock()
+        clock = _Clock(entered)
         with clock.stage(Stage.GUARDRAILS):
             check_comment(comment[:LONGEST])  # which is what is read
         change, request = route_comment(comment, theme_names()), result.brief.request
@@ -320,11 +327,14 @@ class _Work:
 class _Clock:
     """Wall seconds by stage, over all attempts."""
 
-    def __init__(self) -> None:
+    def __init__(self, entered: Entered | None) -> None:
         self.seconds: dict[str, float] = {}
+        self._entered = entered
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
+        if self._entered is not None:
+            self._entered(str(name))
         began = time.perf_counter()
         try:
             yield

@@ -100,8 +100,10 @@ def brand_pattern(brands: Iterable[str], wording: Wording) -> re.Pattern[str] | 
     A description names no brand (see facts.py), least of all another one. A brand made of nothing but words of the
     vocabulary ("Denim") or of our own sentences ("Step", "Only") cannot be distinguished from them and is left out.
     """
-    ours = {token.word for token in tokenise((HERE / "sentences.yaml").read_text(encoding="utf-8"))}
     names = {name.strip() for name in brands if len(name.strip()) > 2}
+    if not names:
+        return None
+    ours = {token.word for token in tokenise((HERE / "sentences.yaml").read_text(encoding="utf-8"))}
     searched = sorted(name for name in names if name not in wording.readings and not set(phrase_words(name)) <= ours)
     return re.compile(r"\b(?:" + "|".join(map(re.escape, searched)) + r")\b") if searched else None
 

@@ -1,16 +1,17 @@
 """The discovery page and what it asks for: words in, pictures and products out, over HTTP on this machine.
 
-Belongs here: addresses, limits, headers, the wording of what cannot be found. Not here: drawing (model.py), searching
-(index.py by picture, shelf.py by word), reading a line (reading.py), the pages themselves (page.html, trace.html).
+Belongs here: addresses, limits, the wording of what cannot be found. Not here: drawing (model.py), searching
+(index.py by picture, shelf.py by word), reading a line (reading.py), the pages themselves (page.html, trace.html), the
+policy of every answer (inference/pages.py).
 
-Nothing here writes. The page loads nothing from elsewhere and may run no script but its own; a picture is sent only for
-a product that the index or the shelf holds, by its key and never by a path.
+Nothing here writes. A picture is sent only for a product that the index or the shelf holds, by its key and never
+by a path.
 """
 
 import contextlib
 import hashlib
 import socket
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Lock
@@ -32,9 +33,9 @@ from inference.discovery.model import DiscoveryModel, Step
 from inference.discovery.reading import MADE_FOR, Filter, asked_filters, asked_of_shelf, read_for_page
 from inference.discovery.shelf import Listed, Shelf
 from inference.discovery.trace import TraceFinder, trace_of
+from inference.pages import page_file, with_headers
 from training.restgan.words import refuse_query
 
-HOST = "127.0.0.1"
 PRODUCTS_SHOWN = 12
 LISTED_SHOWN = 8  # of the plain text search
 LARGEST_SEED = 2**31 - 1
@@ -46,14 +47,6 @@ PAGE = {
     "/page.js": ("page.js", "text/javascript"),
     "/trace": ("trace.html", "text/html"),
     "/trace.js": ("trace.js", "text/javascript"),
-}
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; img-src 'self' data:; style-src 'self'; script-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
 }
 KEEP = {"Cache-Control": "private, max-age=3600"}  # pictures of products: their address says which
 
@@ -168,7 +161,7 @@ def create_app(discovery: Discovery) -> FastAPI:
     app = FastAPI(title="Selvedge discovery", docs_url=None, redoc_url=None, openapi_url=None)
     # A page elsewhere whose name is made to point at this machine must not be able to ask.
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
-    app.middleware("http")(_with_headers)
+    app.middleware("http")(with_headers)
     app.add_exception_handler(SelvedgeError, _sentence)
     app.add_exception_handler(HTTPException, _not_there)
     app.add_exception_handler(RequestValidationError, _wrong_request)
@@ -194,27 +187,8 @@ def create_app(discovery: Discovery) -> FastAPI:
         return Response(discovery.picture(drop, product_id), media_type="image/jpeg", headers=KEEP)
 
     for address, (name, kind) in PAGE.items():
-        app.get(address)(_file(Path(__file__).with_name(name), kind))
+        app.get(address)(page_file(Path(__file__).with_name(name), kind))
     return app
-
-
-def listening(port: int) -> socket.socket:
-    """A socket of this machine alone that takes requests from now on.
-
-    Raises:
-        SelvedgeError: the port is taken.
-    """
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((HOST, port))
-        listener.listen(64)
-    except OSError as error:
-        listener.close()
-        raise SelvedgeError(
-            f"port {port} of {HOST} cannot be used ({error.strerror}); choose another with --port."
-        ) from error
-    return listener
 
 
 def serve(discovery: Discovery, listener: socket.socket) -> None:
@@ -260,20 +234,6 @@ def _product(product: Found | Listed) -> dict[str, Any]:
     likeness = {"likeness": round(1 - product.distance, 4)} if isinstance(product, Found) else {}
     picture = f"/products/{product.drop}/{product.product_id}.jpg" if product.uri else ""
     return {"drop": product.drop, "product_id": product.product_id, **product.facts, **likeness, "picture": picture}
-
-
-def _file(path: Path, kind: str) -> Callable[[], Response]:
-    def send() -> Response:
-        return Response(path.read_bytes(), media_type=kind)
-
-    return send
-
-
-async def _with_headers(request: Request, answer: Callable[[Request], Awaitable[Response]]) -> Response:
-    response = await answer(request)
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
-    return response
 
 
 async def _sentence(_request: Request, error: Exception) -> Response:

@@ -155,7 +155,7 @@ class Shelf:
                 files = self.files()
                 for entry in files:
                     stamp = tuple(
-                        _stamp(file) for file in (entry.products, entry.images, entry.attributes, entry.descriptions)
+                        stamp_of(file) for file in (entry.products, entry.images, entry.attributes, entry.descriptions)
                     )
                     if entry.drop not in self._kept or self._kept[entry.drop].stamp != stamp:
                         self._kept[entry.drop] = _Kept(stamp, _read(entry))
@@ -243,7 +243,8 @@ def _read_published(files: DropFiles) -> dict[int, ShelvedProduct]:
     }
 
 
-def _stamp(path: UPath) -> tuple[Any, ...]:
+def stamp_of(path: UPath) -> tuple[Any, ...]:
+    """What changes when a file is replaced; () where there is none. Raises SelvedgeError: it cannot be looked at."""
     try:
         status = path.stat()
     except FileNotFoundError:

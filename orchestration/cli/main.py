@@ -36,6 +36,7 @@ from orchestration.cli import (
     results,
     review_commands,
     running_commands,
+    serve_command,
     status_command,
     tailoring,
     trace_command,
@@ -74,6 +75,7 @@ def application() -> typer.Typer:
     registry_commands.add_to(app)
     status_command.add_to(app)
     running_commands.add_to(app)
+    app.add_typer(serve_command.application(), name="serve", help=serve_command.HELP)
     backfill_command.add_to(app)
     cost_command.add_to(app)
     gc_command.add_to(app)

@@ -353,6 +353,25 @@ _SHARED: dict[str, dict[str, str]] = {
         "aside": "the folder of the home that holds the SQLite files now",
         "seconds": _DURATION,
     },
+    "serve": {
+        "home": "its folder",
+        "address": "of the request API",
+        "studio": "link of the ad studio, with its key; for the home's owner",
+        "products": "products that a request may name",
+        "workers": "processes that make ads",
+        "seconds": _DURATION,
+    },
+    "serve key add": {
+        "name": "the client's",
+        "rights": "what its requests may be for",
+        "key": "the key itself, which is shown only now",
+    },
+    "serve key list": {
+        "keys": "name, rights, created: UTC",
+    },
+    "serve key remove": {
+        "name": "of the client whose key opens nothing any more",
+    },
     "doctor": {
         "home": "folder of local state",
         "checks": "databases, disk, ledger, file modes, backups, champions, services and more: ok, and what to do",

@@ -17,8 +17,8 @@ from catalog.errors import SelvedgeError
 
 OWNER_ONLY = 0o077
 PRIVATE = (
-    "ledger.db*", "ledger.head", "mlflow/*.db*", "dagster/**/*.db*", "label-studio/data/*.sqlite3*", "secrets/*",
-    "secrets/annotators/*",
+    "ledger.db*", "ledger.head", "service.db*", "mlflow/*.db*", "dagster/**/*.db*", "label-studio/data/*.sqlite3*",
+    "secrets/*", "secrets/annotators/*",
 )  # fmt: skip
 
 

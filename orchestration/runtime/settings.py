@@ -30,6 +30,7 @@ READ_BY_TESTS = frozenset({"PHOTOGRAPHS", "TEST_POSTGRES"})  # and by benchmarks
 # never repeated
 WITH_PASSWORDS = (
     *("mlflow_database", "label_studio_database", "ledger", "ad_rows", "label_studio_token", "evidence_key"),
+    "service_database",
     *SECRETS,
 )
 SHORTEST_KEY = 32  # characters
@@ -158,6 +159,14 @@ class Settings(OperatorSettings):
         512, description="width and height of ads in pixels, a multiple of 64"
     )
 
+    service_port: Port = Field(8090, description="port of the request API and its ad studio")
+    service_workers: Annotated[int, Field(ge=1, le=64)] = Field(
+        1, description="processes that make the ads that are asked for over the request API"
+    )
+    service_database: SecretStr | None = Field(
+        None, description="URI of the database of keys and requests of the request API; SQLite in home by default"
+    )
+
     demo_products: Annotated[int, Field(ge=50)] = Field(3600, description="products of the demo's first drop")
     demo_new_products: Annotated[int, Field(ge=1)] = Field(60, description="products of the demo's second drop")
     demo_seed: int = Field(7, description="seed of the demo's drawn catalogue")
@@ -272,6 +281,14 @@ class Settings(OperatorSettings):
     def _rows(cls, value: SecretStr | None) -> SecretStr | None:
         return SecretStr(addresses.rows(value.get_secret_value())) if value and value.get_secret_value() else None
 
+    @field_validator("service_database")
+    @classmethod
+    def _requests(cls, value: SecretStr | None) -> SecretStr | None:
+        text = value.get_secret_value() if value else ""
+        if text and not text.startswith(("sqlite:///", "postgresql")):
+            raise ValueError("it is a URI like postgresql://user@host/name or sqlite:////path/service.db")
+        return SecretStr(addresses.database(text)) if text else None
+
     @property
     def root(self) -> UPath:
         """Where tables and objects live: `storage`, or `home` when that is not set."""
@@ -353,6 +370,13 @@ class Settings(OperatorSettings):
     def ad_rows_uri(self) -> str:
         """Where the rows of ads are kept, with a password if it has one; never to be shown."""
         return self.ad_rows.get_secret_value() if self.ad_rows else f"sqlite:///{self.home / 'ads.db'}"
+
+    @property
+    def service_uri(self) -> str:
+        """The database of the request API, with its password; never to be shown."""
+        return (
+            self.service_database.get_secret_value() if self.service_database else f"sqlite:///{self.home}/service.db"
+        )
 
     @property
     def ledger_uri(self) -> str:

@@ -212,8 +212,9 @@ def refused(words: list[str]) -> str:
     try:
         while True:
             context = command.make_context(name, list(words), parent=context)
-            if not isinstance(command, typer.core.TyperGroup):
+            rest = [*getattr(context, "_protected_args", ()), *context.args]
+            if not isinstance(command, typer.core.TyperGroup) or (command.invoke_without_command and not rest):
                 return ""
-            name, command, words = command.resolve_command(context, [*context._protected_args, *context.args])
+            name, command, words = command.resolve_command(context, rest)
     except typer.TyperException as refusal:
         return refusal.format_message()

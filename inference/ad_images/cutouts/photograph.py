@@ -56,7 +56,7 @@ def read_photograph(content: bytes, limits: Limits | None = None) -> Photograph:
         picture = srgb_on_white(image)
         alpha, colours = _own_alpha(image)
     except Rejection as rejection:
-        raise _refusal(rejection) from rejection
+        raise refusal_of(rejection) from rejection
     except ValueError as error:  # greys without a white (catalog/pixels.py)
         raise AdRefused(RefusalCode.PHOTO_UNREADABLE, f"the photograph cannot be read: {error}.") from error
     size = _reduced_size(picture.size)
@@ -76,7 +76,8 @@ def _require_size(width: int, height: int) -> None:
         )
 
 
-def _refusal(rejection: Rejection) -> AdRefused:
+def refusal_of(rejection: Rejection) -> AdRefused:
+    """Why an image file is no photograph to work with, for whoever sent it."""
     detail = rejection.detail
     if rejection.reason is Reason.BLANK_IMAGE and "pixels show nothing" in detail:
         code = RefusalCode.PHOTO_TOO_SMALL

@@ -67,7 +67,8 @@ def discover(
     import torch
 
     from inference.discovery.model import load_model
-    from inference.discovery.service import HOST, Discovery, listening, serve
+    from inference.discovery.service import Discovery, serve
+    from inference.pages import HOST, listening
 
     # One picture is too little work to share: a second thread waits longer for the first than it saves.
     torch.set_num_threads(terminal.settings().threads or 1)

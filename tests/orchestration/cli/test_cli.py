@@ -34,10 +34,10 @@ def command_names() -> set[str]:
 
     def walk(command, words):
         children = getattr(command, "commands", None)
-        if not children:
+        if not children or command.invoke_without_command:
             yield " ".join(words)
-        else:
-            for name, child in children.items():
+        for name, child in (children or {}).items():
+            if not child.hidden:
                 yield from walk(child, [*words, name])
 
     return set(walk(typer.main.get_command(application()), []))

@@ -13,6 +13,7 @@ from orchestration import families
 from orchestration.cli.main import run
 from orchestration.families.blip2_attributes.served import SERVED as BLIP2_SERVED
 from orchestration.families.restgan.served import SERVED as RESTGAN_SERVED
+from orchestration.jobs.serving import LedgerChampion
 from orchestration.registry.promotion import history, promote, rollback
 from orchestration.registry.registry import Registry
 from orchestration.registry.repair import RECORD_TAG, settle
@@ -154,6 +155,18 @@ def test_a_first_candidate_replaces_nothing_and_the_next_one_the_champion(family
     records = history(family.registry, family.name)
     assert [(r.version, r.old_champion, r.who) for r in records] == [("1", None, "ada"), ("2", "1", "ada")]
     assert records[1].evidence == {"candidate:c2": family.evidence("c2", 1).sha256}
+
+
+def test_the_request_api_is_told_of_each_new_champion(family, mlflow_server):
+    ask = LedgerChampion(mlflow_server, family.name, needed=True)
+    with pytest.raises(SelvedgeError, match=f"{family.name} has no champion yet"):
+        ask()
+    for number in (1, 2):
+        version = family.candidate(f"c{number}")
+        promote(family.registry, family.rule, family.evidence(f"c{number}", number - 1 or None))
+        champion = ask()
+        assert champion.uri == version.uri and champion.folder == family.registry.artefact_path(version)
+        assert ask() is champion, "files are hashed once a version"
 
 
 def test_asking_again_changes_nothing(family):

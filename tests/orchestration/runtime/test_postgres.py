@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
+from inference.service.jobs import JobLost, Jobs, State, TooManyJobs
+from inference.service.keys import Keys
+from inference.service.tables import open_database
 from infra.local.label_studio import database_environment
 from orchestration.families.settings import load_settings
 from orchestration.registry.ledger import open_ledger
@@ -106,6 +110,31 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         pytest.skip(why)
     with postgres_for_tests.server(tmp_path_factory.mktemp("postgres")) as address:
         yield address.replace("+psycopg", "")
+
+
+def test_requests_of_the_service_are_leased_and_ended_there_as_in_sqlite(server: str) -> None:
+    with transaction(server) as connection:
+        connection.execute(text("CREATE SCHEMA requests"))
+    address = postgres.in_schema(server, "requests")
+    jobs, names = Jobs(open_database(address)), [str(number) for number in range(12)]
+    Keys(open_database(address)).add("shop")
+    with ThreadPoolExecutor(6) as pool:
+        made = list(pool.map(lambda name: jobs.accept("shop", name, "0", {"n": name}, 99)[1], names * 2))
+        held = [job for job in pool.map(lambda _: jobs.claim(), range(20)) if job is not None]
+    assert sum(made) == 12 and sorted(job.request_id for job in held) == sorted(names)
+    for job in held:
+        jobs.renew(job, "cutout")
+        jobs.end(job, State.DONE, {"by": job.token})
+        with pytest.raises(JobLost):
+            jobs.end(job, State.FAILED, {})
+    assert jobs.counts() == {"queued": 0, "running": 0, "done": 12, "refused": 0, "failed": 0}
+    with ThreadPoolExecutor(6) as pool, pytest.raises(TooManyJobs):
+        list(pool.map(lambda number: jobs.accept("shop", f"more-{number}", "0", {}, 3), range(8)))
+    assert jobs.counts()["queued"] == 3
+    jobs.pick(jobs.find("shop", "1"), 2)
+    assert jobs.find("shop", "1").picked == 2
+    with transaction(server) as connection:
+        connection.execute(text("DROP SCHEMA requests CASCADE"))
 
 
 def test_what_postgresql_refuses_is_one_sentence(server: str, tmp_path: Path) -> None:
