@@ -37,7 +37,7 @@ from botocore.config import Config
 from botocore.model import OperationModel, Shape
 from botocore.validate import validate_parameters
 
-SERVICES = ("bedrock-runtime", "bedrock", "comprehend", "rekognition")
+SERVICES = ("bedrock-runtime", "bedrock", "comprehend", "rekognition", "lambda")
 REGION = "us-east-1"
 Answer = Mapping[str, Any] | Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
@@ -258,6 +258,8 @@ class AwsFront:
         content = answer.read()
         dropped = ("transfer-encoding", "content-length", "connection", "date", "server")
         headers = {name: value for name, value in answer.getheaders() if name.lower() not in dropped}
+        if handler.command == "HEAD":  # of a body that does not come
+            headers["Content-Length"] = answer.getheader("Content-Length") or "0"
         _send(handler, answer.status, content, headers)
         moto.close()
 
@@ -287,7 +289,10 @@ def _send(handler: BaseHTTPRequestHandler, status: int, content: bytes, headers:
     handler.send_response(status)
     for name, value in headers.items():
         handler.send_header(name, value)
-    handler.send_header("Content-Length", str(len(content)))
+    if not any(name.lower() == "x-amzn-requestid" for name in headers):
+        handler.send_header("x-amzn-RequestId", "front")
+    if "Content-Length" not in headers:
+        handler.send_header("Content-Length", str(len(content)))
     handler.end_headers()
     if handler.command != "HEAD":
         handler.wfile.write(content)

@@ -22,7 +22,7 @@ from constructs import Construct
 from infra.aws.cdk.access import ANY, accept, allow, service_role
 from infra.aws.cdk.stores import Stores
 
-ASK = "import urllib.request; urllib.request.urlopen('http://127.0.0.1:3000/health', timeout=5)"
+ASK = "import urllib.request; urllib.request.urlopen('http://127.0.0.1:3000/selvedge/health', timeout=5)"
 PORT = 5432
 DATABASE = "selvedge"
 STREAMS = "ECS names a stream after its task"

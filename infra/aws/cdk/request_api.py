@@ -162,6 +162,7 @@ class RequestApi(Construct):
         stores = self._stores
         role = self._role("MachineRole", "states.amazonaws.com", "Runs the states of a request for ads")
         allow(role, ("s3:GetObject",), (stores.data.arn_for_objects("uploads/*"),), PHOTOGRAPHS)
+        allow(role, ("s3:ListBucket",), (stores.data.bucket_arn,))
         allow(role, ("dynamodb:UpdateItem",), (stores.requests.table_arn,))
         allow(role, ("bedrock:ApplyGuardrail",), (guardrail_arn,))
         allow(role, ("lambda:InvokeFunction",), (self.maker.function_arn,))

@@ -27,7 +27,6 @@ def definition() -> str:
     allowed = limits()
     numbers = {
         "${RetrySeconds}": RETRY_SECONDS,
-        "${MostBytes}": allowed["most_bytes"],
         "${MostToxic}": allowed["most_toxic"],
         "${MinConfidence}": allowed["min_confidence"],
     }
