@@ -3,8 +3,8 @@
 Belongs here: from the machine's input to a request, and from what came of it to an answer. Not here: the stages
 (inference/ad_images/), which parts make ads (orchestration/defs/inference/ad_parts.py), the states (infra/aws/cdk/).
 
-Lambda imports this module in Selvedge's image. A refusal is an answer; a service that does not answer is raised, and the
-state machine asks again. The same request finds what it stored before, so asking again costs nothing.
+Lambda imports this module in Selvedge's image. A refusal is an answer; a service that does not answer is raised, and
+the state machine asks again. The same request finds what it stored before, so asking again costs nothing.
 """
 
 from collections.abc import Mapping

@@ -1,11 +1,12 @@
-"""The platform: Selvedge's services in ECS, their database in RDS, and the runs that the daemon launches.
+"""The platform: Selvedge's services in ECS, and their database in RDS.
 
-Belongs here: task definitions, the service, PostgreSQL, what both may do. Not here: what `selvedge up` starts.
+Belongs here: the task, its service, PostgreSQL, what both may do. Not here: what `selvedge up` starts.
 
 One task runs `selvedge up`: Dagster's web server and daemon, and MLflow, which trust the loopback address they share.
 Its doors listen on that address only, so no load balancer leads to it: people come through Session Manager's port
 forwarding, with their own AWS identity, and with the link's token behind that. There is one of it, because there must
-be one daemon; ECS starts another where it ends. Runs are tasks of their own (the ECS run launcher).
+be one daemon; ECS starts another where it ends. Runs are processes of that task, since they ask MLflow at its loopback
+address; what wants an accelerator is a training job (orchestration/aws/training_job.py).
 """
 
 from aws_cdk import Aws, Duration, RemovalPolicy
@@ -76,7 +77,6 @@ class Platform(Construct):
             enable_execute_command=True,
             propagate_tags=ecs.PropagatedTagSource.SERVICE,
         )
-        self._launches(definition)
 
     def _database(self) -> rds.DatabaseInstance:
         door = ec2.SecurityGroup(
@@ -237,7 +237,6 @@ class Platform(Construct):
                     f"postgresql://selvedge@{self.database.db_instance_endpoint_address}:{PORT}/{DATABASE}?sslmode=require"
                 ),
                 "SELVEDGE_LABEL_STUDIO": "off",
-                "SELVEDGE_RUNS": "ecs",
                 "AWS_REGION": Aws.REGION,
                 "HF_HUB_OFFLINE": "1",
                 "DAGSTER_DISABLE_TELEMETRY": "1",
@@ -249,21 +248,3 @@ class Platform(Construct):
             },
         )
         return definition
-
-    def _launches(self, definition: ecs.FargateTaskDefinition) -> None:
-        """What the ECS run launcher asks for: a run is a task of the same definition."""
-        allow(self.task_role, ("ecs:RunTask",), (definition.task_definition_arn,))
-        tasks = f"arn:{Aws.PARTITION}:ecs:{Aws.REGION}:{Aws.ACCOUNT_ID}:task/{self.cluster.cluster_name}/*"
-        allow(
-            self.task_role,
-            ("ecs:DescribeTasks", "ecs:StopTask", "ecs:TagResource"),
-            (tasks,),
-            "Runs are tasks of one cluster",
-        )
-        allow(self.task_role, ("iam:PassRole",), (self.task_role.role_arn, self.execution_role.role_arn))
-        allow(
-            self.task_role,
-            ("ecs:DescribeTaskDefinition", "ec2:DescribeNetworkInterfaces"),
-            (ANY,),
-            "ECS describes definitions and EC2 interfaces without resources",
-        )

@@ -1,8 +1,8 @@
 """The request API without an account: the kept template's state machine in moto's interpreter, behind it the front.
 
 moto reads Amazon States Language and calls what a state names at the port in MOTO_PORT. That port is the front's: it
-answers Comprehend, Rekognition, Bedrock and the function that makes ads in the shapes of botocore's service models, with
-faults on demand, and passes S3, DynamoDB and Step Functions on to moto's server. So the very definition that CDK
+answers Comprehend, Rekognition, Bedrock and the function that makes ads in the shapes of botocore's service models,
+with faults on demand, and passes S3, DynamoDB and Step Functions on to moto's server. So the very definition that CDK
 synthesised is executed, and asks for what it would ask for.
 """
 
@@ -209,7 +209,12 @@ def test_a_harmless_label_refuses_nothing(api: Api) -> None:
 
 @pytest.mark.parametrize(
     ("operation", "fault"),
-    [("DetectToxicContent", THROTTLED), ("DetectModerationLabels", BROKEN), ("ApplyGuardrail", THROTTLED), ("Invoke", BROKEN)],
+    [
+        ("DetectToxicContent", THROTTLED),
+        ("DetectModerationLabels", BROKEN),
+        ("ApplyGuardrail", THROTTLED),
+        ("Invoke", BROKEN),
+    ],
 )
 def test_a_service_that_fails_once_is_asked_again(api: Api, operation: str, fault: Any) -> None:
     name = f"again-{operation}"

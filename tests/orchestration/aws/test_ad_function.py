@@ -13,7 +13,12 @@ from tests.inference.ad_images.shop import BAG, a_maker, photo_of
 
 
 def order(**changes: Any) -> dict[str, Any]:
-    event = {"request_id": "bag", "photo": {"bucket": "b", "key": "uploads/bag"}, "prompt": "", "order": {"size": "256x256"}}
+    event = {
+        "request_id": "bag",
+        "photo": {"bucket": "b", "key": "uploads/bag"},
+        "prompt": "",
+        "order": {"size": "256x256"},
+    }
     return event | changes
 
 
