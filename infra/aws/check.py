@@ -23,11 +23,13 @@ from pathlib import Path
 
 import yaml
 
+from infra.container_files import files
 from infra.errors import ServiceFailure
 from infra.local.environments import ensure_environment
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
+CONTAINERS = HERE.parent / "containers"
 TEMPLATE = HERE / "templates" / "Selvedge.template.json"
 REGIONS = ("us-east-1", "eu-west-1")
 # cfn-lint: CDK states a dependency on a role's policy, which a reference to the role implies only in part.
@@ -54,6 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         )
         with tempfile.TemporaryDirectory(prefix="selvedge-aws-") as folder:
             _check_template(python, Path(folder), options.write)
+        _check_containers(python)
     except ServiceFailure as failure:
         _say(f"check-aws: {failure}")
         return 1
@@ -62,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _check_template(python: Path, folder: Path, write: bool) -> None:
     node = _node(python)
-    _run(python, "the CDK app", ["-m", "infra.aws.cdk.app", str(folder)], {"JSII_NODE": str(node)})
+    _run("the CDK app", [str(python), "-m", "infra.aws.cdk.app", str(folder)], {"JSII_NODE": str(node)})
     made = _settled((folder / TEMPLATE.name).read_text(encoding="utf-8"))
     if write:
         TEMPLATE.parent.mkdir(exist_ok=True)
@@ -77,16 +80,48 @@ def _check_template(python: Path, folder: Path, write: bool) -> None:
         )
     ignored = [each for rule in CFN_LINT_IGNORED for each in ("--ignore-checks", rule)]
     _run(
-        python,
         "cfn-lint",
-        [str(python.with_name("cfn-lint")), *ignored, "--regions", *REGIONS, "--template", str(TEMPLATE)],
+        [_beside(python, "cfn-lint"), *ignored, "--regions", *REGIONS, "--template", str(TEMPLATE)],
     )
     accepted = yaml.safe_load((HERE / "checkov.yaml").read_text(encoding="utf-8"))
-    scan = ["-m", "checkov.main", "--skip-download", "--quiet", "--compact", "--framework", "cloudformation"]
-    _run(python, "checkov", [*scan, "--skip-check", ",".join(accepted), "--file", str(TEMPLATE)])
+    scan = [
+        str(python),
+        "-m",
+        "checkov.main",
+        "--skip-download",
+        "--quiet",
+        "--compact",
+        "--framework",
+        "cloudformation",
+    ]
+    _run("checkov", [*scan, "--skip-check", ",".join(accepted), "--file", str(TEMPLATE)])
 
 
-def _run(python: Path, what: str, command: list[str], more: Mapping[str, str] | None = None) -> None:
+def _check_containers(python: Path) -> None:
+    """Dockerfiles and the Compose file; there is no engine here, so none is built.
+
+    Raises:
+        Finding: one is not what the code writes, or a linter found something.
+    """
+    for name, text in files().items():
+        if not (CONTAINERS / name).is_file() or (CONTAINERS / name).read_text(encoding="utf-8") != text:
+            raise Finding(f"infra/containers/{name} is old; run `python -m infra.container_files --write`.")
+    dockerfiles = [str(file) for file in sorted(CONTAINERS.glob("Dockerfile.*"))]
+    hadolint = [_beside(python, "hadolint"), "--config", str(CONTAINERS / "hadolint.yaml")]
+    _run("hadolint", [*hadolint, *dockerfiles])
+    lint = [
+        _beside(python, "compose-lint"),
+        "--strict-config",
+        "--skip-suppressed",
+        "--fail-on",
+        "low",
+        "--config",
+        str(CONTAINERS / "compose-lint.yaml"),
+    ]
+    _run("compose-lint", [*lint, str(CONTAINERS / "compose.yaml")])
+
+
+def _run(what: str, command: list[str], more: Mapping[str, str] | None = None) -> None:
     """One check. Raises Finding: it found something, in its last lines."""
     began = time.monotonic()
     kept = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE")
@@ -97,7 +132,7 @@ def _run(python: Path, what: str, command: list[str], more: Mapping[str, str] | 
         "JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION": "1",
     }
     done = subprocess.run(
-        [str(python), *command],
+        command,
         cwd=ROOT,
         env=environment | dict(more or {}),
         stdin=subprocess.DEVNULL,
@@ -110,6 +145,10 @@ def _run(python: Path, what: str, command: list[str], more: Mapping[str, str] | 
         findings = [line for line in said if "Acknowledge with" in line] or said
         raise Finding(f"{what} found:\n" + "\n".join(findings[-SHOWN_LINES:]))
     _say(f"{what}: nothing found ({time.monotonic() - began:.1f} s)")
+
+
+def _beside(python: Path, program: str) -> str:
+    return str(python.with_name(program))
 
 
 def _node(python: Path) -> Path:
