@@ -24,7 +24,7 @@ PICTURE = "text"  # language of a block that holds no command
 CONTROL = set(";|&<>()\n")
 KEYWORDS = {"until", "do", "done"}
 PROGRAMS = {
-    *("selvedge", "python", "mlflow", "curl", "make", "git", "base64"),
+    *("selvedge", "python", "mlflow", "curl", "make", "git", "base64", "aws", "docker", "npx"),
     *("cat", "cd", "cp", "du", "echo", "export", "grep", "mkdir", "mv", "printf", "rm", "sleep", "test"),
 }
 
@@ -78,6 +78,12 @@ NOT_RUN = {
     ("ads.md", "selvedge train ad-ranker"): Parsed(
         "needs picks of people", tests=("orchestration/families/ad_ranker/test_ad_ranker_road.py",)
     ),
+    ("aws.md", "selvedge deploy plan"): Parsed("with other figures in the test", tests=("orchestration/aws/test_plan.py",)),
+    ("aws.md", "make check-aws"): Parsed("makes an environment of its own, for minutes", tests=("infra/aws/test_ad_request.py",)),
+    ("aws.md", "aws ecr"): Parsed("needs an AWS account", tests=("infra/aws/test_ad_request.py",)),
+    ("aws.md", "selvedge deploy train"): Parsed("needs an AWS account", tests=("orchestration/aws/test_deploy_commands.py",)),
+    ("aws.md", "selvedge deploy champion"): Parsed("needs an AWS account", tests=("orchestration/aws/test_deploy_commands.py",)),
+    ("aws.md", "selvedge models mirror"): Parsed("needs an AWS account", tests=("orchestration/aws/test_mirror.py",)),
 }  # fmt: skip
 
 
