@@ -35,6 +35,7 @@ class Account:
 
     Attributes:
         subnets: ids with commas. key: of KMS. alarms: names of CloudWatch alarms that roll an endpoint back.
+        batch_role: for batches on Bedrock; "" where none are asked for.
     """
 
     region: str
@@ -48,6 +49,7 @@ class Account:
     training_image: str
     serving_image: str
     alarms: tuple[str, ...] = ()
+    batch_role: str = ""
 
     @property
     def network(self) -> dict[str, list[str]]:
@@ -70,9 +72,14 @@ def read_account(file: Path) -> Account:
         if not isinstance(values.get(name), str) or not re.fullmatch(form, values[name]):
             shown = "is missing" if name not in values else f"cannot be {values[name]!r:.80}"
             raise SelvedgeError(f"account {file}: {name} {shown}; it is {example}.")
+    batch_role = values.pop("batch_role", None) or ""
+    if batch_role and not re.fullmatch(_ROLE, str(batch_role)):
+        raise SelvedgeError(
+            f"account {file}: batch_role cannot be {batch_role!r:.80}; it is the stack's output BatchRole."
+        )
     alarms = values.pop("alarms", [])
     if not isinstance(alarms, list) or not all(isinstance(alarm, str) and 0 < len(alarm) < 256 for alarm in alarms):
         raise SelvedgeError(f"account {file}: alarms are a list of names of CloudWatch alarms.")
     if len(alarms) > 10:
         raise SelvedgeError(f"account {file}: {len(alarms)} alarms; SageMaker watches at most 10.")
-    return Account(**values, alarms=tuple(alarms))
+    return Account(**values, alarms=tuple(alarms), batch_role=batch_role)

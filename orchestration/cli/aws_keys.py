@@ -46,6 +46,19 @@ KEYS: dict[str, dict[str, str]] = {
         "endpoint": "the endpoint",
         "moved": "created, moving or unchanged",
     },
+    "deploy describe": {
+        "state": "asked, running or published",
+        "jobs": "names of the batches",
+        "records": "descriptions that were asked for; null while they run",
+        "path": "the published table; null before",
+        "rows": "rows of the table; null before",
+        "written": "of these, written now; null before",
+        "fell_back": "of these, by the grammar writer, as the batch gave none or one that the check turned down; null "
+        "before",
+        "lacking": "records without a text; null before",
+        "tokens_in": "billed tokens read; null before",
+        "tokens_out": "billed tokens written; null before",
+    },
     "models mirror": {"place": "where it is mirrored", **_MODEL, "copied": "files copied now", "seconds": _DURATION},
     "models pull": {"path": "the folder", **_MODEL, "seconds": _DURATION},
     "models verify": {

@@ -13,6 +13,7 @@ import typer
 
 from catalog.errors import SelvedgeError
 from orchestration import families
+from orchestration.cli.describe_command import describe
 from orchestration.cli.results import JsonFlag, emit
 from orchestration.cli.tailoring import family_argument, tailored
 
@@ -27,6 +28,7 @@ def application() -> typer.Typer:
     app.command("train")(tailored(train, {"family": family_argument()}))
     app.command("status")(status)
     app.command("champion")(tailored(champion, {"family": family_argument()}))
+    app.command("describe")(describe)
     return app
 
 

@@ -79,6 +79,7 @@ class Selvedge(cdk.Stack):
             "ModelsBucket": stores.models.bucket_name,
             "TrainingRole": learning.training_role.role_arn,
             "ServingRole": learning.serving_role.role_arn,
+            "BatchRole": learning.batch_role.role_arn,
             "Subnets": cdk.Fn.join(",", [subnet.subnet_id for subnet in vpc.private_subnets]),
             "SecurityGroup": learning.group.security_group_id,
             "KeyArn": key.key_arn,

@@ -1,4 +1,4 @@
-"""Learning: the roles and the network of SageMaker's training jobs, endpoints and batch transforms.
+"""Learning: roles and network of training jobs, endpoints and batch transforms of SageMaker, and of Bedrock's batches.
 
 Belongs here: what they may read and write. Not here: the jobs (orchestration/aws/), which are made when they are asked
 for.
@@ -18,7 +18,7 @@ LOG_GROUPS = ("TrainingJobs", "Endpoints/*", "TransformJobs")
 
 
 class Learning(Construct):
-    """Attributes: training_role, serving_role, group (security group of training jobs)."""
+    """Attributes: training_role, serving_role, batch_role, group (security group of training jobs)."""
 
     def __init__(
         self, scope: Construct, name: str, *, stores: Stores, key: kms.IKey, vpc: ec2.IVpc, image: ecr.IRepository
@@ -53,6 +53,20 @@ class Learning(Construct):
             (stores.data.arn_for_objects("transform/out/*"),),
             "Output of batch transforms",
         )
+
+        self.batch_role = self._batch_role(stores, key)
+
+    def _batch_role(self, stores: Stores, key: kms.IKey) -> iam.Role:
+        """Bedrock's, for batches of descriptions: it reads requests and writes answers."""
+        role = service_role(self, "BatchRole", "bedrock.amazonaws.com", "Batches of descriptions")
+        allow(role, ("s3:ListBucket",), (stores.data.bucket_arn,))
+        allow(role, ("s3:GetObject",), (stores.data.arn_for_objects("batch/in/*"),), "Requests of batches")
+        allow(role, ("s3:PutObject",), (stores.data.arn_for_objects("batch/out/*"),), "Answers of batches")
+        allow(role, ("kms:Decrypt", "kms:GenerateDataKey"), (key.key_arn,))
+        model = f"arn:{Aws.PARTITION}:bedrock:{Aws.REGION}"
+        asked = (f"{model}::foundation-model/*", f"{model}:{Aws.ACCOUNT_ID}:inference-profile/*")
+        allow(role, ("bedrock:InvokeModel",), asked, "Which model is asked is a setting of the home")
+        return role
 
     def _role(self, name: str, what: str, stores: Stores, key: kms.IKey, image: ecr.IRepository) -> iam.Role:
         role = service_role(self, name, "sagemaker.amazonaws.com", what)

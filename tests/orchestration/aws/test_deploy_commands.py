@@ -10,6 +10,7 @@ from urllib.request import Request, urlopen
 
 import boto3
 import pytest
+import s3fs
 from moto.server import ThreadedMotoServer
 
 from orchestration.cli.main import run
@@ -34,6 +35,7 @@ def front(monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsFront]:
             "AWS_DEFAULT_REGION": "us-east-1",
         }.items():
             monkeypatch.setenv(name, value)
+        s3fs.S3FileSystem.clear_instance_cache()  # one of an earlier test asks its server
         urlopen(Request(f"{front.url}/moto-api/reset", method="POST"))
         boto3.client("s3").create_bucket(Bucket="selvedge-data")
         yield front

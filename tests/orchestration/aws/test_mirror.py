@@ -6,6 +6,7 @@ from urllib.request import Request, urlopen
 
 import boto3
 import pytest
+import s3fs
 from moto.server import ThreadedMotoServer
 
 from catalog.errors import SelvedgeError
@@ -108,6 +109,7 @@ def test_the_commands_on_a_bucket(
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
     try:
+        s3fs.S3FileSystem.clear_instance_cache()  # one of an earlier test asks its server
         urlopen(Request(f"http://{host}:{port}/moto-api/reset", method="POST"))
         boto3.client("s3").create_bucket(Bucket="weights")
         place, out = "s3://weights/shop/model", tmp_path / "out"

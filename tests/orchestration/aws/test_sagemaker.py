@@ -288,6 +288,7 @@ def test_an_account_is_read_and_held_to_its_form(tmp_path: Path) -> None:
     for before, after, says in (
         ("data_bucket: selvedge-data", "data_bucket: Shop", "data_bucket cannot be 'Shop'"),
         ("region: us-east-1\n", "", "region is missing; it is us-east-1"),
+        ("batch_role: ", "batch_role: shop", "batch_role cannot be 'shop'"),
         ("region:", "colour: red\nregion:", "'colour', which is none of"),
         ("[endpoint-errors]", "endpoint-errors", "alarms are a list"),
     ):
