@@ -18,9 +18,10 @@ from typing import Any
 from catalog.errors import SelvedgeError, ServiceUnavailable
 from inference.ad_images.aws import RequestRefused, ask
 from orchestration.aws.account import Account
-from orchestration.aws.training_job import SAGEMAKER
+from orchestration.aws.training_job import SAGEMAKER, base_name
 
 CANARY_PERCENT, BAKE_SECONDS, KEPT_SECONDS, MOST_SECONDS = 10, 600, 600, 7200
+BASES = "/opt/ml/additional-model-data-sources"  # a folder a channel
 HELD = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 MOST_PAYLOAD = 6 * 2**20  # bytes of a request that an endpoint takes
 
@@ -32,6 +33,7 @@ class Served:
     Attributes:
         version: of the registry. digest: of the artefact, hex. model_uri: s3:// address of the logged pyfunc's folder.
         instance, machines: what serves it.
+        weights: s3:// address of a mirrored base; "" where the one that ships with Selvedge will do.
     """
 
     family: str
@@ -40,6 +42,7 @@ class Served:
     model_uri: str
     instance: str = "ml.g6e.xlarge"
     machines: int = 1
+    weights: str = ""
 
     @property
     def name(self) -> str:
@@ -77,15 +80,20 @@ def move(client: Any, account: Account, served: Served, endpoint: str) -> str:
 def model_request(account: Account, served: Served) -> dict[str, Any]:
     """CreateModel: Selvedge's image around the logged pyfunc, as MLflow keeps it in its bucket."""
     source = {"S3Uri": served.model_uri.rstrip("/") + "/", "S3DataType": "S3Prefix", "CompressionType": "None"}
+    container: dict[str, Any] = {
+        "Image": account.serving_image,
+        "ModelDataSource": {"S3DataSource": source},
+        "Environment": {"HF_HUB_OFFLINE": "1", "MLFLOW_DISABLE_TELEMETRY": "true"},
+    }
+    if served.weights:
+        base = {**source, "S3Uri": served.weights.rstrip("/") + "/"}
+        container["AdditionalModelDataSources"] = [{"ChannelName": base_name(served.weights), "S3DataSource": base}]
+        container["Environment"]["SELVEDGE_MODELS"] = BASES
     return {
         "ModelName": served.name,
         "ExecutionRoleArn": account.serving_role,
         "EnableNetworkIsolation": True,
-        "PrimaryContainer": {
-            "Image": account.serving_image,
-            "ModelDataSource": {"S3DataSource": source},
-            "Environment": {"HF_HUB_OFFLINE": "1", "MLFLOW_DISABLE_TELEMETRY": "true"},
-        },
+        "PrimaryContainer": container,
         "Tags": [
             {"Key": "selvedge:family", "Value": served.family},
             {"Key": "selvedge:digest", "Value": served.digest},

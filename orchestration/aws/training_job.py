@@ -22,6 +22,7 @@ SAGEMAKER = "SageMaker"
 NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 INPUT, CHECKPOINTS, KEPT = "/opt/ml/input/data", "/opt/ml/checkpoints", "/opt/ml/model"
 DELIVERY, SETTINGS, SETTINGS_FILE = "delivery", "settings", "training.yaml"
+ADDRESS = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/\S+"
 NUMBER = r"([-+]?[0-9][-+.0-9e]*)"
 FIGURES = ("loss", "accuracy", "learning_rate")
 MOST_METRICS = 40
@@ -41,9 +42,11 @@ class TrainingOrder:
 
     Attributes:
         candidate: names the work: its checkpoints lie under it, so another attempt at the same goes on from them.
-        attempt: 1 is the first; with the candidate it names the job.
-        delivery: s3:// address of the catalogue's delivery. settings: s3:// address of the folder of the YAML file.
-        hours: of training at most. spot: on machines that may be taken away, for a part of the price.
+        attempt: 1 is the first; with the candidate it names the job. delivery: s3:// address of the catalogue's
+        delivery. settings: s3:// address of the folder of the YAML file. hours: of training at most. spot: on machines
+        that may be taken away, for a part of the price. weights: s3:// address of a mirrored base (mirror.py), whose
+        last part is its name under the models folder; "" where
+            the one that ships with Selvedge will do.
         figures: what the log shows and SageMaker plots, as the last part of their names.
     """
 
@@ -57,6 +60,7 @@ class TrainingOrder:
     hours: float = 24.0
     spot: bool = True
     figures: tuple[str, ...] = FIGURES
+    weights: str = ""
 
     @property
     def job(self) -> str:
@@ -101,7 +105,11 @@ def request(account: Account, order: TrainingOrder) -> dict[str, Any]:
             "ContainerArguments": [command(order.family)],
             "MetricDefinitions": metric_definitions(order.figures),
         },
-        "InputDataConfig": [_channel(DELIVERY, order.delivery), _channel(SETTINGS, order.settings)],
+        "InputDataConfig": [
+            _channel(DELIVERY, order.delivery),
+            _channel(SETTINGS, order.settings),
+            *([_channel(base_name(order.weights), order.weights)] if order.weights else []),
+        ],
         "OutputDataConfig": {
             "S3OutputPath": f"s3://{account.models_bucket}/candidates",
             "KmsKeyId": account.key,
@@ -120,12 +128,26 @@ def request(account: Account, order: TrainingOrder) -> dict[str, Any]:
         "VpcConfig": account.network,
         "EnableInterContainerTrafficEncryption": True,
         "RetryStrategy": {"MaximumRetryAttempts": 3},
-        "Environment": dict(QUIET),
+        "Environment": QUIET | ({"SELVEDGE_MODELS": INPUT} if order.weights else {}),
         "Tags": [
             {"Key": "selvedge:family", "Value": order.family},
             {"Key": "selvedge:candidate", "Value": order.candidate},
         ],
     }
+
+
+def base_name(weights: str) -> str:
+    """The folder of a base under the models folder, from its address.
+
+    Raises:
+        SelvedgeError: it is no address of a bucket, or its last part is no name of a folder.
+    """
+    name = weights.rstrip("/").rpartition("/")[2]
+    if not re.fullmatch(ADDRESS, weights) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", name):
+        raise SelvedgeError(f"--weights is an address like s3://BUCKET/mirror/blip2-flan-t5-xl, not {weights!r:.80}.")
+    if name in (DELIVERY, SETTINGS):
+        raise SelvedgeError(f"--weights {weights:.80} ends with {name}, which names no base; mirror it under its name.")
+    return name
 
 
 def start(client: Any, account: Account, order: TrainingOrder) -> str:
@@ -198,7 +220,7 @@ def _check(order: TrainingOrder) -> None:
     if not NAME.fullmatch(order.job):
         raise SelvedgeError(f"{order.job!r:.80} cannot name a job; it has up to 63 letters, digits and single dashes.")
     for what, uri in (("delivery", order.delivery), ("settings", order.settings)):
-        if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/\S+", uri):
+        if not re.fullmatch(ADDRESS, uri):
             raise SelvedgeError(f"the {what} of a training job is an address like s3://BUCKET/FOLDER, not {uri!r:.80}.")
     if not 0 < order.hours <= 24 * 28:
         raise SelvedgeError(f"a training job runs for up to 672 hours, not {order.hours:g}; change --hours.")

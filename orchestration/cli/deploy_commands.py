@@ -5,7 +5,7 @@ Belongs here: options, results, lines for people. Not here: the requests (orches
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +18,9 @@ from orchestration.cli.results import JsonFlag, emit
 from orchestration.cli.tailoring import family_argument, tailored
 
 AccountFile = Annotated[Path, typer.Option("--account", help="YAML file with the stack's outputs; see docs/aws.md.")]
+Weights = Annotated[
+    str, typer.Option(help="s3:// address of a mirrored base, as `selvedge models mirror` made it; ours by default.")
+]
 CANDIDATE_DIGITS = 6
 WIDTH = 64
 
@@ -62,11 +65,15 @@ def train(
     instance: Annotated[str, typer.Option(help="Machine of SageMaker.")] = "ml.g6e.xlarge",
     hours: Annotated[float, typer.Option(help="Longest training.")] = 24.0,
     spot: Annotated[bool, typer.Option(help="Machines that may be taken away, for a part of the price.")] = True,
+    weights: Weights = "",
     as_json: JsonFlag = False,
 ) -> None:
     """Start a training job on SageMaker: the same `selvedge train`, resumed where an attempt before it stopped."""
+    from upath import UPath
+
     from catalog.files import json_sha256
     from catalog.places import not_written
+    from catalog.stores import asked
     from inference.ad_images.aws import make_client
     from orchestration.aws import training_job
     from orchestration.aws.account import read_account
@@ -76,20 +83,16 @@ def train(
     of_account = read_account(account)
     settings = read_config(config, families.find_family(family).settings())[1]
     # The same settings on the same delivery are the same work, whenever it is asked for.
-    digits = json_sha256({"family": family, "settings": asdict(settings), "delivery": delivery})[:CANDIDATE_DIGITS]
-    candidate = f"{family}-{digits}"
+    work = {"family": family, "settings": asdict(settings), "delivery": delivery, "weights": weights}
+    candidate = f"{family}-{json_sha256(work)[:CANDIDATE_DIGITS]}"
     folder = f"s3://{of_account.data_bucket}/training/settings/{candidate}"
-    order = training_job.TrainingOrder(family, candidate, delivery, folder, instance=instance, hours=hours, spot=spot)
+    order = training_job.TrainingOrder(
+        family, candidate, delivery, folder, instance=instance, hours=hours, spot=spot, weights=weights
+    )
     training_job.request(of_account, order)  # what is wrong with it is told before anything is written
     client = make_client("sagemaker", of_account.region)
     attempt = training_job.next_attempt(client, candidate)
-    order = training_job.TrainingOrder(
-        family, candidate, delivery, folder, attempt, instance=instance, hours=hours, spot=spot
-    )
-    from upath import UPath
-
-    from catalog.stores import asked
-
+    order = replace(order, attempt=attempt)
     file = UPath(folder) / training_job.SETTINGS_FILE
     try:
         asked(str(file), lambda: file.write_bytes(as_yaml(settings).encode()))
@@ -130,6 +133,7 @@ def champion(
     account: AccountFile,
     instance: Annotated[str, typer.Option(help="Machine of SageMaker.")] = "ml.g6e.xlarge",
     machines: Annotated[int, typer.Option(min=1, help="How many of them.")] = 1,
+    weights: Weights = "",
     as_json: JsonFlag = False,
 ) -> None:
     """Let the family's endpoint serve its champion; after `selvedge rollback`, the one before. Can be repeated."""
@@ -144,7 +148,9 @@ def champion(
     version = registry.champion(family)
     if version is None:
         raise SelvedgeError(f"{family} has no champion yet; promote a candidate first.")
-    served = endpoint.Served(family, version.version, version.digest, registry.location(version), instance, machines)
+    served = endpoint.Served(
+        family, version.version, version.digest, registry.location(version), instance, machines, weights
+    )
     moved = endpoint.move(make_client("sagemaker", of_account.region), of_account, served, family)
     values = {
         "family": family,

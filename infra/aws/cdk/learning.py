@@ -31,8 +31,8 @@ class Learning(Construct):
         allow(
             self.training_role,
             ("s3:GetObject",),
-            (stores.data.arn_for_objects("training/*"),),
-            "Catalogues and settings of training jobs",
+            (stores.data.arn_for_objects("training/*"), stores.models.arn_for_objects("mirror/*")),
+            "Catalogues and settings of training jobs; mirrored weights",
         )
         allow(
             self.training_role,
@@ -44,8 +44,11 @@ class Learning(Construct):
         allow(
             self.serving_role,
             ("s3:GetObject",),
-            (stores.models.arn_for_objects("mlflow/*"), stores.data.arn_for_objects("transform/in/*")),
-            "Models that MLflow keeps; input of batch transforms",
+            (
+                *(stores.models.arn_for_objects("mlflow/*"), stores.models.arn_for_objects("mirror/*")),
+                stores.data.arn_for_objects("transform/in/*"),
+            ),
+            "Models that MLflow keeps; mirrored weights; input of batch transforms",
         )
         allow(
             self.serving_role,

@@ -254,6 +254,30 @@ def test_the_machines_of_today_fit_the_service_model() -> None:
         assert machine in model.shape_for(shape).enum
 
 
+def test_a_mirrored_base_is_where_training_and_serving_look_for_it() -> None:
+    import botocore.session
+    from botocore.validate import validate_parameters
+
+    model = botocore.session.get_session().get_service_model("sagemaker")
+    weights = "s3://selvedge-models/mirror/blip2-flan-t5-xl"
+    trained = training_job.request(ACCOUNT, replace(ORDER, weights=weights))
+    channel = trained["InputDataConfig"][2]
+    assert (channel["ChannelName"], trained["Environment"]["SELVEDGE_MODELS"]) == (
+        "blip2-flan-t5-xl",
+        "/opt/ml/input/data",
+    )
+    served = endpoint.model_request(ACCOUNT, replace(CHAMPION, weights=weights))
+    container = served["PrimaryContainer"]
+    (more,) = container["AdditionalModelDataSources"]
+    assert (more["ChannelName"], more["S3DataSource"]["S3Uri"]) == ("blip2-flan-t5-xl", f"{weights}/")
+    assert container["Environment"]["SELVEDGE_MODELS"] == "/opt/ml/additional-model-data-sources"
+    for operation, request in (("CreateTrainingJob", trained), ("CreateModel", served)):
+        validate_parameters(request, model.operation_model(operation).input_shape)
+    for bad in ("models/blip2", "s3://b/mirror/.hidden", "s3://b/mirror/settings"):
+        with pytest.raises(SelvedgeError, match="--weights"):
+            training_job.request(ACCOUNT, replace(ORDER, weights=bad))
+
+
 ROWS = [{"image": "aGk=", "questions": ["Colour"]}]
 
 
