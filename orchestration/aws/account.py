@@ -15,6 +15,7 @@ from catalog.yaml_files import read_yaml
 _ROLE = r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+"
 _BUCKET = r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 _IMAGE = r"\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com/[a-z0-9._/-]+(:[\w.-]+|@sha256:[0-9a-f]{64})"
+MOST_ALARMS = 9
 _FORMS = {
     "region": (r"[a-z]{2}(-[a-z]+)+-\d", "us-east-1"),
     "data_bucket": (_BUCKET, "the stack's output DataBucket"),
@@ -34,7 +35,7 @@ class Account:
     """Where jobs run and what they may use; each as the stack put it out.
 
     Attributes:
-        subnets: ids with commas. key: of KMS. alarms: names of CloudWatch alarms that roll an endpoint back.
+        subnets: ids with commas. key: of KMS. alarms: names of further CloudWatch alarms that roll an endpoint back.
         batch_role: for batches on Bedrock; "" where none are asked for.
     """
 
@@ -80,6 +81,6 @@ def read_account(file: Path) -> Account:
     alarms = values.pop("alarms", [])
     if not isinstance(alarms, list) or not all(isinstance(alarm, str) and 0 < len(alarm) < 256 for alarm in alarms):
         raise SelvedgeError(f"account {file}: alarms are a list of names of CloudWatch alarms.")
-    if len(alarms) > 10:
-        raise SelvedgeError(f"account {file}: {len(alarms)} alarms; SageMaker watches at most 10.")
+    if len(alarms) > MOST_ALARMS:
+        raise SelvedgeError(f"account {file}: {len(alarms)} alarms; SageMaker watches {MOST_ALARMS} beside our own.")
     return Account(**values, alarms=tuple(alarms), batch_role=batch_role)

@@ -22,6 +22,7 @@ from orchestration.aws.training_job import SAGEMAKER, base_name
 
 CANARY_PERCENT, BAKE_SECONDS, KEPT_SECONDS, MOST_SECONDS = 10, 600, 600, 7200
 BASES = "/opt/ml/additional-model-data-sources"  # a folder a channel
+VARIANT, ERRORS_A_MINUTE = "champion", 5
 HELD = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 MOST_PAYLOAD = 6 * 2**20  # bytes of a request that an endpoint takes
 
@@ -50,8 +51,11 @@ class Served:
         return f"{self.family}-v{self.version}-{self.digest[:12]}"
 
 
-def move(client: Any, account: Account, served: Served, endpoint: str) -> str:
+def move(client: Any, watch: Any, account: Account, served: Served, endpoint: str) -> str:
     """Let an endpoint serve a version: `created`, `moving` or `unchanged`.
+
+    Args:
+        client, watch: of `sagemaker` and of `cloudwatch`, which gets the alarm that brings a bad version back.
 
     Raises:
         SelvedgeError: the endpoint is being changed, or SageMaker refuses. ServiceUnavailable: it does not answer.
@@ -73,6 +77,7 @@ def move(client: Any, account: Account, served: Served, endpoint: str) -> str:
     if standing is None:
         ask(client, "CreateEndpoint", SAGEMAKER, EndpointName=endpoint, EndpointConfigName=served.name)
         return "created"
+    ask(watch, "PutMetricAlarm", "CloudWatch", **alarm_request(endpoint))
     ask(client, "UpdateEndpoint", SAGEMAKER, **update_request(account, served, endpoint))
     return "moving"
 
@@ -104,7 +109,7 @@ def model_request(account: Account, served: Served) -> dict[str, Any]:
 def config_request(served: Served) -> dict[str, Any]:
     """CreateEndpointConfig. Machines with disks of their own take no key for them; those encrypt by themselves."""
     variant = {
-        "VariantName": "champion",
+        "VariantName": VARIANT,
         "ModelName": served.name,
         "InstanceType": served.instance,
         "InitialInstanceCount": served.machines,
@@ -114,16 +119,7 @@ def config_request(served: Served) -> dict[str, Any]:
 
 
 def update_request(account: Account, served: Served, endpoint: str) -> dict[str, Any]:
-    """UpdateEndpoint: a canary, and back by itself where one of the account's alarms rings.
-
-    Raises:
-        SelvedgeError: the account names no alarm, so nothing would bring a bad version back.
-    """
-    if not account.alarms:
-        raise SelvedgeError(
-            "the account names no alarm that would bring a bad version back; put names of CloudWatch alarms on "
-            f"{endpoint} under `alarms:`."
-        )
+    """UpdateEndpoint: a canary, and back by itself where the endpoint's alarm or one of the account's rings."""
     canary = {"Type": "CAPACITY_PERCENT", "Value": CANARY_PERCENT}
     routing = {"Type": "CANARY", "CanarySize": canary, "WaitIntervalInSeconds": BAKE_SECONDS}
     if served.machines == 1:
@@ -137,8 +133,31 @@ def update_request(account: Account, served: Served, endpoint: str) -> dict[str,
                 "TerminationWaitInSeconds": KEPT_SECONDS,
                 "MaximumExecutionTimeoutInSeconds": MOST_SECONDS,
             },
-            "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": name} for name in account.alarms]},
+            "AutoRollbackConfiguration": {
+                "Alarms": [{"AlarmName": name} for name in (alarm_name(endpoint), *account.alarms)]
+            },
         },
+    }
+
+
+def alarm_name(endpoint: str) -> str:
+    return f"selvedge-{endpoint}-errors"
+
+
+def alarm_request(endpoint: str) -> dict[str, Any]:
+    """PutMetricAlarm: the endpoint's own errors, counted over a minute."""
+    return {
+        "AlarmName": alarm_name(endpoint),
+        "AlarmDescription": f"Selvedge: the endpoint {endpoint} answers with errors",
+        "Namespace": "AWS/SageMaker",
+        "MetricName": "Invocation5XXErrors",
+        "Dimensions": [{"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": VARIANT}],
+        "Statistic": "Sum",
+        "Period": 60,
+        "EvaluationPeriods": 1,
+        "Threshold": ERRORS_A_MINUTE,
+        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        "TreatMissingData": "notBreaching",
     }
 
 

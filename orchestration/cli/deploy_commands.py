@@ -151,7 +151,8 @@ def champion(
     served = endpoint.Served(
         family, version.version, version.digest, registry.location(version), instance, machines, weights
     )
-    moved = endpoint.move(make_client("sagemaker", of_account.region), of_account, served, family)
+    clients = (make_client(service, of_account.region) for service in ("sagemaker", "cloudwatch"))
+    moved = endpoint.move(*clients, of_account, served, family)
     values = {
         "family": family,
         "version": version.version,

@@ -191,20 +191,24 @@ def test_an_order_that_sagemaker_would_refuse(changes: dict[str, Any], says: str
 
 def test_an_endpoint_follows_the_champion_and_goes_back(front: AwsFront, sagemaker: Any) -> None:
     front.answer("UpdateEndpoint", {"EndpointArn": "arn:aws:sagemaker:us-east-1:123456789012:endpoint/restgan"})
-    assert endpoint.move(sagemaker, ACCOUNT, CHAMPION, "restgan") == "created"
+    assert endpoint.move(sagemaker, front.client("cloudwatch"), ACCOUNT, CHAMPION, "restgan") == "created"
     front.answer("DescribeEndpoint", standing(front))
-    assert endpoint.move(sagemaker, ACCOUNT, CHAMPION, "restgan") == "unchanged"
+    assert endpoint.move(sagemaker, front.client("cloudwatch"), ACCOUNT, CHAMPION, "restgan") == "unchanged"
     assert endpoint.serves(sagemaker, "restgan")["serves"] == CHAMPION.name
     newer = replace(CHAMPION, version=4, digest="cd" * 32)
-    assert endpoint.move(sagemaker, ACCOUNT, newer, "restgan") == "moving"
+    assert endpoint.move(sagemaker, front.client("cloudwatch"), ACCOUNT, newer, "restgan") == "moving"
     (moved,) = front.asked("UpdateEndpoint")
     policy = moved["DeploymentConfig"]
-    assert policy["AutoRollbackConfiguration"] == {"Alarms": [{"AlarmName": "endpoint-errors"}]}
+    assert policy["AutoRollbackConfiguration"] == {
+        "Alarms": [{"AlarmName": "selvedge-restgan-errors"}, {"AlarmName": "endpoint-errors"}]
+    }
+    (alarm,) = front.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    assert (alarm["AlarmName"], alarm["MetricName"]) == ("selvedge-restgan-errors", "Invocation5XXErrors")
     assert policy["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]["Type"] == "CANARY"
 
     front.answer("DescribeEndpoint", standing(front, EndpointConfigName=newer.name))
     models = len(front.asked("CreateModel"))
-    assert endpoint.move(sagemaker, ACCOUNT, CHAMPION, "restgan") == "moving", (
+    assert endpoint.move(sagemaker, front.client("cloudwatch"), ACCOUNT, CHAMPION, "restgan") == "moving", (
         "rollback: model and configuration are there"
     )
     assert front.asked("UpdateEndpoint")[-1]["EndpointConfigName"] == CHAMPION.name
@@ -212,16 +216,20 @@ def test_an_endpoint_follows_the_champion_and_goes_back(front: AwsFront, sagemak
 
     front.answer("DescribeEndpoint", standing(front, EndpointStatus="Updating"))
     with pytest.raises(SelvedgeError, match="is being changed"):
-        endpoint.move(sagemaker, ACCOUNT, newer, "restgan")
+        endpoint.move(sagemaker, front.client("cloudwatch"), ACCOUNT, newer, "restgan")
 
 
 def test_no_endpoint_is_moved_without_an_alarm_and_none_serves_from_a_disk(front: AwsFront, sagemaker: Any) -> None:
-    endpoint.move(sagemaker, ACCOUNT, CHAMPION, "restgan")
+    endpoint.move(sagemaker, front.client("cloudwatch"), ACCOUNT, CHAMPION, "restgan")
     front.answer("DescribeEndpoint", standing(front))
-    with pytest.raises(SelvedgeError, match="names no alarm"):
-        endpoint.move(sagemaker, replace(ACCOUNT, alarms=()), replace(CHAMPION, version=4), "restgan")
+    with pytest.raises(ServiceUnavailable, match="CloudWatch cannot be reached"):
+        nobody = AwsFront().client("cloudwatch", read_timeout=0.2)
+        endpoint.move(sagemaker, nobody, ACCOUNT, replace(CHAMPION, version=4), "restgan")
+    assert not front.asked("UpdateEndpoint")
     with pytest.raises(SelvedgeError, match="reads it from a bucket"):
-        endpoint.move(sagemaker, ACCOUNT, replace(CHAMPION, model_uri="/home/mlflow/1"), "restgan")
+        endpoint.move(
+            sagemaker, front.client("cloudwatch"), ACCOUNT, replace(CHAMPION, model_uri="/home/mlflow/1"), "restgan"
+        )
     front.reset()
     with pytest.raises(SelvedgeError, match="there is no endpoint other"):
         endpoint.serves(sagemaker, "other")
