@@ -12,7 +12,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export GX_ANALYTICS_ENABLED := false
 
 MARKED ?= not rebuild
-.PHONY: help setup demo test test-all test-fast up check docs reference wheel bench base constraints clean
+.PHONY: help setup demo test test-all test-fast up check check-aws docs reference wheel bench base constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ check: $(STAMP) ## ruff, mypy, import rules, generated pages, the site
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m tools.reference --check
 	@$(BIN)/zensical build --clean --strict
+
+check-aws: $(STAMP) ## the CDK app: synthesis, cdk-nag, assertions, cfn-lint, checkov, container files; offline but for the set-up
+	@$(BIN)/python -m infra.aws.check
 
 docs: $(STAMP) ## the manual as a site, in site/
 	@$(BIN)/zensical build --clean --strict

@@ -16,6 +16,7 @@ STOP_SECONDS = 120  # services end one after another, each within 15 s
 INTERRUPTED = 130  # what the command exits with when it was asked to stop
 SECRETS = ".config/selvedge/secrets.env"  # below the user's home folder
 POSTGRES = 17
+BASE_IMAGE = "python:3.11-slim"
 SYSTEM_PACKAGES = ("libgl1", "libegl1", "libexpat1", "libgomp1")  # what the wheels load
 
 
@@ -112,26 +113,9 @@ def compose_file(command: Command, source: Source, database_setting: str, health
     content: dict[str, Any] = {
         "name": "selvedge",
         "services": {
-            "postgres": {
-                "image": f"postgres:{POSTGRES}",
-                "restart": "unless-stopped",
-                "environment": {
-                    "POSTGRES_USER": "selvedge",
-                    "POSTGRES_DB": "selvedge",
-                    "POSTGRES_PASSWORD": password,
-                },
-                "ports": ["127.0.0.1:5432:5432"],
-                "volumes": ["postgres:/var/lib/postgresql/data"],
-                "healthcheck": {
-                    "test": ["CMD", "pg_isready", "-U", "selvedge", "-d", "selvedge"],
-                    "interval": "10s",
-                    "timeout": "5s",
-                    "retries": 6,
-                },
-                "logging": _rotated(),
-            },
+            "postgres": postgres_service(password),
             "selvedge": {
-                "build": {"context": _dollars(source.folder), "dockerfile_inline": _dollars(_dockerfile(source))},
+                "build": {"context": _dollars(source.folder), "dockerfile_inline": _dollars(dockerfile(source))},
                 "command": [_dollars(part) for part in command.arguments],
                 "depends_on": {"postgres": {"condition": "service_healthy"}},
                 "restart": "unless-stopped",
@@ -152,7 +136,7 @@ def compose_file(command: Command, source: Source, database_setting: str, health
                     "retries": 3,
                     "start_period": "15m",  # the first start installs Label Studio
                 },
-                "logging": _rotated(),
+                "logging": rotated(),
             },
         },
         "volumes": {"home": {}, "postgres": {}},
@@ -165,10 +149,38 @@ def compose_file(command: Command, source: Source, database_setting: str, health
         f"# It needs {wanted}. Then:  docker compose up -d --build",
         "# The links with their token:  docker compose logs selvedge | grep token=",
     )
-    return "\n".join(head) + "\n" + yaml.dump(content, Dumper=_Dumper, sort_keys=False, width=1000)
+    return "\n".join(head) + "\n" + as_yaml(content)
 
 
-def _rotated() -> dict[str, Any]:
+def postgres_service(password: str) -> dict[str, Any]:
+    """PostgreSQL on the host's loopback address. password: as the file names it, no password itself."""
+    return {
+        "image": f"postgres:{POSTGRES}",
+        "restart": "unless-stopped",
+        "environment": {
+            "POSTGRES_USER": "selvedge",
+            "POSTGRES_DB": "selvedge",
+            "POSTGRES_PASSWORD": password,
+        },
+        "ports": ["127.0.0.1:5432:5432"],
+        "volumes": ["postgres:/var/lib/postgresql/data"],
+        "healthcheck": {
+            "test": ["CMD", "pg_isready", "-U", "selvedge", "-d", "selvedge"],
+            "interval": "10s",
+            "timeout": "5s",
+            "retries": 6,
+        },
+        "logging": rotated(),
+    }
+
+
+def as_yaml(content: dict[str, Any]) -> str:
+    """YAML with keys in their order and texts of several lines as they stand."""
+    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, width=1000)
+
+
+def rotated() -> dict[str, Any]:
+    """How much of a service's log is kept."""
     return {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}}
 
 
@@ -183,15 +195,22 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _text)
 
 
-def _dockerfile(source: Source) -> str:
+def dockerfile(source: Source, index: str = "", after: Sequence[str] = ()) -> str:
+    """How Selvedge's image is built.
+
+    Args:
+        index: a further package index, for another build of torch. after: lines before the user is changed.
+    """
     constrained = f"--constraint {source.constraints} " if source.constraints else ""
+    indexed = f"--extra-index-url {index} " if index else ""
     return "\n".join(
         (
-            "FROM python:3.11-slim",
+            f"FROM {BASE_IMAGE}",
             f"RUN apt-get update && apt-get install -y --no-install-recommends {' '.join(SYSTEM_PACKAGES)} \\",
             "    && rm -rf /var/lib/apt/lists/*",
             *(f"COPY {name} /src/{'' if '*' in name else name}" for name in source.copied),
-            f"RUN pip install --no-cache-dir {constrained}{source.installed}",
+            f"RUN pip install --no-cache-dir {indexed}{constrained}{source.installed}",
+            *after,
             "RUN useradd --create-home selvedge && install -d -m 700 -o selvedge -g selvedge /data",
             "USER selvedge",
             "WORKDIR /data",

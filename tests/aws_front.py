@@ -1,7 +1,8 @@
 """A front that answers AWS requests on loopback, in the shapes of botocore's own service models, with faults on demand.
 
-Belongs here: Comprehend, Rekognition and Bedrock, which moto has no answers for, or none of use. Not here: what moto
-answers well (S3, DynamoDB); a request of any other service is passed on to moto's server where its address is given.
+Belongs here: Comprehend, Rekognition and Bedrock, which moto has no answers for, or none of use, and SageMaker and
+Lambda, of which it has some. Not here: what moto answers well (S3, DynamoDB); a request of any other service, and one
+that nobody set an answer for, is passed on to moto's server where its address is given.
 
 Use:
 
@@ -37,7 +38,7 @@ from botocore.config import Config
 from botocore.model import OperationModel, Shape
 from botocore.validate import validate_parameters
 
-SERVICES = ("bedrock-runtime", "bedrock", "comprehend", "rekognition")
+SERVICES = (*("bedrock-runtime", "bedrock", "comprehend", "rekognition", "lambda", "sagemaker", "sagemaker-runtime"),)
 REGION = "us-east-1"
 Answer = Mapping[str, Any] | Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
@@ -153,7 +154,7 @@ class AwsFront:
         self._answers: dict[str, Answer] = dict(HARMLESS)
         self._faults: dict[str, deque[Fault]] = defaultdict(deque)
         self._asked: list[tuple[str, dict[str, Any]]] = []
-        self._moto_url = moto_url
+        self.moto_url = moto_url
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -225,6 +226,9 @@ class AwsFront:
                 _send(handler, 200, fault.body, {"Content-Type": "application/json"})
                 return
         answer = self._answers.get(operation.name)
+        if answer is None and self.moto_url is not None:
+            self._pass_on(handler, body)
+            return
         if answer is None:
             _send(handler, 501, b'{"__type": "NotSet"}', {})
             return
@@ -249,15 +253,17 @@ class AwsFront:
         return None
 
     def _pass_on(self, handler: BaseHTTPRequestHandler, body: bytes) -> None:
-        if self._moto_url is None:
+        if self.moto_url is None:
             _send(handler, 501, b'{"__type": "NotServedHere", "message": "give AwsFront a moto_url"}', {})
             return
-        moto = http.client.HTTPConnection(urlsplit(self._moto_url).netloc, timeout=30)
+        moto = http.client.HTTPConnection(urlsplit(self.moto_url).netloc, timeout=30)
         moto.request(handler.command, handler.path, body, dict(handler.headers.items()))
         answer = moto.getresponse()
         content = answer.read()
         dropped = ("transfer-encoding", "content-length", "connection", "date", "server")
         headers = {name: value for name, value in answer.getheaders() if name.lower() not in dropped}
+        if handler.command == "HEAD":  # of a body that does not come
+            headers["Content-Length"] = answer.getheader("Content-Length") or "0"
         _send(handler, answer.status, content, headers)
         moto.close()
 
@@ -287,7 +293,10 @@ def _send(handler: BaseHTTPRequestHandler, status: int, content: bytes, headers:
     handler.send_response(status)
     for name, value in headers.items():
         handler.send_header(name, value)
-    handler.send_header("Content-Length", str(len(content)))
+    if not any(name.lower() == "x-amzn-requestid" for name in headers):
+        handler.send_header("x-amzn-RequestId", "front")
+    if "Content-Length" not in headers:
+        handler.send_header("Content-Length", str(len(content)))
     handler.end_headers()
     if handler.command != "HEAD":
         handler.wfile.write(content)

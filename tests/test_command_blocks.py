@@ -24,7 +24,7 @@ PICTURE = "text"  # language of a block that holds no command
 CONTROL = set(";|&<>()\n")
 KEYWORDS = {"until", "do", "done"}
 PROGRAMS = {
-    *("selvedge", "python", "mlflow", "curl", "make", "git", "base64"),
+    *("selvedge", "python", "mlflow", "curl", "make", "git", "base64", "aws", "docker", "npx"),
     *("cat", "cd", "cp", "du", "echo", "export", "grep", "mkdir", "mv", "printf", "rm", "sleep", "test"),
 }
 
@@ -56,6 +56,7 @@ class Parsed(NamedTuple):
     tests: tuple[str, ...] = ()
 
 
+ACCOUNT = "needs an AWS account"
 NOT_RUN = {
     ("README.md", "make demo"): Parsed(
         "makes a virtual environment, and a demo of full size takes a quarter of an hour",
@@ -83,6 +84,13 @@ NOT_RUN = {
     ("ads.md", "selvedge train ad-ranker"): Parsed(
         "needs picks of people", tests=("orchestration/families/ad_ranker/test_ad_ranker_road.py",)
     ),
+    ("aws.md", "selvedge deploy plan"): Parsed("has other figures there", tests=("orchestration/aws/test_plan.py",)),
+    ("aws.md", "make check-aws"): Parsed("installs for minutes", tests=("infra/aws/test_ad_request.py",)),
+    ("aws.md", "aws ecr"): Parsed(ACCOUNT, tests=("infra/aws/test_ad_request.py",)),
+    ("aws.md", "selvedge deploy train"): Parsed(ACCOUNT, tests=("orchestration/aws/test_deploy_commands.py",)),
+    ("aws.md", "selvedge deploy champion"): Parsed(ACCOUNT, tests=("orchestration/aws/test_deploy_commands.py",)),
+    ("aws.md", "export SELVEDGE_BEDROCK"): Parsed(ACCOUNT, tests=("orchestration/aws/test_description_batch.py",)),
+    ("aws.md", "selvedge models mirror"): Parsed(ACCOUNT, tests=("orchestration/aws/test_mirror.py",)),
 }  # fmt: skip
 
 

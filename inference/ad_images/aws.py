@@ -109,6 +109,8 @@ def _require_all(answer: dict[str, Any], client: Any, operation: str, what: str)
     from botocore.validate import ParamValidator
 
     shape = client.meta.service_model.operation_model(operation).output_shape
+    if shape is None:  # an operation that promises nothing
+        return
     given = {name: value for name, value in answer.items() if name in shape.members and not hasattr(value, "read")}
     streams = {name for name, value in answer.items() if hasattr(value, "read")}
     report = ParamValidator().validate(given | dict.fromkeys(streams, b""), shape)

@@ -26,11 +26,13 @@ from orchestration.cli import (
     backup_commands,
     catalog_commands,
     cost_command,
+    deploy_commands,
     doctor_command,
     gc_command,
     handsoff_commands,
     inference_commands,
     migrate_command,
+    mirror_commands,
     model_commands,
     registry_commands,
     results,
@@ -82,6 +84,10 @@ def application() -> typer.Typer:
     backup_commands.add_to(app)
     migrate_command.add_to(app)
     doctor_command.add_to(app)
+    weights = "Public weights in a bucket of your own: mirror, pull by digest, verify."
+    app.add_typer(mirror_commands.application(), name="models", help=weights)
+    on_aws = "AWS: what a deployment creates and costs, training jobs, a champion's endpoint."
+    app.add_typer(deploy_commands.application(), name="deploy", help=on_aws)
     return app
 
 

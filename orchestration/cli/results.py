@@ -17,7 +17,7 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from orchestration import families
-from orchestration.cli import handsoff_keys
+from orchestration.cli import aws_keys, handsoff_keys
 from orchestration.families.contract import Family
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else on stdout.")]
@@ -109,6 +109,7 @@ _SHARED: dict[str, dict[str, str]] = {
         "seconds": _DURATION,
     },
     **handsoff_keys.KEYS,
+    **aws_keys.KEYS,
     "trace": {
         "product": "the product's id",
         "drop": "the delivery that holds it",

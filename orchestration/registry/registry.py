@@ -44,6 +44,7 @@ DIGEST_TAG = "selvedge.digest"
 RUN_TAG = "selvedge.run_id"
 GATE_TAG = "selvedge.gate"  # what the last gate said of a version
 ARTEFACT_KEY = "model"  # what an entry file finds in context.artifacts
+PROXIED = "mlflow-artifacts:"  # the scheme of what the server keeps for its clients
 
 
 class Registry:
@@ -194,6 +195,14 @@ class Registry:
                 "restore them, or promote another version."
             )
         return folder
+
+    def location(self, version: ModelVersionInfo) -> str:
+        """Where the logged pyfunc of a version lies, as an address that others can read: of a bucket, or a folder."""
+        with mlflow_errors_as_sentences(self.uri):
+            location = str(self.client.get_logged_model(version.model_id).artifact_location)
+        if self.settings.tracking_uri is None and location.startswith(PROXIED):
+            return f"{self.settings.mlflow_artifact_root}/{location.removeprefix(PROXIED).lstrip('/')}"
+        return location
 
     def _downloaded(self, version: ModelVersionInfo, location: str) -> Path:
         target = self._downloads / version.model_id

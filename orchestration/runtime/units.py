@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import orchestration
+from infra.container_files import COPIED
 from infra.proxy.pages import HEALTH
 from infra.unit_files import Command, Source, compose_file, systemd_unit
 from orchestration.runtime.settings import PREFIX, WITH_PASSWORDS, Settings
@@ -19,8 +20,6 @@ CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"
 BESIDE = ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_ENDPOINT_URL", "AWS_PROFILE")
 QUIET = {"HF_HUB_OFFLINE": "1", "DAGSTER_DISABLE_TELEMETRY": "1", "MLFLOW_DISABLE_TELEMETRY": "true"}
 HOME = f"{PREFIX}HOME"
-ROOMS = ("catalog", "evaluation", "training", "labeling", "inference", "infra", "orchestration", "models")
-COPIED = ("pyproject.toml", "constraints.txt", "README.md", "LICENSE", *ROOMS)
 CONSTRAINTS = "/src/constraints.txt"
 
 

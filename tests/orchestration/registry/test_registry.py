@@ -5,6 +5,7 @@ Kills and races are in test_promotion.py, where they cost milliseconds.
 
 import json
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -110,6 +111,8 @@ def test_a_model_kept_in_a_bucket_is_fetched_once_and_held_to_its_digest(family,
         version = family.candidate("c1")
         folder = family.registry.artefact_path(version)
         assert folder_sha256(folder) == version.digest
+        served, _, place = family.registry.location(version).partition("s3://models-bucket/")
+        assert served == "" and boto3.client("s3").head_object(Bucket="models-bucket", Key=f"{place}/MLmodel")
     finally:
         bucket.stop()
     assert family.registry.artefact_path(version) == folder  # the bucket is not asked again
@@ -117,6 +120,7 @@ def test_a_model_kept_in_a_bucket_is_fetched_once_and_held_to_its_digest(family,
 
 def test_files_changed_behind_the_registry_are_noticed(family):
     version = family.candidate("c1")
+    assert (Path(family.registry.location(version)) / "MLmodel").is_file()
     (family.registry.artefact_path(version) / "adapter.safetensors").write_text("tampered")
     with pytest.raises(SelvedgeError, match="are not those that were registered"):
         family.registry.artefact_path(version)
