@@ -180,6 +180,9 @@ def test_from_a_product_to_a_picked_and_downloaded_ad(page, running, tmp_path):
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing is wider than the phone"
     page.go_back()
     until(page, f"state.ad.request_id === '{first}' && document.querySelector('#pictures li.picked')")
+    page.evaluate("show({ ...state.ad, state: 'refused', error: 'no picture passed.', pictures: [] })")
+    assert page.inner_text("#says.bad") == "No picture passed."
+    assert page.is_visible("#plans") and not page.is_visible("#best") and not page.is_visible("#comment-form")
 
 
 def test_a_photograph_of_ones_own_and_what_is_refused_is_said_in_its_place(page, tmp_path):

@@ -19,6 +19,7 @@ from starlette.testclient import TestClient
 
 from catalog.errors import SelvedgeError
 from inference.ad_images.composition import Grid
+from inference.ad_images.finding import Strictness
 from inference.ad_images.provenance import read_source_type
 from inference.ad_images.recipes import parsed_recipe
 from inference.ad_images.refusal import AdRefused, RefusalCode
@@ -185,6 +186,23 @@ def test_what_only_the_stages_find_is_an_outcome(ask, small):
     told = ask.get("/ads/x").json()
     assert (told["state"], told["code"], told["error"]) == ("refused", "text_unsafe", "not this.")
     assert told["pictures"] == [] and not (small.service.root / "ads").exists()
+
+
+def test_where_no_plan_passes_every_one_says_why(ask, small):
+    pipeline = small.maker.pipeline
+    impossible = [
+        replace(rule, limit=99.9, strictness=Strictness.STRICT) if rule.name == "frame_share" else rule
+        for rule in pipeline.brand.guidelines
+    ]
+    brand = replace(pipeline.brand, guidelines=tuple(impossible))
+    small.maker = replace(small.maker, pipeline=replace(pipeline, brand=brand, grid=Grid(1, (0,))))
+    ask.put("/ads/x", json={"product": BAG, "theme": "studio"})
+    small.worker.work_once()
+    told = ask.get("/ads/x").json()
+    assert (told["state"], told["code"], told["pictures"]) == ("refused", "nothing_passed", [])
+    assert told["plans"] and all(plan["why"] and not plan["passed"] for plan in told["plans"])
+    assert ask.get(told["plans"][0]["url"]).headers["content-type"] == "image/jpeg"
+    assert not (small.service.root / "ads").exists()
 
 
 class _Refusing:
