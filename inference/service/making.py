@@ -138,11 +138,11 @@ class AdDesk:
     def _plans(self, order: Order, attempt: Attempt, top: Sequence[int]) -> dict[str, Any]:
         """Every plan of an attempt: its small picture as a file, its place, and why it fell or that it passed."""
         folder = f"{PLANS}/{order.name}/{json_sha256(order.plain())[:16]}"
-        told = []
+        plans = []
         for position, judged in enumerate(attempt.judged):
             plan = judged.picture.placed.plan
             publish_bytes(_small(judged), self._root / folder / f"{plan.number + 1}.jpg")
-            told.append(
+            plans.append(
                 {
                     "number": plan.number + 1,
                     "section": plan.section + 1,
@@ -155,7 +155,7 @@ class AdDesk:
                     "let_go": list(judged.relaxed),
                 }
             )
-        return {"plans_at": folder, "plans": told}
+        return {"plans_at": folder, "plans": plans}
 
     def _made(self, order: Order, request: AdRequest, maker: AdMaker, entered: Entered) -> AdResult:
         """The result before any comment, from memory where it was made here just now."""
