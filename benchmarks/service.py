@@ -151,9 +151,9 @@ def _clients(address_and_key: str, photos: list[bytes], clients: int, seconds: f
                 load.milliseconds.append(1000 * (time.monotonic() - began))
                 load.statuses[answer.status_code] += 1
                 if answer.status_code == 200:
-                    told = answer.json()
-                    load.versions.setdefault(told["model"], set()).add(told["digest"])
-                    load.unstamped += answer.headers.get(MODEL_HEADER) != told["model"]
+                    stamp = answer.json()
+                    load.versions.setdefault(stamp["model"], set()).add(stamp["digest"])
+                    load.unstamped += answer.headers.get(MODEL_HEADER) != stamp["model"]
                 turn += 1
 
     threads = [Thread(target=client, args=(number,)) for number in range(clients)]
@@ -213,10 +213,10 @@ class Killed:
     def start(self) -> None:
         self.process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True, env=self._environment)
         assert self.process.stdout is not None
-        told = json.loads(self.process.stdout.readline())
+        printed = json.loads(self.process.stdout.readline())
         self.asking = httpx.Client(
-            base_url=told["address"],
-            headers={"Authorization": f"Bearer {told['studio'].partition('#key=')[2]}"},
+            base_url=printed["address"],
+            headers={"Authorization": f"Bearer {printed['studio'].partition('#key=')[2]}"},
             timeout=30,
         )
 
@@ -232,13 +232,13 @@ class Killed:
     def until_done(self, name: str) -> dict[str, Any]:
         end = time.monotonic() + PATIENCE_SECONDS
         while True:
-            told = dict(self.asking.get(f"/ads/{name}").json())
-            if told["state"] in ("done", "refused", "failed") or time.monotonic() > end:
-                return told
+            ad = dict(self.asking.get(f"/ads/{name}").json())
+            if ad["state"] in ("done", "refused", "failed") or time.monotonic() > end:
+                return ad
             time.sleep(0.2)
 
-    def plans(self, told: dict[str, Any]) -> list[bytes]:
-        return [self.asking.get(plan["url"]).content for plan in told["plans"]]
+    def plans(self, ad: dict[str, Any]) -> list[bytes]:
+        return [self.asking.get(plan["url"]).content for plan in ad["plans"]]
 
 
 def measure_kills(folder: Path, catalogue: Path, products: list[int], size: Size) -> None:

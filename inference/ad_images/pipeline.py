@@ -36,7 +36,7 @@ from inference.ad_images.recipes import Recipe
 from inference.ad_images.refusal import AdRefused, RefusalCode
 from inference.ad_images.relative_sizes import BedrockSizes
 from inference.ad_images.request import AdBrief, AdRequest
-from inference.ad_images.result import AdResult, Attempt, Judged
+from inference.ad_images.result import AdResult, Attempt, Judged, NothingPassed
 from inference.ad_images.scene import PALETTE_PULL, AdPicture, Backdrop, LibraryPhoto, Scene
 from inference.ad_images.shadows import apply, cast, reflection
 from inference.ad_images.staging import base_line, light_on, stage
@@ -174,7 +174,7 @@ class AdPipeline:
         while not attempts[-1].passed:
             step = next_attempt(_findings(attempts[-1]), len(attempts) - 1, self.brand.relaxing)
             if step is None:
-                raise nothing_passed(_findings(attempts[-1]))
+                raise NothingPassed(nothing_passed(_findings(attempts[-1])), attempts[-1])
             if step.relaxed:
                 relaxed = step.relaxed
                 attempts[-1] = replace(

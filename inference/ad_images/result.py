@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from inference.ad_images.cutout import Cutout
 from inference.ad_images.finding import Finding, Strictness
+from inference.ad_images.refusal import AdRefused
 from inference.ad_images.request import AdBrief
 from inference.ad_images.scene import AdPicture
 
@@ -48,6 +49,14 @@ class Attempt:
     @property
     def passed(self) -> list[Judged]:
         return [judged for judged in self.judged if not judged.failed]
+
+
+class NothingPassed(AdRefused):
+    """Quality control's refusal after all retries, with the plans of the last attempt for whoever shows why."""
+
+    def __init__(self, refusal: AdRefused, attempt: Attempt) -> None:
+        super().__init__(refusal.code, str(refusal))
+        self.attempt = attempt
 
 
 @dataclass(frozen=True)

@@ -75,14 +75,14 @@ def create_app(service: Service) -> FastAPI:
 def _add_ads(app: FastAPI, service: Service) -> None:
     asking = Annotated[Client, Depends(may(service.keys, ADS))]
     body = Annotated[Body, Depends(body_of(service.limits.body))]
-    told = _problems(400, 401, 403, 404, 422, 503)
+    problems = _problems(400, 401, 403, 404, 422, 503)
     files: dict[str, Any] = {"content": {"image/png": {}, "image/jpeg": {}}}
 
     @app.put(
         "/ads/{request_id}",
         status_code=202,
         response_model=messages.AdAnswer,
-        responses={200: {"model": messages.AdAnswer}, **told, **_problems(409, 413, 415, 429)},
+        responses={200: {"model": messages.AdAnswer}, **problems, **_problems(409, 413, 415, 429)},
         openapi_extra=_takes(messages.AdBody, photo=True),
     )
     def put(request: Request, client: asking, request_id: RequestId, sent: body) -> Response:
@@ -91,7 +91,7 @@ def _add_ads(app: FastAPI, service: Service) -> None:
         job, made = service.accept(client.name, request_id, sent)
         return _stamped(request, ad_answer(job), 202 if made or not job.ended else 200)
 
-    @app.get("/ads/{request_id}", response_model=messages.AdAnswer, responses=told)
+    @app.get("/ads/{request_id}", response_model=messages.AdAnswer, responses=problems)
     def get(request: Request, client: asking, request_id: RequestId) -> Response:
         """The state of a request; once it is done, its pictures, plans, metadata and recipes."""
         return _stamped(request, ad_answer(service.ad(client.name, request_id)))
@@ -99,7 +99,7 @@ def _add_ads(app: FastAPI, service: Service) -> None:
     @app.post(
         "/ads/{request_id}/pick",
         response_model=messages.AdAnswer,
-        responses={**told, **_problems(413, 415)},
+        responses={**problems, **_problems(413, 415)},
         openapi_extra=_takes(messages.PickBody),
     )
     def pick(request: Request, client: asking, request_id: RequestId, sent: body) -> Response:
@@ -107,7 +107,7 @@ def _add_ads(app: FastAPI, service: Service) -> None:
         rank = sent.checked(messages.PickBody).rank
         return _stamped(request, ad_answer(service.pick(client.name, request_id, rank)))
 
-    @app.get("/ads/{request_id}/plans/{number}.jpg", response_class=Response, responses={200: files, **told})
+    @app.get("/ads/{request_id}/plans/{number}.jpg", response_class=Response, responses={200: files, **problems})
     def plan(request: Request, client: asking, request_id: RequestId, number: int) -> Response:
         """A plan's small picture."""
         return _file_of(request, service, client, request_id, service.plan(client.name, request_id, number), "jpg")
@@ -115,7 +115,7 @@ def _add_ads(app: FastAPI, service: Service) -> None:
     @app.get(
         "/ads/{request_id}/{rank}.{form}",
         response_class=Response,
-        responses={200: {"content": {**files["content"], JSON: {}}}, **told},
+        responses={200: {"content": {**files["content"], JSON: {}}}, **problems},
     )
     def picture(
         request: Request,
@@ -142,12 +142,12 @@ def _add_ads(app: FastAPI, service: Service) -> None:
 
 def _add_photographs(app: FastAPI, service: Service) -> None:
     body = Annotated[Body, Depends(body_of(service.limits.body))]
-    told = _problems(400, 401, 403, 413, 415, 422, 429, 503)
+    problems = _problems(400, 401, 403, 413, 415, 422, 429, 503)
 
     @app.post(
         "/attributes",
         response_model=messages.AttributesAnswer,
-        responses=told,
+        responses=problems,
         openapi_extra=_takes(None, photo=True),
     )
     def attributes(
@@ -165,7 +165,7 @@ def _add_photographs(app: FastAPI, service: Service) -> None:
     @app.post(
         "/descriptions",
         response_model=messages.DescriptionAnswer,
-        responses=told,
+        responses=problems,
         openapi_extra=_takes(None, photo=True),
     )
     def descriptions(
@@ -226,12 +226,12 @@ def _file_of(
 
 
 def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    told: dict[int | str, dict[str, Any]] = {
+    documented: dict[int | str, dict[str, Any]] = {
         status: {"model": messages.Problem, "description": STATUSES[status]} for status in statuses
     }
-    if 400 in told:  # Starlette's own answer
-        told[400] = {"description": STATUSES[400], "content": {"text/plain": {}}}
-    return told
+    if 400 in documented:  # Starlette's own answer
+        documented[400] = {"description": STATUSES[400], "content": {"text/plain": {}}}
+    return documented
 
 
 def _takes(kind: type[messages.BaseModel] | None, photo: bool = False) -> dict[str, Any]:

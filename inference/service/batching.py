@@ -122,9 +122,9 @@ def _answers(served: Served, batch: Sequence[_Asked]) -> list[list[AttributeAnsw
         for number, asked in enumerate(batch)
         for question in served.model.questions_for(number, asked.article_type)
     ]
-    told = served.model.answer([asked.picture for asked in batch], questions)
+    answered = served.model.answer([asked.picture for asked in batch], questions)
     answers: list[list[AttributeAnswer]] = [[] for _ in batch]
-    columns = (told[name] for name in ("product_index", "attribute", "value", "confidence", "abstained"))
+    columns = (answered[name] for name in ("product_index", "attribute", "value", "confidence", "abstained"))
     for number, name, value, confidence, abstained in zip(*columns, strict=True):
         answers[int(number)].append(AttributeAnswer(str(name), str(value), float(confidence), bool(abstained)))
     return answers

@@ -114,8 +114,8 @@ class Jobs:
             "created_at": self._clock(),
             "outcome": "{}",
         }
-        known = self.find(client, request_id)
-        if known is None:
+        earlier = self.find(client, request_id)
+        if earlier is None:
             try:
                 with self._database.answering(), self._database.engine.begin() as connection:
                     # Requests of one client wait for each other here, or each would count without the others.
@@ -123,14 +123,14 @@ class Jobs:
                     connection.execute(JOBS.insert().values(row))
                     _refuse_more(connection, client, most, own=1)
             except IntegrityError:  # the same id, a moment earlier
-                known = self.find(client, request_id)
-        if known is None:
+                earlier = self.find(client, request_id)
+        if earlier is None:
             made = self.find(client, request_id)
             assert made is not None  # nothing removes rows
             return made, True
-        if known.body_sha256 != body_sha256:
+        if earlier.body_sha256 != body_sha256:
             raise OtherBody(f"request id {request_id} was used with another body; choose another id.")
-        return known, False
+        return earlier, False
 
     def require_room(self, client: str, most: int) -> None:
         """Before something is stored for a job. Raises: TooManyJobs: the client could not have one more."""
@@ -232,10 +232,10 @@ def _end(state: State, outcome: Mapping[str, Any], now: float) -> dict[str, Any]
 
 
 def _worn_out(row: Row[Any]) -> dict[str, str]:
-    known = json.loads(row.outcome).get("sentence")
+    sentence = json.loads(row.outcome).get("sentence")
     return {
         "code": "gave_up",
-        "sentence": known
+        "sentence": sentence
         or f"{ATTEMPTS} workers were lost over this request; ask again under another id, and tell "
         "whoever runs the service.",
     }

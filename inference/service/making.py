@@ -10,7 +10,7 @@ stages that the comment concerns run again.
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -24,7 +24,7 @@ from inference.ad_images.batch import AdMaker
 from inference.ad_images.pipeline import Entered
 from inference.ad_images.refusal import AdRefused, RefusalCode
 from inference.ad_images.request import AdRequest, ListedProduct, OnModel
-from inference.ad_images.result import AdResult, Judged
+from inference.ad_images.result import AdResult, Attempt, Judged, NothingPassed
 from inference.ad_images.store import recipe_key
 
 ADS, PHOTOS, PLANS = "ads", "photos", "plans"  # folders below the service's root
@@ -109,10 +109,8 @@ class AdDesk:
             result = maker.pipeline.rework(result, comment, entered)
         key = recipe_key(request, {**maker.context, "comment": comment})
         row = maker.store.keep(result, key, maker.pipeline.backdrop, maker.context)
-        plans = f"{PLANS}/{order.name}/{key[:16]}"
-        for judged in result.attempts[-1].judged:
-            publish_bytes(_small(judged), self._root / plans / f"{_number(judged)}.jpg")
         return {
+            **self._plans(order, result.attempts[-1], result.top),
             "subject": result.brief.subject,
             "theme": result.brief.theme,
             "caption": result.caption,
@@ -121,8 +119,6 @@ class AdDesk:
             "reasons": list(result.reasons),
             "changed": [attempt.changed for attempt in result.attempts if attempt.changed],
             "seconds": {stage: round(seconds, 3) for stage, seconds in result.seconds.items()},
-            "plans_at": plans,
-            "plans": _plans(result),
             "pictures": [
                 {
                     "rank": picture.rank,
@@ -134,6 +130,32 @@ class AdDesk:
                 for picture in row.pictures
             ],
         }
+
+    def fallen(self, order: Order, refusal: NothingPassed) -> dict[str, Any]:
+        """The outcome of an order of which no plan passed: why, plan by plan. Raises: SelvedgeError, as `make`."""
+        return {"code": str(refusal.code), "sentence": str(refusal), **self._plans(order, refusal.attempt, ())}
+
+    def _plans(self, order: Order, attempt: Attempt, top: Sequence[int]) -> dict[str, Any]:
+        """Every plan of an attempt: its small picture as a file, its place, and why it fell or that it passed."""
+        folder = f"{PLANS}/{order.name}/{json_sha256(order.plain())[:16]}"
+        plans = []
+        for position, judged in enumerate(attempt.judged):
+            plan = judged.picture.placed.plan
+            publish_bytes(_small(judged), self._root / folder / f"{plan.number + 1}.jpg")
+            plans.append(
+                {
+                    "number": plan.number + 1,
+                    "section": plan.section + 1,
+                    "sections": plan.sections,
+                    "rotation": plan.rotation,
+                    "score": round(judged.score, 4),
+                    "rank": list(top).index(position) + 1 if position in top else None,
+                    "passed": not judged.failed,
+                    "why": [finding.sentence for finding in judged.failed],
+                    "let_go": list(judged.relaxed),
+                }
+            )
+        return {"plans_at": folder, "plans": plans}
 
     def _made(self, order: Order, request: AdRequest, maker: AdMaker, entered: Entered) -> AdResult:
         """The result before any comment, from memory where it was made here just now."""
@@ -181,31 +203,6 @@ def kept_file(root: UPath, name: str, sha256: str | None = None) -> bytes:
     if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
         raise SelvedgeError(f"{name} of the service's files was changed; ask again under another request id.")
     return content
-
-
-def _plans(result: AdResult) -> list[dict[str, Any]]:
-    """Every plan of the last attempt: its place, and why it fell or that it passed."""
-    told = []
-    for position, judged in enumerate(result.attempts[-1].judged):
-        plan = judged.picture.placed.plan
-        told.append(
-            {
-                "number": _number(judged),
-                "section": plan.section + 1,
-                "sections": plan.sections,
-                "rotation": plan.rotation,
-                "score": round(judged.score, 4),
-                "rank": list(result.top).index(position) + 1 if position in result.top else None,
-                "passed": not judged.failed,
-                "why": [finding.sentence for finding in judged.failed],
-                "let_go": list(judged.relaxed),
-            }
-        )
-    return told
-
-
-def _number(judged: Judged) -> int:
-    return judged.picture.placed.plan.number + 1
 
 
 def _small(judged: Judged) -> bytes:

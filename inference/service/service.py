@@ -101,9 +101,9 @@ class Service:
         asked = body.checked(AdBody)
         photo_sha256 = hashlib.sha256(body.photo).hexdigest() if body.photo else ""
         body_sha256 = json_sha256({**asked.model_dump(), "photo": photo_sha256})
-        known = self.jobs.find(client, request_id)
-        if known is not None:  # whatever became of its product meanwhile
-            return self.jobs.accept(client, request_id, body_sha256, known.order, self.limits.jobs)
+        earlier = self.jobs.find(client, request_id)
+        if earlier is not None:  # whatever became of its product meanwhile
+            return self.jobs.accept(client, request_id, body_sha256, earlier.order, self.limits.jobs)
         order = self._commented(client, asked) if asked.after else self._ordered(client, request_id, asked, body.photo)
         self.jobs.require_room(client, self.limits.jobs)
         if body.photo and not is_there(self.root / photo_file(photo_sha256)):

@@ -152,15 +152,17 @@ function show(told) {
   by("progress").hidden = true;
   by("start").hidden = true;
   by("result").classList.remove("stale");
-  by("result").hidden = told.state !== "done";
-  if (told.state !== "done") {
+  const done = told.state === "done";
+  by("result").hidden = !told.plans.length;
+  for (const part of ["best", "comment-form", "notes"]) by(part).hidden = !done;
+  by("plans").replaceChildren(...told.plans.map(plan));
+  if (!done) {
     say(told.error ? capital(told.error) : "It is not made.", true);
     return;
   }
   const passed = told.plans.filter((plan) => plan.passed).length;
   by("about").textContent = `${capital(told.subject)} · theme ${told.theme} · ${passed} of ${told.plans.length} plans passed`;
   by("pictures").replaceChildren(...told.pictures.map(best));
-  by("plans").replaceChildren(...told.plans.map(plan));
   by("comments").textContent = told.comments.length ? `So far: ${told.comments.join("; ")}` : "";
   by("comment").value = "";
   notes(told);
@@ -206,7 +208,6 @@ function notes({ reasons, changed, made_by: by_, seconds, model }) {
   const facts = { ranker: model, ...by_, seconds: total.toFixed(1) };
   by("facts").replaceChildren(...Object.entries(facts).filter(([, value]) => value).flatMap(([name, value]) =>
     [make("dt", { textContent: name }), make("dd", { textContent: /^[0-9a-f]{64}$/.test(value) ? value.slice(0, 12) : value, title: value })]));
-  by("notes").hidden = false;
 }
 
 async function choose(rank) {

@@ -11,6 +11,7 @@ from threading import Event, Thread
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
 from inference.ad_images.refusal import AdRefused
+from inference.ad_images.result import NothingPassed
 from inference.service.jobs import Job, JobLost, Jobs, State
 from inference.service.making import AdDesk, Order
 
@@ -49,7 +50,10 @@ class Worker:
 
     def _make(self, job: Job) -> None:
         try:
-            outcome = self._desk.make(Order.of(job.order), lambda stage: self._jobs.renew(job, stage))
+            order = Order.of(job.order)
+            outcome = self._desk.make(order, lambda stage: self._jobs.renew(job, stage))
+        except NothingPassed as refusal:
+            self._jobs.end(job, State.REFUSED, self._desk.fallen(order, refusal))
         except AdRefused as refusal:
             self._jobs.end(job, State.REFUSED, {"code": str(refusal.code), "sentence": str(refusal)})
         except ServiceUnavailable as error:

@@ -98,7 +98,7 @@ def add(
         raise SelvedgeError(f"{STUDIO} is the page that `selvedge serve` opens; choose another name.")
     rights = [right.strip() for right in may.split(",") if right.strip()]
     key = open_keys(load_settings()).add(name, rights)
-    emit("serve key add", as_json, {"name": name, "rights": [one for one in RIGHTS if one in rights], "key": key})
+    emit("serve key add", as_json, {"name": name, "rights": [right for right in RIGHTS if right in rights], "key": key})
 
 
 def list_keys(as_json: JsonFlag = False) -> None:

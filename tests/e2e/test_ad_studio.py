@@ -53,7 +53,7 @@ class Running:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line, f"the command ended with {self.process.wait()}"
-        self.told = json.loads(line)
+        self.printed = json.loads(line)
 
     def bash(self, block: str, **environment: str) -> str:
         """What the commands of a block print."""
@@ -67,10 +67,10 @@ class Running:
 
     def curl(self, block: str) -> str:
         """What a block of the page prints, asked of this service."""
-        return self.bash(block.replace(PAGE_ADDRESS, self.told["address"]), KEY=self.key)
+        return self.bash(block.replace(PAGE_ADDRESS, self.printed["address"]), KEY=self.key)
 
     def ask(self, method: str, address: str, body: Any = None) -> Any:
-        request = urllib.request.Request(self.told["address"] + address, method=method)
+        request = urllib.request.Request(self.printed["address"] + address, method=method)
         request.add_header("Authorization", f"Bearer {self.key}")
         request.add_header("Content-Type", "application/json")
         content = None if body is None else json.dumps(body).encode()
@@ -83,10 +83,10 @@ class Running:
 
     def until(self, request_id: str, *states: str) -> dict[str, Any]:
         end = time.monotonic() + 90
-        while (told := self.ask("GET", f"/ads/{request_id}"))["state"] not in states:
-            assert time.monotonic() < end, told
+        while (ad := self.ask("GET", f"/ads/{request_id}"))["state"] not in states:
+            assert time.monotonic() < end, ad
             time.sleep(0.05)
-        return told
+        return ad
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,7 @@ def page(running) -> Iterator[Any]:
         failures: list[str] = []
         opened.on("pageerror", lambda error: failures.append(str(error)))
         opened.on("console", lambda said: failures.append(said.text) if "Security Policy" in said.text else None)
-        opened.goto(running.told["studio"])
+        opened.goto(running.printed["studio"])
         opened.wait_for_selector("#studio:not([hidden])")
         yield opened
         browser.close()
@@ -180,6 +180,9 @@ def test_from_a_product_to_a_picked_and_downloaded_ad(page, running, tmp_path):
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing is wider than the phone"
     page.go_back()
     until(page, f"state.ad.request_id === '{first}' && document.querySelector('#pictures li.picked')")
+    page.evaluate("show({ ...state.ad, state: 'refused', error: 'no picture passed.', pictures: [] })")
+    assert page.inner_text("#says.bad") == "No picture passed."
+    assert page.is_visible("#plans") and not page.is_visible("#best") and not page.is_visible("#comment-form")
 
 
 def test_a_photograph_of_ones_own_and_what_is_refused_is_said_in_its_place(page, tmp_path):

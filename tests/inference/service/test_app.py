@@ -19,6 +19,7 @@ from starlette.testclient import TestClient
 
 from catalog.errors import SelvedgeError
 from inference.ad_images.composition import Grid
+from inference.ad_images.finding import Strictness
 from inference.ad_images.provenance import read_source_type
 from inference.ad_images.recipes import parsed_recipe
 from inference.ad_images.refusal import AdRefused, RefusalCode
@@ -78,18 +79,18 @@ def test_a_product_becomes_pictures_with_recipes_plans_and_reasons(ask, small):
     refused(ask.get("/ads/a-1/1.png"), 404, "queued")
     assert small.worker.work_once() and not small.worker.work_once()
     done = ask.get("/ads/a-1")
-    told = done.json()
-    assert (told["state"], told["theme"], told["model"], told["error"]) == ("done", "studio", "untrained", "")
-    assert done.headers[MODEL_HEADER] == "untrained" and told["seconds"]["background"] > 0
-    assert len(told["plans"]) == 4 and all(plan["passed"] != bool(plan["why"]) for plan in told["plans"])
-    assert [plan["rank"] for plan in told["plans"] if plan["rank"]] and 1 <= len(told["pictures"]) <= 3
-    first = told["pictures"][0]
+    said = done.json()
+    assert (said["state"], said["theme"], said["model"], said["error"]) == ("done", "studio", "untrained", "")
+    assert done.headers[MODEL_HEADER] == "untrained" and said["seconds"]["background"] > 0
+    assert len(said["plans"]) == 4 and all(plan["passed"] != bool(plan["why"]) for plan in said["plans"])
+    assert [plan["rank"] for plan in said["plans"] if plan["rank"]] and 1 <= len(said["pictures"]) <= 3
+    first = said["pictures"][0]
     png, jpg = ask.get(first["png"]), ask.get(first["jpg"])
     assert Image.open(io.BytesIO(png.content)).size == (256, 256) and png.headers[MODEL_HEADER] == "untrained"
     assert (png.headers["content-type"], jpg.headers["content-type"]) == ("image/png", "image/jpeg")
     assert read_source_type(jpg.content) == read_source_type(png.content) is not None
     assert parsed_recipe(ask.get(first["recipe"]).content, "recipe").rank == 1
-    for plan in told["plans"]:
+    for plan in said["plans"]:
         assert Image.open(io.BytesIO(ask.get(plan["url"]).content)).format == "JPEG"
     refused(ask.get("/ads/a-1/plans/99.jpg"), 404, "no plan 99")
     assert ask.put("/ads/a-1", json=body).status_code == 200
@@ -107,16 +108,16 @@ def test_a_comment_runs_again_what_it_concerns_and_the_same_after_a_kill(ask, sm
     refused(ask.put("/ads/b", json={"after": "zz", "comment": "smaller"}), 404, "no request zz")
     ask.put("/ads/b", json={"after": "a", "comment": "smaller"})
     small.worker.work_once()
-    told = ask.get("/ads/b").json()
-    assert told["comments"] == ["smaller"] and told["after"] == "a" and told["state"] == "done"
-    assert "cutout" not in told["seconds"] and "0.80 times" in told["changed"][0]
+    said = ask.get("/ads/b").json()
+    assert said["comments"] == ["smaller"] and said["after"] == "a" and said["state"] == "done"
+    assert "cutout" not in said["seconds"] and "0.80 times" in said["changed"][0]
     # Another process makes the same bytes of the row alone: it remembers nothing.
     ask.put("/ads/c", json={"after": "b", "comment": "brighter"})
     small.worker._desk._results.clear()
     small.worker.work_once()
     again = ask.get("/ads/c").json()
     assert (
-        again["comments"] == ["smaller", "brighter"] and again["pictures"][0]["sha256"] != told["pictures"][0]["sha256"]
+        again["comments"] == ["smaller", "brighter"] and again["pictures"][0]["sha256"] != said["pictures"][0]["sha256"]
     )
     job = small.jobs.find("shop", "b")
     repeated = small.worker._desk.make(small.made[1], lambda stage: None)
@@ -182,9 +183,26 @@ def test_what_only_the_stages_find_is_an_outcome(ask, small):
     small.maker = replace(small.maker, pipeline=replace(small.maker.pipeline, guardrail=lambda request: _Refusing()))
     ask.put("/ads/x", json={"product": BAG})
     small.worker.work_once()
-    told = ask.get("/ads/x").json()
-    assert (told["state"], told["code"], told["error"]) == ("refused", "text_unsafe", "not this.")
-    assert told["pictures"] == [] and not (small.service.root / "ads").exists()
+    said = ask.get("/ads/x").json()
+    assert (said["state"], said["code"], said["error"]) == ("refused", "text_unsafe", "not this.")
+    assert said["pictures"] == [] and not (small.service.root / "ads").exists()
+
+
+def test_where_no_plan_passes_every_one_says_why(ask, small):
+    pipeline = small.maker.pipeline
+    impossible = [
+        replace(rule, limit=99.9, strictness=Strictness.STRICT) if rule.name == "frame_share" else rule
+        for rule in pipeline.brand.guidelines
+    ]
+    brand = replace(pipeline.brand, guidelines=tuple(impossible))
+    small.maker = replace(small.maker, pipeline=replace(pipeline, brand=brand, grid=Grid(1, (0,))))
+    ask.put("/ads/x", json={"product": BAG, "theme": "studio"})
+    small.worker.work_once()
+    said = ask.get("/ads/x").json()
+    assert (said["state"], said["code"], said["pictures"]) == ("refused", "nothing_passed", [])
+    assert said["plans"] and all(plan["why"] and not plan["passed"] for plan in said["plans"])
+    assert ask.get(said["plans"][0]["url"]).headers["content-type"] == "image/jpeg"
+    assert not (small.service.root / "ads").exists()
 
 
 class _Refusing:
@@ -286,11 +304,11 @@ def test_whatever_is_sent_the_answer_is_one_that_the_document_names(ask, small, 
 def test_a_photograph_gets_attributes_and_a_description_that_keeps_to_them(ask, small):
     photo = picture_of()
     read = ask.post("/attributes", content=photo, headers={"content-type": "image/jpeg"})
-    told = read.json()
-    assert read.headers[MODEL_HEADER] == told["model"] == "models:/attributes/1" and told["digest"]
-    assert told["attributes"] and all(0 < each["confidence"] <= 1 for each in told["attributes"])
+    said = read.json()
+    assert read.headers[MODEL_HEADER] == said["model"] == "models:/attributes/1" and said["digest"]
+    assert said["attributes"] and all(0 < each["confidence"] <= 1 for each in said["attributes"])
     named = ask.post("/attributes", params={"article_type": "Shirts"}, files={"photo": photo}).json()["attributes"]
-    assert {each["name"] for each in named} > {each["name"] for each in told["attributes"]}
+    assert {each["name"] for each in named} > {each["name"] for each in said["attributes"]}
     written = ask.post("/descriptions", params={"article_type": "Shirts", "gender": "Men"}, files={"photo": photo})
     text = written.json()
     assert written.status_code == 200 and text["attributes"] == named and "shirt" in text["text"].lower()
@@ -337,8 +355,8 @@ def test_batches_answer_as_one_by_one_and_the_audit_names_no_content(ask, small)
     photos = [picture_of(seed=seed) for seed in range(6)]
 
     def read(photo):
-        told = ask.post("/attributes", files={"photo": photo}).json()["attributes"]
-        return [(each["name"], each["value"]) for each in told]
+        said = ask.post("/attributes", files={"photo": photo}).json()["attributes"]
+        return [(each["name"], each["value"]) for each in said]
 
     alone = [read(photo) for photo in photos]
     with ThreadPoolExecutor(6) as pool:
@@ -355,9 +373,9 @@ def test_batches_answer_as_one_by_one_and_the_audit_names_no_content(ask, small)
 
 
 def test_the_document_of_the_api_is_the_one_that_is_kept(ask):
-    told = ask.get("/openapi.json").json()
-    assert told["openapi"].startswith("3.1")
-    assert told == json.loads(OPENAPI.read_text()), (
+    said = ask.get("/openapi.json").json()
+    assert said["openapi"].startswith("3.1")
+    assert said == json.loads(OPENAPI.read_text()), (
         "the API changed: look at it, then write it with "
         "`python -c 'from tests.inference.service.test_app import keep; keep()'`"
     )
@@ -369,5 +387,5 @@ def keep() -> None:
 
 
 def test_the_states_of_the_document_are_those_of_jobs():
-    told = json.loads(OPENAPI.read_text())
-    assert told["components"]["schemas"]["State"]["enum"] == [str(state) for state in State]
+    said = json.loads(OPENAPI.read_text())
+    assert said["components"]["schemas"]["State"]["enum"] == [str(state) for state in State]
