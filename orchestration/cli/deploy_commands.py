@@ -143,6 +143,7 @@ def champion(
     from orchestration.families.settings import load_settings
     from orchestration.registry.registry import Registry
 
+    families.find_family(family)
     of_account = read_account(account)
     registry = Registry(load_settings())
     version = registry.champion(family)
@@ -151,8 +152,8 @@ def champion(
     served = endpoint.Served(
         family, version.version, version.digest, registry.location(version), instance, machines, weights
     )
-    clients = (make_client(service, of_account.region) for service in ("sagemaker", "cloudwatch"))
-    moved = endpoint.move(*clients, of_account, served, family)
+    client, watch = (make_client(service, of_account.region) for service in ("sagemaker", "cloudwatch"))
+    moved = endpoint.move(client, watch, of_account, served, family)
     values = {
         "family": family,
         "version": version.version,

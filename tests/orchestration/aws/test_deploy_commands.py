@@ -90,6 +90,7 @@ def test_what_cannot_be_done_is_one_sentence(
         ([*base, "--delivery", "/data/shop", "--account", account], "delivery of a training job is an address"),
         ([*base, "--delivery", DELIVERY, "--account", str(tmp_path / "no.yaml")], "write one with the stack's outputs"),
         (["deploy", "status", "nothing", "--account", account], "has no training job nothing"),
+        (["deploy", "champion", "nothing", "--account", account], "nothing"),
     ):
         assert run(arguments) == 1
         said = capsys.readouterr().err.strip()
