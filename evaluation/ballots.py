@@ -26,7 +26,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
 
 from catalog.errors import SelvedgeError
 from evaluation.preference_plan import PreferencePlan
@@ -195,5 +194,7 @@ def side_bias(ballots: pd.DataFrame, raters: Sequence[str] | None = None) -> Sid
     rows = ballots[ballots["kind"] == AA]
     sides = (rows if raters is None else rows[rows["rater"].isin(raters)])["side"]
     left, decided = int((sides == LEFT).sum()), int(sides.isin([LEFT, RIGHT]).sum())
+    from scipy.stats import binomtest  # half a second, which every command that opens the registry would take
+
     p_value = float(binomtest(left, decided).pvalue) if decided else 1.0
     return SideBias(left, decided, len(sides) - decided, p_value)

@@ -25,8 +25,7 @@ from typing import Any
 
 from catalog.errors import SelvedgeError
 from evaluation.evidence import BEST_FLOORS, METRICS, Evidence, GateRule
-from evaluation.preference import INCONCLUSIVE, NO_DIFFERENCE, NOT_PREFERRED, PREFERRED
-from evaluation.preference_plan import accepted_plans
+from evaluation.preference_plan import INCONCLUSIVE, NO_DIFFERENCE, NOT_PREFERRED, PREFERRED, accepted_plans
 from evaluation.scores import BASE, CANDIDATE, CHAMPION, FLOOR, MEAN
 
 VERDICT = "verdict"

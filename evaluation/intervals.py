@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from evaluation.classification import Codes, Floats, confidence_bins
 
@@ -77,9 +77,9 @@ def interval(point: float, replicates: ArrayLike, level: float = LEVEL) -> Inter
     if np.isnan(point) or not len(values):
         return Interval(float("nan"), float("nan"))
     below = (np.mean(values < point) + np.mean(values <= point)) / 2
-    tail = norm.ppf((1 + level) / 2)
-    shift = np.clip(norm.ppf(np.clip(below, 1e-9, 1 - 1e-9)), -tail, tail)
-    low, high = np.quantile(values, norm.cdf([2 * shift - tail, 2 * shift + tail]))
+    tail = ndtri((1 + level) / 2)
+    shift = np.clip(ndtri(np.clip(below, 1e-9, 1 - 1e-9)), -tail, tail)
+    low, high = np.quantile(values, ndtr([2 * shift - tail, 2 * shift + tail]))
     # Quantiles interpolate between resamples, so the point can be missed by less than one of them.
     return Interval(float(min(low, point)), float(max(high, point)))
 

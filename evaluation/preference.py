@@ -40,16 +40,10 @@ from evaluation.ballots import (
     design_effect,
     exclude_raters,
 )
-from evaluation.preference_plan import PreferencePlan
+from evaluation.preference_plan import INCONCLUSIVE, NO_DIFFERENCE, NOT_PREFERRED, PREFERRED, PreferencePlan
 from evaluation.sequential import confidence_sequence, inside_band, log_e_value
 from evaluation.simulated_rounds import NO_END, Ballots, verdict_ends
 
-PREFERRED, NOT_PREFERRED, NO_DIFFERENCE, INCONCLUSIVE = VERDICTS = (
-    "preferred",
-    "not_preferred",
-    "no_difference",
-    "inconclusive",
-)
 OPEN = "open"
 AFTERWARDS = "after the decision"  # why a ballot does not count
 DRAWS, LOOKS = 400, 250  # of the forecast: its median moves by about 5 % with another seed

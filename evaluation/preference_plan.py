@@ -1,6 +1,7 @@
 """The plan of a round: every rule that could be bent afterwards, fixed and hashed before the first ballot.
 
-Belongs here: the plan as data, its ranges, its JSON. Not here: applying it (ballots.py, preference.py).
+Belongs here: the plan as data, its ranges, its JSON, how a round may end. Not here: applying it (ballots.py,
+preference.py).
 """
 
 import json
@@ -12,6 +13,12 @@ from catalog.errors import SelvedgeError
 from catalog.files import json_sha256
 
 FORMAT = 1
+PREFERRED, NOT_PREFERRED, NO_DIFFERENCE, INCONCLUSIVE = VERDICTS = (
+    "preferred",
+    "not_preferred",
+    "no_difference",
+    "inconclusive",
+)
 LATER = ("fast_warnings", "minimum_items")  # rules that plans of before do not name
 
 

@@ -8,7 +8,7 @@ import pytest
 from catalog.errors import SelvedgeError
 from evaluation.evidence import Evidence, GateRule
 from evaluation.gate import VERDICT, VerdictEvidence, decide, rests_on_simulation
-from evaluation.preference import VERDICTS
+from evaluation.preference_plan import VERDICTS
 
 FAMILY, CANDIDATE = "toy", "toy-20260503-a1b2c3"
 RULE = GateRule(FAMILY, required=(VERDICT,))

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from benchmarks.preference import Ballots, Scenario, play, simulate
 from catalog.errors import SelvedgeError
 from evaluation.ballots import check_ballots, design_effect
-from evaluation.preference import VERDICTS, evidence_path, judge_round
-from evaluation.preference_plan import PreferencePlan
+from evaluation.preference import evidence_path, judge_round
+from evaluation.preference_plan import VERDICTS, PreferencePlan
 
 from .votes import answered, drawn, exchanged, table
 

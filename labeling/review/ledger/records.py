@@ -12,8 +12,7 @@ from typing import Any, Literal
 from catalog.errors import SelvedgeError
 from catalog.files import json_sha256
 from labeling.review.pairs.blinding import Side, Version
-from labeling.review.pairs.items import SlotKind
-from labeling.review.pairs.plan import RoundPlan
+from labeling.review.pairs.plan import RoundPlan, SlotKind
 
 Outcome = Literal["preferred", "not_preferred", "no_difference", "inconclusive"]
 OUTCOMES: tuple[Outcome, ...] = ("preferred", "not_preferred", "no_difference", "inconclusive")

@@ -10,15 +10,13 @@ was seen before; only a repeat is, on purpose.
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import pandas as pd
 
 from catalog.errors import SelvedgeError
 from catalog.splits import TEST
-from labeling.review.pairs.plan import RoundPlan
+from labeling.review.pairs.plan import RoundPlan, SlotKind
 
-SlotKind = Literal["plain", "gold", "aa", "repeat"]
 STRATA = ("article_type", "gender")
 
 

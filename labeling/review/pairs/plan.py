@@ -20,6 +20,8 @@ from evaluation.preference_plan import PreferencePlan
 FORMAT = 1
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{1,61})[a-z0-9]")
 Opponent = Literal["champion", "base"]
+SlotKind = Literal["plain", "gold", "aa", "repeat"]
+"""Why a pair is shown."""
 
 
 @dataclass(frozen=True)

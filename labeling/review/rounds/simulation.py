@@ -13,11 +13,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from catalog.errors import SelvedgeError
-from evaluation.preference import INCONCLUSIVE, NO_DIFFERENCE, NOT_PREFERRED, PREFERRED
-from evaluation.preference_plan import PreferencePlan
+from evaluation.preference_plan import INCONCLUSIVE, NO_DIFFERENCE, NOT_PREFERRED, PREFERRED, PreferencePlan
 from evaluation.simulated_rounds import NO_END, Ballots, verdict_ends
 from labeling.review.rounds.progress import Progress, silent
 
@@ -138,7 +137,7 @@ def _judged(
         + math.sqrt(products) * rng.standard_normal((rounds, panel.items))[:, item]
         + math.sqrt(max(0.0, 1 - own - products)) * rng.standard_normal(shape)
     )
-    won = latent < norm.ppf(preference)
+    won = latent < ndtri(preference)
     decided = rng.random(shape) >= panel.ties
     counted = decided & _within_caps(rater, item, plan)
     table = Ballots(won, np.broadcast_to(rater, shape), np.broadcast_to(item, shape), panel.raters, counted)

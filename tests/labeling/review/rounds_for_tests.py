@@ -18,9 +18,8 @@ from evaluation.preference_plan import PreferencePlan
 from labeling.review.ledger.ledger import Ledger
 from labeling.review.ledger.records import Pair, PulledAnnotation
 from labeling.review.pairs.blinding import Side, Version
-from labeling.review.pairs.items import SlotKind
 from labeling.review.pairs.kinds import AttributeCards, Descriptions
-from labeling.review.pairs.plan import RoundPlan
+from labeling.review.pairs.plan import RoundPlan, SlotKind
 from labeling.review.pairs.products import Product
 from labeling.review.pairs.strips import PictureStrips, pack_frames
 from labeling.review.rounds.material import Material, gather_material

@@ -71,4 +71,6 @@ def test_nothing_listens_beyond_this_machine(tmp_path):
     sources = [
         file for room in ("infra", "inference", "labeling", "orchestration") for file in (root / room).rglob("*.py")
     ]
-    assert len(sources) > 100 and not [file for file in sources if "0.0.0.0" in file.read_text(encoding="utf-8")]
+    beyond = [file.relative_to(root) for file in sources if "0.0.0.0" in file.read_text(encoding="utf-8")]
+    # Inside its container SageMaker asks at the container's own address; nothing else reaches it.
+    assert len(sources) > 100 and beyond == [Path("infra/container_files.py")]
