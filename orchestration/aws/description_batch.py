@@ -79,12 +79,12 @@ def submit(
     names, jobs = list(records), []
     parts = -(-len(names) // MOST)
     for part in range(parts):  # of one size, so that the last one is not too small
-        chosen = names[len(names) * part // parts : len(names) * (part + 1) // parts]
-        digest = hashlib.sha256("".join([model, *chosen]).encode()).hexdigest()[:16]
+        batch = names[len(names) * part // parts : len(names) * (part + 1) // parts]
+        digest = hashlib.sha256("".join([model, *batch]).encode()).hexdigest()[:16]
         name, place = f"selvedge-{digest}", f"s3://{account.data_bucket}/batch"
         job = Job(name, f"{place}/in/{name}.jsonl", f"{place}/out/{name}/")
         request(account, model, job)
-        text = "\n".join(lines_of({each: records[each] for each in chosen})) + "\n"
+        text = "\n".join(lines_of({each: records[each] for each in batch})) + "\n"
         _put(job.source, text.encode())
         jobs.append(job)
     _remember(folder, model, jobs)
@@ -121,12 +121,12 @@ def collect(
     wrong: dict[str, str] = {}
     for job in jobs:
         arn = job.arn or _started(client, account, model, job)  # killed before it was remembered: the same token
-        told = ask(client, "GetModelInvocationJob", BEDROCK, jobIdentifier=arn)
-        if told["status"] in LOST:
+        job_state = ask(client, "GetModelInvocationJob", BEDROCK, jobIdentifier=arn)
+        if job_state["status"] in LOST:
             forget(folder)
-            why = str(told.get("message") or told["status"])[:200]
+            why = str(job_state.get("message") or job_state["status"])[:200]
             raise SelvedgeError(f"the batch {job.name} of {model} came to nothing ({why}); run again to ask anew.")
-        if told["status"] not in READY:
+        if job_state["status"] not in READY:
             return None
         file = f"{job.out}{arn.rpartition('/')[2]}/{job.name}.jsonl.out"
         try:

@@ -191,18 +191,18 @@ def state(client: Any, job: str) -> dict[str, Any]:
     Raises:
         RequestRefused: there is none of this name. ServiceUnavailable: SageMaker does not answer.
     """
-    told = ask(client, "DescribeTrainingJob", SAGEMAKER, TrainingJobName=job)
-    used, paid = told.get("TrainingTimeInSeconds"), told.get("BillableTimeInSeconds")
+    described = ask(client, "DescribeTrainingJob", SAGEMAKER, TrainingJobName=job)
+    used, paid = described.get("TrainingTimeInSeconds"), described.get("BillableTimeInSeconds")
     return {
         "job": job,
-        "state": told["TrainingJobStatus"],
-        "doing": told.get("SecondaryStatus", ""),
-        "figures": {each["MetricName"]: float(each["Value"]) for each in told.get("FinalMetricDataList", [])},
+        "state": described["TrainingJobStatus"],
+        "doing": described.get("SecondaryStatus", ""),
+        "figures": {each["MetricName"]: float(each["Value"]) for each in described.get("FinalMetricDataList", [])},
         "seconds_used": used,
         "seconds_paid": paid,
         "spot_saved": None if not used or paid is None else round(1 - paid / used, 3),
-        "result": (told.get("ModelArtifacts") or {}).get("S3ModelArtifacts"),
-        "why": told.get("FailureReason", ""),
+        "result": (described.get("ModelArtifacts") or {}).get("S3ModelArtifacts"),
+        "why": described.get("FailureReason", ""),
     }
 
 

@@ -120,12 +120,12 @@ def status(
     from orchestration.aws.account import read_account
 
     try:
-        told = training_job.state(make_client("sagemaker", read_account(account).region), job)
+        state = training_job.state(make_client("sagemaker", read_account(account).region), job)
     except RequestRefused as refused:
         if refused.code != "ValidationException":
             raise
         raise SelvedgeError(f"SageMaker has no training job {job:.80}; `selvedge deploy train` names one.") from refused
-    emit("deploy status", as_json, told)
+    emit("deploy status", as_json, state)
 
 
 def champion(

@@ -54,7 +54,7 @@ def gc(
             unnamed = garbage.find_garbage(settings, instance, FAMILIES, days)
             definitions = build_defs(settings, FAMILIES)
             runs = old_runs.find_old_runs(settings, definitions, instance, before)
-            told = sorted(set(old_runs.find_old_events(settings, definitions, instance, before)) - set(runs))
+            with_events = sorted(set(old_runs.find_old_events(settings, definitions, instance, before)) - set(runs))
             values: dict[str, Any] = {
                 "home": str(settings.home),
                 "deleted": delete,
@@ -64,7 +64,7 @@ def gc(
                     for kind, (count, size) in sorted(garbage.by_kind(unnamed).items())
                 ],
                 "runs": len(runs),
-                "run_events": len(told),
+                "run_events": len(with_events),
                 "ticks": old_runs.old_ticks(instance, before),
             }
             size = garbage.free(unnamed) if delete else sum(kind["bytes"] for kind in values["garbage"])
@@ -72,7 +72,7 @@ def gc(
                 whose = families_of_assets(FAMILIES)
                 RunCosts(instance, Tables(root=str(settings.tables())), settings, whose).keep()
                 old_runs.remove_runs(settings, instance, runs)
-                size += old_runs.remove_events(settings, instance, told)
+                size += old_runs.remove_events(settings, instance, with_events)
                 old_runs.purge_ticks(instance, before)
         if delete:
             size += old_runs.compact(settings)

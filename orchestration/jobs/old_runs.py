@@ -94,7 +94,7 @@ def find_old_events(
 
 def _unfinished(definitions: dg.Definitions, instance: dg.DagsterInstance) -> tuple[set[str], set[str]]:
     """Backfills that are not over, and runs that an unfinished one goes on from."""
-    backfills = {one.backfill_id for one in unfinished_backfills(instance, definitions.resolve_asset_graph())}
+    backfills = {backfill.backfill_id for backfill in unfinished_backfills(instance, definitions.resolve_asset_graph())}
     unfinished = instance.get_runs(dg.RunsFilter(statuses=[*UNFINISHED, QUEUED]))
     return backfills, {run.tags[tag] for run in unfinished for tag in ANCESTORS if tag in run.tags}
 

@@ -63,10 +63,10 @@ def answers(socket: Path) -> bool:
     try:
         with grpc.insecure_channel(f"unix:{socket}") as channel:
             asked = health_pb2.HealthCheckRequest(service=DAGSTER_API)
-            told = health_pb2_grpc.HealthStub(channel).Check(asked, timeout=ANSWER_SECONDS)
+            health = health_pb2_grpc.HealthStub(channel).Check(asked, timeout=ANSWER_SECONDS)
     except grpc.RpcError:
         return False
-    return bool(told.status == health_pb2.HealthCheckResponse.SERVING)
+    return bool(health.status == health_pb2.HealthCheckResponse.SERVING)
 
 
 def _make_own(folder: Path) -> None:

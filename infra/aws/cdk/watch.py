@@ -98,7 +98,7 @@ class Watch(Construct):
         alarm.add_alarm_action(actions.SnsAction(self.topic))
 
     def _budget(self, usd_a_month: float) -> None:
-        told = [budgets.CfnBudget.SubscriberProperty(subscription_type="SNS", address=self.topic.topic_arn)]
+        subscribers = [budgets.CfnBudget.SubscriberProperty(subscription_type="SNS", address=self.topic.topic_arn)]
         budgets.CfnBudget(
             self,
             "Budget",
@@ -115,7 +115,7 @@ class Watch(Construct):
                         threshold=share,
                         threshold_type="PERCENTAGE",
                     ),
-                    subscribers=told,
+                    subscribers=subscribers,
                 )
                 for share, kind in [*((share, "ACTUAL") for share in SHARES), (100, "FORECASTED")]
             ],
