@@ -11,6 +11,8 @@ sole and a pale stripe end in one, a shadow fades.
 
 import numpy as np
 from scipy import ndimage
+from skimage.morphology import h_minima
+from skimage.segmentation import watershed
 
 from inference.ad_images.cutouts.border import LEAST_EMPTY, Backdrop, flooded, gradient, parts, refit
 from inference.ad_images.cutouts.lab import squared
@@ -29,6 +31,9 @@ ALONG = 3.0  # pixels along a rim, the deviation of the window in which its step
 STEP, STEP_SHARE = 9.0, 0.6  # ΔE, and of the step to the product, of a step to the outside that ends a product
 PALE_SHARE = 0.06  # of a product that is of a shadow's colour, from which its stripes may be taken for one
 PALE_STEP, PALE_EMPTY = 4.0, 4.0  # the step that is enough then; ΔE to the backdrop that a gap must be under
+PALE_SHADED = 9.0  # ΔE to the backdrop from which a gap is in a shadow; white soles and stripes differ by less
+SHADE_STEP, SHADE_SHARE = 5.0, 0.32  # the steps that are enough then
+SPOT = 6.0  # ΔE that the way out of a pale spot beside a gap climbs; noise is less
 LEAST_KEPT = 0.75  # of a mask; what loses more, or falls apart, is a product with bands of the backdrop's own colour
 SQUARE = np.ones((3, 3), bool)
 
@@ -76,8 +81,11 @@ def _kept(lab: np.ndarray, mask: np.ndarray, shadowy: np.ndarray, distance: np.n
     wide = undecided & (wide | (ndimage.distance_transform_cdt(mask, "chessboard") > DEEPEST))
     step = PALE_STEP if pale else STEP
     kept = mask & ~_faded_rims(lab, undecided & ~wide, ~mask, product, step)
-    gaps = _faded_gaps(lab, wide, ~kept, product, step)
-    return kept & ~(_empty_parts(gaps, distance) if pale else gaps)
+    if not pale:
+        return kept & ~_faded_gaps(lab, wide, ~kept, product, step, STEP_SHARE)
+    gaps = _faded_gaps(lab, wide, ~kept, product, step, STEP_SHARE)
+    shades = _without_spots(_faded_gaps(lab, wide, ~kept, product, SHADE_STEP, SHADE_SHARE), ~kept, distance)
+    return kept & ~(_differing(gaps, distance, 0, PALE_EMPTY) | _differing(shades, distance, PALE_SHADED, np.inf))
 
 
 def _surely_product(lab: np.ndarray, mask: np.ndarray, shadowy: np.ndarray, pale: bool) -> np.ndarray:
@@ -109,23 +117,41 @@ def _faded_rims(lab: np.ndarray, rim: np.ndarray, outside: np.ndarray, product: 
     return rim & (outer < step) & (outer < STEP_SHARE * inner)
 
 
-def _faded_gaps(lab: np.ndarray, area: np.ndarray, outside: np.ndarray, product: np.ndarray, step: float) -> np.ndarray:
-    """The same for each part of some width, as a whole."""
+def _faded_gaps(
+    lab: np.ndarray, area: np.ndarray, outside: np.ndarray, product: np.ndarray, step: float, share: float
+) -> np.ndarray:
+    """The same for each part of some width, as a whole.
+
+    Args:
+        share: of the step to the product, that the step to the outside stays under.
+    """
     labels, count = ndimage.label(area, SQUARE)
     if not count:
         return area
     index = np.arange(1, count + 1)
     outer, inner = (_medians(_step(lab, area, other), labels, index) for other in (outside, product))
-    faded = (outer < step) & (outer < STEP_SHARE * inner)
+    faded = (outer < step) & (outer < share * inner)
     return np.append(False, faded)[labels]
 
 
-def _empty_parts(area: np.ndarray, distance: np.ndarray) -> np.ndarray:
-    """Those that are of the backdrop's very colour."""
+def _differing(area: np.ndarray, distance: np.ndarray, least: float, most: float) -> np.ndarray:
+    """The parts whose median ΔE to the backdrop is from `least` to below `most`."""
     labels, count = ndimage.label(area, SQUARE)
     if not count:
         return area
-    return np.append(False, ndimage.median(distance, labels, np.arange(1, count + 1)) < PALE_EMPTY)[labels]
+    medians = np.asarray(ndimage.median(distance, labels, np.arange(1, count + 1)))
+    return np.append(False, (medians >= least) & (medians < most))[labels]
+
+
+def _without_spots(area: np.ndarray, outside: np.ndarray, distance: np.ndarray) -> np.ndarray:
+    """An area without the pale spots that touch it: a shadow pales towards the outside, a spot towards its middle."""
+    if not area.any():
+        return area
+    edge = ndimage.binary_dilation(area, SQUARE) & outside
+    levels = np.where(edge, -SPOT, np.where(area, distance, distance.max()))  # nothing is lower than the outside
+    bowls = ndimage.label(edge | (area & (h_minima(levels, SPOT, SQUARE) > 0)), SQUARE)[0]
+    basins = watershed(levels, bowls, mask=area | edge)
+    return area & np.isin(basins, np.unique(bowls[edge]))
 
 
 def _step(lab: np.ndarray, area: np.ndarray, other: np.ndarray) -> np.ndarray:
