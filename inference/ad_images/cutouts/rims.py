@@ -33,6 +33,7 @@ PALE_SHARE = 0.06  # of a product that is of a shadow's colour, from which its s
 PALE_STEP, PALE_EMPTY = 4.0, 4.0  # the step that is enough then; ΔE to the backdrop that a gap must be under
 PALE_SHADED = 9.0  # ΔE to the backdrop from which a gap is in a shadow; white soles and stripes differ by less
 SHADE_STEP, SHADE_SHARE = 5.0, 0.32  # the steps that are enough then
+MOUTH = 0.2  # of a gap's edge along the product, that may lead outside; a white collar or toe has more of it
 SPOT = 6.0  # ΔE that the way out of a pale spot beside a gap climbs; noise is less
 LEAST_KEPT = 0.75  # of a mask; what loses more, or falls apart, is a product with bands of the backdrop's own colour
 SQUARE = np.ones((3, 3), bool)
@@ -85,7 +86,8 @@ def _kept(lab: np.ndarray, mask: np.ndarray, shadowy: np.ndarray, distance: np.n
         return kept & ~_faded_gaps(lab, wide, ~kept, product, step, STEP_SHARE)
     gaps = _faded_gaps(lab, wide, ~kept, product, step, STEP_SHARE)
     shades = _without_spots(_faded_gaps(lab, wide, ~kept, product, SHADE_STEP, SHADE_SHARE), ~kept, distance)
-    return kept & ~(_differing(gaps, distance, 0, PALE_EMPTY) | _differing(shades, distance, PALE_SHADED, np.inf))
+    shades = _narrow_mouthed(_differing(shades, distance, PALE_SHADED, np.inf), kept)
+    return kept & ~(_differing(gaps, distance, 0, PALE_EMPTY) | shades)
 
 
 def _surely_product(lab: np.ndarray, mask: np.ndarray, shadowy: np.ndarray, pale: bool) -> np.ndarray:
@@ -141,6 +143,17 @@ def _differing(area: np.ndarray, distance: np.ndarray, least: float, most: float
         return area
     medians = np.asarray(ndimage.median(distance, labels, np.arange(1, count + 1)))
     return np.append(False, (medians >= least) & (medians < most))[labels]
+
+
+def _narrow_mouthed(area: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """The parts that lie between parts of the product, and touch the outside at their mouth alone."""
+    labels, count = ndimage.label(area, SQUARE)
+    index = np.arange(1, count + 1)
+    outer, inner = (
+        np.asarray(ndimage.sum_labels(ndimage.binary_dilation(beside, SQUARE), labels, index))
+        for beside in (~kept, kept & ~area)
+    )
+    return np.append(False, outer <= MOUTH * inner)[labels]
 
 
 def _without_spots(area: np.ndarray, outside: np.ndarray, distance: np.ndarray) -> np.ndarray:
