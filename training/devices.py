@@ -26,7 +26,7 @@ def device_is_there(name: str) -> bool:
 
 
 def choose_precision(precision: str, device: torch.device) -> torch.dtype:
-    """The type of the convolutions: `auto` takes bf16 where the hardware multiplies it, else fp32.
+    """The type of the matrix products: `auto` takes bf16 where the hardware multiplies it, else fp32.
 
     Raises:
         SelvedgeError: an unknown name.
@@ -37,7 +37,7 @@ def choose_precision(precision: str, device: torch.device) -> torch.dtype:
         raise SelvedgeError(f"precision {precision} is not known; take auto, bf16 or fp32.")
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-    # bf16 in software is several times slower than fp32; AMX is several times faster.
+    # bf16 in software is many times slower than fp32; AMX is several times faster.
     return torch.bfloat16 if torch.cpu._is_amx_tile_supported() else torch.float32  # noqa: SLF001 (torch has no public one)
 
 

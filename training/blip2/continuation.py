@@ -30,7 +30,7 @@ from training.blip2.examples import Examples, make_examples
 from training.blip2.features import see
 from training.blip2.language import answer_loss, image_tokens
 from training.blip2.settings import ContinuationSettings
-from training.devices import PRECISIONS
+from training.devices import choose_precision
 from training.driver import TrainingRun, warm_up_then_cosine
 from training.reporting import Reporter
 
@@ -129,7 +129,7 @@ class _Continuation(TrainingRun):
             parameters,
             reporter,
             device=base.device,
-            precision=PRECISIONS[settings.precision],
+            precision=choose_precision(settings.precision, base.device),
             clip_norm=settings.clip_norm,
             checkpoint=checkpoint,
             run=run,

@@ -39,7 +39,7 @@ from training.blip2.examples import (
 from training.blip2.features import FeatureStore
 from training.blip2.language import answer_loss, image_tokens
 from training.blip2.settings import LoraSettings
-from training.devices import PRECISIONS
+from training.devices import choose_precision
 from training.driver import TrainingRun, warm_up_then_cosine
 from training.folders import written_whole
 from training.reporting import Reporter
@@ -147,7 +147,7 @@ class _LoraRun(TrainingRun):
             parameters,
             reporter,
             device=base.device,
-            precision=PRECISIONS[settings.precision],
+            precision=choose_precision(settings.precision, base.device),
             clip_norm=settings.clip_norm,
             checkpoint=out / "checkpoint",
             run=run,

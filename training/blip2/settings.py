@@ -32,7 +32,8 @@ class LoraSettings:
         batch_size: questions per step.
         views: features of this many views per picture are used: the plain one and augmented ones.
         balance: 0 draws questions as they come; 1 draws every value of an attribute equally often; between, in between.
-        precision: of the language model's matrix products; runs resume bit for bit in `fp32`.
+        precision: of the language model's matrix products; `auto` takes bf16 where the hardware multiplies it, and
+            fp32 where bf16 would be computed in software, many times slower. Runs resume bit for bit in `fp32`.
         checkpoint_every, validate_every: in steps.
         validation_questions: at most so many, whole groups, the same ones every time.
         patience: stop after so many validations without a better one; 0 never stops early.
@@ -51,7 +52,7 @@ class LoraSettings:
     clip_norm: Annotated[float, POSITIVE] = 1.0
     views: Annotated[int, Range(1, 64)] = 2
     balance: Annotated[float, SHARE] = 0.0
-    precision: Literal["fp32", "bf16"] = "bf16"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
     checkpoint_every: Annotated[int, POSITIVE] = 250
     validate_every: Annotated[int, POSITIVE] = 200
     validation_questions: Annotated[int, POSITIVE] = 400
@@ -83,7 +84,7 @@ class ContinuationSettings:
     warmup_steps: Annotated[int, NOT_NEGATIVE] = 40
     clip_norm: Annotated[float, POSITIVE] = 1.0
     pictures: Annotated[int, POSITIVE] = 20_000
-    precision: Literal["fp32", "bf16"] = "bf16"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
     checkpoint_every: Annotated[int, POSITIVE] = 200
     threads: Annotated[int | None, THREADS] = None
     seed: Annotated[int, SEED] = 0

@@ -52,7 +52,7 @@ class RestganCandidateSettings:
     shares: Annotated[tuple[float, ...], INNER_SHARE] = SHARES
     restgan: RestganSettings = field(
         default_factory=lambda: RestganSettings(
-            stages=2, images=8_000, precision="bf16", generator_rate=1e-4, discriminator_rate=2e-4, text_rate=5e-5,
+            stages=2, images=8_000, precision="auto", generator_rate=1e-4, discriminator_rate=2e-4, text_rate=5e-5,
             checkpoint_every=100, report_every=10, sample_every=100,
         )
     )  # fmt: skip
