@@ -68,7 +68,8 @@ def _questions(instance: dg.DagsterInstance) -> dict[str, Any]:
 def made_of(instance: dg.DagsterInstance, tables: Tables, drops: Sequence[str]) -> dict[str, str]:
     """What a data set of these drops comes from: the content hashes of their products and images."""
     names = ("catalog/products", "catalog/images")
-    return {f"{name}/{drop}": tables.reference(instance, name, drop).sha256 for drop in drops for name in names}
+    references = {name: tables.references(instance, name, drops) for name in names}
+    return {f"{name}/{drop}": references[name][drop].sha256 for drop in drops for name in names}
 
 
 def keep_dataset(tables: Tables, current: "Mapping[str, pa.Table]", drops: Sequence[str], question_set: str) -> Dataset:

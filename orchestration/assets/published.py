@@ -7,7 +7,7 @@ Between assets pass references, recorded in the materialisation: what is read is
 that was changed behind Dagster's back is noticed by its first reader.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ REFERENCE_FIELDS = ("uri", "sha256", "rows", "schema")
 GPU_POOL = "gpu"
 SPLITS_POOL = "splits"
 COSTS_POOL = "costs"
+MOST_AT_ONCE = 500  # values in one question to a database; SQLite takes no more than some thousand
 
 
 class Tables(dg.ConfigurableResource):
@@ -98,9 +99,20 @@ class Tables(dg.ConfigurableResource):
         Raises:
             SelvedgeError: it was never materialised.
         """
+        return self._reference(name, partition, materialised(instance, name, partition))
+
+    def references(self, instance: dg.DagsterInstance, name: str, partitions: Sequence[str]) -> "dict[str, Reference]":
+        """`reference` of each of these partitions, in their order; the database is asked once.
+
+        Raises:
+            SelvedgeError: one was never materialised.
+        """
+        recorded = materialised_each(instance, name, partitions)
+        return {partition: self._reference(name, partition, recorded.get(partition)) for partition in partitions}
+
+    def _reference(self, name: str, partition: str | None, metadata: Mapping[str, Any] | None) -> "Reference":
         from catalog.tables import Reference
 
-        metadata = materialised(instance, name, partition)
         if metadata is None or any(field not in metadata for field in REFERENCE_FIELDS):
             where = f" of {partition}" if partition else ""
             raise SelvedgeError(f"asset {name}{where} was never materialised; materialise it first.")
@@ -175,6 +187,30 @@ def newest(
         dg.AssetRecordsFilter(asset_key=key, asset_partitions=partitions, before_timestamp=before), limit=1
     ).records
     return records[0].event_log_entry if records else None
+
+
+def materialised_each(
+    instance: dg.DagsterInstance, name: str, partitions: Collection[str] | None = None
+) -> dict[str, dict[str, Any]]:
+    """By partition of `stage/name`, what `materialised` says of it; those never materialised are left out.
+
+    The database is asked once for each `MOST_AT_ONCE` partitions: a home of a year has hundreds of drops.
+
+    Args:
+        partitions: of interest; None for all.
+    """
+    key = dg.AssetKey(name.split("/"))
+    ids = instance.event_log_storage.get_latest_storage_id_by_partition(key, dg.DagsterEventType.ASSET_MATERIALIZATION)
+    wanted = [number for partition, number in ids.items() if partitions is None or partition in partitions]
+    found: dict[str, dict[str, Any]] = {}
+    for first in range(0, len(wanted), MOST_AT_ONCE):
+        some = wanted[first : first + MOST_AT_ONCE]
+        query = dg.AssetRecordsFilter(asset_key=key, storage_ids=some)
+        for record in instance.fetch_materializations(query, limit=len(some)).records:
+            event = record.asset_materialization
+            if event is not None and event.partition is not None:
+                found[event.partition] = {field: value.value for field, value in event.metadata.items()}
+    return found
 
 
 def there(instance: dg.DagsterInstance, name: str, partitions: dg.DynamicPartitionsDefinition) -> list[str]:

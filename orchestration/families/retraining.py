@@ -135,7 +135,7 @@ def news_of(
     drops = there(instance, READ_NAMES[-1], DROPS)
     now = made_of(instance, tables, drops)
     new = tuple(drop for drop in drops if not _learnt(drop, prepared, now))
-    products = sum(tables.reference(instance, READ_NAMES[0], drop).rows for drop in new)
+    products = sum(reference.rows for reference in tables.references(instance, READ_NAMES[0], new).values())
     champion = materialised(instance, "/".join(family.champion.path)) or {}
     judged = {
         monitor: outcomes(instance, family, monitor, new, str(champion.get("model"))) if champion else []

@@ -8,8 +8,10 @@ themselves (catalog/delivery.py).
 import os
 import re
 import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -18,14 +20,13 @@ from catalog.errors import SelvedgeError
 from catalog.mapping import read_mapping
 from orchestration.assets.failures import SENTENCE_TAG
 from orchestration.assets.partitions import DROPS, PARTITION_TAG, valid_key
-from orchestration.assets.published import materialised
+from orchestration.assets.published import materialised_each
 from orchestration.defs.catalog.bucket import look, remembered
 from orchestration.defs.catalog.deliveries import source_of
 from orchestration.runtime.settings import Settings
 
 PRODUCTS, QUARANTINE = "catalog/products", "catalog/quarantine"
 FINGERPRINT_TAG = "selvedge/drop_fingerprint"  # of a run that the inbox asked for
-RUNS_LOOKED_AT = 20  # of one drop, newest first
 
 READ, READING, WAITING, REFUSED, FAILED = "read", "reading", "waiting", "refused", "failed"
 
@@ -128,16 +129,28 @@ def _typed(path: str) -> str:
     return "$'" + "".join(chr(byte) if byte in plain else f"\\x{byte:02x}" for byte in os.fsencode(path)) + "'"
 
 
-def was_read(instance: dg.DagsterInstance, arrival: Arrival) -> bool:
-    """Was this drop read with the very files that it has now?"""
-    return (materialised(instance, PRODUCTS, arrival.name) or {}).get("source_fingerprint") == arrival.fingerprint
+def readings(instance: dg.DagsterInstance) -> dict[str, dict[str, Any]]:
+    """By drop, what its newest reading recorded of its products; drops never read are left out."""
+    return materialised_each(instance, PRODUCTS)
+
+
+def was_read(arrival: Arrival, read: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Was this drop read with the very files that it has now? read: `readings`."""
+    return read.get(arrival.name, {}).get("source_fingerprint") == arrival.fingerprint
 
 
 def drop_states(settings: Settings, instance: dg.DagsterInstance) -> list[DropState]:
     """Every drop of the home and every entry of the inbox: drops in the order they came, then what is no drop yet."""
     waiting = {arrival.name: arrival for arrival in arrivals(settings, ask=False)}
     drops = instance.get_dynamic_partitions(DROPS.name or "")
-    return [_state(instance, name, waiting.get(name)) for name in (*drops, *sorted(set(waiting) - set(drops)))]
+    read, quarantined, runs = readings(instance), materialised_each(instance, QUARANTINE), _reading_runs(instance)
+    states = []
+    for name in (*drops, *sorted(set(waiting) - set(drops))):
+        arrival = waiting.get(name)
+        run = _newest_reading(runs.get(name, ()), arrival)
+        state, sentence = _progress(arrival, name in read, arrival is None or was_read(arrival, read), run)
+        states.append(DropState(name, state, _rows(read.get(name)), _rows(quarantined.get(name)), sentence))
+    return states
 
 
 def table_of(settings: Settings) -> str:
@@ -199,38 +212,41 @@ def _same(one: str, other: str) -> bool:
     return Path(one).resolve() == Path(other).resolve()
 
 
-def _state(instance: dg.DagsterInstance, name: str, arrival: Arrival | None) -> DropState:
-    products, quarantine = materialised(instance, PRODUCTS, name), materialised(instance, QUARANTINE, name)
-    state, sentence = _progress(instance, name, arrival, bool(products))
-    return DropState(name, state, _rows(products), _rows(quarantine), sentence)
+def _progress(arrival: Arrival | None, read: bool, unchanged: bool, run: dg.DagsterRun | None) -> tuple[str, str]:
+    """State and sentence of a drop.
 
-
-def _progress(instance: dg.DagsterInstance, name: str, arrival: Arrival | None, read: bool) -> tuple[str, str]:
+    Args:
+        read: it was, at some time. unchanged: with the files that it has now. run: the newest that read these, or
+            tried to.
+    """
     if arrival is not None and arrival.objections:
         return REFUSED, " ".join(arrival.objections)
-    unchanged = read if arrival is None else was_read(instance, arrival)
-    run = _newest_reading(instance, name, arrival)
     if run is not None:
         if not run.is_finished:
             return READING, ""
         if run.is_failure:
             why = run.tags.get(SENTENCE_TAG, f"run {run.run_id[:8]} in Dagster says why")
             return FAILED, f"{why.rstrip('.')}. Mend its files, and it is read again."
-    if unchanged:
+    if read and unchanged:
         return READ, ""
     again = "it changed; " if read else ""
     return WAITING, f"{again}while `selvedge up` runs, it is read once nothing in it changes for half a minute."
 
 
-def _newest_reading(instance: dg.DagsterInstance, drop: str, arrival: Arrival | None) -> dg.DagsterRun | None:
-    """The newest run that read the drop, or tried to, with the files that it has now."""
-    key = dg.AssetKey(PRODUCTS.split("/"))
-    runs = instance.get_runs(dg.RunsFilter(tags={PARTITION_TAG: drop}), limit=RUNS_LOOKED_AT)
-    for run in runs:
-        of_these = arrival is None or run.tags.get(FINGERPRINT_TAG) in (None, arrival.fingerprint)
-        if of_these and key in (run.asset_selection or ()):
-            return run
-    return None
+def _reading_runs(instance: dg.DagsterInstance) -> dict[str, list[dg.DagsterRun]]:
+    """By drop, the runs that read it, or tried to, the newest first."""
+    key, runs = dg.AssetKey(PRODUCTS.split("/")), dict[str, list[dg.DagsterRun]]()
+    for run in instance.get_runs():
+        if key in (run.asset_selection or ()) and PARTITION_TAG in run.tags:
+            runs.setdefault(run.tags[PARTITION_TAG], []).append(run)
+    return runs
+
+
+def _newest_reading(runs: Sequence[dg.DagsterRun], arrival: Arrival | None) -> dg.DagsterRun | None:
+    """The newest of them with the files that the drop has now."""
+    return next(
+        (run for run in runs if arrival is None or run.tags.get(FINGERPRINT_TAG) in (None, arrival.fingerprint)), None
+    )
 
 
 def _rows(metadata: dict[str, object] | None) -> int | None:

@@ -13,7 +13,7 @@ import dagster as dg
 
 from catalog.errors import SelvedgeError
 from orchestration.assets.published import newest
-from orchestration.defs.catalog.arrivals import FINGERPRINT_TAG, PRODUCTS, Arrival, arrivals, was_read
+from orchestration.defs.catalog.arrivals import FINGERPRINT_TAG, PRODUCTS, Arrival, arrivals, readings, was_read
 from orchestration.defs.catalog.deliveries import add_drop
 from orchestration.runtime.settings import Settings
 
@@ -64,6 +64,7 @@ def inbox(context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settin
             skip_reason=dg.SkipReason(f"the inbox {settings.inbox} could not be looked at: {error}"),
             cursor=context.cursor,
         )
+    read = readings(context.instance)
     for arrival in there:
         last = before.get(arrival.name)
         if not arrival.looked_at:  # nothing is known of it that was not known
@@ -82,7 +83,7 @@ def inbox(context: dg.SensorEvaluationContext, settings: dg.ResourceParam[Settin
             states["refused"] += 1
             objections += arrival.objections
             sentences = _log_new(context, arrival, sentences)
-        elif was_read(context.instance, arrival):
+        elif was_read(arrival, read):
             states["read"] += 1
         elif asked == arrival.fingerprint:
             states["asked for"] += 1
