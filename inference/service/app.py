@@ -21,6 +21,7 @@ from inference.pages import page_file, with_headers
 from inference.service import messages
 from inference.service.access import may
 from inference.service.bodies import FORM, JSON, PHOTO, Body, body_of
+from inference.service.home_pages import HomeState, add_home_pages
 from inference.service.keys import ADS, ATTRIBUTES, DESCRIPTIONS, Client
 from inference.service.messages import REQUEST_ID, ad_answer, model_of
 from inference.service.metrics import CONTENT_TYPE
@@ -36,6 +37,7 @@ PAGE = {
     "/studio": (HERE / "studio.html", "text/html"),
     "/studio.css": (HERE / "studio.css", "text/css"),
     "/studio.js": (HERE / "studio.js", "text/javascript"),
+    "/door.js": (HERE / "door.js", "text/javascript"),
     "/page.css": (DISCOVERY / "page.css", "text/css"),
     "/parts.js": (DISCOVERY / "parts.js", "text/javascript"),
 }
@@ -56,8 +58,8 @@ ArticleType = Annotated[str | None, Query(max_length=100, description="the produ
 Gender = Annotated[str, Query(max_length=40, description="for whom it is, where that is known")]
 
 
-def create_app(service: Service) -> FastAPI:
-    """The service of the API and the ad studio."""
+def create_app(service: Service, home: HomeState | None = None) -> FastAPI:
+    """The service of the API, the ad studio and, where a home is told of, its pages."""
     app = FastAPI(title=TITLE, version=VERSION, docs_url=None, redoc_url=None)
     # A page elsewhere whose name is made to point at this machine must not be able to ask.
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"])
@@ -69,6 +71,8 @@ def create_app(service: Service) -> FastAPI:
     _add_health(app, service)
     for address, (path, kind) in PAGE.items():
         app.get(address, include_in_schema=False)(page_file(path, kind))
+    if home is not None:
+        add_home_pages(app, service.keys, home)
     return app
 
 

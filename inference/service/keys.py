@@ -18,8 +18,9 @@ from catalog.errors import SelvedgeError
 from inference.databases import Database
 from inference.service.tables import KEYS
 
-ADS, ATTRIBUTES, DESCRIPTIONS = "ads", "attributes", "descriptions"
-RIGHTS = (ADS, ATTRIBUTES, DESCRIPTIONS)
+ADS, ATTRIBUTES, DESCRIPTIONS, HOME = "ads", "attributes", "descriptions", "home"
+OF_REQUESTS = (ADS, ATTRIBUTES, DESCRIPTIONS)
+RIGHTS = (*OF_REQUESTS, HOME)
 NAME = re.compile(r"[a-z](-?[a-z0-9]){0,23}")  # no two dashes in a row: they part a client from its requests
 LONGEST_NAME = 24
 PREFIX = "selvedge_"  # by which scanners of repositories find a key that was committed
@@ -40,7 +41,7 @@ class Keys:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def add(self, name: str, rights: Collection[str] = RIGHTS) -> str:
+    def add(self, name: str, rights: Collection[str] = OF_REQUESTS) -> str:
         """A new key, which nobody can read again.
 
         Raises:
@@ -53,7 +54,7 @@ class Keys:
         self.keep(name, key, rights)
         return key
 
-    def keep(self, name: str, key: str, rights: Collection[str] = RIGHTS) -> None:
+    def keep(self, name: str, key: str, rights: Collection[str]) -> None:
         """Let a key in that was made elsewhere, in place of the name's earlier one. Raises: SelvedgeError, as `add`."""
         _require(name, rights)
         row = {"key_sha256": _hash(key), "rights": ",".join(right for right in RIGHTS if right in rights)}

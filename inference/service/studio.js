@@ -1,28 +1,17 @@
 // The ad studio: asks for an ad, follows it stage by stage, shows plans and pictures, picks, comments, downloads.
 //
-// Belongs here: what the page does. Not here: elements shared with the other pages (parts.js), its looks (studio.css).
-// The key comes in the link's fragment, which no server sees, and stays in this tab.
+// Belongs here: what the page does. Not here: elements shared with the other pages (parts.js), the key (door.js), its looks (studio.css).
 "use strict";
 
-const KEY = "selvedge-key", MADE = "selvedge-ads", LOOK_MS = 600, REMEMBERED = 12;
+const MADE = "selvedge-ads", LOOK_MS = 600, REMEMBERED = 12;
 const NAMES = {
   brief: "Brief", guardrails: "Guardrails", cutout: "Cut-out", decomposition: "Words", retrieval: "Library", caption: "Caption",
   composition: "Nine plans", background: "Backgrounds", compositing: "Shadows", quality: "Judging", ranking: "Ranking",
 };
 const SIDES = { 1: "left", 2: "middle", 3: "right" };
-const state = { key: "", ad: null, asked: 0, passed: new Set(), typed: false };
+const state = { ad: null, asked: 0, passed: new Set(), typed: false };
 
 // The service
-
-async function ask(method, address, body) {
-  const headers = { Authorization: `Bearer ${state.key}` };
-  if (body && !(body instanceof FormData)) headers["Content-Type"] = "application/json";
-  const answer = await fetch(address, { method, headers, body: body && !(body instanceof FormData) ? JSON.stringify(body) : body });
-  if (answer.ok) return answer;
-  const told = await answer.json().catch(() => ({ error: `the service answered ${answer.status}.` }));
-  if (answer.status === 401) close(told.error);
-  throw new Refused(told);
-}
 
 const json = async (method, address, body) => (await ask(method, address, body)).json();
 
@@ -38,34 +27,17 @@ function say(sentence, bad = false) {
   by("says").classList.toggle("bad", bad);
 }
 
-function tell(error) {
-  // fetch throws a TypeError when nobody answers.
-  say(error instanceof TypeError ? "The service does not answer; start `selvedge serve` again." : capital(error.message), true);
-}
+const tell = (error) => say(told(error), true);
 
-// The door
-
-function close(sentence) {
-  state.key = "";
-  sessionStorage.removeItem(KEY);
-  by("studio").hidden = true;
-  by("door").hidden = false;
-  if (sentence) by("door-says").textContent = capital(sentence);
-  by("key").focus();
-}
-
-async function open(key) {
-  state.key = key;
-  const told = await json("GET", "/choices");
-  sessionStorage.setItem(KEY, key);
-  for (const [name, values] of [["theme", told.themes], ["brand", told.brands], ["size", told.sizes]]) {
+async function open() {
+  const choices = await json("GET", "/choices");
+  for (const [name, values] of [["theme", choices.themes], ["brand", choices.brands], ["size", choices.sizes]]) {
     const chosen = by(name).value;
     by(name).replaceChildren(by(name).options[0], ...values.map((value) =>
       make("option", { value, textContent: name === "size" ? value.replace("x", " × ") : value.replaceAll("_", " ") })));
     by(name).value = chosen;
   }
-  by("who").textContent = `${told.products.toLocaleString("en")} ${told.products === 1 ? "product" : "products"} · ${told.client}`;
-  by("door").hidden = true;
+  by("who").textContent = `${choices.products.toLocaleString("en")} ${choices.products === 1 ? "product" : "products"} · ${choices.client}`;
   by("studio").hidden = false;
   by("product").focus();
   past();
@@ -271,10 +243,6 @@ async function recall() {
 
 // Events
 
-by("door").addEventListener("submit", (event) => {
-  event.preventDefault();
-  open(by("key").value.trim()).catch((error) => { by("door-says").textContent = capital(error.message); });
-});
 by("ask").addEventListener("submit", (event) => {
   event.preventDefault();
   try { send(order()); } catch (error) { tell(error); }
@@ -293,9 +261,4 @@ document.addEventListener("keydown", (event) => {
   by(field).focus();
 });
 window.addEventListener("popstate", recall);
-
-const linked = new URLSearchParams(location.hash.slice(1)).get("key");
-if (linked) window.history.replaceState({}, "", location.pathname + location.search);
-const first = linked || sessionStorage.getItem(KEY);
-if (first) open(first).catch((error) => (error instanceof TypeError ? tell(error) : close(error.message)));
-else close("");
+enter(open, () => { by("studio").hidden = true; });

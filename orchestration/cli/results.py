@@ -357,7 +357,8 @@ _SHARED: dict[str, dict[str, str]] = {
     "serve": {
         "home": "its folder",
         "address": "of the request API",
-        "studio": "link of the ad studio, with its key; for the home's owner",
+        "pages": "link of the home's pages, with a key; for the home's owner",
+        "studio": "link of the ad studio, with the same key",
         "products": "products that a request may name",
         "workers": "processes that make ads",
         "seconds": _DURATION,

@@ -1,4 +1,4 @@
-"""`selvedge serve`: the request API and the ad studio on this machine, and the keys that open it.
+"""`selvedge serve`: the request API, the ad studio and the home's pages on this machine, and the keys that open them.
 
 Belongs here: options and results. Not here: parts and processes (jobs/serving.py), addresses (inference/service/).
 """
@@ -15,7 +15,7 @@ from orchestration.cli.models import CHAMPION, model_folder
 from orchestration.cli.results import JsonFlag, emit
 from orchestration.cli.terminal import say
 
-HELP = "Answer requests over HTTP: ads, attributes and descriptions; and the ad studio."
+HELP = "Answer requests over HTTP: ads, attributes and descriptions; the ad studio and the home's pages."
 Catalog = Annotated[Path | None, typer.Option(help="Catalogue directory whose products may be named; the home's else.")]
 
 
@@ -61,12 +61,13 @@ def serve(
             values = {
                 "home": str(settings.home),
                 "address": address,
+                "pages": f"{address}/#key={key}",
                 "studio": f"{address}/studio#key={key}",
                 "products": service.products.count(),
                 "workers": settings.service_workers,
             }
             emit("serve", as_json, {**values, "seconds": time.monotonic() - began})
-            say("The studio's link holds a key; keep it to yourself. Ctrl-C stops the service.")
+            say("These two links hold a key; keep them to yourself. Ctrl-C stops the service.")
             try:
                 watch()
             except KeyboardInterrupt:
@@ -85,7 +86,7 @@ def work(catalog: Catalog = None) -> None:
 def add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Of the client: small letters, digits, dashes.")],
     may: Annotated[
-        str, typer.Option(help="What its requests may be for, with commas.")
+        str, typer.Option(help="What it may ask for, with commas; home: read the home's pages.")
     ] = "ads,attributes,descriptions",
     as_json: JsonFlag = False,
 ) -> None:

@@ -68,9 +68,11 @@ def open_keys(settings: Settings) -> "Keys":
 
 
 def studio_key(settings: Settings, keys: "Keys") -> str:
-    """The key of the studio's page, the same at every start."""
+    """The key of the pages that `selvedge serve` opens, the same at every start; it has every right."""
+    from inference.service.keys import RIGHTS
+
     key = ensure_secret(settings.secrets / "studio-key")
-    keys.keep(STUDIO, key)
+    keys.keep(STUDIO, key, RIGHTS)
     return key
 
 
@@ -85,6 +87,8 @@ def serving(
     """
     from inference.service.app import create_app
     from inference.service.champions import Champions
+    from orchestration.families import FAMILIES
+    from orchestration.report.home_pages import HomePages
     from training.blip2.artefact import load_artefact
 
     champions = Champions(resolvers(settings, offered.model), load_artefact)
@@ -96,7 +100,7 @@ def serving(
         service.batcher.start()
         champions.start()
         try:
-            with answering(create_app(service), listener):
+            with answering(create_app(service, HomePages(settings, FAMILIES)), listener):
                 yield service, partial(_watch, group, tell)
         finally:
             champions.stop()

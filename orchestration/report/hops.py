@@ -4,7 +4,7 @@ Belongs here: the hop, reading with the hash held to the record, addresses of pa
 (published_hops.py, model_hops.py), their order (trace.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,7 +17,9 @@ from orchestration.families.contract import Family
 from orchestration.report.home import Home
 
 if TYPE_CHECKING:
+    from labeling.review.picks.pulling import Published
     from orchestration.registry.registry import Registry
+    from orchestration.runtime.settings import Settings
 
 State = Literal["checked", "recorded", "missing", "broken"]
 CHECKED: State = "checked"  # its hash was recomputed now and is the recorded one
@@ -41,6 +43,12 @@ class Hop:
     link: str = ""
     state: State = RECORDED
     note: str = ""
+
+
+def asset_page(settings: "Settings", name: str, partition: str | None = None) -> str:
+    """The page of an asset in Dagster."""
+    page = f"{settings.dagster_uri}/assets/{name}"
+    return f"{page}?view=partitions&partition={quote(partition)}" if partition else page
 
 
 class Sources:
@@ -108,14 +116,25 @@ class Sources:
         return None
 
     def asset_page(self, name: str, partition: str | None = None) -> str:
-        """The page of an asset in Dagster."""
-        page = f"{self.home.settings.dagster_uri}/assets/{name}"
-        return f"{page}?view=partitions&partition={quote(partition)}" if partition else page
+        return asset_page(self.home.settings, name, partition)
 
     def run_page(self, recorded: str) -> str:
         """The page of an MLflow run at the address where MLflow is now; a home may have moved since the record."""
         _, mark, address = recorded.partition("/#/")
         return f"{self.home.settings.mlflow_uri}{mark}{address}" if mark else recorded
+
+    @cached_property
+    def picked(self) -> "Mapping[str, Published]":
+        """Hash of an ad's picture → what people said of it; those alone that they publish.
+
+        Raises:
+            ServiceUnavailable: the ledger does not answer.
+        """
+        from labeling.review.picks.pulling import all_published
+        from orchestration.registry.ledger import open_ledger
+
+        published = all_published(open_ledger(self.home.settings)).values()
+        return {picture.picture.sha256: picture for picture in published}
 
     @cached_property
     def registry(self) -> "tuple[Registry | None, str]":

@@ -1,4 +1,4 @@
-"""Hops that were published of a product: its sentence, the facts and answers behind it, its group, its delivery.
+"""Hops that were published of a product: its sentence, ads, the facts and answers behind them, its group, its delivery.
 
 Belongs here: looking them up and hashing them again. Not here: the model's part of the chain (model_hops.py).
 """
@@ -15,7 +15,7 @@ from catalog.stores import stored_bytes
 from orchestration.assets.published import materialised
 from orchestration.report.hops import BROKEN, CHECKED, MISSING, RECORDED, SHORT, Hop, Sources
 
-SENTENCES, ANSWERS = "inference/descriptions", "inference/attributes"
+SENTENCES, ANSWERS, ADS = "inference/descriptions", "inference/attributes", "inference/ad_images"
 
 
 def sentence_hops(sources: Sources, drop: str, product_id: int) -> tuple[dict[str, Any], list[Hop]]:
@@ -52,11 +52,46 @@ def attribute_hops(
         f"{row['attribute']} {row['value']} {row['confidence']:.2f}{' (abstained)' if row['abstained'] else ''}"
         for row in rows
     )
-    named = ", ".join(sorted({f"{row['model_uri']}@{str(row['model_digest'])[:12]}" for row in rows}))
+    named = _models(rows)
     if text and text["model_version"] != named:
         note = f"the text was written from answers of {text['model_version']}, these are of {named}"
         return rows, [Hop("attributes", said, table.link, BROKEN, f"{note}; materialise {SENTENCES} of {drop} again")]
     return rows, [Hop("attributes", said, table.link, table.state, table.note)]
+
+
+def ad_hops(sources: Sources, drop: str, product_id: int, answers: Sequence[Mapping[str, Any]]) -> list[Hop]:
+    """The ads that a product is shown with: what people picked, and else the ranker's first of each theme.
+
+    Each picture and its recipe are held to their hashes; both name the model whose answers the brief rests on.
+    """
+    from inference.ad_images.published import broken_pictures
+
+    frame, table = sources.table(ADS, drop)
+    if table.state == BROKEN:
+        return [_without(table, "ad", "")]
+    shown = frame[frame["product_id"] == product_id] if len(frame) else frame
+    if shown.empty:
+        return []
+    picked = shown["sha256"].isin(sources.picked)
+    of_people = set(shown[picked]["theme"])
+    shown = shown[picked | ((shown["rank"] == 1) & ~shown["theme"].isin(of_people))]
+    broken = {fault.uri: fault.why for fault in broken_pictures(shown)}
+    named = _models(answers)
+    hops = []
+    for row in shown.to_dict("records"):
+        uri, votes = str(row["uri"]), sources.picked.get(str(row["sha256"]))
+        scripted = "scripted annotators" if votes is not None and votes.simulated else "annotators"
+        why = f"picked by {votes.picks} {scripted}" if votes else f"first by the ranker (score {row['score']:.3f})"
+        value = f"{str(row['theme']).replace('_', ' ')}: {why}; {row['caption']}"
+        if uri in broken:
+            hops.append(Hop("ad", value, uri, BROKEN, broken[uri]))
+        elif answers and str(row["model_version"]) not in ("", named):
+            note = f"its brief rests on answers of {row['model_version']}, those below are of {named}"
+            hops.append(Hop("ad", value, uri, BROKEN, f"{note}; materialise {ADS} of {drop} again"))
+        else:
+            note = f"picture and recipe hashed again; painted by {row['backdrop']}, seed {row['seed']}"
+            hops.append(Hop("ad", value, uri, CHECKED, note))
+    return hops
 
 
 def catalogue_hops(sources: Sources, product_id: int) -> tuple[str, list[Hop]]:
@@ -84,6 +119,11 @@ def delivery_hops(sources: Sources, drop: str, product_id: int, product: Mapping
         _picture(product),
         _line(sources, drop, product_id, int(product["line"])),
     ]
+
+
+def _models(answers: Sequence[Mapping[str, Any]]) -> str:
+    """The models behind answers, as what rests on them names them."""
+    return ", ".join(sorted({f"{row['model_uri']}@{str(row['model_digest'])[:12]}" for row in answers}))
 
 
 def _without(table: Hop, hop: str, why: str) -> Hop:

@@ -57,7 +57,7 @@ def _by_the_ledger(settings: Settings, families: Sequence[str]) -> dict[str, Any
     from orchestration.registry.ledger import open_ledger
     from orchestration.registry.promotion import record_fields
 
-    if not _has_ledger(settings):
+    if not has_ledger(settings):
         return None
     ledger = open_ledger(settings).promotions
     states = {}
@@ -79,14 +79,14 @@ def ledger_warnings(settings: Settings) -> list[str]:
     """
     from orchestration.registry.ledger import ledger_problems
 
-    return ledger_problems(settings) if _has_ledger(settings) else []
+    return ledger_problems(settings) if has_ledger(settings) else []
 
 
 def open_rounds(settings: Settings) -> list[dict[str, Any]]:
     """Rounds that wait for ballots, with those that were pulled."""
     from orchestration.registry.ledger import open_ledger
 
-    if not _has_ledger(settings):
+    if not has_ledger(settings):
         return []
     ledger = open_ledger(settings)
     return [
@@ -117,7 +117,7 @@ def retraining(
     from orchestration.registry.ledger import open_ledger
 
     tables = Tables(root=str(settings.tables()))
-    ledger = open_ledger(settings) if _has_ledger(settings) else None
+    ledger = open_ledger(settings) if has_ledger(settings) else None
     decided: dict[str, dict[str, Any]] = {}
     for family in installed:
         if not family.learns_from_drops or materialised(instance, family.prepared[-1]) is None:
@@ -186,7 +186,7 @@ def disk(home: Path) -> dict[str, int]:
     return dict(sorted(sizes.items(), key=lambda size: -size[1]))
 
 
-def _has_ledger(settings: Settings) -> bool:
+def has_ledger(settings: Settings) -> bool:
     """Asking a SQLite ledger that is not there would make one; a home that remembers one says that it is lost."""
     return not settings.ledger_in_home or any((settings.home / name).exists() for name in ("ledger.db", "ledger.head"))
 

@@ -1,4 +1,4 @@
-"""One published sentence, followed back: to the model that wrote it, the rows that taught it, and the delivered line.
+"""What was published of a product, followed back: to the model behind it, its votes and rows, and the delivered line.
 
 Belongs here: the hops and their order. Not here: what each hop looks up and recomputes (published_hops.py,
 model_hops.py), printing them (orchestration/cli/, render.py).
@@ -17,7 +17,7 @@ from orchestration.defs.catalog.withdrawn import Withdrawal, withdrawal_of
 from orchestration.families.contract import Family
 from orchestration.report.hops import BROKEN, MISSING, SHORT, Hop, Sources
 from orchestration.report.model_hops import model_hops
-from orchestration.report.published_hops import attribute_hops, catalogue_hops, delivery_hops, sentence_hops
+from orchestration.report.published_hops import ad_hops, attribute_hops, catalogue_hops, delivery_hops, sentence_hops
 
 if TYPE_CHECKING:
     from orchestration.report.home import Home
@@ -85,7 +85,7 @@ class Tracer:
         product = sources.product(where, product_id)
         text, hops = sentence_hops(sources, where, product_id)
         answers, asked = attribute_hops(sources, where, product_id, text)
-        hops += asked
+        hops += [*ad_hops(sources, where, product_id, answers), *asked]
         models = sorted({(str(row["model_uri"]), str(row["model_digest"])) for row in answers})
         group, of_catalogue = catalogue_hops(sources, product_id)
         if not models:

@@ -143,6 +143,29 @@ def until(page, expression: str, seconds: float = 60.0) -> None:
         time.sleep(0.03)
 
 
+def test_the_pages_of_the_home_are_one_click_away_and_ask_for_no_key_again(page, running, tmp_path):
+    for name, heading in [("Today", "Needs you"), ("Champions", "Champions now"), ("Rounds", "Rounds")]:
+        page.click(f"#rooms a:text-is('{name}')")
+        until(page, f"[...document.querySelectorAll('#parts h2')].some((h) => h.textContent === '{heading}')")
+        assert page.inner_text("h1") == name and page.get_attribute("#rooms a[aria-current]", "href") in page.url
+        look(page, tmp_path, name.lower())
+    page.click("#rooms a:text-is('Trace')")
+    until(page, "document.activeElement.id === 'product'")
+    page.keyboard.type("10008")
+    page.keyboard.press("Enter")
+    until(page, "document.querySelector('#says.bad')")
+    assert "holds no drop yet" in page.inner_text("#says") and page.url.endswith("/trace?product=10008")
+    page.set_viewport_size(PHONE)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.evaluate("sessionStorage.clear()")
+    page.goto(f"{running.printed['address']}/rounds")
+    until(page, "document.activeElement.id === 'key'")
+    page.keyboard.type(running.key)  # of a client that may ask for ads, and not look into the home
+    page.keyboard.press("Enter")
+    until(page, "document.querySelector('#says.bad')")
+    assert "no right to home" in page.inner_text("#says")
+
+
 def test_from_a_product_to_a_picked_and_downloaded_ad(page, running, tmp_path):
     assert "key=" not in page.url and page.evaluate("document.activeElement.id") == "product"
     look(page, tmp_path, "opened")

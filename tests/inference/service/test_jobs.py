@@ -6,7 +6,7 @@ import pytest
 
 from catalog.errors import SelvedgeError
 from inference.service.jobs import ATTEMPTS, JobLost, Jobs, OtherBody, State, TooManyJobs
-from inference.service.keys import Keys
+from inference.service.keys import RIGHTS, Keys
 from inference.service.tables import open_database
 
 
@@ -112,8 +112,8 @@ def test_keys_are_kept_as_hashes_and_open_what_they_were_given_for(tmp_path):
     assert keys.client_of(key).rights == ("attributes",) and keys.client_of(key + "x") is None
     with pytest.raises(SelvedgeError, match="remove it first"):
         keys.add("web-shop")
-    keys.keep("studio", "a" * 32)
-    keys.keep("studio", "b" * 32)
+    keys.keep("studio", "a" * 32, RIGHTS)
+    keys.keep("studio", "b" * 32, RIGHTS)
     assert keys.client_of("a" * 32) is None and [client.name for client in keys.all()] == ["studio", "web-shop"]
     keys.remove("web-shop")
     assert keys.client_of(key) is None
