@@ -126,7 +126,7 @@ class Jobs:
                 earlier = self.find(client, request_id)
         if earlier is None:
             made = self.find(client, request_id)
-            assert made is not None  # nothing removes rows
+            assert made is not None  # only what ended long ago is ever removed
             return made, True
         if earlier.body_sha256 != body_sha256:
             raise OtherBody(f"request id {request_id} was used with another body; choose another id.")
@@ -195,6 +195,23 @@ class Jobs:
         """Note which of a finished job's pictures the client would publish; the last word counts."""
         self._write(_named(job.client, job.request_id) & (JOBS.c.state == State.DONE), {"picked": rank})
 
+    def in_use(self, before: float) -> tuple[set[str], set[str]]:
+        """Names of orders, and hashes of photographs, of the jobs that `forget` leaves."""
+        query = select(JOBS.c.order).where(~_ended_before(before))
+        with self._database.answering(), self._database.engine.connect() as connection:
+            orders = [json.loads(row.order) for row in connection.execute(query)]
+        return {order["name"] for order in orders}, {order["photo_sha256"] for order in orders}
+
+    def old(self, before: float) -> int:
+        """How many jobs ended before a moment, in seconds since the epoch."""
+        with self._database.answering(), self._database.engine.connect() as connection:
+            return connection.scalar(select(func.count()).select_from(JOBS).where(_ended_before(before))) or 0
+
+    def forget(self, before: float) -> int:
+        """Remove the jobs that ended before a moment; their ids are new ones from then on."""
+        with self._database.answering(), self._database.engine.begin() as connection:
+            return connection.execute(JOBS.delete().where(_ended_before(before))).rowcount
+
     def counts(self) -> dict[str, int]:
         """Jobs by state, every state named."""
         query = select(JOBS.c.state, func.count()).group_by(JOBS.c.state)
@@ -217,6 +234,10 @@ def _refuse_more(connection: Connection, client: str, most: int, own: int) -> No
     count = (connection.scalar(select(func.count()).where(unfinished)) or 0) - own
     if count >= most:
         raise TooManyJobs(f"{client} has {count} unfinished requests; wait until one of them is done.")
+
+
+def _ended_before(moment: float) -> ColumnElement[bool]:
+    return JOBS.c.state.in_(ENDED) & (JOBS.c.ended_at < moment)
 
 
 def _named(client: str, request_id: str) -> ColumnElement[bool]:

@@ -25,7 +25,9 @@ def add_to(app: typer.Typer) -> None:
 
 def gc(
     delete: Annotated[bool, typer.Option("--delete", help="Remove it; without, it is only said.")] = False,
-    days: Annotated[int, typer.Option(min=LEAST_DAYS, help="Days that finished runs and ticks are kept.")] = DAYS,
+    days: Annotated[
+        int, typer.Option(min=LEAST_DAYS, help="Days that finished runs, ticks and requests are kept.")
+    ] = DAYS,
     as_json: JsonFlag = False,
 ) -> None:
     """Say what nothing names any more, and which runs are old; with --delete, free the disk of both."""
@@ -36,6 +38,7 @@ def gc(
     from orchestration.families.settings import load_settings
     from orchestration.graph.build import build_defs
     from orchestration.jobs import garbage, old_runs
+    from orchestration.jobs.serving import open_jobs
     from orchestration.runtime.home import held
     from orchestration.runtime.instance import open_instance, refuse_empty
     from orchestration.runtime.recovery import recover
@@ -51,6 +54,7 @@ def gc(
             if delete:
                 recover(instance, say)
                 garbage.require_quiet(instance)
+            jobs = open_jobs(settings)
             unnamed = garbage.find_garbage(settings, instance, FAMILIES, days)
             definitions = build_defs(settings, FAMILIES)
             runs = old_runs.find_old_runs(settings, definitions, instance, before)
@@ -66,7 +70,10 @@ def gc(
                 "runs": len(runs),
                 "run_events": len(with_events),
                 "ticks": old_runs.old_ticks(instance, before),
+                "requests": 0 if jobs is None else jobs.old(before),
             }
+            if delete and jobs is not None:  # before their files: a file that nothing names is found again
+                jobs.forget(before)
             size = garbage.free(unnamed) if delete else sum(kind["bytes"] for kind in values["garbage"])
             if delete:
                 whose = families_of_assets(FAMILIES)
@@ -83,7 +90,7 @@ def gc(
 def _lines(values: dict[str, Any]) -> list[str]:
     kinds = [f"{kind['kind']:<30}{kind['count']:>8}{_size(kind['bytes']):>12}" for kind in values["garbage"]]
     days = values["days"]
-    named = {"runs": "runs", "run_events": "step logs of runs", "ticks": "ticks"}
+    named = {"runs": "runs", "run_events": "step logs of runs", "ticks": "ticks", "requests": "requests"}
     aged = [(f"{name} of more than {days} days", values[key]) for key, name in named.items() if values[key]]
     old = [f"{label}{number:>{COLUMN - len(label)}}" for label, number in aged]
     if not (kinds or old):

@@ -318,6 +318,7 @@ _SHARED: dict[str, dict[str, str]] = {
         "runs": "finished runs of Dagster that nothing needs and that ended before",
         "run_events": "finished runs before that stay for what they made, and whose step events and logs go",
         "ticks": "ticks of sensors and schedules before",
+        "requests": "requests of `selvedge serve` that ended before; their ids are new ones from then on",
         "bytes": "that the garbage takes, or that were freed, Dagster's databases included",
         "seconds": _DURATION,
     },

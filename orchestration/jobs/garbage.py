@@ -25,6 +25,7 @@ from orchestration.assets.partitions import candidate_partitions, slug
 from orchestration.assets.run_costs import TABLE as COSTS
 from orchestration.families.contract import Family
 from orchestration.jobs.mentions import WHOLE_HASH, Mentions, texts_below, texts_of_dagster, texts_of_database
+from orchestration.jobs.serving import old_files, open_jobs
 from orchestration.jobs.unfinished_backups import unfinished_backups
 from orchestration.runtime.recovery import UNFINISHED
 from orchestration.runtime.settings import Settings
@@ -32,6 +33,7 @@ from orchestration.runtime.settings import Settings
 DAY_SECONDS = 86_400.0
 PICTURES, ADS, ROUNDS = "standard pictures", "pictures of ads", "rounds that were never opened"
 INDEXES, DATASETS, BASES = "search indexes", "frozen data sets", "continued bases"
+REQUESTS = "files of old requests"
 BOTTOMS, PICKS, WORK, PARTS = "bottoms", "picks", "work of trainings", "parts of killed commands"
 SLOWLY = (INDEXES, WORK)  # kept for as many days as runs are: a rollback or a retry wants them
 QUEUED = dg.DagsterRunStatus.QUEUED
@@ -110,7 +112,7 @@ def find_garbage(
         thing for thing in stored if (thing.name not in unfinished if thing.kind == WORK else thing.name not in kept)
     ]
     aged = [thing for thing in garbage if now - thing.changed() > (days if thing.kind in SLOWLY else 1.0) * DAY_SECONDS]
-    return [*aged, *_parts(settings)]
+    return [*aged, *_of_requests(settings, now, days), *_parts(settings)]
 
 
 def free(garbage: Iterable[Stored]) -> int:
@@ -189,6 +191,15 @@ def _grouped(kind: str, folder: Path) -> Iterator[Stored]:
 
 def _entries(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if not path.name.startswith(".")) if folder.is_dir() else []
+
+
+def _of_requests(settings: Settings, now: float, days: float) -> Iterator[Stored]:
+    """Photographs and pictures of `selvedge serve`, of requests that ended longer ago than runs are kept."""
+    jobs = open_jobs(settings)
+    for name, paths in () if jobs is None else old_files(settings, jobs, now - days * DAY_SECONDS):
+        thing = Stored(REQUESTS, name, paths)
+        if now - thing.changed() > DAY_SECONDS:  # a request that is just being accepted has no row yet
+            yield thing
 
 
 def _parts(settings: Settings) -> Iterator[Stored]:

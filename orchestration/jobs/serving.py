@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from inference.ad_images.batch import AdMaker
     from inference.service.champions import Champion, Champions
+    from inference.service.jobs import Jobs
     from inference.service.keys import Keys
     from inference.service.making import Order
     from inference.service.products import Products
@@ -151,6 +152,37 @@ def files_of(settings: Settings) -> "UPath":
 
     root = settings.objects() / FOLDER
     return root if settings.storage else UPath(Path(root.path).absolute())
+
+
+def open_jobs(settings: Settings) -> "Jobs | None":
+    """The requests of a home's service; None where it never had one, as asking would make its database.
+
+    Raises:
+        SelvedgeError, ServiceUnavailable: the database cannot be used.
+    """
+    from inference.service.jobs import Jobs
+    from inference.service.tables import open_database
+
+    uri = settings.service_uri
+    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).is_file():
+        return None
+    return Jobs(open_database(uri))
+
+
+def old_files(settings: Settings, jobs: "Jobs", before: float) -> Iterator[tuple[str, tuple[Path, ...]]]:
+    """Names and files of the service that no request names which ended later; a bucket's are left alone."""
+    from inference.service.making import ADS, PHOTOS, PLANS
+
+    root = Path(files_of(settings).path)
+    if settings.storage is not None or not root.is_dir():
+        return
+    names, photos = jobs.in_use(before)
+    made = {path.name for folder in (ADS, PLANS) if (root / folder).is_dir() for path in (root / folder).iterdir()}
+    for name in sorted(made - names):
+        yield name, tuple(path for folder in (ADS, PLANS) if (path := root / folder / name).exists())
+    for photo in sorted((root / PHOTOS).glob("*/*")):
+        if photo.name not in photos and not photo.name.startswith("."):
+            yield photo.name, (photo,)
 
 
 def products_of(settings: Settings, catalog: Path | None) -> "Products":

@@ -20,6 +20,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.errors import SelvedgeError
+from inference.service.jobs import Jobs, State
+from inference.service.making import Order, photo_file
+from inference.service.tables import open_database
 from orchestration.assets.conditions import follows_new
 from orchestration.assets.failed_runs import left_failed, newest_run
 from orchestration.assets.partitions import DROPS, candidate_partitions
@@ -34,8 +37,10 @@ from orchestration.jobs.garbage import (
     INDEXES,
     PARTS,
     PICTURES,
+    REQUESTS,
     ROUNDS,
     WORK,
+    Stored,
     by_kind,
     find_garbage,
     free,
@@ -52,6 +57,7 @@ from orchestration.jobs.old_runs import (
     remove_events,
     remove_runs,
 )
+from orchestration.jobs.serving import open_jobs
 from orchestration.runtime.dagster_private import check_records, request_backfill
 from orchestration.runtime.home import held
 from orchestration.runtime.instance import open_instance
@@ -347,6 +353,34 @@ def test_a_home_at_work_is_refused_and_one_at_rest_gets_its_disk_back(
     assert compact(of) == 0
     (costs,) = (tmp_path / "tables" / "operations" / "run_costs").glob("*.parquet")
     assert pq.read_table(costs)["run_id"].to_pylist() == [kept.run_id], "what runs cost is kept before they are pruned"
+
+
+def test_requests_go_with_their_files_once_they_ended_long_ago(tmp_path: Path) -> None:
+    of, now = Settings(home=tmp_path), time.time()
+    assert open_jobs(of) is None and not of.home.joinpath("service.db").exists(), "asking makes no database"
+    jobs = Jobs(open_database(of.service_uri), clock=lambda: now)
+    files = tmp_path / "objects" / "service"
+    for number, name in enumerate(("ended", "waiting", "again")):
+        sha256 = f"{number}" * 64
+        order = Order(f"shop--{name}", photo_file(sha256), sha256, None, None, None, None, (256, 256), 0, "refuse")
+        jobs.accept("shop", name, name, order.plain(), 8)
+        for file in (photo_file(sha256), f"ads/shop--{name}/key/1.png", f"plans/shop--{name}/key/1.jpg"):
+            (files / file).parent.mkdir(parents=True, exist_ok=True)
+            (files / file).write_bytes(b"x" * 10)
+    ended = jobs.claim()
+    assert ended is not None and ended.request_id == "again"  # by name, of those of one moment
+    jobs.end(ended, State.DONE, {})
+    later = now + 91 * DAY_SECONDS
+
+    def found(moment: float) -> list[Stored]:
+        with dg.DagsterInstance.ephemeral() as instance:
+            return [thing for thing in find_garbage(of, instance, (), 90, now=moment) if thing.kind == REQUESTS]
+
+    assert found(later - 2 * DAY_SECONDS) == [] == found(now)
+    garbage = found(later)
+    assert [thing.name for thing in garbage] == ["shop--again", "2" * 64] and free(garbage) == 30
+    assert jobs.old(later) == 1 == jobs.forget(later) and jobs.find("shop", "again") is None
+    assert found(later) == [] and len([file for file in files.rglob("*") if file.is_file()]) == 6
 
 
 def only_the_newest_tick_stays(instance: dg.DagsterInstance) -> None:
