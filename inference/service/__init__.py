@@ -1,1 +1,1 @@
-"""Service: ads, attributes and descriptions over HTTP, one request at a time, and the ad studio page."""
+"""Service: ads, attributes and descriptions over HTTP, one request at a time, the ad studio and the pages of a home."""

@@ -81,7 +81,7 @@ def ad_hops(sources: Sources, drop: str, product_id: int, answers: Sequence[Mapp
     for row in shown.to_dict("records"):
         uri, votes = str(row["uri"]), sources.picked.get(str(row["sha256"]))
         scripted = "scripted annotators" if votes is not None and votes.simulated else "annotators"
-        why = f"picked by {votes.picks} {scripted}" if votes else f"first by the ranker (score {row['score']:.3f})"
+        why = f"picked by {votes.picks} {scripted}" if votes else "first by the ranker"
         value = f"{str(row['theme']).replace('_', ' ')}: {why}; {row['caption']}"
         if uri in broken:
             hops.append(Hop("ad", value, uri, BROKEN, broken[uri]))
