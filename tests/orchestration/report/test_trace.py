@@ -1,5 +1,6 @@
 """A trace: every hop is there, hashed again; what is gone or changed is said at its hop and nowhere else."""
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,10 @@ import pandas as pd
 import pytest
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
+from inference.ad_images.batch import fulfil
+from inference.ad_images.orders import AdOrder
+from inference.ad_images.request import OnModel
+from inference.tables import AD_IMAGES
 from orchestration.assets.candidates import Opening, name_candidate, record_opening
 from orchestration.assets.dataset import freeze_dataset
 from orchestration.assets.partitions import candidate_partitions
@@ -18,6 +23,7 @@ from orchestration.report.hops import Sources
 from orchestration.report.products import read_published
 from orchestration.report.trace import Tracer
 from orchestration.runtime.settings import Settings
+from tests.inference.ad_images.shop import BAG, SIZE, a_maker, listed, photo_of
 from tests.orchestration.families.toy.declaration import digest
 from tests.orchestration.paper_registry import PaperRegistry
 from tests.orchestration.report.small_home import DROP, SmallHome
@@ -219,3 +225,35 @@ def test_a_withdrawn_product_is_told_with_its_day_and_the_delivery_it_went_with(
     (home.settings.tables() / "drops" / f"{DROP}.withdrawn.json").write_text("[{")
     with pytest.raises(SelvedgeError, match=r"withdrawn\.json is damaged"):
         tracer.follow(77)
+
+
+def with_an_ad(home, **changes):
+    """One picture of the product, made by the pipeline of tests, as the ranker's first."""
+    photo = home.folder / "photo.png"
+    photo.write_bytes(photo_of(BAG))
+    model = home.tables.read(home.instance, "inference/descriptions", DROP).to_pandas()["model_version"][0]
+    order = AdOrder(
+        DROP, listed(BAG), str(photo), hashlib.sha256(photo_of(BAG)).hexdigest(), "studio", SIZE, 0, model, "h" * 64,
+        OnModel.REFUSE,
+    )  # fmt: skip
+    rows = pd.DataFrame(fulfil(order, a_maker(home.folder)).rows, columns=AD_IMAGES.names)
+    rows = rows.assign(product_id=PRODUCT, **changes)
+    home.publish("inference/ad_images", rows, DROP)
+    return rows
+
+
+def test_an_ad_is_followed_with_its_recipe_to_the_model_that_its_brief_rests_on(home):
+    rows = with_an_ad(home)
+    followed = traced(home)
+    (ad,) = (hop for hop in followed.hops if hop.hop == "ad")
+    assert [hop.hop for hop in followed.hops] == [*HOPS[:2], "ad", *HOPS[2:]], "one of its theme: the ranker's first"
+    assert ad.state == "checked" and ad.link == rows.iloc[0]["uri"] and "studio: first by the ranker" in ad.value
+    Path(ad.link).with_suffix(".json").write_text("{}")
+    (ad,) = (hop for hop in traced(home).hops if hop.hop == "ad")
+    assert ad.state == "broken" and "the recipe was changed" in ad.note
+
+
+def test_an_ad_of_another_models_answers_breaks_the_chain(home):
+    with_an_ad(home, model_version="models:/toy/7@aaaaaaaaaaaa")
+    (ad,) = (hop for hop in traced(home).hops if hop.hop == "ad")
+    assert ad.state == "broken" and "rests on answers of models:/toy/7" in ad.note
