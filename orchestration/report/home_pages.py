@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from labeling.review.ledger.ledger import Ledger
     from labeling.review.rounds.judging import Standing
 
-NO_HOME = "This home is empty: `selvedge demo` or a first drop fills it."
+NO_HOME = "This home is empty: selvedge demo or a first drop fills it."
 NO_ROUNDS = "No round was opened yet; a candidate that passes its scores gets one."
 NO_CHAMPIONS = "No candidate was promoted yet."
 

@@ -82,9 +82,9 @@ def _kept(lab: np.ndarray, mask: np.ndarray, shadowy: np.ndarray, distance: np.n
     wide = undecided & (wide | (ndimage.distance_transform_cdt(mask, "chessboard") > DEEPEST))
     step = PALE_STEP if pale else STEP
     kept = mask & ~_faded_rims(lab, undecided & ~wide, ~mask, product, step)
-    if not pale:
-        return kept & ~_faded_gaps(lab, wide, ~kept, product, step, STEP_SHARE)
     gaps = _faded_gaps(lab, wide, ~kept, product, step, STEP_SHARE)
+    if not pale:
+        return kept & ~gaps
     shades = _without_spots(_faded_gaps(lab, wide, ~kept, product, SHADE_STEP, SHADE_SHARE), ~kept, distance)
     shades = _narrow_mouthed(_differing(shades, distance, PALE_SHADED, np.inf), kept)
     return kept & ~(_differing(gaps, distance, 0, PALE_EMPTY) | shades)
