@@ -38,7 +38,7 @@ class Process:
         try:
             process = psutil.Process(self.pid)
             same = abs(process.create_time() - self.created) < SAME_BIRTH_SECONDS
-            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+            return process if same and not has_ended(process) else None
         except psutil.NoSuchProcess:
             return None
 
@@ -93,6 +93,17 @@ def _survivors(processes: Sequence[psutil.Process], seconds: float) -> list[psut
     return alive
 
 
+def has_ended(process: psutil.Process) -> bool:
+    """Whether nothing of a process is left but, perhaps, its exit code.
+
+    The first thread of a killed process is a zombie while the others still end, and its port is taken until they have.
+    """
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
+    except psutil.NoSuchProcess:
+        return True
+
+
 def port_taken(port: int) -> bool:
     """Does anything listen on the port of the loopback address?"""
     with socket.socket() as probe:
@@ -138,10 +149,7 @@ def _mark_of(process: psutil.Process) -> tuple[str, str]:
 
 
 def _alive(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+    return process.is_running() and not has_ended(process)
 
 
 def _quietly(process: psutil.Process, action: str) -> None:

@@ -10,6 +10,8 @@ from typing import Self
 
 import psutil
 
+from infra.local.processes import has_ended
+
 # A process is born before it writes its first event; clocks of kernel and Python differ by less than this.
 SLACK_SECONDS = 2.0
 
@@ -48,7 +50,7 @@ class Owner:
         try:
             process = psutil.Process(self.pid)
             born = process.create_time()
-            if process.status() == psutil.STATUS_ZOMBIE:
+            if has_ended(process):
                 return True
         except psutil.NoSuchProcess:
             return True

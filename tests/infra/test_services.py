@@ -17,7 +17,7 @@ import pytest
 
 from infra.errors import ServiceFailure
 from infra.local import lock, services
-from infra.local.processes import Process, port_taken
+from infra.local.processes import Process, end_service, port_taken
 from infra.local.services import Running, ensure, recorded_process, state
 from tests.infra.services_for_tests import web_service
 from tests.ports import free_port
@@ -140,6 +140,27 @@ def test_a_service_that_does_not_answer_any_more_is_replaced(tmp_path, monkeypat
         assert replacement.process != stuck.process and not stuck.alive()
     finally:
         replacement.stop()
+
+
+MANY_THREADS = textwrap.dedent("""
+    import socket, threading, time
+    listener = socket.create_server(("127.0.0.1", 0))
+    for _ in range(400):
+        threading.Thread(target=time.sleep, args=(600,)).start()
+    print(listener.getsockname()[1], flush=True)
+    time.sleep(600)
+""")
+
+
+def test_a_service_has_ended_only_when_its_last_thread_has_left_the_port():
+    taken = 0
+    for _ in range(5):  # where the first thread's end was enough, more than half of these were too early
+        child = subprocess.Popen([sys.executable, "-c", MANY_THREADS], stdout=subprocess.PIPE)
+        port = int(child.stdout.readline())
+        end_service(Process(child.pid, psutil.Process(child.pid).create_time(), port), 1)
+        taken += port_taken(port)
+        child.wait()
+    assert taken == 0
 
 
 STARTER = textwrap.dedent("""
