@@ -11,7 +11,7 @@ sole and a pale stripe end in one, a shadow fades.
 
 import numpy as np
 from scipy import ndimage
-from skimage.morphology import h_minima
+from skimage.morphology import h_minima, isotropic_closing
 from skimage.segmentation import watershed
 
 from inference.ad_images.cutouts.border import LEAST_EMPTY, Backdrop, flooded, gradient, parts, refit
@@ -31,6 +31,11 @@ ALONG = 3.0  # pixels along a rim, the deviation of the window in which its step
 STEP, STEP_SHARE = 9.0, 0.6  # ΔE, and of the step to the product, of a step to the outside that ends a product
 PALE_SHARE = 0.06  # of a product that is of a shadow's colour, from which its stripes may be taken for one
 PALE_STEP, PALE_EMPTY = 4.0, 4.0  # the step that is enough then; ΔE to the backdrop that a gap must be under
+CLOSED = 6  # pixels, the radius of the closing of the product from which flecks stick out; white prints and laces do not
+THIN_SHARE = 0.4  # of the step to the product, that the step to the outside of a thin fleck stays under
+FLECK_STEP, FLECK_SHARE = 12.0, 0.5  # the steps that are enough for one of any width, and
+FLECK = 0.003  # of a mask, its largest area; white soles are larger
+FADING = 2.0  # ΔE to the backdrop of what lies outside beside a fleck: the rest of the shadow that it is in
 PALE_SHADED = 9.0  # ΔE to the backdrop from which a gap is in a shadow; white soles and stripes differ by less
 SHADE_STEP, SHADE_SHARE = 5.0, 0.32  # the steps that are enough then
 MOUTH = 0.2  # of a gap's edge along the product, that may lead outside; a white collar or toe has more of it
@@ -80,14 +85,19 @@ def _kept(lab: np.ndarray, mask: np.ndarray, shadowy: np.ndarray, distance: np.n
     undecided = mask & ~product
     wide = ndimage.binary_dilation(ndimage.binary_opening(undecided, SQUARE, iterations=WIDE), SQUARE)
     wide = undecided & (wide | (ndimage.distance_transform_cdt(mask, "chessboard") > DEEPEST))
+    thin = undecided & ~wide
     step = PALE_STEP if pale else STEP
-    kept = mask & ~_faded_rims(lab, undecided & ~wide, ~mask, product, step)
+    kept = mask & ~_faded_rims(lab, thin, ~mask, product, step, STEP_SHARE)
     gaps = _faded_gaps(lab, wide, ~kept, product, step, STEP_SHARE)
     if not pale:
         return kept & ~gaps
     shades = _without_spots(_faded_gaps(lab, wide, ~kept, product, SHADE_STEP, SHADE_SHARE), ~kept, distance)
     shades = _narrow_mouthed(_differing(shades, distance, PALE_SHADED, np.inf), kept)
-    return kept & ~(_differing(gaps, distance, 0, PALE_EMPTY) | shades)
+    jutting = undecided & ~_closed(product)
+    thin = jutting & _faded_rims(lab, thin & kept, ~mask, product, STEP, THIN_SHARE)
+    kept &= ~(_differing(gaps, distance, 0, PALE_EMPTY) | shades | _in_shadow(thin, distance, ~kept))
+    flecks = _flecks(lab, jutting & kept, kept, product, FLECK * mask.sum())
+    return kept & ~_in_shadow(flecks, distance, ~kept)
 
 
 def _surely_product(lab: np.ndarray, mask: np.ndarray, shadowy: np.ndarray, pale: bool) -> np.ndarray:
@@ -113,10 +123,21 @@ def _shadowy(change: np.ndarray, darkest: float) -> np.ndarray:
     return np.asarray(alike & (darker > -BRIGHTEST) & (darker < darkest))
 
 
-def _faded_rims(lab: np.ndarray, rim: np.ndarray, outside: np.ndarray, product: np.ndarray, step: float) -> np.ndarray:
-    """Where, along a thin rim, the step to the outside is low, and low beside that to the product."""
+def _closed(product: np.ndarray) -> np.ndarray:
+    padded = np.pad(product, CLOSED + 1)  # or it would be closed along the edge of the picture
+    return isotropic_closing(padded, CLOSED)[CLOSED + 1 : -CLOSED - 1, CLOSED + 1 : -CLOSED - 1]
+
+
+def _faded_rims(
+    lab: np.ndarray, rim: np.ndarray, outside: np.ndarray, product: np.ndarray, step: float, share: float
+) -> np.ndarray:
+    """Where, along a thin rim, the step to the outside is low, and low beside that to the product.
+
+    Args:
+        share: of the step to the product, that the step to the outside stays under.
+    """
     outer, inner = (_average(_step(lab, rim, other), ALONG) for other in (outside, product))
-    return rim & (outer < step) & (outer < STEP_SHARE * inner)
+    return rim & (outer < step) & (outer < share * inner)
 
 
 def _faded_gaps(
@@ -147,13 +168,37 @@ def _differing(area: np.ndarray, distance: np.ndarray, least: float, most: float
 
 def _narrow_mouthed(area: np.ndarray, kept: np.ndarray) -> np.ndarray:
     """The parts that lie between parts of the product, and touch the outside at their mouth alone."""
+    labels, outer, inner = _edges(area, kept)
+    return np.append(False, outer <= MOUTH * inner)[labels]
+
+
+def _flecks(
+    lab: np.ndarray, jutting: np.ndarray, kept: np.ndarray, product: np.ndarray, largest: float
+) -> np.ndarray:
+    """The small parts that touch the outside more than the product, where the step outside is the lower one."""
+    labels, _ = ndimage.label(jutting, SQUARE)
+    small = np.append(False, np.bincount(labels.ravel())[1:] <= largest)[labels]
+    faded = _faded_gaps(lab, small, ~kept, product, FLECK_STEP, FLECK_SHARE)
+    labels, outer, inner = _edges(faded, kept)
+    return np.append(False, outer >= inner)[labels]
+
+
+def _in_shadow(area: np.ndarray, distance: np.ndarray, outside: np.ndarray) -> np.ndarray:
+    """The parts beside which the outside is still darkened."""
+    labels, count = ndimage.label(area, SQUARE)
+    beside = np.where(outside, ndimage.maximum_filter(labels, 5), 0)
+    return np.append(False, _medians(distance, beside, np.arange(1, count + 1)) >= FADING)[labels]
+
+
+def _edges(area: np.ndarray, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The parts of an area as labels, and for each how many of its pixels touch the outside, and the product."""
     labels, count = ndimage.label(area, SQUARE)
     index = np.arange(1, count + 1)
     outer, inner = (
         np.asarray(ndimage.sum_labels(ndimage.binary_dilation(beside, SQUARE), labels, index))
         for beside in (~kept, kept & ~area)
     )
-    return np.append(False, outer <= MOUTH * inner)[labels]
+    return labels, outer, inner
 
 
 def _without_spots(area: np.ndarray, outside: np.ndarray, distance: np.ndarray) -> np.ndarray:

@@ -56,6 +56,14 @@ def test_a_gap_in_a_shadow_is_empty_beside_white_dots_that_stay() -> None:
     assert lost.sum() < 0.002 * truth.sum()
 
 
+def test_no_flecks_of_a_shadow_stick_out_of_a_product_with_white_prints() -> None:
+    rgb, truth = photographed(10011, 256, 88)  # a blue hoodie before cream
+    mask = find_outline(rgb).mask
+    flecks = mask & ~ndimage.binary_dilation(truth, iterations=2)
+    assert flecks.sum() < 0.004 * truth.sum()
+    assert ndimage.binary_opening(truth & ~mask).sum() < 0.001 * truth.sum()
+
+
 @pytest.mark.parametrize(
     ("product_id", "size", "quality"),
     [(10029, 256, 88), (10038, 256, 88), (10036, 168, 80), (20003, 384, 95), (10007, 256, 88), (10023, 256, 88)],
