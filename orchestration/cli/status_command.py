@@ -64,6 +64,8 @@ def status(
 
 def glance(values: Mapping[str, Any]) -> list[str]:
     """Six lines, one for every family that was trained, and one for everything that is amiss."""
+    from orchestration.report.state import unexplained
+
     size = sum(values["disk"].values())
     folders = ", ".join(f"{name} {_size(number)}" for name, number in list(values["disk"].items())[:FOLDERS_TOLD])
     read = Counter(drop["state"] for drop in values["drops"])
@@ -77,11 +79,9 @@ def glance(values: Mapping[str, Any]) -> list[str]:
     ]
     lines += [_retrained(family, decided) for family, decided in values["retraining"].items()]
     amiss = [f"drop {drop['drop']} {drop['state']}: {drop['sentence']}" for drop in values["drops"] if drop["sentence"]]
-    of_drops = {drop["drop"] for drop in values["drops"] if drop["sentence"]}
     amiss += [
         f"run {run['run'][:8]} failed, {', '.join(run['assets'])}{_of(run['partition'])}: {_short(run['sentence'])}"
-        for run in values["failed_runs"]
-        if not (run["partition"] in of_drops and "catalog/products" in run["assets"])
+        for run in unexplained(values["failed_runs"], values["drops"])
     ]
     more = [f"{len(amiss) - TOLD} more are amiss; `selvedge status --verbose` shows all."] if len(amiss) > TOLD else []
     return [*lines, *amiss[:TOLD], *more, *(f"warning    {sentence}" for sentence in values["warnings"])]

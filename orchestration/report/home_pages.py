@@ -136,16 +136,14 @@ class HomePages:
     ) -> Iterator[tuple[Cell, ...]]:
         from orchestration.report import state
 
-        of_drops = {drop["drop"]: drop for drop in drops if drop["sentence"]}
-        for name, drop in of_drops.items():
-            link = self._asset("catalog/products", name)
-            yield Cell(f"Drop {drop['state']}"), Cell(name, link, drop["sentence"], "bad")
+        for drop in drops:
+            if drop["sentence"]:
+                link = self._asset("catalog/products", drop["drop"])
+                yield Cell(f"Drop {drop['state']}"), Cell(drop["drop"], link, drop["sentence"], "bad")
         if instance is not None:
             from orchestration.assets.failed_runs import failed_runs
 
-            for run in failed_runs(instance):
-                if run["partition"] in of_drops and "catalog/products" in run["assets"]:
-                    continue
+            for run in state.unexplained(failed_runs(instance), drops):
                 of = f" of {run['partition']}" if run["partition"] else ""
                 link = f"{self._settings.dagster_uri}/runs/{run['run']}"
                 yield Cell("Run failed"), Cell(f"{', '.join(run['assets'])}{of}", link, run["sentence"], "bad")

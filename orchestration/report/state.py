@@ -8,7 +8,7 @@ Every part answers without the servers: the ledger, Dagster's database and the f
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -105,6 +105,12 @@ def open_rounds(settings: Settings) -> list[dict[str, Any]]:
 def drops(settings: Settings, instance: dg.DagsterInstance) -> list[dict[str, Any]]:
     """Every drop and every entry of the inbox: state, rows, and the sentence that stands in the way of reading it."""
     return [asdict(state) for state in drop_states(settings, instance)]
+
+
+def unexplained(runs: Sequence[Mapping[str, Any]], drops: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The failed runs, without those that read a drop whose own sentence says why it could not be read."""
+    refused = {drop["drop"] for drop in drops if drop["sentence"]}
+    return [run for run in runs if run["partition"] not in refused or "catalog/products" not in run["assets"]]
 
 
 def retraining(

@@ -31,7 +31,9 @@ ALONG = 3.0  # pixels along a rim, the deviation of the window in which its step
 STEP, STEP_SHARE = 9.0, 0.6  # ΔE, and of the step to the product, of a step to the outside that ends a product
 PALE_SHARE = 0.06  # of a product that is of a shadow's colour, from which its stripes may be taken for one
 PALE_STEP, PALE_EMPTY = 4.0, 4.0  # the step that is enough then; ΔE to the backdrop that a gap must be under
-CLOSED = 6  # pixels, the radius of the closing of the product from which flecks stick out; white prints and laces do not
+CLOSED = (
+    6  # pixels, the radius of the closing of the product from which flecks stick out; white prints and laces do not
+)
 THIN_SHARE = 0.4  # of the step to the product, that the step to the outside of a thin fleck stays under
 FLECK_STEP, FLECK_SHARE = 12.0, 0.5  # the steps that are enough for one of any width, and
 FLECK = 0.003  # of a mask, its largest area; white soles are larger
@@ -172,9 +174,7 @@ def _narrow_mouthed(area: np.ndarray, kept: np.ndarray) -> np.ndarray:
     return np.append(False, outer <= MOUTH * inner)[labels]
 
 
-def _flecks(
-    lab: np.ndarray, jutting: np.ndarray, kept: np.ndarray, product: np.ndarray, largest: float
-) -> np.ndarray:
+def _flecks(lab: np.ndarray, jutting: np.ndarray, kept: np.ndarray, product: np.ndarray, largest: float) -> np.ndarray:
     """The small parts that touch the outside more than the product, where the step outside is the lower one."""
     labels, _ = ndimage.label(jutting, SQUARE)
     small = np.append(False, np.bincount(labels.ravel())[1:] <= largest)[labels]
