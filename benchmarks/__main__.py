@@ -20,6 +20,7 @@ MODULES = (
     "attributes_speed",
     "lora_step",
     "refinement_speed",
+    "restgan_words",
     "preference",
     "gate_power",
     "abstention",

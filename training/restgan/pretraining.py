@@ -165,7 +165,8 @@ def _card(bottoms: Bottoms, judge: AttributeJudge, result: Result) -> str:
             "## Limits",
             "",
             "It knows drawings of three garments. A catalogue drawn with its seed would show it garments it has seen.",
-            "It has seen no photograph.",
+            "It has seen no photograph. The table is of type, colour and gender, which its training rewards; what",
+            "every other word does `python -m benchmarks.restgan_words` prints (docs/benchmarks.md, Every word).",
             "",
         ]
     )
