@@ -43,7 +43,7 @@ class PreferencePlan:
     alpha: float = 0.05
     shape: float = 5.0
     difference: float = 0.05
-    minimum_raters: int = 3
+    minimum_raters: int = 5
     maximum_share: float = 0.4
     minimum_ballots: int = 20
     rater_cap: int = 1000
@@ -137,8 +137,9 @@ class PreferencePlan:
 
 def house_plans() -> tuple[PreferencePlan, ...]:
     """The plan of the house, and those that it had before: their open rounds go on as they were registered."""
-    warned = replace(PreferencePlan(), rater_cap=100, item_cap=3, minimum_items=0, latched=False)
-    return PreferencePlan(), warned, replace(warned, fast_warnings=0)
+    three = replace(PreferencePlan(), minimum_raters=3)
+    warned = replace(three, rater_cap=100, item_cap=3, minimum_items=0, latched=False)
+    return PreferencePlan(), three, warned, replace(warned, fast_warnings=0)
 
 
 def accepted_plans(sha256: str) -> frozenset[str]:

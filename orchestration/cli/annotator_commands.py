@@ -32,7 +32,7 @@ def add_to(app: typer.Typer) -> None:
 
 def vote(
     name: RoundArgument,
-    raters: Annotated[int, typer.Option(min=1, help="How many scripted annotators.")] = 3,
+    raters: Annotated[int, typer.Option(min=1, help="How many scripted annotators.")] = 5,
     preference: Annotated[float, typer.Option(min=0, max=1, help="Their share of votes for the candidate.")] = 0.7,
     ballots: Annotated[int | None, typer.Option(min=1, help="Votes of each at most; all tasks by default.")] = None,
     noise: Annotated[float, typer.Option(min=0, max=1, help="Share of votes cast at random.")] = 0.05,

@@ -52,7 +52,7 @@ def settings(tmp_path: Path) -> Settings:
 @pytest.fixture
 def demo(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[[], dict[str, Any]]:
     """Run the demo with annotators who agree more than the usual ones: thirty products are few."""
-    people = [ScriptedAnnotator(name, 7, preference=0.97, ties=0.02) for name in ("ada", "ben", "cleo", "dan")]
+    people = [ScriptedAnnotator(name, 7, preference=0.97, ties=0.02) for name in ("ada", "ben", "cleo", "dan", "eva")]
     monkeypatch.setattr(scripted, "demo_annotators", lambda seed: people)
     return lambda: run_demo(settings, families=[replace(BLIP2_ATTRIBUTES, rule=lenient)])
 

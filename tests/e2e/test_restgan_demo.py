@@ -65,7 +65,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.fixture(scope="module")
 def outcome(settings: Settings) -> dict[str, Any]:
     """The demo with this family alone, and annotators who agree more than the usual ones: two dozen pairs are few."""
-    people = [ScriptedAnnotator(name, 7, preference=0.97, ties=0.02) for name in ("ada", "ben", "cleo", "dan")]
+    people = [ScriptedAnnotator(name, 7, preference=0.97, ties=0.02) for name in ("ada", "ben", "cleo", "dan", "eva")]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scripted, "demo_annotators", lambda seed: people)
         return run_demo(settings, settings.home.parent / "bottoms", families=[replace(RESTGAN, rule=lenient)])

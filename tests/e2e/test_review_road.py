@@ -86,7 +86,7 @@ def test_from_a_delivery_to_a_champion_that_people_preferred(home: Settings) -> 
     assert Registry(home).champion(NAME) is None
 
     ledger = open_ledger(home)
-    people = [ScriptedAnnotator(name, 1, preference=0.97, ties=0.02) for name in ("ada", "ben", "cleo", "dan")]
+    people = [ScriptedAnnotator(name, 1, preference=0.97, ties=0.02) for name in ("ada", "ben", "cleo", "dan", "eva")]
     voted = vote(partial(account_of, home, connect(home)), ledger, opened["round"], people)
     assert voted.total == opened["pairs"] * opened["ballots asked for each"]
 

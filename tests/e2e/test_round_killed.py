@@ -162,13 +162,13 @@ def undisturbed(label_studio: LabelStudioHome, tmp_path_factory: pytest.TempPath
 
 @pytest.fixture(scope="module")
 def voted(label_studio: LabelStudioHome, undisturbed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same round after four careful annotators and one who does not look."""
+    """The same round after five careful annotators and one who does not look."""
     home = copy_home(undisturbed, tmp_path_factory.mktemp("voted") / "home")
     settings = Settings(home=home, label_studio_port=label_studio.port)
     # Accounts belong to the server, which other tests share.
-    names = [f"{name}-{secrets.token_hex(3)}" for name in ("ada", "ben", "cleo", "dan", "eve")]
-    people = [ScriptedAnnotator(name, 1, preference=1.0, noise=0.0, ties=0.0, both_bad=0.0) for name in names[:4]]
-    people.append(ScriptedAnnotator(names[4], 1, laziness=1.0))
+    names = [f"{name}-{secrets.token_hex(3)}" for name in ("ada", "ben", "cleo", "dan", "eva", "lazy")]
+    people = [ScriptedAnnotator(name, 1, preference=1.0, noise=0.0, ties=0.0, both_bad=0.0) for name in names[:5]]
+    people.append(ScriptedAnnotator(names[5], 1, laziness=1.0))
     cast = vote(partial(account_of, settings, label_studio.administrator()), open_ledger(settings), ROUND, people)
     assert cast.total == TASKS * OVERLAP
     return home

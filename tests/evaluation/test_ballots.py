@@ -112,7 +112,7 @@ def test_a_tie_uses_up_a_cap_like_any_answer():
 
 
 def test_alike_ballots_count_for_less():
-    alike = check_ballots(answered(["candidate", "candidate", "champion", "champion"] * 25, per_item=2))
+    alike = check_ballots(answered(["candidate", "candidate", "champion", "champion"] * 25, raters=4, per_item=2))
     effect = design_effect(alike)
     assert effect.item_icc == 1 and effect.rater_icc == 1
     assert effect.value == pytest.approx(1 + 1 + 24)
@@ -144,7 +144,8 @@ def test_the_first_ballot_that_is_too_fast_only_warns():
 
 
 def test_a_round_of_before_there_were_warnings_is_judged_as_it_was_opened():
-    earlier = replace(PLAN, fast_warnings=0, minimum_items=0, latched=False, rater_cap=100, item_cap=3)
+    three = replace(PLAN, minimum_raters=3)
+    earlier = replace(three, fast_warnings=0, minimum_items=0, latched=False, rater_cap=100, item_cap=3)
     rows = [{"item": f"i{number}", "seconds": duration} for number, duration in enumerate([0.5] * 2 + [30.0] * 4)]
     (reason,) = excluded(rows, earlier).values()
     assert reason.endswith("answered 2 of 6 pairs faster than they can be read.")
@@ -152,5 +153,7 @@ def test_a_round_of_before_there_were_warnings_is_judged_as_it_was_opened():
     assert PreferencePlan.from_json(earlier.to_json()) == earlier and "fast_warnings" not in earlier.to_json()
     assert PreferencePlan.from_json(PLAN.to_json()) == PLAN
     warned = replace(earlier, fast_warnings=1)
-    assert accepted_plans(PLAN.sha256) == {PLAN.sha256, warned.sha256, earlier.sha256}
+    assert three.sha256 == "49c14956eb2c3654d33345364b7026824d4c1a0341ed66a97ef7d7ef83714e66"
+    assert warned.sha256 == "4cb497e05780cb4d92b157747efda0aeaf13b49661b5bbd58bb0fbfa28b43616"
+    assert accepted_plans(PLAN.sha256) == {PLAN.sha256, three.sha256, warned.sha256, earlier.sha256}
     assert accepted_plans("another") == {"another"}

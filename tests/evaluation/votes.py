@@ -18,7 +18,7 @@ def table(rows: Iterable[dict]) -> pd.DataFrame:
     return frame.assign(at=pd.date_range("2026-05-03", periods=len(frame), freq="min", tz="UTC"))
 
 
-def answered(choices: Iterable[str], raters: int = 4, per_item: int = 1, seed: int = 0) -> pd.DataFrame:
+def answered(choices: Iterable[str], raters: int = 5, per_item: int = 1, seed: int = 0) -> pd.DataFrame:
     """Plain ballots with the given choices, raters in turn, sides drawn."""
     rng = np.random.default_rng(seed)
     rows = []
@@ -29,7 +29,7 @@ def answered(choices: Iterable[str], raters: int = 4, per_item: int = 1, seed: i
     return table(rows)
 
 
-def drawn(ballots: int, share: float, raters: int = 4, ties: float = 0.0, seed: int = 0) -> pd.DataFrame:
+def drawn(ballots: int, share: float, raters: int = 5, ties: float = 0.0, seed: int = 0) -> pd.DataFrame:
     """Plain ballots whose candidate wins `share` of those that are no tie."""
     rng = np.random.default_rng(seed)
     wins = np.where(rng.random(ballots) < share, "candidate", "champion")

@@ -31,11 +31,14 @@ class Voted:
 
 
 def demo_annotators(seed: int) -> "list[ScriptedAnnotator]":
-    """Five raters who prefer the candidate in 85 of 100 pairs: three careful ones, one who leans to the left, and
-    one who hardly looks, for the registered rules to find."""
+    """Six raters who prefer the candidate in 85 of 100 pairs: four careful ones, one who leans to the left, and one who
+    hardly looks, for the registered rules to find. The five who are left are the quorum of the house's plan."""
     from labeling.review.rounds.annotators import ScriptedAnnotator
 
-    habits = {"aiko": {}, "ben": {}, "carla": {"noise": 0.1}, "dario": {"left_bias": 0.15}, "eve": {"laziness": 0.7}}
+    habits = {
+        "aiko": {}, "ben": {}, "finn": {}, "carla": {"noise": 0.1}, "dario": {"left_bias": 0.15},
+        "eve": {"laziness": 0.7},
+    }  # fmt: skip
     return [ScriptedAnnotator(name, seed, preference=0.85, **habit) for name, habit in habits.items()]
 
 

@@ -91,11 +91,16 @@ def simulate_rounds(
         preference: true share of decided votes for the candidate.
 
     Raises:
-        SelvedgeError: there is no round to draw.
+        SelvedgeError: there is no round to draw, or the plan would decide none.
     """
     if rounds < 1:
         raise SelvedgeError(f"--rounds {rounds} is too few; give at least 1.")
     panel, plan = panel or Panel(), plan or PreferencePlan()
+    if panel.raters < plan.minimum_raters:
+        raise SelvedgeError(
+            f"--raters {panel.raters} is below the quorum of {plan.minimum_raters} of the plan, so every round would "
+            "end as inconclusive; give more."
+        )
     ends, counts = [], []
     for start in range(0, rounds, CHUNK):
         size = min(CHUNK, rounds - start)

@@ -6,6 +6,7 @@ import stat
 import pytest
 
 from catalog.errors import SelvedgeError, ServiceUnavailable
+from evaluation.preference_plan import PreferencePlan
 from labeling.review.rounds.judging import close_round
 from labeling.review.rounds.simulation import Panel, Simulated, simulate_rounds
 from orchestration.cli.main import run
@@ -153,11 +154,14 @@ def test_status_says_when_the_tasks_will_not_suffice(home, capsys):
 def test_simulated_rounds_find_what_is_true_and_stay_silent_where_nothing_is():
     clear = simulate_rounds(0.85, rounds=60)
     assert clear.outcomes["preferred"] >= 57 and clear.decided_median < 150
-    worse = simulate_rounds(0.15, rounds=30, panel=Panel(raters=4))
+    worse = simulate_rounds(0.15, rounds=30, panel=Panel(raters=6))
     assert worse.outcomes["not_preferred"] >= 28
     small = simulate_rounds(0.5, rounds=30, panel=Panel(items=10))
     assert small == Simulated({"inconclusive": 30}, 30.0, 30.0, None)  # under the quorum of products
     assert simulate_rounds(0.85, rounds=20) == simulate_rounds(0.85, rounds=20)
+    with pytest.raises(SelvedgeError, match="--raters 3 is below the quorum of 5 of the plan"):
+        simulate_rounds(0.85, rounds=20, panel=Panel(raters=3))
+    assert simulate_rounds(0.85, 20, Panel(raters=3), PreferencePlan(minimum_raters=3)).outcomes["preferred"] >= 15
 
 
 def test_a_simulated_round_is_no_stronger_than_what_raters_resemble_each_other():

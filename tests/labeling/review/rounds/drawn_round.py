@@ -78,7 +78,7 @@ def opened(home: RoundsHome, kind: Kind = CARDS, project: int = 1, **changes: ob
 
 
 def votes(
-    ledger: Ledger, preference: float, raters: int = 4, name: str = NAME, **habits: float
+    ledger: Ledger, preference: float, raters: int = 5, name: str = NAME, **habits: float
 ) -> list[PulledAnnotation]:
     """What Label Studio would hold after these annotators worked through the round.
 
@@ -100,7 +100,7 @@ def votes(
     return found
 
 
-def voted(ledger: Ledger, preference: float, raters: int = 4, name: str = NAME, **habits: float) -> None:
+def voted(ledger: Ledger, preference: float, raters: int = 5, name: str = NAME, **habits: float) -> None:
     """The same, pulled."""
     pulled = votes(ledger, preference, raters, name, **habits)
     sync(ledger, name, pulled, now=drawn.NOON + timedelta(days=30))

@@ -62,7 +62,7 @@ def test_the_most_disputed_pairs_come_first_and_show_both_sides_as_they_were_see
     first = gathered.pairs[0]
     values = content.candidate[content.candidate["product_id"] == first.product_id]
     shown = values.loc[~values["abstained"].astype(bool), "value"]
-    assert all(value in first.candidate for value in shown) and len(first.votes) == 4, "each annotator's"
+    assert all(value in first.candidate for value in shown) and len(first.votes) == 5, "each annotator's"
     assert {row.name for row in gathered.slices["gender"]} == {"Men", "Women"}
     counted = gathered.standing.judgement.counts
     assert sum(row.won for row in gathered.slices["gender"]) == counted["candidate"]
