@@ -22,6 +22,7 @@ MODULES = (
     "refinement_speed",
     "restgan_words",
     "preference",
+    "round_order",
     "gate_power",
     "abstention",
     "blindness",

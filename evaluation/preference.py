@@ -14,7 +14,9 @@ A preference is accepted when three things hold at one look, with a quorum prese
    four raters who share a wrong impression does not turn.
 
 A plan that says so is judged after every ballot in order of arrival, and its first decision stands: who looks, and
-when, is without effect, and ballots that arrive after the decision are not counted.
+when, is without effect, and ballots that arrive after the decision are not counted. It decides nothing on the first
+part of a round: a test that may stop at any ballot is right about the ballots up to there, and wrong about people who
+change their minds later (`python -m benchmarks.round_order`).
 
 `no_difference`: the confidence sequence of ballots divided by their design effect lies inside the band of differences
 too small to matter, also where it excludes one half. Candidate and champion are treated alike: exchanging them
@@ -90,7 +92,9 @@ class Judgement:
     forecast: Forecast | None
 
 
-def judge_round(ballots: pd.DataFrame, plan: PreferencePlan, closed: bool = False, forecast: bool = True) -> Judgement:
+def judge_round(
+    ballots: pd.DataFrame, plan: PreferencePlan, closed: bool = False, forecast: bool = True, asked: int = 0
+) -> Judgement:
     """The verdict on the ballots so far, as the plan says: of the first ballot at which they decide, or of all of them,
     where every look stands by itself.
 
@@ -98,13 +102,14 @@ def judge_round(ballots: pd.DataFrame, plan: PreferencePlan, closed: bool = Fals
         ballots: in order of arrival, columns as in ballots.py; all of the round, not only the newest.
         closed: no ballot will follow, so an open round ends as inconclusive.
         forecast: simulate how many ballots are still needed (some hundredths of a second), for open rounds only.
+        asked: ballots that the round asks for (`PreferencePlan.asked`); 0 where it has no end of its own.
 
     Raises:
         SelvedgeError: the ballots are not as ballots.py says.
     """
     table = check_ballots(ballots)
     excluded = exclude_raters(blind(table), plan)
-    fates = ballot_fates(table, excluded, plan)
+    fates = ballot_fates(table, excluded, plan, asked)
     counted = table.loc[fates.index[fates == COUNTED]]
     decided = counted[counted["choice"].isin([CANDIDATE, CHAMPION])]
     counts = {choice: int((counted["choice"] == choice).sum()) for choice in CHOICES}
@@ -119,6 +124,9 @@ def judge_round(ballots: pd.DataFrame, plan: PreferencePlan, closed: bool = Fals
     e_value, effective_e_value = _e_value(won, lost, plan), _e_value(*effective, plan)
 
     lacks = _lacks_of_quorum(raters, decided["item"].nunique(), plan)
+    given = 0 if decided.empty else int((counted.index <= decided.index[-1]).sum())  # a tie decides nothing
+    if given < plan.first_look(asked):
+        lacks.append(f"nothing is decided before ballot {plan.first_look(asked)} of {asked}.")
     doubts = _doubts(e_value, effective_e_value, effect.value, without, plan)
     at_cap = len(counted) >= plan.ballots_cap
     if not lacks and inside_band(*effective, plan.difference, plan.alpha, plan.shape):
@@ -141,18 +149,18 @@ def judge_round(ballots: pd.DataFrame, plan: PreferencePlan, closed: bool = Fals
     ahead = None
     if outcome == OPEN and forecast:
         weakest = others[min(without, key=lambda name: without[name])] if others else (0, 0)
-        ahead = _forecast((won, lost), len(counted), weakest, effect.value, plan)
+        ahead = _forecast((won, lost), len(counted), weakest, effect.value, plan, asked)
     return Judgement(
         outcome, tuple(reasons), plan.sha256, counts, _tally(fates[fates != COUNTED]), excluded, raters, e_value,
         float(low), float(high), effective_e_value, float(effective_low), float(effective_high), effect, without, ahead,
     )  # fmt: skip
 
 
-def ballot_fates(table: pd.DataFrame, excluded: Mapping[str, str], plan: PreferencePlan) -> pd.Series:
+def ballot_fates(table: pd.DataFrame, excluded: Mapping[str, str], plan: PreferencePlan, asked: int = 0) -> pd.Series:
     """What happens to every plain ballot: `counted`, or the rule that left it out. Indexed like the plain ballots.
 
     Args:
-        table: checked ballots. excluded: from `exclude_raters`.
+        table: checked ballots. excluded: from `exclude_raters`. asked: as in `judge_round`.
     """
     fates = count_ballots(table, dict(excluded), plan)
     counted = table.loc[fates.index[fates == COUNTED]]
@@ -161,22 +169,26 @@ def ballot_fates(table: pd.DataFrame, excluded: Mapping[str, str], plan: Prefere
         return fates
     raters, items = (pd.factorize(decided[column])[0] for column in ("rater", "item"))
     won = (decided["choice"] == CANDIDATE).to_numpy()[None]
-    of_round = Ballots(won, raters[None], items[None], int(raters.max()) + 1, np.ones_like(won))
-    last, end = verdict_ends(of_round, plan)[0]
+    place = counted.index.searchsorted(decided.index)[None] + 1
+    of_round = Ballots(won, raters[None], items[None], int(raters.max()) + 1, np.ones_like(won), place)
+    last, end = verdict_ends(of_round, plan, asked)[0]
     if end != NO_END:
         fates.loc[counted.index[counted.index > decided.index[last - 1]]] = AFTERWARDS
     return fates
 
 
-def evidence_path(ballots: pd.DataFrame, plan: PreferencePlan) -> pd.DataFrame:
+def evidence_path(ballots: pd.DataFrame, plan: PreferencePlan, asked: int = 0) -> pd.DataFrame:
     """How the evidence moved with each counted ballot, for the report; exclusions as they stand now.
+
+    Args:
+        asked: as in `judge_round`.
 
     Returns:
         one row a counted ballot: ballot (from 1), at, rater, item, choice, won, lost, share (NaN without a decided
         ballot), e_value, low, high (confidence sequence), in order of arrival.
     """
     table = check_ballots(ballots)
-    fates = ballot_fates(table, exclude_raters(blind(table), plan), plan)
+    fates = ballot_fates(table, exclude_raters(blind(table), plan), plan, asked)
     counted = table.loc[fates.index[fates == COUNTED], ["at", "rater", "item", "choice"]].reset_index(drop=True)
     won = (counted["choice"] == CANDIDATE).cumsum().to_numpy(float)
     lost = (counted["choice"] == CHAMPION).cumsum().to_numpy(float)
@@ -241,7 +253,7 @@ def _doubts(
 
 
 def _forecast(
-    counts: tuple[int, int], counted: int, weakest: tuple[int, int], effect: float, plan: PreferencePlan
+    counts: tuple[int, int], counted: int, weakest: tuple[int, int], effect: float, plan: PreferencePlan, asked: int
 ) -> Forecast:
     """Simulate the rest of the round from what is known now.
 
@@ -268,7 +280,7 @@ def _forecast(
     clear = log_e_value(s / effect, (n - s) / effect, 0.5, plan.shape) >= level
     clear &= log_e_value(s_others, n_others - s_others, 0.5, plan.shape) >= level
     clear &= ((2 * s - n) * (2 * s_others - n_others) > 0) & (n >= plan.minimum_ballots)
-    ended = small | clear
+    ended = (small | clear) & (counted + ahead >= plan.first_look(asked))
     first = np.where(ended.any(axis=1), ended.argmax(axis=1), len(ahead) - 1)
     row = np.arange(DRAWS)
     stopped, band = ended[row, first], small[row, first]

@@ -5,6 +5,7 @@ preference.py).
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -19,7 +20,7 @@ PREFERRED, NOT_PREFERRED, NO_DIFFERENCE, INCONCLUSIVE = VERDICTS = (
     "no_difference",
     "inconclusive",
 )
-LATER = ("fast_warnings", "minimum_items")  # rules that plans of before do not name
+LATER = ("fast_warnings", "minimum_items", "minimum_progress")  # rules that plans of before do not name
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,9 @@ class PreferencePlan:
     alpha: error over all looks. shape: of the Beta(shape, shape) mixture. difference: smallest of interest, as a share.
     minimum_raters, maximum_share, minimum_ballots, minimum_items: the quorum, on decided ballots. rater_cap, item_cap,
     ballots_cap: ballots that count at most, by rater, by item, in all. latched: the round is judged after every ballot
-    in order of arrival, and its first decision stands, whenever somebody looks.
+    in order of arrival, and its first decision stands, whenever somebody looks. minimum_progress: the part of a round's
+    ballots before which nothing is decided, because people who change their minds while they vote would otherwise be
+    taken at their first word.
 
     The rest are rules for leaving out raters, see `ballots.exclude_raters`: an attentive rater who errs on 5 % of gold
     pairs is left out in 2 of 100 rounds with five gold pairs, one who guesses in 81. fast_warnings: ballots faster than
@@ -59,16 +62,20 @@ class PreferencePlan:
     fast_warnings: int = 1
     minimum_items: int = 20
     latched: bool = True
+    minimum_progress: float = 0.65
 
     def __post_init__(self) -> None:
-        whole = ("minimum_raters", "minimum_ballots", "rater_cap", "item_cap", "ballots_cap", *LATER)
+        whole = (
+            "minimum_raters", "minimum_ballots", "rater_cap", "item_cap", "ballots_cap", "fast_warnings",
+            "minimum_items",
+        )  # fmt: skip
         ranges: dict[str, tuple[float, float]] = {
             "alpha": (1e-6, 0.5), "shape": (0.1, 1e4), "difference": (0.001, 0.499), "minimum_raters": (2, 1e6),
             "maximum_share": (0.01, 1), "minimum_ballots": (1, 1e6), "rater_cap": (1, 1e6), "item_cap": (1, 1e6),
             "ballots_cap": (1, 1e6), "gold_failures": (0, 1), "gold_minimum": (1, 1e6), "minimum_seconds": (0, 3600),
             "words_per_second": (0.1, 1e6), "fast_share": (0, 1), "one_sided_share": (0.51, 1),
             "one_sided_minimum": (1, 1e6), "fast_warnings": (0, 1e6),
-            "minimum_items": (0, 1e6),
+            "minimum_items": (0, 1e6), "minimum_progress": (0, 0.95),
         }  # fmt: skip
         for name, (low, high) in ranges.items():
             value = getattr(self, name)
@@ -92,6 +99,14 @@ class PreferencePlan:
     def needed(self) -> float:
         """The e-value from which a preference is accepted."""
         return 1 / self.alpha
+
+    def asked(self, items: int, overlap: int) -> int:
+        """The ballots of a round's plain pairs that can count: `overlap` on each of `items`, as far as the caps go."""
+        return min(items * min(overlap, self.item_cap), self.ballots_cap)
+
+    def first_look(self, asked: int) -> int:
+        """The counted ballot of a round from which it may be decided."""
+        return math.ceil(round(self.minimum_progress * asked, 6))
 
     @property
     def sha256(self) -> str:
@@ -137,7 +152,7 @@ class PreferencePlan:
 
 def house_plans() -> tuple[PreferencePlan, ...]:
     """The plan of the house, and those that it had before: their open rounds go on as they were registered."""
-    three = replace(PreferencePlan(), minimum_raters=3)
+    three = replace(PreferencePlan(), minimum_raters=3, minimum_progress=0)
     warned = replace(three, rater_cap=100, item_cap=3, minimum_items=0, latched=False)
     return PreferencePlan(), three, warned, replace(warned, fast_warnings=0)
 

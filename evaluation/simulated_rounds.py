@@ -38,10 +38,19 @@ class Ballots:
     """Rounds of counted, decided ballots with all that the rules look at, after every ballot.
 
     won: (rounds, ballots) bool, for the candidate. rater, item: the same shape, int. raters: more than any rater's
-    number. counted: which of the ballots count.
+    number. counted: which of the ballots count. place: the same shape, int, how many ballots count up to each, ties
+    among them; without ties where it is not given.
     """
 
-    def __init__(self, won: np.ndarray, rater: np.ndarray, item: np.ndarray, raters: int, counted: np.ndarray) -> None:
+    def __init__(
+        self,
+        won: np.ndarray,
+        rater: np.ndarray,
+        item: np.ndarray,
+        raters: int,
+        counted: np.ndarray,
+        place: np.ndarray | None = None,
+    ) -> None:
         # Ballots that do not count move to the end, behind `length`.
         order = np.argsort(~counted, axis=1, kind="stable")
         self.won, self.rater, self.item = (np.take_along_axis(values, order, 1) for values in (won, rater, item))
@@ -50,6 +59,7 @@ class Ballots:
         self.s = self.won.cumsum(1, dtype=np.int32)
         self.n = np.broadcast_to(np.arange(1, won.shape[1] + 1, dtype=np.int32), won.shape)
         self.valid = self.n <= self.length[:, None]
+        self.place = self.n if place is None else np.take_along_axis(place, order, 1)
 
     def design_effect(self) -> np.ndarray:
         """(rounds, ballots) float64, as `evaluation.ballots.design_effect` after every ballot."""
@@ -103,8 +113,11 @@ def log_evidence(ballots: Ballots, plan: PreferencePlan) -> Evidence:
     return lambda n, s: np.asarray(table[n, s])
 
 
-def verdict_ends(ballots: Ballots, plan: PreferencePlan) -> np.ndarray:
+def verdict_ends(ballots: Ballots, plan: PreferencePlan, asked: int = 0) -> np.ndarray:
     """How each round ends that is judged after every ballot, and where.
+
+    Args:
+        asked: ballots that a round asks for (`PreferencePlan.asked`); 0 where it has no end of its own.
 
     Returns:
         (rounds, 2) int: the decided ballots at the end, and 1 for preferred, -1 for not preferred, 0 for no difference,
@@ -112,6 +125,7 @@ def verdict_ends(ballots: Ballots, plan: PreferencePlan) -> np.ndarray:
     """
     evidence = log_evidence(ballots, plan)
     enough = ballots.valid & (ballots.n >= plan.minimum_ballots) & (ballots.items() >= plan.minimum_items)
+    enough &= ballots.place >= plan.first_look(asked)
     clear = (evidence(ballots.n, ballots.s) >= -math.log(plan.alpha)) & enough
     # The band can be reached only where the undivided counts reach it, too: dividing widens the sequence.
     near = inside_band(ballots.s, ballots.n - ballots.s, plan.difference, plan.alpha, plan.shape)

@@ -101,6 +101,20 @@ def vote(rater: LabelStudio, project: int, choice: str, number: int = 10_000) ->
     return keys
 
 
+def test_pairs_are_shown_in_an_order_that_knows_nothing_of_them(admin, photo):
+    """Drawn anew at every request: one that somebody has begun comes before a new one, and no list is gone through."""
+    made = admin.create_project(f"Round {secrets.token_hex(3)}", CONFIG, GUIDELINES, overlap=3)
+    keys = list(admin.import_tasks(made, pairs(photo, 24)))
+    first, second = annotator(admin), annotator(admin)
+    shown = vote(first, made, "left")
+    after = vote(second, made, "left", 12)
+    assert sorted(shown) == sorted(keys) and shown != keys, "24! orders; that of the upload is one"
+    assert after != shown[:12] and after != keys[:12]
+    third = annotator(admin)
+    assert set(vote(third, made, "left", 12)) == set(after), "a pair that two have seen comes first"
+    admin.delete_project(made)
+
+
 def test_the_server_is_one_process_on_loopback_and_its_secrets_are_its_owners(label_studio, admin):
     ping = admin.ping()
     assert ping.version.startswith("1.23") and ping.server_ahead.total_seconds() == 0

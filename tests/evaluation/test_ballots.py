@@ -144,7 +144,7 @@ def test_the_first_ballot_that_is_too_fast_only_warns():
 
 
 def test_a_round_of_before_there_were_warnings_is_judged_as_it_was_opened():
-    three = replace(PLAN, minimum_raters=3)
+    three = replace(PLAN, minimum_raters=3, minimum_progress=0)
     earlier = replace(three, fast_warnings=0, minimum_items=0, latched=False, rater_cap=100, item_cap=3)
     rows = [{"item": f"i{number}", "seconds": duration} for number, duration in enumerate([0.5] * 2 + [30.0] * 4)]
     (reason,) = excluded(rows, earlier).values()

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks import round_order
 from benchmarks.preference import Ballots, Scenario, play, simulate
 from catalog.errors import SelvedgeError
 from evaluation.ballots import check_ballots, design_effect
@@ -81,18 +82,42 @@ def test_a_clear_preference_is_found_and_says_why():
     assert sum(judgement.counts.values()) + judgement.uncounted["after the decision"] == 200
 
 
-@settings(max_examples=30, deadline=None)
-@given(rounds(), st.integers(0, 160))
-def test_when_somebody_looks_is_without_effect(ballots, looked):
+@settings(max_examples=40, deadline=None)
+@given(rounds(), st.integers(0, 160), st.integers(0, 160))
+def test_when_somebody_looks_is_without_effect(ballots, looked, asked):
     """A sensor that slept through the decision records what one that looked at every ballot does."""
-    last = judge_round(ballots, PLAN, forecast=False)
-    earlier = judge_round(ballots[:looked], PLAN, forecast=False)
+    last = judge_round(ballots, PLAN, forecast=False, asked=asked)
+    earlier = judge_round(ballots[:looked], PLAN, forecast=False, asked=asked)
     if earlier.outcome != "open":
         assert {**asdict(last), "uncounted": {}} == {**asdict(earlier), "uncounted": {}}
     if last.outcome != "open":
         decided = sum(last.counts.values())
-        assert judge_round(ballots[:decided], PLAN, forecast=False).outcome == last.outcome
-        assert judge_round(ballots[: decided - 1], PLAN, forecast=False).outcome == "open"
+        assert decided >= PLAN.minimum_progress * asked
+        assert judge_round(ballots[:decided], PLAN, forecast=False, asked=asked).outcome == last.outcome
+        assert judge_round(ballots[: decided - 1], PLAN, forecast=False, asked=asked).outcome == "open"
+
+
+def test_nothing_is_decided_on_the_first_ballots_of_a_round():
+    """People who turn after a third of the round are not taken at their first word."""
+    turning = answered(["candidate"] * 30 + ["tie"] * 6 + ["champion"] * 30 + ["candidate", "champion"] * 27)
+    assert judge_round(turning, PLAN).outcome == "preferred"
+    assert judge_round(turning, PLAN, closed=True, asked=120).outcome == "inconclusive"
+    early = judge_round(turning[:36], PLAN, asked=120)
+    assert early.outcome == "open" and "nothing is decided before ballot 78 of 120." in early.reasons
+    assert early.forecast.low >= 42 and early.forecast.ends["preferred"] > 0.9
+    sure = answered(["candidate"] * 77 + ["tie", "candidate"])
+    assert judge_round(sure[:78], PLAN, asked=120).outcome == "open"  # a tie decides nothing
+    assert judge_round(sure, PLAN, asked=120).outcome == "preferred"
+    earlier = replace(PLAN, minimum_progress=0)
+    assert judge_round(turning, earlier, asked=120).outcome == "preferred"
+
+
+@given(st.integers(1, 400), st.integers(1, 12), st.integers(1, 12), st.integers(20, 3000))
+def test_the_first_look_of_a_round_can_be_reached(items, overlap, item_cap, ballots_cap):
+    plan = replace(PLAN, item_cap=item_cap, ballots_cap=ballots_cap)
+    asked = plan.asked(items, overlap)
+    assert plan.first_look(asked) <= asked <= min(items * overlap, ballots_cap)
+    assert plan.first_look(0) == 0 and replace(plan, minimum_progress=0.95).first_look(asked) >= 0.95 * asked
 
 
 def test_an_unlatched_plan_looks_at_all_ballots():
@@ -232,7 +257,7 @@ def test_a_plan_comes_back_as_it_was_and_a_changed_one_does_not():
         ("alpha", 0.0), ("alpha", float("nan")), ("shape", -1), ("difference", 0.5), ("minimum_raters", 1),
         ("minimum_raters", 3.5), ("maximum_share", 0.19), ("minimum_ballots", 5000), ("rater_cap", 0),
         ("item_cap", True), ("ballots_cap", "many"), ("gold_failures", 1.1), ("one_sided_share", 0.5),
-        ("words_per_second", 0),
+        ("words_per_second", 0), ("minimum_progress", 1), ("minimum_items", 2.5),
     ],
 )  # fmt: skip
 def test_a_plan_out_of_range_is_refused_in_one_sentence(field, value):
@@ -274,6 +299,13 @@ def test_the_simulation_decides_as_the_verdict_does(scenario):
         for n in {*range(20, at, 15), at - 1}:
             assert judge_round(ballots[:n], plan, forecast=False).outcome == "open"
     assert compared >= 2
+
+
+def test_minds_that_change_give_few_false_verdicts():
+    rates = [round_order.false_verdicts(round_order.by_product(0.7), *column, 300) for column in round_order.COLUMNS]
+    assert rates[0] > 0.2 and max(rates[1:]) < 0.06  # the order in which pairs are drawn knows no product
+    rates = [round_order.false_verdicts(round_order.by_time(0.6), *column, 300) for column in round_order.COLUMNS]
+    assert min(rates[:2]) > 0.05 > rates[2]
 
 
 def test_running_design_effect_is_that_of_the_table():

@@ -6,7 +6,8 @@ imports (tasks.py), accounts (accounts.py), what comes back (records.py), the pa
 Facts this rests on, all seen with Label Studio 1.23.2 community: every account may read, edit and delete everything, so
 nothing secret goes in, and a ballot's last editor comes out with it; the server keeps `updated_by` itself, while
 `completed_by` is believed from the client; results are not checked against the page; a label config cannot change once
-there are annotations, so a round is a project.
+there are annotations, so a round is a project; of a project with uniform sampling the next task is drawn at random at
+every request, one that somebody has begun before a new one, so what comes early knows nothing of the pairs.
 
 The SDK's models are built without validation, so what counts is converted inside the call that reads it.
 """

@@ -74,6 +74,11 @@ class RoundPlan:
         """The champion it was opened against; None where the base stood in."""
         return self.opponent_version if self.opponent == "champion" else None
 
+    @property
+    def asked(self) -> int:
+        """Ballots of its plain pairs that can count."""
+        return self.preference.asked(self.items, self.overlap)
+
     def extra(self, share: float) -> int:
         """Further pairs for a share of the items; a share that is asked for gives at least one."""
         return max(1, round(share * self.items)) if share > 0 else 0

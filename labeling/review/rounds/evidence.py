@@ -191,7 +191,8 @@ def _wrong_judgement(
     excluded = {exclusion.rater for exclusion in ledger.exclusions(plan.round_id)}
     if excluded != set(exclude_raters(blind(table), plan.preference)):
         return "other annotators were excluded than the plan's rules exclude"
-    now = json.loads(json.dumps(verdict_content(registered, judge_round(table, plan.preference, closed=True))))
+    judgement = judge_round(table, plan.preference, closed=True, asked=plan.asked)
+    now = json.loads(json.dumps(verdict_content(registered, judgement)))
     try:
         recorded = dict(json.loads(verdict.evidence))
     except (ValueError, TypeError):

@@ -138,7 +138,7 @@ def gather_findings(ledger: "Ledger", round_id: str, compared: "Compared") -> Ro
     return RoundFindings(
         standing=now,
         kind=compared.kind,
-        path=evidence_path(table, now.round.plan.preference),
+        path=evidence_path(table, now.round.plan.preference, now.round.plan.asked),
         model=fit_strengths(comparisons, resamples=RESAMPLES) if len(comparisons) else None,
         family=_family(ledger, now.round),
         agreement=rater_agreement(counted),
@@ -160,7 +160,7 @@ def _counted(ledger: "Ledger", registered: "Round", table: "pd.DataFrame") -> "p
 
     plan = registered.plan
     excluded = {exclusion.rater: exclusion.detail for exclusion in ledger.exclusions(plan.round_id)}
-    fates = ballot_fates(table, excluded, plan.preference)
+    fates = ballot_fates(table, excluded, plan.preference, plan.asked)
     return table.drop(index=fates.index[fates != COUNTED])
 
 

@@ -93,7 +93,7 @@ def evidence_picture(ledger: "Ledger", registered: "Round") -> bytes | None:
     from evaluation.review_plots import evidence_plot
 
     plan = registered.plan
-    path = evidence_path(table_of(ledger, plan.round_id), plan.preference)
+    path = evidence_path(table_of(ledger, plan.round_id), plan.preference, plan.asked)
     return evidence_plot(path, plan.preference, plan.opponent) if len(path) else None
 
 
@@ -139,7 +139,9 @@ def standing(ledger: "Ledger", round_id: str) -> Standing:
     return Standing(
         round=registered,
         verdict=ledger.verdict(round_id),
-        judgement=judge_round(table, registered.plan.preference, closed=registered.state != "open"),
+        judgement=judge_round(
+            table, registered.plan.preference, registered.state != "open", asked=registered.plan.asked
+        ),
         ballots={kind: int(counts.get(kind, 0)) for kind in ("plain", "gold", "aa", "repeat")},
         void=sum(ballot.void is not None for ballot in everything),
         simulated=rests_on_simulation(everything),
@@ -167,7 +169,7 @@ def close_round(rounds_folder: "UPath", ledger: "Ledger", round_id: str, undecid
     registered = hold_to_plan(rounds_folder, ledger, round_id)
     plan = registered.plan.preference
     if registered.state == "open" and not undecided:
-        now = judge_round(table_of(ledger, round_id), plan)
+        now = judge_round(table_of(ledger, round_id), plan, asked=registered.plan.asked)
         if now.outcome == OPEN:
             needed = f"about {now.forecast.median} more ballots" if now.forecast else "more ballots"
             raise SelvedgeError(
@@ -177,7 +179,7 @@ def close_round(rounds_folder: "UPath", ledger: "Ledger", round_id: str, undecid
     ledger.close_round(round_id)
     everything, table = ledger.ballots(round_id), table_of(ledger, round_id)
     ledger.exclude(round_id, _exclusions(exclude_raters(blind(table), plan)))
-    judgement = judge_round(table, plan, closed=True)
+    judgement = judge_round(table, plan, closed=True, asked=registered.plan.asked)
     evidence = verdict_content(registered, judgement)
     return ledger.record_verdict(
         round_id,

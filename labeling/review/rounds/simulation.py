@@ -2,7 +2,7 @@
 
 Belongs here: drawing rounds of annotators who resemble people, judged after every ballot. Not here: the rule
 (evaluation/preference.py, as arrays evaluation/simulated_rounds.py), the table of error rates over thousands of rounds
-(benchmarks/preference.py).
+(benchmarks/preference.py), what an order of the pairs does (benchmarks/round_order.py).
 
 Annotators of a round take its pairs in turn, each pair gets `overlap` ballots of different annotators. Whether a ballot
 is won is drawn from a normal variable with a part of the annotator's own and one of the product's, so that ballots are
@@ -104,7 +104,8 @@ def simulate_rounds(
     ends, counts = [], []
     for start in range(0, rounds, CHUNK):
         size = min(CHUNK, rounds - start)
-        end, ballots = _judged(preference, size, panel, plan, np.random.default_rng([seed, start]))
+        shares = np.full((size, panel.items * panel.overlap), preference)
+        end, ballots = judge_drawn(shares, *in_turn(panel), panel, plan, np.random.default_rng([seed, start]))
         ends.append(end)
         counts.append(ballots)
         progress(start + size, rounds, "simulating")
@@ -128,28 +129,48 @@ def power(panel: Panel, plan: PreferencePlan) -> dict[str, float]:
     return found
 
 
-def _judged(
-    preference: float, rounds: int, panel: Panel, plan: PreferencePlan, rng: np.random.Generator
+def judge_drawn(
+    preference: np.ndarray,
+    rater: np.ndarray,
+    item: np.ndarray,
+    panel: Panel,
+    plan: PreferencePlan,
+    rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(rounds,) the end of each round as in `verdict_ends`, and its ballots up to there."""
-    number = np.arange(panel.items * panel.overlap)
-    item, rater = number // panel.overlap, number % panel.raters
-    shape = (rounds, len(number))
+    """Draw the ballots of many rounds and judge each after every ballot.
+
+    Args:
+        preference: (rounds, ballots) float, the true share of decided votes for the candidate at each ballot.
+        rater, item: (rounds, ballots) or (1, ballots) int, who votes on what, in order of arrival.
+
+    Returns:
+        (rounds,) the end of each round as in `verdict_ends`, and its ballots up to there.
+    """
+    shape = preference.shape
+    rounds, number = shape
     # A pair of normal variables of correlation r agrees in sign as often as ballots of correlation 2/pi asin(r).
     own, products = (math.sin(math.pi / 2 * icc) for icc in (panel.rater_icc, panel.item_icc))
+    who, what = np.broadcast_to(rater, shape), np.broadcast_to(item, shape)
     latent = (
-        math.sqrt(own) * rng.standard_normal((rounds, panel.raters))[:, rater]
-        + math.sqrt(products) * rng.standard_normal((rounds, panel.items))[:, item]
+        math.sqrt(own) * np.take_along_axis(rng.standard_normal((rounds, panel.raters)), who, 1)
+        + math.sqrt(products) * np.take_along_axis(rng.standard_normal((rounds, panel.items)), what, 1)
         + math.sqrt(max(0.0, 1 - own - products)) * rng.standard_normal(shape)
     )
     won = latent < ndtri(preference)
-    decided = rng.random(shape) >= panel.ties
-    counted = decided & _within_caps(rater, item, plan)
-    table = Ballots(won, np.broadcast_to(rater, shape), np.broadcast_to(item, shape), panel.raters, counted)
-    last, end = verdict_ends(table, plan).T
+    rows = zip(*np.broadcast_arrays(rater, item), strict=True)
+    within = np.broadcast_to(np.stack([_within_caps(rater_, item_, plan) for rater_, item_ in rows]), shape)
+    counted = (rng.random(shape) >= panel.ties) & within
+    table = Ballots(won, who, what, panel.raters, counted, within.cumsum(1))
+    last, end = verdict_ends(table, plan, plan.asked(panel.items, panel.overlap)).T
     place = np.argsort(~counted, axis=1, kind="stable")  # where the counted ballots stand among all
-    ballots = np.where(end == NO_END, len(number), place[np.arange(rounds), np.maximum(last, 1) - 1] + 1)
+    ballots = np.where(end == NO_END, number, place[np.arange(rounds), np.maximum(last, 1) - 1] + 1)
     return end, ballots
+
+
+def in_turn(panel: Panel) -> tuple[np.ndarray, np.ndarray]:
+    """(1, ballots) rater and item: pair after pair, the annotators in turn."""
+    number = np.arange(panel.items * panel.overlap)[None]
+    return number % panel.raters, number // panel.overlap
 
 
 def _within_caps(rater: np.ndarray, item: np.ndarray, plan: PreferencePlan) -> np.ndarray:
