@@ -23,6 +23,7 @@ MODULES = (
     "restgan_words",
     "preference",
     "round_order",
+    "interval_coverage",
     "gate_power",
     "abstention",
     "blindness",

@@ -40,7 +40,8 @@ IS: inception score of an attribute. Kinds shown: of the combinations of attribu
 pictures. Copies: pictures nearer to a training picture than 1 % of the held-out ones; 0.010 is innocent. Gain: how
 much more often an attribute is found after its word; retention: how often one that was found stays. Drift: move of
 the picture at a word, as share of the move with new noise; no-op: at a word nobody knows. 95 % intervals resample
-queries, groups of real products and, where there are several, seeds: 1,000 draws, the same for all rungs.
+queries and groups of real products, and where there are several seeds the mean over them moves as Student's t: 1,000
+draws, the same for all rungs.
 """
 OWN, OTHERS = "real pictures (ceiling)", "real pictures, other words (floor)"
 PER_MILLE = ("kid", "kid_even")
@@ -168,6 +169,8 @@ def _seeds(ladder: Ladder) -> str:
     said = f"seeds compared: {', '.join(map(str, ladder.seeds))}"
     if len(ladder.seeds) == 1:
         said += " (intervals over queries only)"
+    else:
+        said += " (intervals over queries, and Student's t over seeds)"
     if min(found.values()) < wanted:
         said += f"; unfinished, of {wanted} seeds " + ", ".join(f"{LABELS[rung]} has {n}" for rung, n in found.items())
     return said

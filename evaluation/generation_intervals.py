@@ -115,12 +115,9 @@ def frechet_estimate(
     replicates = np.zeros((len(draws), len(sides)))
     for index in range(len(draws)):
         drawn = moments(sides[0][0], of_real[index])
-        for training in np.flatnonzero(draws.seed_weights[index]):
-            fake = moments(sides[training][1], of_prompt[index])
-            replicates[index, training] = moments_distance(drawn, fake)
-    measured = draws.seed_weights > 0
-    excess = (replicates * measured).sum(axis=0) / np.maximum(measured.sum(axis=0), 1) - values
-    return draws.mean_over_seeds(values, replicates - excess)
+        for training, (_, fake) in enumerate(sides):
+            replicates[index, training] = moments_distance(drawn, moments(fake, of_prompt[index]))
+    return draws.mean_over_seeds(values, replicates - (replicates.mean(axis=0) - values))
 
 
 def kernel_estimate(

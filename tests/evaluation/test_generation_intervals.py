@@ -58,12 +58,11 @@ def test_resampled_frechet_distances_move_as_rebuilt_ones_do():
     of_prompt = DRAWS.prompt_weights(PROMPTS).astype(int)
     rebuilt = np.array(
         [
-            np.mean(
-                [
-                    frechet_distance(REAL.repeat(of_real[index], axis=0), fakes[s].repeat(of_prompt[index], axis=0))
-                    for s in np.repeat(np.arange(3), DRAWS.seed_weights[index].astype(int))
-                ]
-            )
+            DRAWS.seed_weights[index]
+            @ [
+                frechet_distance(REAL.repeat(of_real[index], axis=0), fake.repeat(of_prompt[index], axis=0))
+                for fake in fakes
+            ]
             for index in range(len(DRAWS))
         ]
     )
@@ -107,8 +106,8 @@ def test_resampled_inception_scores_equal_the_score_of_every_rebuilt_resample():
     assert resampled.value == pytest.approx(np.mean([inception_score(training) for training in table]))
     weights = DRAWS.prompt_weights(PROMPTS).astype(int)
     for index in range(0, 80, 20):
-        seeds = np.repeat(np.arange(3), DRAWS.seed_weights[index].astype(int))
-        rebuilt = np.mean([inception_score(table[s].repeat(weights[index], axis=0)) for s in seeds])
+        of_seed = DRAWS.seed_weights[index]
+        rebuilt = of_seed @ [inception_score(training.repeat(weights[index], axis=0)) for training in table]
         assert resampled.replicates[index] == pytest.approx(rebuilt)
     ceiling = estimates.inception_ceiling(np.eye(4)[np.arange(N) % 4], GROUPS, 80, N)
     assert ceiling.value == pytest.approx(4) and difference(ceiling, resampled).interval.low > 0

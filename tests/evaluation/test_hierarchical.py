@@ -2,7 +2,11 @@
 
 import numpy as np
 import pytest
+import scipy.stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from benchmarks.interval_coverage import coverage
 from catalog.errors import SelvedgeError
 from evaluation.hierarchical import (
     CrossedResamples,
@@ -25,9 +29,9 @@ def test_a_resampled_ratio_equals_the_ratio_of_every_rebuilt_resample():
     assert estimate.value == pytest.approx(top.sum() / bottom.sum())
     weights = draws.prompt_weights(prompts).astype(int)
     for index in range(20):
-        seeds = np.repeat(np.arange(3), draws.seed_weights[index].astype(int))
         columns = np.repeat(np.arange(24), weights[index])
-        rebuilt = top[np.ix_(seeds, columns)].sum() / bottom[np.ix_(seeds, columns)].sum()
+        of_seed = draws.seed_weights[index]
+        rebuilt = of_seed @ top[:, columns].sum(axis=1) / (of_seed @ bottom[:, columns].sum(axis=1))
         assert estimate.replicates[index] == pytest.approx(rebuilt)
 
 
@@ -36,7 +40,7 @@ def test_pictures_of_one_prompt_are_drawn_together():
     weights = draws.prompt_weights(["p3", "p3", "p4"])
     assert np.array_equal(weights[:, 0], weights[:, 1]) and not np.array_equal(weights[:, 0], weights[:, 2])
     assert np.all(draws.seed_weights == 1)
-    assert np.all(CrossedResamples(PROMPTS, 4).seed_weights.sum(axis=1) == 3)
+    assert CrossedResamples(PROMPTS, 4).seed_weights.sum(axis=1) == pytest.approx(1)
 
 
 def test_paired_comparisons_are_surer_than_their_sides():
@@ -85,25 +89,34 @@ def test_a_figure_that_no_drawn_prompt_has_is_undefined():
     assert np.isnan(draws.ratio([[0.0, 0.0]], [[0.0, 0.0]], ["a", "b"]).interval.low)
 
 
-def test_a_seed_that_was_not_drawn_cannot_spoil_a_mean():
-    draws = CrossedResamples(PROMPTS, 2, resamples=30)
-    replicates = np.where(draws.seed_weights > 0, 1.0, np.nan)
-    assert np.all(draws.mean_over_seeds([1.0, 1.0], replicates).replicates == 1)
+def test_a_training_without_a_value_makes_its_resamples_undefined():
+    replicates = np.ones((30, 2))
+    replicates[3, 1] = np.nan
+    estimate = CrossedResamples(PROMPTS, 2, resamples=30).mean_over_seeds([1.0, 1.0], replicates)
+    assert estimate.undefined == 1 / 30 and np.nanmax(np.abs(estimate.replicates - 1)) < 1e-9
 
 
-@pytest.mark.parametrize(("seeds", "least"), [(3, 0.86), (5, 0.89)])
-def test_intervals_hold_the_truth_about_as_often_as_the_docstring_says(seeds, least):
-    """Prompt and seed effects of equal share in the variance of the figure; truth 0."""
-    inside, prompts = 0, [str(number) for number in range(60)]
-    for trial in range(300):
-        rng = np.random.default_rng(trial)
-        values = rng.standard_normal((seeds, 1)) / np.sqrt(60 / seeds) + rng.standard_normal(60)
-        values = values + 0.3 * rng.standard_normal((seeds, 60))
-        estimate = CrossedResamples(prompts, seeds, resamples=400, seed=trial).ratio(
-            values, np.ones_like(values), prompts
-        )
-        inside += estimate.interval.low <= 0 <= estimate.interval.high
-    assert inside / 300 > least
+@given(st.lists(st.floats(-100, 100), min_size=2, max_size=8).filter(lambda values: np.std(values) > 0.1))
+@settings(max_examples=25, deadline=None)
+def test_where_trainings_alone_differ_the_interval_is_students(values):
+    """Known truth: scipy's t interval of a mean, for any values."""
+    draws = CrossedResamples(PROMPTS, len(values), resamples=20_000)
+    found = draws.mean_over_seeds(values, np.broadcast_to(values, (20_000, len(values)))).interval
+    half = scipy.stats.t.ppf(0.975, len(values) - 1) * scipy.stats.sem(values)
+    assert found.high - np.mean(values) == pytest.approx(half, rel=0.12)
+    assert np.mean(values) - found.low == pytest.approx(half, rel=0.12)
+
+
+@pytest.mark.parametrize("trainings", [2, 3, 5])
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_intervals_hold_the_truth_as_often_as_they_say(trainings, share):
+    found = coverage(trainings, share, 250)
+    assert found["Student's"][0] >= 0.92 > found["drawn"][0] - 0.02
+
+
+def test_with_many_trainings_nothing_is_wider_than_it_was():
+    found = coverage(40, 0.5, 40)
+    assert found["Student's"][1] == pytest.approx(found["drawn"][1], rel=0.1)
 
 
 def test_what_does_not_belong_together_is_refused_with_a_sentence():
