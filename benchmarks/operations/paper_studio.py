@@ -17,12 +17,14 @@ from orchestration.runtime.settings import Settings
 
 @dataclass
 class PaperStudio:
-    """One server. projects: titles by number. tasks: (number, key), held: annotations, by project."""
+    """One server. projects: titles by number. tasks: (number, key), held: annotations, overlap: people a task is shown
+    to, by project. raised: the same of single tasks, by project and key."""
 
     projects: dict[int, str] = field(default_factory=dict)
     tasks: dict[int, list[tuple[int, str]]] = field(default_factory=dict)
     held: dict[int, list[Annotation]] = field(default_factory=dict)
     overlap: dict[int, int] = field(default_factory=dict)
+    raised: dict[tuple[int, str], int] = field(default_factory=dict)
     numbers: int = 0
 
     def next_number(self) -> int:
@@ -62,6 +64,15 @@ class PaperStudio:
     def pull_annotations(self, project: int, progress: Progress = no_progress) -> list[Annotation]:
         return list(self.held[project])
 
+    def raise_overlap(self, project: int, people: Mapping[str, int]) -> int:
+        raised = {key: number for key, number in people.items() if self.people(project, key) < number}
+        self.raised |= {(project, key): number for key, number in raised.items()}
+        return len(raised)
+
+    def people(self, project: int, key: str) -> int:
+        """How many different people a task is shown to."""
+        return self.raised.get((project, key), self.overlap[project])
+
 
 @dataclass(frozen=True)
 class PaperAccount:
@@ -78,7 +89,7 @@ class PaperAccount:
             votes.setdefault(one.task_id, []).append(one.rater_id)
         for number, key in self.studio.tasks[project]:
             given = votes.get(number, [])
-            if self.user_id not in given and len(given) < self.studio.overlap[project]:
+            if self.user_id not in given and len(given) < self.studio.people(project, key):
                 return Task(number, key, {})
         return None
 

@@ -146,6 +146,7 @@ _SHARED: dict[str, dict[str, str]] = {
         "needed": "of the named round: the e-value that decides",
         "reasons": "of the named round: why it stands as it does, one sentence each",
         "forecast": "of a named open round: ballots still needed (median, low, high) and how it will end",
+        "asked_again": "of the named open round: ballots of annotators who are left out, which others are asked for",
         "pulled": "of the named round: time of the last pull",
     },
     "review sync": {
@@ -156,6 +157,7 @@ _SHARED: dict[str, dict[str, str]] = {
         "void": "revisions that do not count, one sentence each",
         "vanished": "ballots that are gone from Label Studio; they stand",
         "warnings": "clocks that disagree, one sentence each",
+        "asked_again": "pairs shown to one more annotator from now on, in place of one who is left out",
         "requests": "requests made to Label Studio",
         "seconds": _DURATION,
     },

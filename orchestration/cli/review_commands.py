@@ -131,14 +131,16 @@ def status(
     if not names:
         say("there is no round yet; open one with `selvedge review open`.")
     standings = [standing(ledger, round_id) for round_id in names]
-    values: dict[str, Any] = dict.fromkeys(("ballots", "share", "e_value", "needed", "reasons", "forecast", "pulled"))
+    values: dict[str, Any] = dict.fromkeys(_OF_ONE)
     if name:
         values |= _figures(standings[0])
     emit("review status", as_json, {"rounds": [_row(row) for row in standings], **values})
 
 
 def sync(name: RoundArgument, as_json: JsonFlag = False) -> None:
-    """Pull a round's ballots from Label Studio into the ledger; pulling twice adds nothing."""
+    """Pull a round's ballots from Label Studio into the ledger, and have it ask again where an annotator is left out;
+    twice adds nothing."""
+    from labeling.review.rounds.asking_again import ask_again
     from labeling.review.rounds.judging import sync_round
     from orchestration.families.settings import load_settings
     from orchestration.registry.ledger import open_ledger
@@ -151,6 +153,7 @@ def sync(name: RoundArgument, as_json: JsonFlag = False) -> None:
     server = connect(settings)
     with reporting() as reporter:
         pulled = sync_round(settings.rounds(), ledger, server, name, reporter.progress)
+        asked_again = ask_again(ledger, server, name)
     values = {
         "round": name,
         "pull": pulled.pull,
@@ -159,6 +162,7 @@ def sync(name: RoundArgument, as_json: JsonFlag = False) -> None:
         "void": list(pulled.void),
         "vanished": len(pulled.vanished),
         "warnings": list(pulled.warnings),
+        "asked_again": asked_again,
         "requests": server.requests_sent,
         "seconds": time.monotonic() - began,
     }
@@ -262,6 +266,9 @@ def _row(standing: "Standing") -> dict[str, Any]:
     }
 
 
+_OF_ONE = ("ballots", "share", "e_value", "needed", "reasons", "forecast", "asked_again", "pulled")
+
+
 def _figures(standing: "Standing") -> dict[str, Any]:
     """One round in figures; the interval is the one after the design effect, which the verdict rests on."""
     judged = standing.judgement
@@ -270,6 +277,13 @@ def _figures(standing: "Standing") -> dict[str, Any]:
     ahead = judged.forecast
     if ahead is not None and ahead.median > left:
         reasons.append(f"its tasks give {left} more ballots; that will probably not decide it.")
+    again = standing.asked_again
+    reasons += [f"{count} ballots of {rater} are asked again of others." for rater, count in again.by_rater.items()]
+    if again.waiting:
+        reasons.append(
+            f"{again.waiting} ballots wait for an annotator who has not voted on their pairs; add one with `selvedge "
+            "review annotator add`."
+        )
     if standing.round.void:
         reasons.insert(0, f"it is void: {standing.round.void}.")
     return {
@@ -285,5 +299,6 @@ def _figures(standing: "Standing") -> dict[str, Any]:
         "forecast": None
         if ahead is None
         else {"median": ahead.median, "low": ahead.low, "high": ahead.high, "ends": dict(ahead.ends)},
+        "asked_again": dict(again.by_rater),
         "pulled": standing.pulled,
     }

@@ -228,13 +228,14 @@ def let_annotators_vote(
         if round_.state == "open" and round_.project_id is not None and round_.plan.candidate in candidates:
             annotators = demo_annotators(settings.demo_seed)
             say(f"{len(annotators)} scripted annotators vote in round {round_.plan.round_id}")
-            vote(
-                partial(account_of, settings, connect(settings)),
-                ledger,
-                round_.plan.round_id,
-                annotators,
-                progress=reporter.progress if reporter else silent,
-            )
+            sign_in = partial(account_of, settings, connect(settings))
+            report_progress = reporter.progress if reporter else silent
+            # The pairs of whoever is left out are asked again once the graph has pulled the votes.
+            while (
+                ledger.round(round_.plan.round_id).state == "open"
+                and vote(sign_in, ledger, round_.plan.round_id, annotators, progress=report_progress).total
+            ):
+                graph.settle()
     graph.settle()
 
 

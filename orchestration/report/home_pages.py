@@ -126,7 +126,7 @@ class HomePages:
                     Cell(
                         f"{round_.plan.family}: {now.ballots['plain']} of {now.capacity} ballots",
                         self._project(project),
-                        note=f"round {round_.plan.round_id}; {_pulled(now)}",
+                        note=f"round {round_.plan.round_id}; {_pulled(now)}{_asked_again(now)}",
                         tone="waits",
                     ),
                 )
@@ -269,6 +269,11 @@ def _instance(settings: Settings) -> "Iterator[dg.DagsterInstance | None]":
 
 def _moment(at: datetime) -> str:
     return f"{at.astimezone():%d %b %Y, %H:%M}"
+
+
+def _asked_again(now: "Standing") -> str:
+    ballots = now.asked_again.ballots
+    return f"; {ballots} ballots of who is left out are asked again" if ballots else ""
 
 
 def _pulled(now: "Standing") -> str:

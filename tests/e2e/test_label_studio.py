@@ -115,6 +115,19 @@ def test_pairs_are_shown_in_an_order_that_knows_nothing_of_them(admin, photo):
     admin.delete_project(made)
 
 
+def test_a_task_that_was_finished_is_shown_to_one_more_who_has_not_voted_on_it(admin, project):
+    first, second, third = (annotator(admin) for _ in range(3))
+    keys = vote(first, project, "left")
+    vote(second, project, "right")
+    assert third.next_task(project) is None
+    raised = dict.fromkeys(keys[:3], 3)
+    assert admin.raise_overlap(project, {**raised, keys[3]: 2, "nobody-has-it": 9}) == 3
+    assert admin.raise_overlap(project, raised) == 0
+    assert first.next_task(project) is None and second.next_task(project) is None
+    assert sorted(vote(third, project, "tie")) == sorted(raised)
+    assert annotator(admin).next_task(project) is None and admin.counter(project).finished_tasks == len(keys)
+
+
 def test_the_server_is_one_process_on_loopback_and_its_secrets_are_its_owners(label_studio, admin):
     ping = admin.ping()
     assert ping.version.startswith("1.23") and ping.server_ahead.total_seconds() == 0

@@ -3,6 +3,7 @@
 tests/e2e/test_review_road.py drives the same road through a real server.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +27,7 @@ class PaperReviews:
     Attributes:
         registry: tells candidate's and champion's versions.
         held: what Label Studio holds, by project. down: it does not answer. items: that a round
-            asks about.
+            asks about. people: whom tasks are shown to, by key, where it was raised.
     """
 
     settings: Settings
@@ -35,6 +36,7 @@ class PaperReviews:
     down: bool = False
     items: int = ITEMS
     pulls: int = 0
+    people: dict[str, int] = field(default_factory=dict)
 
     def ledger(self) -> Ledger:
         return open_ledger(self.settings)
@@ -69,6 +71,11 @@ class PaperReviews:
     def pull_annotations(self, project: int, progress: Progress = no_progress) -> list[Annotation]:
         self.pulls += 1
         return list(self.held.get(project, []))
+
+    def raise_overlap(self, project: int, people: Mapping[str, int]) -> int:
+        raised = {key: number for key, number in people.items() if self.people.get(key, 0) < number}
+        self.people |= raised
+        return len(raised)
 
     def vote(self, candidate: str, preference: float, raters: int = 6) -> None:
         """Scripted annotators work through the candidate's round in turns, as many on a pair as the plan asks for."""

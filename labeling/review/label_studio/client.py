@@ -177,6 +177,18 @@ class LabelStudio:
         """
         return self._tasks.bring(project, tasks, progress)
 
+    def raise_overlap(self, project: int, people: Mapping[str, int]) -> int:
+        """Show tasks to as many different people as given; how many were shown to fewer before.
+
+        Args:
+            people: by the task's key. A task that is shown to as many already is left as it is, so a call that was
+                killed is simply repeated.
+
+        Raises:
+            ProjectGone: the project was deleted.
+        """
+        return self._tasks.raise_overlap(project, people)
+
     def next_task(self, project: int) -> Task | None:
         """The next task for this user; None when nothing is left.
 

@@ -18,11 +18,13 @@ def no_progress(done: int, total: int) -> None:
 
 
 class BallotSource(Protocol):
-    """Where ballots come from: what a sensor and a pull need."""
+    """Where ballots come from: what a sensor, a pull and asking again need."""
 
     def counter(self, project: int) -> Counter: ...
 
     def pull_annotations(self, project: int, progress: Progress = no_progress) -> list[Annotation]: ...
+
+    def raise_overlap(self, project: int, people: Mapping[str, int]) -> int: ...
 
 
 class RoundServer(BallotSource, Protocol):

@@ -128,6 +128,18 @@ class Tasks:
         progress(len(seen), len(tasks))
         return self._each_once(project, seen)
 
+    def raise_overlap(self, project: int, people: Mapping[str, int]) -> int:
+        """See `LabelStudio.raise_overlap`."""
+
+        def standing(task: Any) -> tuple[int, int, int]:
+            return int(task.id), int(task.overlap), people.get(key_of(task.meta, task.data) or "", 0)
+
+        stored = list(self.all(project, "id,meta,overlap", standing))
+        lower = [(number, wanted) for number, overlap, wanted in stored if overlap < wanted]
+        for number, wanted in lower:
+            self._connection.ask(partial(_show_to, number, wanted), repeatable=True)
+        return len(lower)
+
     def authors(self, task_id: int) -> dict[int, int | None]:
         """Who made each annotation of a task: user ids by annotation id."""
         return self._connection.ask(
@@ -189,6 +201,11 @@ def delete(connection: Connection, call: "Callable[[LabelStudioBase, RequestOpti
 
 def _import(project: int, batch: list[dict[str, Any]], sdk: "LabelStudioBase", options: "RequestOptions") -> None:
     sdk.projects.import_tasks(project, request=batch, request_options=options)
+
+
+def _show_to(task_id: int, people: int, sdk: "LabelStudioBase", options: "RequestOptions") -> None:
+    # The server decides that a task is finished when a vote comes in, and does not look again when its overlap changes.
+    sdk.tasks.update(str(task_id), overlap=people, is_labeled=False, request_options=options)
 
 
 def _delete(task_id: int, sdk: "LabelStudioBase", options: "RequestOptions") -> None:

@@ -10,6 +10,7 @@ Where pulling and closing can be killed, and what the next call does:
     while pages are fetched                  nothing is stored; it pulls everything again
     while the pull is stored                 one transaction: nothing is stored
     pull stored, its result not given        it pulls the same again, which adds no row; `status` has the ballots
+    some pairs asked again, not all          it asks for the others; those that were are left as they are
     before the round is closed               it is open: it is pulled again and closed
     closed, raters not excluded              it excludes them, on the ballots that were pulled before the close
     excluded, not judged                     it finds the exclusions and judges
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from labeling.review.label_studio import LabelStudio
     from labeling.review.ledger.ledger import Ledger
     from labeling.review.ledger.records import Exclusion, Round, Verdict
+    from labeling.review.rounds.asking_again import AskedAgain
     from labeling.review.rounds.ballots import SyncReport
 
 
@@ -104,7 +106,7 @@ class Standing:
     Attributes:
         verdict: what is recorded; None before. judgement: what the ballots say now.
         ballots: that count, by kind of pair. void: revisions that do not. simulated: some are scripted.
-        capacity: plain ballots that its tasks can give.
+        capacity: plain ballots that its tasks can give. asked_again: of raters who are left out, while it is open.
     """
 
     round: "Round"
@@ -114,6 +116,7 @@ class Standing:
     void: int
     simulated: bool
     capacity: int
+    asked_again: "AskedAgain"
     pulled: str | None
 
     @property
@@ -130,12 +133,14 @@ def standing(ledger: "Ledger", round_id: str) -> Standing:
         SelvedgeError: there is no such round.
     """
     from evaluation.preference import judge_round
+    from labeling.review.rounds.asking_again import NOTHING_OWED, owed_ballots
     from labeling.review.rounds.ballots import rests_on_simulation
 
     registered = ledger.round(round_id)
     everything, pairs = ledger.ballots(round_id), ledger.pairs(round_id)
     table, pulls = table_of(ledger, round_id), ledger.pulls(round_id)
     counts = table["kind"].value_counts()
+    owed = owed_ballots(ledger, round_id) if registered.state == "open" else NOTHING_OWED
     return Standing(
         round=registered,
         verdict=ledger.verdict(round_id),
@@ -145,7 +150,8 @@ def standing(ledger: "Ledger", round_id: str) -> Standing:
         ballots={kind: int(counts.get(kind, 0)) for kind in ("plain", "gold", "aa", "repeat")},
         void=sum(ballot.void is not None for ballot in everything),
         simulated=rests_on_simulation(everything),
-        capacity=sum(pair.slot == "plain" for pair in pairs.values()) * registered.plan.overlap,
+        capacity=sum(pair.slot == "plain" for pair in pairs.values()) * registered.plan.overlap + owed.plain,
+        asked_again=owed,
         pulled=pulls[-1].at.isoformat(timespec="seconds") if pulls else None,
     )
 
@@ -199,6 +205,8 @@ def judge_if_decided(
 ) -> Standing:
     """Pull, then close and judge a round whose ballots decide it, or which no further ballot can reach.
 
+    One that stays open is asked again where a rater is left out.
+
     Args:
         server: connects to Label Studio; called only where there is something to pull.
 
@@ -210,23 +218,27 @@ def judge_if_decided(
         ServiceUnavailable: Label Studio does not answer.
     """
     from evaluation.preference import OPEN
+    from labeling.review.rounds.asking_again import ask_again
 
     if ledger.verdict(round_id) is None:
         if ledger.round(round_id).state != "closed":
-            sync_round(rounds_folder, ledger, server(), round_id, progress)
+            connected = server()
+            sync_round(rounds_folder, ledger, connected, round_id, progress)
             now = standing(ledger, round_id)
-            if now.judgement.outcome == OPEN and not _is_exhausted(ledger, now.round):
+            if now.judgement.outcome == OPEN and not _is_exhausted(ledger, now):
+                ask_again(ledger, connected, round_id)
                 return now
         close_round(rounds_folder, ledger, round_id, undecided=True)
     return standing(ledger, round_id)
 
 
-def _is_exhausted(ledger: "Ledger", registered: "Round") -> bool:
-    """Whether every task has all the ballots it was shown for; void ones are used up, too."""
-    pairs = ledger.pairs(registered.plan.round_id)
-    ballots = ledger.ballots(registered.plan.round_id)
+def _is_exhausted(ledger: "Ledger", now: Standing) -> bool:
+    """Whether every task has all the ballots it is shown for; void ones are used up, too."""
+    plan = now.round.plan
+    pairs = ledger.pairs(plan.round_id)
+    ballots = ledger.ballots(plan.round_id)
     given = {ballot.annotation.annotation_id for ballot in ballots if ballot.annotation.task_key in pairs}
-    return len(given) >= len(pairs) * registered.plan.overlap
+    return len(given) >= len(pairs) * plan.overlap + now.asked_again.ballots
 
 
 def _exclusions(excluded: dict[str, str]) -> "list[Exclusion]":

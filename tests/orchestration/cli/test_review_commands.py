@@ -2,6 +2,7 @@
 
 import json
 import stat
+from dataclasses import replace
 
 import pytest
 
@@ -12,9 +13,13 @@ from labeling.review.rounds.simulation import Panel, Simulated, simulate_rounds
 from orchestration.cli.main import run
 from orchestration.families.settings import load_settings
 from orchestration.registry.ledger import open_ledger
+from orchestration.runtime import label_studio
 from orchestration.runtime.label_studio import _password, connect, store_token
 from orchestration.runtime.settings import Settings
-from tests.orchestration.drawn_round import NAME, opened, voted
+from tests.labeling.review.rounds.paper_studio import PaperStudio
+from tests.labeling.review.rounds_for_tests import listed
+from tests.orchestration.drawn_round import NAME, opened, voted, votes
+from tests.orchestration.paper_reviews import as_held
 from tests.ports import free_port
 
 
@@ -143,6 +148,28 @@ def test_a_round_by_command_from_ballots_to_the_page(home, capsys):
     assert told("status")["rounds"][0]["outcome"] == "preferred"
     page = told("report", NAME)["report"]
     assert page == str(home.home / "reports" / f"{NAME}.html")
+
+
+def test_status_and_sync_say_whose_ballots_are_asked_again(home, capsys, monkeypatch):
+    ledger = opened(home, overlap=3)
+    cast = votes(ledger, 0.8, raters=2)
+    hasty = [replace(one, rater="r9@simulated.invalid", side="left", seconds=0.5) for one in cast[::2]]
+    cast += [replace(one, annotation_id=9000 + number) for number, one in enumerate(hasty)]
+    listed(ledger, "r9@simulated.invalid")
+    studio = PaperStudio({1: "Review"}, {1: []}, {1: [as_held(one) for one in cast]})
+    studio.requests_sent = 0
+    monkeypatch.setattr(label_studio, "connect", lambda settings: studio)
+
+    def told(*arguments: str) -> dict:
+        assert run(["review", *arguments, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    assert told("sync", NAME)["asked_again"] == len(hasty) and told("sync", NAME)["asked_again"] == 0
+    status = told("status", NAME)
+    assert status["asked_again"] == {"r9@simulated.invalid": len(hasty)}
+    assert f"{len(hasty)} ballots of r9@simulated.invalid are asked again of others." in status["reasons"]
+    assert any(f"{len(hasty)} ballots wait for an annotator who has not voted" in one for one in status["reasons"])
+    assert status["ballots"]["still_possible"] == 40 * 4 - 40 * 3
 
 
 def test_status_says_when_the_tasks_will_not_suffice(home, capsys):

@@ -21,13 +21,15 @@ class PaperStudio:
     """One server.
 
     Attributes:
-        projects: titles by id. tasks: keys by project. held: annotations by project.
+        projects: titles by id. tasks: keys by project. held: annotations by project. overlap: people by task's key,
+            of tasks that were raised, by project.
         rival: called when a project is asked for, before it is made.
     """
 
     projects: dict[int, str] = field(default_factory=dict)
     tasks: dict[int, list[str]] = field(default_factory=dict)
     held: dict[int, list[Annotation]] = field(default_factory=dict)
+    overlap: dict[int, dict[str, int]] = field(default_factory=dict)
     rival: Callable[[str], None] = lambda title: None
     made: int = 0
 
@@ -65,6 +67,13 @@ class PaperStudio:
     def pull_annotations(self, project: int, progress: Progress = no_progress) -> list[Annotation]:
         self._refuse_unknown(project)
         return list(self.held.get(project, []))
+
+    def raise_overlap(self, project: int, people: Mapping[str, int]) -> int:
+        self._refuse_unknown(project)
+        before = self.overlap.setdefault(project, {})
+        raised = {key: number for key, number in people.items() if before.get(key, 0) < number}
+        before |= raised
+        return len(raised)
 
     def _refuse_unknown(self, project: int) -> None:
         if project not in self.projects:
