@@ -2,11 +2,13 @@
 
 Belongs here: seconds, requests and memory of importing, voting and pulling through labeling/review/label_studio/.
 
-  baseline   a request per task in (POST /api/tasks) and a request per task out (its annotations), as simple scripts do
-  ours       batches in, pages out
+  by task    a request per task in (POST /api/tasks) and a request per task out (its annotations), as simple scripts do
+  batched    200 tasks a request in, one export out, as a script does whose author read on; it looks at nothing before
+             or after, so a request that was repeated brings its tasks twice
+  ours       batches in, pages out; what is there is looked at before and after, so nothing comes twice
 
-The baseline is timed on a sample and scaled up, because it does the same for every task. The server is started by
-Selvedge on SQLite, its environment is installed first where it is missing; annotators are accounts of their own, a
+The baseline by task is timed on a sample and scaled up, because it does the same for every task. The server is started
+by Selvedge on SQLite, its environment is installed first where it is missing; annotators are accounts of their own, a
 thread each, and vote through the API one ballot a request.
 
 Run: `python -m benchmarks.label_studio`; `--pairs 2000 --overlap 3` is the default.
@@ -25,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 SAMPLE = 100
+BATCH = 200  # tasks a request of the batched baseline, as many as ours sends at most
 ENVIRONMENTS = Path(__file__).resolve().parents[1] / ".selvedge-environments"
 
 
@@ -146,11 +149,37 @@ def measure(pairs: int, overlap: int) -> dict[str, Any]:
                 out = lambda: [session.get(f"{place}{one}/annotations/").raise_for_status() for one in chosen]  # noqa: E731
                 _, seconds = timed(out)
                 figures["baseline_pull_seconds"] = seconds * pairs / SAMPLE
+                other = admin.create_project("Round of full size, batched", config, "", overlap)
+                figures |= batched(session, url, other, project, tasks)
+                assert admin.counter(other).tasks == pairs
         finally:
             figures["server_peak_mib"] = memory.stop()
             running.stop()
     figures["client_peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return figures
+
+
+def batched(session: Any, url: str, empty: int, voted: int, tasks: Tasks) -> dict[str, float]:
+    """Seconds of the batched baseline: into an empty project, out of one that was voted on."""
+    _, seconds_in = timed(lambda: import_in_batches(session, url, empty, tasks))
+    _, seconds_out = timed(lambda: export(session, url, voted))
+    return {"batched_import_seconds": seconds_in, "batched_pull_seconds": seconds_out}
+
+
+def import_in_batches(session: Any, url: str, project: int, tasks: Tasks) -> None:
+    """What a script does that sends many tasks a request, and trusts every answer."""
+    batch: list[dict[str, Any]] = []
+    for number, task in enumerate(tasks, start=1):
+        batch.append({"data": task})
+        if len(batch) == BATCH or number == len(tasks):
+            session.post(f"{url}/api/projects/{project}/import", json=batch).raise_for_status()
+            batch = []
+
+
+def export(session: Any, url: str, project: int) -> list[dict[str, Any]]:
+    """Every task with its annotations, in one answer."""
+    answer = session.get(f"{url}/api/projects/{project}/export", params={"exportType": "JSON"})
+    return list(answer.raise_for_status().json())
 
 
 def vote_all(raters: list[Any], task_ids: list[int], result: list[dict[str, Any]]) -> None:
@@ -170,8 +199,11 @@ def vote_all(raters: list[Any], task_ids: list[int], result: list[dict[str, Any]
 def describe(figures: dict[str, Any]) -> str:
     pairs, ballots = figures["pairs"], figures["ballots"]
 
-    def row(what: str, requests: str, seconds: float, baseline: float | None = None) -> str:
-        ratio = "" if baseline is None else f"   request per task {baseline:6.1f} s   {baseline / seconds:5.1f}x"
+    def row(what: str, requests: str, seconds: float, step: str = "") -> str:
+        baselines = {"by task": f"baseline_{step}_seconds", "batched": f"batched_{step}_seconds"} if step else {}
+        ratio = "".join(
+            f"   {name} {figures[key]:6.1f} s {figures[key] / seconds:5.1f}x" for name, key in baselines.items()
+        )
         return f"  {what:<34}{requests:>14}  {seconds:7.2f} s{ratio}"
 
     each = figures["pull_requests"] / ballots
@@ -184,7 +216,7 @@ def describe(figures: dict[str, Any]) -> str:
                 f"{pairs:,} pairs in",
                 f"{figures['import_requests']} requests",
                 figures["import_seconds"],
-                figures["baseline_import_seconds"],
+                "import",
             ),
             row(
                 "the same again (nothing to send)",
@@ -196,7 +228,7 @@ def describe(figures: dict[str, Any]) -> str:
                 f"{ballots:,} ballots pulled",
                 f"{figures['pull_requests']} requests",
                 figures["pull_seconds"],
-                figures["baseline_pull_seconds"],
+                "pull",
             ),
             "  CPU of the client: "
             + ", ".join(f"{step} {figures[f'{step}_client_cpu_seconds']:.2f} s" for step in ("import", "vote", "pull")),

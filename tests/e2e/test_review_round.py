@@ -122,7 +122,7 @@ def test_a_round_by_hand_from_the_model_to_the_page(home, trained, review, by_ha
 def test_a_project_that_was_deleted_is_told_and_the_round_can_still_be_closed(home, trained, review):
     models = ("--model", str(trained.folder), "--catalog", str(trained.catalog))
     name = review("open", "blip2-attributes", *models, "--items", "5", "--gold", "0", "--kind", "descriptions")["round"]
-    review("vote", name, "--simulated", "--ballots", "2")
+    review("vote", name, "--simulated", "--raters", "3", "--ballots", "2")
     assert review("sync", name)["new"] == 6
     connect(home).delete_project(open_ledger(home).round(name).project_id)
     assert "already pulled are kept" in review("sync", name, fails=True)
