@@ -15,13 +15,20 @@ from catalog.errors import SelvedgeError
 MAJORITY = "floor:majority"
 PRIOR_DRAW = "floor:prior_draw"
 MAJORITY_GIVEN_COARSE = "floor:majority_given_coarse"
+MAJORITY_GIVEN_TYPE = "floor:majority_given_type"
 NO_PICTURE = "floor:no_picture"
+TYPE_COLUMN = "article_type"
+TYPE_ATTRIBUTE = "Article Type"  # the question that the column answers
 
 
 def floor_predictions(
     train: pd.DataFrame, test: pd.DataFrame, given: Sequence[str], seed: int = 0
 ) -> dict[str, pd.DataFrame]:
-    """The three floors that need labels only, as predictions by subject.
+    """The floors that need labels only, as predictions by subject.
+
+    Where the question set does not give the article type, the last of them is told it all the same, except where it
+    is asked for: season and usage of photographs follow from the type, so that a model which is above the other floors
+    may have read the type from the picture and no more.
 
     Args:
         train, test: labelled rows (`scores.labelled_rows`): product_id, attribute, truth and the `given` columns.
@@ -32,11 +39,17 @@ def floor_predictions(
         SelvedgeError: a column is missing, or the training rows lack an attribute of the test rows.
     """
     _require(train, test, given)
-    return {
+    floors = {
         MAJORITY: majority(train, test),
         PRIOR_DRAW: draw_from_prior(train, test, seed),
         MAJORITY_GIVEN_COARSE: majority_given(train, test, given),
     }
+    if TYPE_COLUMN not in given:
+        _require(train, test, [TYPE_COLUMN])
+        told = majority_given(train, test, [TYPE_COLUMN, *given])
+        asked = test["attribute"] == TYPE_ATTRIBUTE
+        floors[MAJORITY_GIVEN_TYPE] = told.where(~asked, floors[MAJORITY_GIVEN_COARSE])
+    return floors
 
 
 def majority(train: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:

@@ -68,6 +68,25 @@ def test_coarse_columns_help_where_they_tell():
     assert macro_f1(test["truth"], predictions[floors.MAJORITY]["value"]) < 0.25
 
 
+def test_what_the_type_gives_away_is_a_floor_except_for_the_type_itself():
+    train, test = labelled(900), labelled(300, seed=1, first_id=90000)
+    season_of = {"Shirts": "Summer", "Jeans": "Winter", "Dresses": "Spring"}
+
+    def asked(frame: pd.DataFrame) -> pd.DataFrame:
+        once = frame[frame["attribute"] == "pattern"]
+        seasons = once.assign(attribute="Season", truth=once["article_type"].map(season_of))
+        return pd.concat([seasons, once.assign(attribute="Article Type", truth=once["article_type"])])
+
+    predictions = floors.floor_predictions(asked(train), asked(test), ["gender"])
+    told = predictions[floors.MAJORITY_GIVEN_TYPE]
+    season = told["attribute"] == "Season"
+    assert accuracy(told.loc[season, "truth"], told.loc[season, "value"]) == 1
+    coarse = predictions[floors.MAJORITY_GIVEN_COARSE]
+    assert told.loc[~season, "value"].tolist() == coarse.loc[~season, "value"].tolist()
+    given = floors.floor_predictions(asked(train), asked(test), ["article_type", "gender"])
+    assert floors.MAJORITY_GIVEN_TYPE not in given, "where the type is given, the coarse floor knows it already"
+
+
 def test_bad_rows_are_refused_with_a_sentence():
     with pytest.raises(SelvedgeError, match="lack the columns \\['usage'\\]"):
         floors.floor_predictions(TRAIN, TRAIN, ["usage"])

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from evaluation.floors import MAJORITY, MAJORITY_GIVEN_COARSE, NO_PICTURE, PRIOR_DRAW
+from evaluation.floors import MAJORITY, MAJORITY_GIVEN_COARSE, MAJORITY_GIVEN_TYPE, NO_PICTURE, PRIOR_DRAW
 from evaluation.linear_probe import LINEAR_PROBE
 from orchestration.families.blip2_attributes.report_section import CEILINGS, FLOORS, score_rows
 from orchestration.report.render import bars
@@ -25,6 +25,23 @@ def test_the_mean_comes_first_with_every_subject_of_its_row():
     assert second["marks"]["base"]["value"] == 0.2
 
 
+def test_every_row_names_the_floor_that_is_hardest_there():
+    values = {
+        ("Neck", MAJORITY): 0.2,
+        ("Neck", MAJORITY_GIVEN_TYPE): 0.5,
+        ("Fit", MAJORITY): 0.3,
+        ("Fit", NO_PICTURE): 0.1,
+    }
+    values |= {("mean", MAJORITY): 0.25, ("mean", MAJORITY_GIVEN_TYPE): 0.4, ("Fit", "candidate"): 0.9}
+    rows = [(*key, value) for key, value in values.items()]
+    scores = pd.DataFrame(rows, columns=["attribute", "subject", "value"])
+    scores = scores.assign(low=scores["value"], high=scores["value"], metric="macro_f1", slice="all", support=9)
+    floors = {row["attribute"]: row["floor"] for row in score_rows(scores)}
+    assert floors["Neck"] == {"value": 0.5, "name": FLOORS[MAJORITY_GIVEN_TYPE]}
+    assert floors["Fit"] == {"value": 0.3, "name": FLOORS[MAJORITY]}
+    assert floors["mean"]["value"] == 0.4, "the mean of 0.5 and 0.3, each of another floor"
+
+
 def test_the_page_knows_every_floor_and_ceiling_by_its_name():
-    assert {MAJORITY, PRIOR_DRAW, MAJORITY_GIVEN_COARSE, NO_PICTURE} == set(FLOORS)
+    assert {MAJORITY, PRIOR_DRAW, MAJORITY_GIVEN_COARSE, MAJORITY_GIVEN_TYPE, NO_PICTURE} == set(FLOORS)
     assert {LINEAR_PROBE, CEILING_CNN} == set(CEILINGS)
