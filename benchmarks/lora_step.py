@@ -15,26 +15,28 @@ from torch import Tensor
 from benchmarks.attributes_speed import VOCABULARIES, question_of, random_base, tiny_base
 from catalog.errors import SelvedgeError
 from training.blip2.adapter import attach_new, detach, parameters_of, trainable
-from training.blip2.answers import pad_right
+from training.blip2.answers import AnswerTrie, pad_right
 from training.blip2.base import Base
 from training.blip2.features import image_features
-from training.blip2.language import answer_loss, image_tokens
+from training.blip2.fork_loss import fork_loss, gather_forks
+from training.blip2.language import image_tokens
 from training.blip2.profiles import find_profile
 from training.blip2.settings import LoraSettings
-from training.blip2.tokenizer import encode, encode_prompt
+from training.blip2.tokenizer import encode_prompt
 
 
 def measure(base: Base, batch: int, steps: int, precision: str) -> dict[str, object]:
     """Samples per second of both steps, and on a GPU the peak memory of each in bytes."""
     device = base.device
     names = list(VOCABULARIES)
+    tries = {
+        name: AnswerTrie([f"{name}: {value}" for value in values], base.tokenizer, base.start_token)
+        for name, values in VOCABULARIES.items()
+    }
     prompts = [encode_prompt(base.tokenizer, base.prompt.text(question_of(names[i % 8]))) for i in range(batch)]
-    answers = [
-        encode(base.tokenizer, f"{names[i % 8]}: {VOCABULARIES[names[i % 8]][i % 3]}", end=True) for i in range(batch)
-    ]
+    asked = [tries[names[i % 8]] for i in range(batch)]
+    forks = gather_forks([trie.choices[trie.answers[i % 3]] for i, trie in enumerate(asked)], device)
     question, mask = pad_right(prompts, 0, device)
-    labels, real = pad_right(answers, 0, device)
-    labels = labels.masked_fill(~real, -100)
     size, dtype = base.preprocessing.size, base.model.language_projection.weight.dtype
     torch.manual_seed(0)
     pixels = torch.randn(batch, 3, size, size, dtype=dtype, device=device)
@@ -46,8 +48,8 @@ def measure(base: Base, batch: int, steps: int, precision: str) -> dict[str, obj
 
     def step(features: Tensor) -> None:
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            summed, count = answer_loss(base.model, image_tokens(base.model, features), question, mask, labels)
-        (summed / count).backward()
+            summed = fork_loss(base.model, image_tokens(base.model, features), question, mask, forks)
+        (summed / batch).backward()
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
 

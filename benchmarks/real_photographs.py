@@ -216,7 +216,7 @@ def main() -> int:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     settings = settings_of_file(Blip2CandidateSettings, arguments.config) if arguments.config else SHORT
-    settings = replace(settings, continue_on_coarse=True, question_set=COLUMNS)
+    settings = replace(settings, continue_base=True, question_set=COLUMNS)
     try:
         figures, scores = measure(arguments.photographs, arguments.out, arguments.folds, settings)
     except SelvedgeError as error:

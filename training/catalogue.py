@@ -4,7 +4,7 @@ Belongs here: joining the published tables. Not here: making them (catalog/), to
 """
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -49,10 +49,18 @@ class CatalogueTables:
         rows = self.images[self.images["product_id"].isin(products)].drop_duplicates("sha256")
         return list(zip(rows["sha256"], rows["uri"], strict=True))
 
-    def coarse_pairs(self) -> pd.DataFrame:
-        """Pairs about the coarse columns (master category, gender), with image_sha256; empty where there are none."""
-        pairs = make_qa_pairs(self.products, self.splits, load_schema(), COARSE)
-        return join_images(pairs.table.to_pandas(), self.images)
+    def with_coarse_columns(self) -> "CatalogueTables":
+        """The same catalogue with questions about its coarse columns (master category, gender) beside its own."""
+        pairs = make_qa_pairs(self.products, self.splits, load_schema(), COARSE).table.to_pandas()
+        pairs = pairs[~pairs["attribute"].isin(self.schema.attributes)]
+        if pairs.empty:
+            return self
+        coarse = gather_tables(self.products, self.images, self.splits, pairs, question_set=COARSE).schema
+        attributes = {**self.schema.attributes, **coarse.attributes}
+        own = self.schema.question_set(self.question_set)
+        asked = {self.question_set: replace(own, attributes=tuple(attributes))}
+        schema = AttributeSchema(self.schema.article_types, attributes, asked)
+        return replace(self, qa_pairs=pd.concat([self.qa_pairs, pairs], ignore_index=True), schema=schema)
 
 
 def gather_tables(

@@ -167,7 +167,7 @@ ODD = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )
-NAMES = st.sampled_from(["base", "risk", "decoding", "question_set", "continue_on_coarse", "merge_tolerance", "x"])
+NAMES = st.sampled_from(["base", "risk", "decoding", "question_set", "continue_base", "merge_tolerance", "x"])
 PARTS = st.sampled_from(["rank", "targets", "learning_rate", "precision", "threads", "seed", "views", "step"])
 
 

@@ -1,7 +1,8 @@
 """Answers out of a closed vocabulary, with a probability for each: trie decoding and candidate scoring.
 
 Belongs here: the tree of allowed answers, the two ways of reading it. Not here: what is allowed
-(catalog/attributes.yaml), how sure is sure enough (calibration.py), the forward pass (language.py).
+(catalog/attributes.yaml), how sure is sure enough (calibration.py), the forward pass (language.py), learning to choose
+(fork_loss.py).
 
 Both ways read one decoder pass over the tree of all answers (a token attends to its ancestors only), over an encoder
 output computed once per (picture, question):
@@ -23,6 +24,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from catalog.errors import SelvedgeError
+from catalog.schema import AttributeSchema
 from training.blip2.base import Base
 from training.blip2.language import EncodedQuestions, decode, encode, image_tokens
 from training.blip2.tokenizer import encode as token_ids
@@ -73,6 +75,23 @@ class AnswerTrie:
         return list(self.children[node]) or [self.end_token]
 
     @cached_property
+    def choices(self) -> dict[str, "Choices"]:
+        """By answer: where a token has to be chosen on the way to it."""
+        return {answer: self._choices(path) for answer, path in zip(self.answers, self.paths, strict=True)}
+
+    def _choices(self, path: Sequence[int]) -> "Choices":
+        node, positions, allowed, taken = 0, [], [], []
+        for position, token in enumerate(path):
+            children = list(self.children[node])
+            if len(children) > 1:
+                positions.append(position)
+                allowed.append(tuple(children))
+                taken.append(children.index(token))
+            node = self.children[node][token]
+        read = path[: positions[-1]] if positions else ()
+        return Choices((self._tokens[0], *read), tuple(positions), tuple(allowed), tuple(taken))
+
+    @cached_property
     def forks(self) -> "TreeTensors":
         """What `trie` decoding computes: forks and their ancestors."""
         return self._layout({node for node, children in enumerate(self.children) if len(children) > 1})
@@ -120,6 +139,22 @@ class AnswerTrie:
             on_path=torch.from_numpy(on_path),
             lengths=torch.tensor([float(len(path)) for path in self.paths]),
         )
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The forks on the way to one answer; what lies between them follows by itself.
+
+    Attributes:
+        inputs: tokens that the decoder reads up to the last fork, the start token first.
+        positions: of the forks in `inputs`; none where there is only one answer.
+        allowed: the tokens that may follow each fork. taken: which of them does, as an index.
+    """
+
+    inputs: tuple[int, ...]
+    positions: tuple[int, ...]
+    allowed: tuple[tuple[int, ...], ...]
+    taken: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -173,6 +208,20 @@ class Scores:
 
     answer_index: int
     log_probabilities: np.ndarray
+
+
+def answer_tries(schema: AttributeSchema, base: Base) -> dict[str, AnswerTrie]:
+    """The tree of every attribute of a schema, as training, validation and serving all read it.
+
+    Raises:
+        SelvedgeError: two values of an attribute are the same tokens.
+    """
+    return {
+        name: AnswerTrie(
+            [schema.answer(name, value) for value in attribute.vocabulary], base.tokenizer, base.start_token
+        )
+        for name, attribute in schema.attributes.items()
+    }
 
 
 def decode_answers(base: Base, features: Tensor, asked: Sequence[PictureQuestion]) -> list[Scores]:

@@ -25,10 +25,11 @@ from catalog.errors import SelvedgeError
 from catalog.schema import AttributeSchema
 from training.artefact_file import read_artefact_file
 from training.blip2.adapter import attach_saved
-from training.blip2.answers import AnswerTrie, Decoding, PictureQuestion, answer_all
+from training.blip2.answers import Decoding, PictureQuestion, answer_all, answer_tries
 from training.blip2.base import Base, load_base
 from training.blip2.calibration import Calibration
 from training.blip2.features import Precision, image_features, images_at_once
+from training.blip2.fork_loss import LOSS
 from training.blip2.preprocessing import Picture, Preprocessing
 from training.blip2.prompt import Prompt
 from training.folders import models_folder, written_whole
@@ -74,12 +75,7 @@ class AttributeModel:
         self.base, self.schema, self.question_set = base, schema, question_set
         self.decoding, self.calibration, self.digest = decoding, calibration, digest
         self.feature_precision: Precision = feature_precision
-        self._tries = {
-            name: AnswerTrie(
-                [schema.answer(name, value) for value in attribute.vocabulary], base.tokenizer, base.start_token
-            )
-            for name, attribute in schema.attributes.items()
-        }
+        self._tries = answer_tries(schema, base)
         self._given = "article_type" in schema.question_set(question_set).given
 
     def features(self, pictures: Sequence[Picture]) -> Tensor:
@@ -179,8 +175,12 @@ _COLUMNS = {
 def untrained_model(
     base: Base, schema: AttributeSchema, question_set: str, feature_precision: Precision = "fp32"
 ) -> AttributeModel:
-    """The base itself under the same questions: what a candidate must beat. Never abstains, is not calibrated."""
-    return AttributeModel(base, schema, question_set, "scored", Calibration(0.5, {}), feature_precision)
+    """The base itself under the same questions: what a candidate must beat. Never abstains, is not calibrated.
+
+    Asked as it was taught: one that was continued at the forks chooses there, any other weighs whole answers.
+    """
+    decoding: Decoding = "trie" if base.recipe.get("loss") == LOSS else "scored"
+    return AttributeModel(base, schema, question_set, decoding, Calibration(0.5, {}), feature_precision)
 
 
 def save_artefact(

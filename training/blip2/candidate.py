@@ -19,7 +19,7 @@ import torch
 from catalog.schema import COLUMNS, AttributeSchema
 from evaluation.classification import macro_f1
 from training.blip2.adapter import MergeCheck, attach_saved, merge_and_check
-from training.blip2.answers import AnswerTrie, Decoding, PictureQuestion, Scores, answer_all
+from training.blip2.answers import Decoding, PictureQuestion, Scores, answer_all, answer_tries
 from training.blip2.artefact import save_artefact
 from training.blip2.base import Base, load_base
 from training.blip2.calibration import Calibration, fit_calibration
@@ -92,7 +92,7 @@ def train_candidate(
         _fill(base, tables.items("validation"), store, 1, reporter)
     pairs = tables.pairs()
     with clock.step("lora"):
-        lora = train_lora(base, pairs, store, settings.lora, out, reporter)
+        lora = train_lora(base, pairs, tables.schema, store, settings.lora, out, reporter)
     with clock.step("calibration"):
         choice = _choose(base, tables.schema, pairs[pairs["split"] == "validation"], store, settings, lora.adapter)
     with clock.step("save"):
@@ -127,16 +127,17 @@ def train_candidate(
 
 
 def prepare_base(tables: CatalogueTables, settings: Blip2CandidateSettings, out: Path, reporter: Reporter) -> Base:
-    """The base to adapt: as named in the settings, continued on the coarse columns where that is wanted."""
+    """The base to adapt: as named in the settings, continued on the catalogue's questions where that is wanted."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     base = load_base(settings.base, device=device)
-    wanted = settings.continue_on_coarse
+    wanted = settings.continue_base
     if wanted is None:
         wanted = tables.question_set == COLUMNS and not base.profile.weights_id  # a published base has seen the world
     if not wanted:
         return base
+    asked = tables.with_coarse_columns()
     return continue_base(
-        base, tables.coarse_pairs(), dict(tables.items("train")), settings.continuation, out / "base", reporter
+        base, asked.pairs(), asked.schema, dict(tables.items("train")), settings.continuation, out / "base", reporter
     )
 
 
@@ -196,12 +197,7 @@ class PairQuestions:
 
 def ask_pairs(base: Base, schema: AttributeSchema, pairs: pd.DataFrame) -> PairQuestions:
     """Pairs (columns image_sha256, attribute, question, value) as questions over the schema's vocabularies."""
-    tries = {
-        name: AnswerTrie(
-            [schema.answer(name, value) for value in attribute.vocabulary], base.tokenizer, base.start_token
-        )
-        for name, attribute in schema.attributes.items()
-    }
+    tries = answer_tries(schema, base)
     images = list(dict.fromkeys(pairs["image_sha256"]))
     row_of = {sha256: row for row, sha256 in enumerate(images)}
     rows = list(zip(pairs["image_sha256"], pairs["question"], pairs["attribute"], pairs["value"], strict=True))

@@ -1,16 +1,17 @@
-"""Continuing a base on another world of pictures: photographs, with the coarse columns their catalogue gives.
+"""Continuing a base on another world of pictures: photographs, with all that their catalogue says of them.
 
-Belongs here: training image half and language model together on coarse questions, saving the result as a base of its
-own. Not here: pre-training from nothing (pretraining/), adapters (lora.py).
+Belongs here: training image half and language model together on a catalogue's questions, saving the result as a base of
+its own. Not here: pre-training from nothing (pretraining/), adapters (lora.py).
 
 `tiny` was made on drawings; before LoRA asks it about photographs it has to learn to see them. All weights move, at
-low rates.
+low rates. LoRA leaves the image half as it is, so what this half is to see (colours of real cloth) is taught here: on
+master category and gender alone it forgets the colours that it knew.
 """
 
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -23,12 +24,14 @@ from torch import Tensor
 
 from catalog.catalogued_pictures import read_picture
 from catalog.errors import SelvedgeError
-from training.blip2.answers import pad_right
+from catalog.schema import AttributeSchema
+from training.blip2.answers import AnswerTrie, Choices, answer_tries, pad_right
 from training.blip2.augmentation import random_views, source_size
 from training.blip2.base import Base, load_base, save_base
-from training.blip2.examples import Examples, make_examples
+from training.blip2.examples import Examples, choose_answers, make_examples
 from training.blip2.features import see
-from training.blip2.language import answer_loss, image_tokens
+from training.blip2.fork_loss import LOSS, fork_loss, gather_forks
+from training.blip2.language import image_tokens
 from training.blip2.settings import ContinuationSettings
 from training.devices import choose_precision
 from training.driver import TrainingRun, warm_up_then_cosine
@@ -46,16 +49,18 @@ applies, and this folder does not belong among the weights that ship with the pr
 def continue_base(
     base: Base,
     pairs: pd.DataFrame,
+    schema: AttributeSchema,
     pictures: Mapping[str, str],
     settings: ContinuationSettings,
     out: Path,
     reporter: Reporter,
 ) -> Base:
-    """Train all of a base on coarse questions and return it, loaded from `out`.
+    """Train all of a base on a catalogue's questions and return it, loaded from `out`.
 
     Args:
         base: is changed in memory; use the returned one.
         pairs: columns image_sha256, split, attribute, question, answer; only training rows are used.
+        schema: whose vocabularies are the allowed answers.
         pictures: sha256 to uri of their files.
         out: folder of the new base; a checkpoint lies beside it until it is finished.
 
@@ -65,17 +70,20 @@ def continue_base(
     """
     training = pairs[(pairs["split"] == "train") & pairs["image_sha256"].isin(list(pictures))]
     if training.empty:
-        raise SelvedgeError("continuation: no training pair on the coarse columns; set continue_on_coarse to false.")
+        raise SelvedgeError("continuation: no training pair; set continue_base to false.")
     selected = _choose_pictures(training, settings.pictures)
     training = training[training["image_sha256"].isin(selected)]
-    run = _run_digest(base, training, settings)
+    tries = answer_tries(schema, base)
+    run = _run_digest(base, training, tries, settings)
     if _is_finished(out, run):
         return load_base(out, device=base.device)
     if settings.threads:
         torch.set_num_threads(settings.threads)
     squares = _load_squares(base, selected, pictures, reporter)
     checkpoint = out.parent / f"{out.name}-checkpoint"
-    continuation = _Continuation(base, make_examples(base, training), squares, settings, reporter, checkpoint, run)
+    examples = make_examples(base, training)
+    choices = choose_answers(examples, tries)
+    continuation = _Continuation(base, examples, choices, squares, settings, reporter, checkpoint, run)
     base.model.train()
     continuation.train()
     base.model.requires_grad_(False).eval()
@@ -85,6 +93,7 @@ def continue_base(
         "pictures": len(selected),
         "questions": sorted(training["question"].unique())[:50],
         "settings": asdict(settings),
+        "loss": LOSS,
         "base_recipe": dict(base.recipe),
     }
     card = CARD.format(
@@ -108,13 +117,15 @@ class _Continuation(TrainingRun):
         self,
         base: Base,
         examples: Examples,
+        choices: Sequence[Choices],
         squares: dict[str, Tensor],
         settings: ContinuationSettings,
         reporter: Reporter,
         checkpoint: Path,
         run: str,
     ):
-        self.base, self.examples, self.squares, self.settings = base, examples, squares, settings
+        self.base, self.examples, self.choices = base, examples, choices
+        self.squares, self.settings = squares, settings
         self.pairs_of: dict[str, list[int]] = {}
         for row, sha256 in enumerate(examples.images):
             self.pairs_of.setdefault(sha256, []).append(row)
@@ -148,15 +159,19 @@ class _Continuation(TrainingRun):
         squares = random_views(
             torch.stack([self.squares[sha256] for sha256 in drawn]), self.base.preprocessing.size, generator
         )
-        pairs = [(position, row) for position, sha256 in enumerate(drawn) for row in self.pairs_of[sha256]]
+        pairs = [
+            (position, row)
+            for position, sha256 in enumerate(drawn)
+            for row in rng.permutation(self.pairs_of[sha256])[: self.settings.questions]
+        ]
         pictures = torch.tensor([position for position, _ in pairs], device=self.device)
         question, mask = pad_right([self.examples.prompts[row] for _, row in pairs], 0, self.device)
-        labels, real = pad_right([self.examples.answers[row] for _, row in pairs], 0, self.device)
+        forks = gather_forks([self.choices[row] for _, row in pairs], self.device)
         with self.autocast():
             seen = see(self.base.model, self.base.preprocessing.normalised(squares.numpy()).to(self.device))
             tokens = image_tokens(self.base.model, seen)[pictures]
-            summed, words = answer_loss(self.base.model, tokens, question, mask, labels.masked_fill(~real, -100))
-        return self.update(summed / words)
+            summed = fork_loss(self.base.model, tokens, question, mask, forks)
+        return self.update(summed / len(pairs))
 
     def after_step(self, values: Mapping[str, float]) -> None:
         if self.step % REPORT_EVERY == 0:
@@ -186,9 +201,12 @@ def _load_squares(
     return squares
 
 
-def _run_digest(base: Base, training: pd.DataFrame, settings: ContinuationSettings) -> str:
+def _run_digest(
+    base: Base, training: pd.DataFrame, tries: Mapping[str, AnswerTrie], settings: ContinuationSettings
+) -> str:
     rows = pd.util.hash_pandas_object(training[["image_sha256", "question", "answer"]], index=False).to_numpy()
-    about = json.dumps([base.digest, asdict(settings) | {"threads": None}], sort_keys=True)
+    allowed = {name: trie.answers for name, trie in tries.items()}
+    about = json.dumps([base.digest, asdict(settings) | {"threads": None}, LOSS, allowed], sort_keys=True)
     return hashlib.sha256(about.encode() + np.sort(rows).tobytes()).hexdigest()
 
 

@@ -5,8 +5,9 @@ Not here: making the pairs (catalog/qa.py), the features they point to (features
 """
 
 import hashlib
+import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,30 +16,31 @@ import torch
 from torch import Tensor
 
 from catalog.errors import SelvedgeError
-from training.blip2.answers import AnswerTrie, PictureQuestion, pad_right
+from training.blip2.answers import AnswerTrie, Choices, PictureQuestion, pad_right
 from training.blip2.base import Base
 from training.blip2.features import FeatureStore
-from training.blip2.tokenizer import encode, encode_prompt
+from training.blip2.fork_loss import Forks, gather_forks
+from training.blip2.settings import LoraSettings
+from training.blip2.tokenizer import encode_prompt
 
 COLUMNS = ("image_sha256", "group_id", "split", "attribute", "question", "answer")
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Tokenised pairs, one entry per pair.
+    """Pairs with their questions tokenised, one entry per pair.
 
     Attributes:
         images: sha256 of each pair's picture.
-        prompts, answers: token ids; answers end with `</s>`.
-        attributes, questions, answer_texts: the words they came from.
+        prompts: token ids of the questions.
+        attributes, questions, answers: the words.
     """
 
     images: list[str]
     prompts: list[list[int]]
-    answers: list[list[int]]
     attributes: list[str]
     questions: list[str]
-    answer_texts: list[str]
+    answers: list[str]
 
     def __len__(self) -> int:
         return len(self.images)
@@ -46,25 +48,23 @@ class Examples:
 
 @dataclass(frozen=True)
 class QuestionBatch:
-    """What one step reads. `labels` has -100 at padding; `mask` is True at real question tokens."""
+    """What one step reads. `mask` is True at real question tokens; `forks` are those on the way to the answers."""
 
     features: Tensor
     question: Tensor
     mask: Tensor
-    labels: Tensor
+    forks: Forks
 
 
 def make_examples(base: Base, pairs: pd.DataFrame) -> Examples:
-    """Tokenise pairs (columns `COLUMNS`); every distinct text once."""
+    """Tokenise the questions of pairs (columns `COLUMNS`); every distinct text once."""
     prompts = {text: encode_prompt(base.tokenizer, base.prompt.text(text)) for text in pairs["question"].unique()}
-    answers = {text: encode(base.tokenizer, text, end=True) for text in pairs["answer"].unique()}
     return Examples(
         images=pairs["image_sha256"].tolist(),
         prompts=[prompts[text] for text in pairs["question"]],
-        answers=[answers[text] for text in pairs["answer"]],
         attributes=pairs["attribute"].tolist(),
         questions=pairs["question"].tolist(),
-        answer_texts=pairs["answer"].tolist(),
+        answers=pairs["answer"].tolist(),
     )
 
 
@@ -94,6 +94,24 @@ def split_pairs(pairs: pd.DataFrame, validation_questions: int) -> tuple[pd.Data
     return training, validation[validation["group_id"].isin(order[:count])]
 
 
+def choose_answers(examples: Examples, tries: Mapping[str, AnswerTrie]) -> list[Choices]:
+    """What has to be chosen on the way to every pair's answer.
+
+    Raises:
+        SelvedgeError: an answer that its attribute's tree does not hold.
+    """
+    for attribute, answer in zip(examples.attributes, examples.answers, strict=True):
+        if attribute not in tries or answer not in tries[attribute].choices:
+            raise SelvedgeError(
+                f"Q&A pairs give the answer '{answer}', which the attribute schema does not allow; "
+                "make the pairs and the schema from the same tables."
+            )
+    return [
+        tries[attribute].choices[answer]
+        for attribute, answer in zip(examples.attributes, examples.answers, strict=True)
+    ]
+
+
 def draw_weights(examples: Examples, balance: float) -> np.ndarray | None:
     """(n,) float64 sampling weights, or None for all alike.
 
@@ -101,7 +119,7 @@ def draw_weights(examples: Examples, balance: float) -> np.ndarray | None:
     """
     if balance == 0:
         return None
-    frame = pd.DataFrame({"attribute": examples.attributes, "answer": examples.answer_texts})
+    frame = pd.DataFrame({"attribute": examples.attributes, "answer": examples.answers})
     counts = frame.groupby(["attribute", "answer"])["answer"].transform("size").to_numpy()
     weights = counts.astype(np.float64) ** -balance
     totals = pd.Series(weights).groupby(frame["attribute"]).transform("sum").to_numpy()
@@ -124,25 +142,37 @@ def epoch_batches(
         yield rows, rng.integers(0, views, size=len(rows))
 
 
+def lora_batches(
+    count: int, settings: LoraSettings, weights: np.ndarray | None, step: int = 0
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """(rows, views) of each step from `step` on, epoch after epoch without an end."""
+    epoch, done = divmod(step, batches_per_epoch(count, settings.batch_size))
+    for number in itertools.count(epoch):
+        batches = epoch_batches(count, settings.batch_size, settings.views, weights, settings.seed, number)
+        yield from itertools.islice(batches, done if number == epoch else 0, None)
+
+
 def batches_per_epoch(count: int, batch_size: int) -> int:
     return math.ceil(count / batch_size)
 
 
 def assemble(
-    examples: Examples, rows: np.ndarray, views: np.ndarray, store: FeatureStore, device: torch.device
+    examples: Examples,
+    choices: Sequence[Choices],
+    rows: np.ndarray,
+    views: np.ndarray,
+    store: FeatureStore,
+    device: torch.device,
 ) -> QuestionBatch:
-    """Read features and pad tokens of some pairs."""
+    """Read features and pad tokens of some pairs; `choices` has one entry per pair, from `choose_answers`."""
     features = store.read([examples.images[row] for row in rows], views.tolist())
     question, mask = pad_right([examples.prompts[row] for row in rows], 0, device)
-    labels, real = pad_right([examples.answers[row] for row in rows], 0, device)
-    return QuestionBatch(features.to(device, non_blocking=True), question, mask, labels.masked_fill(~real, -100))
+    forks = gather_forks([choices[row] for row in rows], device)
+    return QuestionBatch(features.to(device, non_blocking=True), question, mask, forks)
 
 
-def ask_examples(base: Base, examples: Examples, answers_by_attribute: dict[str, list[str]]) -> list[PictureQuestion]:
+def ask_examples(examples: Examples, tries: Mapping[str, AnswerTrie]) -> list[PictureQuestion]:
     """The pairs as questions with closed vocabularies; question i is about row i of the features."""
-    tries = {
-        name: AnswerTrie(answers, base.tokenizer, base.start_token) for name, answers in answers_by_attribute.items()
-    }
     return [
         PictureQuestion(row, question, tries[attribute])
         for row, (question, attribute) in enumerate(zip(examples.questions, examples.attributes, strict=True))

@@ -3,15 +3,15 @@
 Belongs here: the step, validation, early stopping. Not here: the order of a run (training/driver.py), the order of
 examples (examples.py), peft (adapter.py), features (features.py).
 
+The loss is that of choosing among the answers that serving allows (fork_loss.py), in training and in validation alike.
 The frozen layers run without their own dropout: only the adapter is trained, so only the adapter is regularised.
 """
 
 import hashlib
-import itertools
 import json
 import math
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,22 +22,24 @@ import torch
 from torch import Tensor
 
 from catalog.errors import SelvedgeError
+from catalog.schema import AttributeSchema
 from training.blip2.adapter import attach_new, detach, parameters_of, save_adapter, trainable
-from training.blip2.answers import answer_all
+from training.blip2.answers import AnswerTrie, answer_all, answer_tries
 from training.blip2.base import Base
 from training.blip2.examples import (
     COLUMNS,
     QuestionBatch,
     ask_examples,
     assemble,
-    batches_per_epoch,
+    choose_answers,
     draw_weights,
-    epoch_batches,
+    lora_batches,
     make_examples,
     split_pairs,
 )
 from training.blip2.features import FeatureStore
-from training.blip2.language import answer_loss, image_tokens
+from training.blip2.fork_loss import LOSS, fork_loss
+from training.blip2.language import image_tokens
 from training.blip2.settings import LoraSettings
 from training.devices import choose_precision
 from training.driver import TrainingRun, warm_up_then_cosine
@@ -69,20 +71,28 @@ class LoraResult:
 
 
 def train_lora(
-    base: Base, pairs: pd.DataFrame, store: FeatureStore, settings: LoraSettings, out: Path, reporter: Reporter
+    base: Base,
+    pairs: pd.DataFrame,
+    schema: AttributeSchema,
+    store: FeatureStore,
+    settings: LoraSettings,
+    out: Path,
+    reporter: Reporter,
 ) -> LoraResult:
     """Train an adapter and leave it in `out/adapter`; run again after a stop, it goes on from `out/checkpoint`.
 
     Args:
         pairs: `qa_pairs` joined with the images table (columns of examples.COLUMNS); train and validation rows are
             used.
+        schema: whose vocabularies are the allowed answers; the one that the artefact will serve with.
         store: must hold views 0 … settings.views-1 of every training picture and view 0 of every validation picture.
 
     Raises:
         TrainingStopped: SIGTERM or Ctrl-C; a checkpoint was written.
         SelvedgeError: the loss became NaN or infinite (no adapter is left), or the pairs cannot be trained on.
     """
-    run = run_digest(base, pairs, store, settings)
+    tries = answer_tries(schema, base)
+    run = run_digest(base, pairs, tries, store, settings)
     finished = read_result(out / "adapter", run)
     if finished is not None:
         return finished
@@ -93,17 +103,20 @@ def train_lora(
         torch.manual_seed(settings.seed)
         adapted = attach_new(base, settings)
         try:
-            lora = _LoraRun(base, adapted, training, validation, store, settings, out, reporter, run)
+            lora = _LoraRun(base, adapted, training, validation, tries, store, settings, out, reporter, run)
             lora.train()
             return lora.finish()
         finally:
             detach(adapted)
 
 
-def run_digest(base: Base, pairs: pd.DataFrame, store: FeatureStore, settings: LoraSettings) -> str:
+def run_digest(
+    base: Base, pairs: pd.DataFrame, tries: Mapping[str, AnswerTrie], store: FeatureStore, settings: LoraSettings
+) -> str:
     """Names a run by everything its result depends on; a checkpoint or adapter of another run is not taken up."""
     rows = pd.util.hash_pandas_object(pairs[[c for c in COLUMNS if c in pairs]], index=False).to_numpy()
-    about = json.dumps([base.digest, store.key, asdict(settings) | {"threads": None}], sort_keys=True)
+    allowed = {name: trie.answers for name, trie in tries.items()}
+    about = json.dumps([base.digest, store.key, asdict(settings) | {"threads": None}, LOSS, allowed], sort_keys=True)
     return hashlib.sha256(about.encode() + np.sort(rows).tobytes()).hexdigest()
 
 
@@ -129,6 +142,7 @@ class _LoraRun(TrainingRun):
         adapted: Any,
         training: pd.DataFrame,
         validation: pd.DataFrame,
+        tries: Mapping[str, AnswerTrie],
         store: FeatureStore,
         settings: LoraSettings,
         out: Path,
@@ -137,8 +151,10 @@ class _LoraRun(TrainingRun):
     ):
         self.base, self.adapted, self.store, self.settings, self.out = base, adapted, store, settings, out
         self.training, self.validation = make_examples(base, training), make_examples(base, validation)
-        vocabulary = pd.concat([training, validation]).groupby("attribute")["answer"].unique()
-        self.asked = ask_examples(base, self.validation, {name: sorted(values) for name, values in vocabulary.items()})
+        self.choices, self.validation_choices = (
+            choose_answers(examples, tries) for examples in (self.training, self.validation)
+        )
+        self.asked = ask_examples(self.validation, tries)
         self.weights = draw_weights(self.training, settings.balance)
         parameters = trainable(adapted)
         super().__init__(
@@ -165,24 +181,15 @@ class _LoraRun(TrainingRun):
         super().resume()
         if self.step == 0:
             torch.manual_seed(self.settings.seed + 1)
-        self.batches = self._batches()
-
-    def _batches(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """(rows, views) of each step, from the current one on."""
-        settings = self.settings
-        epoch, done = divmod(self.step, batches_per_epoch(len(self.training), settings.batch_size))
-        for number in itertools.count(epoch):
-            batches = epoch_batches(
-                len(self.training), settings.batch_size, settings.views, self.weights, settings.seed, number
-            )
-            yield from itertools.islice(batches, done if number == epoch else 0, None)
+        self.batches = lora_batches(len(self.training), self.settings, self.weights, self.step)
 
     def advance(self) -> dict[str, Tensor]:
         self.adapted.train()
-        batch = assemble(self.training, *next(self.batches), self.store, self.device)
+        rows, views = next(self.batches)
+        batch = assemble(self.training, self.choices, rows, views, self.store, self.device)
         with self.autocast():
-            summed, count = self._loss(batch)
-        return self.update(summed / count)
+            loss = self._loss(batch) / len(rows)
+        return self.update(loss)
 
     def after_step(self, values: Mapping[str, float]) -> None:
         if self.step % REPORT_EVERY == 0:
@@ -199,21 +206,21 @@ class _LoraRun(TrainingRun):
     def validate(self) -> None:
         """Loss and accuracy on the fixed validation questions, and the best weights so far kept."""
         self.adapted.eval()
-        summed, count = 0.0, 0
+        summed = 0.0
         with self.autocast():
             order = np.argsort([len(prompt) for prompt in self.validation.prompts], kind="stable")
             for start in range(0, len(order), 256):
                 rows = order[start : start + 256]
-                batch = assemble(self.validation, rows, np.zeros(len(rows), int), self.store, self.device)
-                part, words = self._loss(batch)
-                summed, count = summed + float(part), count + int(words)
+                plain = np.zeros(len(rows), int)
+                batch = assemble(self.validation, self.validation_choices, rows, plain, self.store, self.device)
+                summed += float(self._loss(batch))
             features = self.store.read(self.validation.images).to(self.device)
             scores = answer_all(self.base, features, self.asked, "trie")
         right = [
             asked.trie.answers[score.answer_index] == answer
-            for asked, score, answer in zip(self.asked, scores, self.validation.answer_texts, strict=True)
+            for asked, score, answer in zip(self.asked, scores, self.validation.answers, strict=True)
         ]
-        figures = {"loss": summed / count, "accuracy": float(np.mean(right))}
+        figures = {"loss": summed / len(self.validation), "accuracy": float(np.mean(right))}
         self.history.append({"step": float(self.step), **figures})
         self.reporter.metrics(self.step, {f"validation/{name}": value for name, value in figures.items()})
         value = -figures["loss"] if self.settings.monitor == "loss" else figures["accuracy"]
@@ -229,9 +236,9 @@ class _LoraRun(TrainingRun):
         else:
             self.stale += 1
 
-    def _loss(self, batch: QuestionBatch) -> tuple[Tensor, Tensor]:
+    def _loss(self, batch: QuestionBatch) -> Tensor:
         tokens = image_tokens(self.base.model, batch.features)
-        return answer_loss(self.base.model, tokens, batch.question, batch.mask, batch.labels)
+        return fork_loss(self.base.model, tokens, batch.question, batch.mask, batch.forks)
 
     def tensors(self) -> dict[str, Tensor]:
         return self.best

@@ -67,10 +67,11 @@ class LoraSettings:
 
 @dataclass(frozen=True)
 class ContinuationSettings:
-    """How a base is continued on the coarse columns of photographs, before LoRA.
+    """How a base is continued on the photographs of a catalogue and all its questions, before LoRA.
 
     Attributes:
-        batch_size: pictures a step; each comes with all its questions.
+        batch_size: pictures a step.
+        questions: of a picture in one step, drawn anew for each; a step costs as much for two of them as for a picture.
         image_rate, language_rate: peak learning rates of vision encoder with Q-Former, and of projection with
             language model.
         pictures: at most so many are held in memory (77 KB each at `tiny`).
@@ -78,6 +79,7 @@ class ContinuationSettings:
 
     steps: Annotated[int, POSITIVE] = 300
     batch_size: Annotated[int, POSITIVE] = 32
+    questions: Annotated[int, POSITIVE] = 3
     image_rate: Annotated[float, POSITIVE] = 3e-4
     language_rate: Annotated[float, POSITIVE] = 2e-4
     weight_decay: Annotated[float, NOT_NEGATIVE] = 0.02
@@ -99,8 +101,8 @@ class Blip2CandidateSettings:
 
     Attributes:
         base: a profile name, or a folder that holds a base.
-        continue_on_coarse: continue the base on master category and gender first; None does so when the catalogue has
-            no attributes but its columns (question set `columns`), which is how real photographs arrive.
+        continue_base: continue the base on the catalogue first, on its questions and the coarse columns; None does so
+            when it has no attributes but its columns (question set `columns`), which is how real photographs arrive.
         decoding: `trie` or `scored`; `auto` takes the better on validation.
         risk: share of answers given (not abstained) that may be wrong: an upper confidence bound on validation. Labels
             that are wrong themselves count, 7 % of the drawn ones.
@@ -109,7 +111,7 @@ class Blip2CandidateSettings:
 
     base: str = "tiny"
     question_set: str | None = None
-    continue_on_coarse: bool | None = None
+    continue_base: bool | None = None
     feature_precision: Literal["fp32", "bf16"] = "fp32"
     decoding: Literal["auto", "trie", "scored"] = "auto"
     risk: Annotated[float, INNER_SHARE] = 0.15

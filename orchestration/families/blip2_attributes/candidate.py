@@ -37,7 +37,7 @@ def train(request: TrainingRequest, reporter: "Reporter") -> TrainedCandidate:
         settings = replace(
             settings,
             base=opening.dataset["base"],
-            continue_on_coarse=False,  # the base was continued when it was prepared
+            continue_base=False,  # the base was continued when it was prepared
             lora=replace(settings.lora, threads=request.threads),
         )
     tables = dataset(request.data, settings.question_set)

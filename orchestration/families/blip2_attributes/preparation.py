@@ -25,7 +25,7 @@ def blip2_base(
     tables: Tables,
     progress: dg.ResourceParam[Any],
 ) -> dg.MaterializeResult:
-    """The base that LoRA adapts: as shipped, or first continued on the coarse columns of photographs."""
+    """The base that LoRA adapts: as shipped, or first continued on photographs and all their questions."""
     from training.blip2.candidate import prepare_base
     from training.blip2.settings import Blip2CandidateSettings
     from training.catalogue import read_dataset

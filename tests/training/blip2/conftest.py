@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from catalog.schema import AttributeSchema
 from training.blip2.base import Base, build_model, load_base, save_base
 from training.blip2.features import FeatureStore, compute_features
 from training.blip2.preprocessing import Preprocessing
@@ -45,6 +46,24 @@ class Shop:
 
     items: list[tuple[str, str]]
     pairs: pd.DataFrame
+
+
+def schema() -> AttributeSchema:
+    """Of the shop: both attributes with all their values."""
+    attributes = {
+        name: {
+            "sources": ["json:x"],
+            "applies_to": ["Shirts"],
+            "question": question,
+            "vocabulary": values,
+            "synonyms": {},
+        }
+        for (name, question), values in zip(QUESTIONS.items(), (list(COLOURS), list(PATTERNS)), strict=True)
+    }
+    sets = {"details": {"attributes": list(attributes), "given": ["article_type"], "minimum_products": 1}}
+    return AttributeSchema.from_dict(
+        {"format": 1, "article_types": {"Shirts": "shirt"}, "attributes": attributes, "question_sets": sets}
+    )
 
 
 @pytest.fixture(autouse=True, scope="session")

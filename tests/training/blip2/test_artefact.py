@@ -11,8 +11,7 @@ import torch
 from PIL import Image
 
 from catalog.errors import SelvedgeError
-from catalog.schema import AttributeSchema
-from tests.training.blip2.conftest import COLOURS, PATTERNS, QUESTIONS, Shop
+from tests.training.blip2.conftest import COLOURS, PATTERNS, QUESTIONS, Shop, schema
 from tests.training.blip2.test_lora import SHORT
 from training.blip2.artefact import AttributeModel, Question, load_artefact, read_about, save_artefact, untrained_model
 from training.blip2.base import Base, load_base, save_base
@@ -20,24 +19,6 @@ from training.blip2.calibration import AttributeCalibration, Calibration
 from training.blip2.features import FeatureStore, compute_features
 from training.blip2.lora import train_lora
 from training.reporting import Silent
-
-
-def schema() -> AttributeSchema:
-    attributes = {
-        name: {
-            "sources": ["json:x"],
-            "applies_to": ["Shirts"],
-            "question": question,
-            "vocabulary": values,
-            "synonyms": {},
-        }
-        for (name, question), values in zip(QUESTIONS.items(), (list(COLOURS), list(PATTERNS)), strict=True)
-    }
-    sets = {"details": {"attributes": list(attributes), "given": ["article_type"], "minimum_products": 1}}
-    return AttributeSchema.from_dict(
-        {"format": 1, "article_types": {"Shirts": "shirt"}, "attributes": attributes, "question_sets": sets}
-    )
-
 
 CALIBRATION = Calibration(
     0.1, {"Colour": AttributeCalibration(2.0, 0.26, 9, 1, 0, 0), "Pattern": AttributeCalibration(1.0, 1.01, 9, 0, 0, 0)}
@@ -50,7 +31,7 @@ def artefact(base_folder, shop: Shop, features_root, tmp_path_factory) -> Path:
     store = FeatureStore(features_root, base)
     compute_features(base, shop.items, store, views=2)
     folder = tmp_path_factory.mktemp("candidate")
-    adapter = train_lora(base, shop.pairs, store, SHORT, folder, Silent()).adapter
+    adapter = train_lora(base, shop.pairs, schema(), store, SHORT, folder, Silent()).adapter
     save_artefact(folder / "model", base, adapter, schema(), "details", "trie", CALIBRATION, notes={"steps": 24})
     return folder / "model"
 

@@ -13,8 +13,9 @@ import pytest
 import torch
 
 from catalog.errors import SelvedgeError
-from tests.training.blip2.conftest import Shop
+from tests.training.blip2.conftest import Shop, schema
 from training.blip2.adapter import attach_saved, merge_and_check
+from training.blip2.answers import answer_tries
 from training.blip2.base import Base, load_base
 from training.blip2.examples import ask_examples, draw_weights, epoch_batches, make_examples, split_pairs
 from training.blip2.features import FeatureStore, compute_features
@@ -63,12 +64,12 @@ def undisturbed(base_folder, shop, features_root, tmp_path_factory) -> Path:
     base = load_base(base_folder)
     store = FeatureStore(features_root, base)
     compute_features(base, shop.items, store, views=2)
-    return train_lora(base, shop.pairs, store, SHORT, tmp_path_factory.mktemp("whole"), Silent()).adapter
+    return train_lora(base, shop.pairs, schema(), store, SHORT, tmp_path_factory.mktemp("whole"), Silent()).adapter
 
 
 def test_only_the_adapter_learns(base: Base, shop: Shop, store: FeatureStore, tmp_path: Path):
     before, recorder = digest_of(stored_tensors(base.model, None)), Recorder()
-    result = train_lora(base, shop.pairs, store, replace(SHORT, steps=60), tmp_path, recorder)
+    result = train_lora(base, shop.pairs, schema(), store, replace(SHORT, steps=60), tmp_path, recorder)
     losses = recorder.values["train/loss"]
     assert losses[-1] < 0.6 * losses[0]
     assert digest_of(stored_tensors(base.model, None)) == before
@@ -86,13 +87,13 @@ def test_a_broken_run_ends_in_the_same_weights(
     base: Base, shop: Shop, store, undisturbed: Path, tmp_path: Path, recorder
 ):
     with pytest.raises((MemoryError, TrainingStopped)) as stopped:
-        train_lora(base, shop.pairs, store, SHORT, tmp_path, recorder)
+        train_lora(base, shop.pairs, schema(), store, SHORT, tmp_path, recorder)
     if recorder.terminate_at > 0:
         assert "stopped at step 10 of 24; run it again" in str(stopped.value)
     assert (tmp_path / "checkpoint").is_dir() and not (tmp_path / "adapter").exists()
     torch.manual_seed(999)  # whatever happened in between
     resumed = Recorder()
-    result = train_lora(base, shop.pairs, store, SHORT, tmp_path, resumed)
+    result = train_lora(base, shop.pairs, schema(), store, SHORT, tmp_path, resumed)
     assert len(resumed.values["train/loss"]) < 2, "it must not have started over"
     assert weights(result.adapter) == weights(undisturbed)
     assert not (tmp_path / "checkpoint").exists()
@@ -106,6 +107,7 @@ def test_a_killed_process_ends_in_the_same_weights(
     script = f"""
         import os, signal, torch, pandas as pd
         from pathlib import Path
+        from tests.training.blip2.conftest import schema
         from tests.training.blip2.test_lora import SHORT, Recorder
         from training.blip2.base import load_base
         from training.blip2.features import FeatureStore, compute_features
@@ -118,19 +120,21 @@ def test_a_killed_process_ends_in_the_same_weights(
         base = load_base(Path({str(base_folder)!r}))
         store = FeatureStore({str(features_root)!r}, base)
         pairs, out = pd.read_parquet({str(tmp_path / "pairs.parquet")!r}), Path({str(tmp_path / "run")!r})
-        train_lora(base, pairs, store, SHORT, out, Killer())
+        train_lora(base, pairs, schema(), store, SHORT, out, Killer())
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, cwd=Path.cwd())
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()
-    result = train_lora(base, shop.pairs, store, SHORT, tmp_path / "run", Silent())
+    result = train_lora(base, shop.pairs, schema(), store, SHORT, tmp_path / "run", Silent())
     assert weights(result.adapter) == weights(undisturbed)
 
 
 def test_a_finished_run_is_not_repeated(base: Base, shop: Shop, store, undisturbed: Path):
     recorder = Recorder()
-    again = train_lora(base, shop.pairs, store, SHORT, undisturbed.parent, recorder)
+    again = train_lora(base, shop.pairs, schema(), store, SHORT, undisturbed.parent, recorder)
     assert recorder.values == {} and again.adapter == undisturbed and again.steps == 24
-    other = train_lora(base, shop.pairs, store, replace(SHORT, steps=8), undisturbed.parent / "other", recorder)
+    other = train_lora(
+        base, shop.pairs, schema(), store, replace(SHORT, steps=8), undisturbed.parent / "other", recorder
+    )
     assert other.steps == 8
 
 
@@ -139,14 +143,16 @@ def test_an_infinite_loss_leaves_no_adapter(base: Base, shop: Shop, store, tmp_p
         SelvedgeError,
         match=r"LoRA: the (loss|gradient norm) became (nan|inf) at step 2; nothing was kept; lower lora.learning_rate",
     ):
-        train_lora(base, shop.pairs, store, replace(SHORT, learning_rate=1e30, clip_norm=1e30), tmp_path, Silent())
+        train_lora(
+            base, shop.pairs, schema(), store, replace(SHORT, learning_rate=1e30, clip_norm=1e30), tmp_path, Silent()
+        )
     assert list(tmp_path.iterdir()) == []
     assert not hasattr(base.model.language_model.encoder.block[0].layer[0].SelfAttention.q, "lora_A")
 
 
 def test_early_stopping_keeps_the_best(base: Base, shop: Shop, store, tmp_path: Path):
     settings = replace(SHORT, steps=400, learning_rate=1e-9, patience=2, validate_every=2)
-    result = train_lora(base, shop.pairs, store, settings, tmp_path, Silent())
+    result = train_lora(base, shop.pairs, schema(), store, settings, tmp_path, Silent())
     assert (result.steps, result.best_step) == (6, 2)
 
 
@@ -154,11 +160,11 @@ def test_a_group_on_both_sides_is_refused(base: Base, shop: Shop, store, tmp_pat
     pairs = shop.pairs.copy()
     pairs.loc[pairs["product_id"] == 45, "group_id"] = "g3"
     with pytest.raises(SelvedgeError, match="group g3 is in training and in validation"):
-        train_lora(base, pairs, store, SHORT, tmp_path, Silent())
+        train_lora(base, pairs, schema(), store, SHORT, tmp_path, Silent())
     with pytest.raises(SelvedgeError, match="80 training and 0 validation rows"):
-        train_lora(base, shop.pairs[shop.pairs["split"] == "train"], store, SHORT, tmp_path, Silent())
+        train_lora(base, shop.pairs[shop.pairs["split"] == "train"], schema(), store, SHORT, tmp_path, Silent())
     with pytest.raises(SelvedgeError, match="image_sha256"):
-        train_lora(base, shop.pairs.drop(columns="image_sha256"), store, SHORT, tmp_path, Silent())
+        train_lora(base, shop.pairs.drop(columns="image_sha256"), schema(), store, SHORT, tmp_path, Silent())
 
 
 def test_validation_is_whole_groups_and_always_the_same(shop: Shop):
@@ -174,8 +180,7 @@ def test_validation_is_whole_groups_and_always_the_same(shop: Shop):
 def test_merged_weights_answer_as_the_adapter_does(base: Base, shop: Shop, store, undisturbed: Path):
     pairs = shop.pairs[shop.pairs["split"] == "test"]
     examples = make_examples(base, pairs)
-    vocabulary = shop.pairs.groupby("attribute")["answer"].unique()
-    asked = ask_examples(base, examples, {name: sorted(values) for name, values in vocabulary.items()})
+    asked = ask_examples(examples, answer_tries(schema(), base))
     features = store.read(examples.images)
     plain = digest_of(stored_tensors(base.model, None))
     check = merge_and_check(base, attach_saved(base, undisturbed), features, asked, "scored", tolerance=1e-4)
@@ -205,9 +210,7 @@ def test_balance_evens_out_values_but_not_attributes(base: Base, shop: Shop):
     few_red = shop.pairs[~((shop.pairs["value"] == "Red") & (shop.pairs["product_id"] > 3))]
     examples = make_examples(base, few_red)
     weights_ = draw_weights(examples, 1.0)
-    by_answer = {
-        text: weights_[[t == text for t in examples.answer_texts]].sum() for text in set(examples.answer_texts)
-    }
+    by_answer = {text: weights_[[t == text for t in examples.answers]].sum() for text in set(examples.answers)}
     colours = [value for text, value in by_answer.items() if text.startswith("Colour")]
     assert np.allclose(colours, colours[0]) and np.isclose(sum(by_answer.values()), 1)
     share = few_red["attribute"].eq("Colour").mean()

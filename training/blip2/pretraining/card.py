@@ -37,7 +37,7 @@ def model_card(recipe: Recipe, metrics: dict[str, Any], model: nn.Module) -> str
         "",
         "## Limits",
         "",
-        "It knows drawings. Photographs need the continuation on a catalogue's coarse columns first. It writes short answers only,",
+        "It knows drawings. Photographs need the continuation on their catalogue first. It writes short answers only,",
         "and describes no person.",
         "",
     ]
