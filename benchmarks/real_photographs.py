@@ -32,8 +32,11 @@ from catalog.workspace import SUMMARY_FILE, Catalogue, open_catalogue, read_into
 from evaluation.answers import normalise
 from evaluation.plots import score_plot
 from evaluation.scores import ALL, CANDIDATE, FLOOR, ScoreSettings, intervals_apart, score_subjects
-from training.blip2.candidate import train_candidate
-from training.blip2.scoring import LabelledCatalogue, score_artefact
+from training.blip2.base import Base
+from training.blip2.candidate import prepare_base, train_candidate
+from training.blip2.features import FeatureStore, compute_features
+from training.blip2.linear_heads import LINEAR_HEADS, linear_head_answers
+from training.blip2.scoring import LabelledCatalogue, score_artefact, split_rows
 from training.blip2.settings import Blip2CandidateSettings, ContinuationSettings, LoraSettings
 from training.catalogue import CatalogueTables, gather_tables
 from training.reporting import Silent
@@ -105,8 +108,13 @@ def run_fold(catalogue: Catalogue, fold: int, folds: int, settings: Blip2Candida
     tables, reporter = fold_tables(catalogue, fold, folds), Progress(fold)
     result = train_candidate(tables, settings, out / "features", folder, reporter)
     rows = LabelledCatalogue(tables.products, tables.images, tables.qa_pairs)
+    base = prepare_base(tables, settings, folder, reporter)  # as it was left by the training
+    store = FeatureStore(out / "features", base, settings.feature_precision)
+    compute_features(base, tables.items("test"), store)
+    met = replace(settings.lora, steps=result.lora.steps)
     scored = score_artefact(
         result.artefact, rows, out / "features", family=FAMILY, candidate=f"fold-{fold}",
+        ceilings={LINEAR_HEADS: _head_answers(tables, rows, base, met, store)},
         settings=ScoreSettings(resamples=2, slices=()), reporter=reporter,
     )  # fmt: skip
     answers = pd.concat([frame.assign(subject=name) for name, frame in scored.predictions.items()], ignore_index=True)
@@ -117,10 +125,22 @@ def run_fold(catalogue: Catalogue, fold: int, folds: int, settings: Blip2Candida
     return answers
 
 
+def _head_answers(
+    tables: CatalogueTables, rows: LabelledCatalogue, base: Base, settings: LoraSettings, store: FeatureStore
+) -> pd.DataFrame:
+    """What linear heads on the candidate's own features answer, after the same samples."""
+    pictures = tables.images.drop_duplicates("product_id", keep="last").set_index("product_id")["sha256"].to_dict()
+    test = split_rows(rows, "test")
+    return linear_head_answers(base, tables.pairs(), tables.schema, store, settings, test, pictures)
+
+
 def measure(
-    photographs: Path, out: Path, folds: int, settings: Blip2CandidateSettings
+    photographs: Path, out: Path, folds: int, settings: Blip2CandidateSettings, first: int | None = None
 ) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Figures of all folds together, and their scores.
+    """Figures of the folds together, and their scores.
+
+    Args:
+        first: only so many of the folds; None takes all.
 
     Raises:
         SelvedgeError: the photographs are missing, or settings differ from those of the folds already there.
@@ -131,13 +151,15 @@ def measure(
     if not (out / "catalogue" / SUMMARY_FILE).exists():
         read_into(photographs, "photographs", out / "catalogue", question_set=COLUMNS)
     catalogue = open_catalogue(out / "catalogue")
-    answers = pd.concat([run_fold(catalogue, fold, folds, settings, out) for fold in range(folds)])
+    chosen = range(folds)[:first]
+    answers = pd.concat([run_fold(catalogue, fold, folds, settings, out) for fold in chosen])
     subjects = {str(name): rows.drop(columns="subject") for name, rows in answers.groupby("subject")}
     scores = score_subjects(subjects, FAMILY, "five-folds")
-    seconds = [json.loads((out / f"fold-{fold}" / "seconds.json").read_text()) for fold in range(folds)]
+    seconds = [json.loads((out / f"fold-{fold}" / "seconds.json").read_text()) for fold in chosen]
     figures = {
         "products": int(answers["product_id"].nunique()),
         "folds": folds,
+        "folds_done": len(chosen),
         "seconds": {"all": sum(one["all"] for one in seconds), "by_fold": seconds},
         "attributes": {name: _figures(scores, name, subjects[CANDIDATE]) for name in _attributes(scores)},
     }
@@ -168,8 +190,8 @@ def _figures(scores: pd.DataFrame, attribute: str, candidate: pd.DataFrame) -> d
 def describe(figures: Mapping[str, Any]) -> str:
     """The table a person reads."""
     lines = [
-        f"real photographs, {figures['products']} products, {figures['folds']} folds by group, "
-        f"{figures['seconds']['all'] / 60:.1f} minutes"
+        f"real photographs, {figures['products']} products, {figures['folds_done']} of {figures['folds']} "
+        f"folds by group, {figures['seconds']['all'] / 60:.1f} minutes"
     ]
     for attribute, found in figures["attributes"].items():
         lines.append(f"{attribute}: {found['rows']} rows, {found['classes_with_20_rows']} classes with 20 rows or more")
@@ -211,14 +233,15 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path(".selvedge/benchmarks/real-photographs"))
     parser.add_argument("--config", type=Path, help="candidate settings (YAML); short ones otherwise")
     parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--first", type=int, help="only so many of the folds, for a quick look")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     settings = settings_of_file(Blip2CandidateSettings, arguments.config) if arguments.config else SHORT
-    settings = replace(settings, continue_base=True, question_set=COLUMNS)
+    settings = replace(settings, question_set=COLUMNS)
     try:
-        figures, scores = measure(arguments.photographs, arguments.out, arguments.folds, settings)
+        figures, scores = measure(arguments.photographs, arguments.out, arguments.folds, settings, arguments.first)
     except SelvedgeError as error:
         print(error, file=sys.stderr)
         return 1
