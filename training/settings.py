@@ -105,15 +105,17 @@ def settings_of_file(kind: type[Settings], file: Path) -> Settings:
 def settings_from(kind: type[Settings], values: Mapping[str, Any], where: str) -> Settings:
     """A settings dataclass from a plain mapping; nested mappings become nested settings.
 
-    What a nested mapping leaves out keeps the value that it has where the whole mapping is left out.
+    What a nested mapping leaves out keeps the value that it has where the whole mapping is left out. A setting may be
+    given by the name that it had before (`RENAMED` of the dataclass): candidates that were opened then are trained now.
 
     Raises:
         SelvedgeError: naming the key in `where` that is unknown, of another type or out of its range.
     """
     fields = {f.name: f for f in dataclasses.fields(kind)}  # type: ignore[arg-type]
     hints = typing.get_type_hints(kind)
+    renamed: Mapping[str, str] = getattr(kind, "RENAMED", {})
     given: dict[str, Any] = {}
-    for name, value in values.items():
+    for name, value in ((renamed.get(name, name), value) for name, value in values.items()):
         if name not in fields:
             close = difflib.get_close_matches(str(name), sorted(fields), n=1)
             remedy = f"did you mean '{close[0]}'?" if close else f"known are {sorted(fields)}."

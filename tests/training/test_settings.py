@@ -1,6 +1,6 @@
 """Settings from YAML: unknown keys and wrong types are refused by name."""
 
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import asdict, fields, is_dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -41,6 +41,11 @@ def test_what_a_nested_mapping_leaves_out_keeps_the_default_of_the_whole():
     whole = Restgan()
     read = settings_from(Restgan, {"restgan": {"images": 96}}, "restgan.yaml")
     assert read.restgan == replace(whole.restgan, images=96) and read.restgan.stages == whole.restgan.stages == 2
+
+
+def test_a_candidate_that_was_opened_before_a_setting_was_renamed_is_trained_with_it():
+    assert settings_from(Blip2CandidateSettings, {"continue_on_coarse": True}, "an opening").continue_base is True
+    assert "RENAMED" not in asdict(Blip2CandidateSettings())
 
 
 @pytest.mark.parametrize(

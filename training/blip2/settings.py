@@ -4,8 +4,9 @@ Belongs here: what a person can turn, its default, and the check of its range. N
 (profiles.py), reading them from YAML (training/settings.py).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from training.settings import (
     INNER_SHARE,
@@ -108,6 +109,8 @@ class Blip2CandidateSettings:
             that are wrong themselves count, 7 % of the drawn ones.
         merge_tolerance: largest difference of an answer's log-probability that merging the adapter may cause (fp32).
     """
+
+    RENAMED: ClassVar[Mapping[str, str]] = {"continue_on_coarse": "continue_base"}
 
     base: str = "tiny"
     question_set: str | None = None
