@@ -256,7 +256,8 @@ class AwsFront:
         if self.moto_url is None:
             _send(handler, 501, b'{"__type": "NotServedHere", "message": "give AwsFront a moto_url"}', {})
             return
-        moto = http.client.HTTPConnection(urlsplit(self.moto_url).netloc, timeout=30)
+        # Its first state machine takes half a minute on a busy machine.
+        moto = http.client.HTTPConnection(urlsplit(self.moto_url).netloc, timeout=120)
         moto.request(handler.command, handler.path, body, dict(handler.headers.items()))
         answer = moto.getresponse()
         content = answer.read()
