@@ -127,11 +127,10 @@ def fresh_bottoms(work: Path, side: int, products: int) -> Bottoms:
 
 def places_of(model: RestganModel, bottoms: Bottoms) -> list[list[str]]:
     """Of every product the words that the model knows, in order."""
-    found = []
-    for text in bottoms.rows["query"]:
-        encoded = model.encode(text)
-        found.append([word for word, number in zip(encoded.texts, encoded.words, strict=True) if number != UNKNOWN])
-    return found
+    queries = [model.encode(text) for text in bottoms.rows["query"]]
+    return [
+        [word for word, number in zip(query.texts, query.words, strict=True) if number != UNKNOWN] for query in queries
+    ]
 
 
 def drawn(model: RestganModel, queries: Sequence[Sequence[str]], seed: int) -> Pictures:
@@ -162,7 +161,7 @@ def measure(model: RestganModel, bottoms: Bottoms, judge: Judge) -> list[WordFig
 def gained(model: RestganModel, judge: Judge, word: str, queries: Sequence[Sequence[str]]) -> Floats:
     """(queries,) what the word's probability gains by being said."""
     unsaid = [[other for other in words if other != word] for words in queries]
-    said, silent = (judge.probability(word, judge.features(drawn(model, one, seed=0))) for one in (queries, unsaid))
+    said, silent = (judge.probability(word, judge.features(drawn(model, asked, 0))) for asked in (queries, unsaid))
     return said - silent
 
 

@@ -46,9 +46,9 @@ def floor_predictions(
     }
     if TYPE_COLUMN not in given:
         _require(train, test, [TYPE_COLUMN])
-        told = majority_given(train, test, [TYPE_COLUMN, *given])
+        given_type = majority_given(train, test, [TYPE_COLUMN, *given])
         asked = test["attribute"] == TYPE_ATTRIBUTE
-        floors[MAJORITY_GIVEN_TYPE] = told.where(~asked, floors[MAJORITY_GIVEN_COARSE])
+        floors[MAJORITY_GIVEN_TYPE] = given_type.where(~asked, floors[MAJORITY_GIVEN_COARSE])
     return floors
 
 

@@ -169,8 +169,8 @@ def ballot_fates(table: pd.DataFrame, excluded: Mapping[str, str], plan: Prefere
         return fates
     raters, items = (pd.factorize(decided[column])[0] for column in ("rater", "item"))
     won = (decided["choice"] == CANDIDATE).to_numpy()[None]
-    place = counted.index.searchsorted(decided.index)[None] + 1
-    of_round = Ballots(won, raters[None], items[None], int(raters.max()) + 1, np.ones_like(won), place)
+    counted_so_far = counted.index.searchsorted(decided.index)[None] + 1
+    of_round = Ballots(won, raters[None], items[None], int(raters.max()) + 1, np.ones_like(won), counted_so_far)
     last, end = verdict_ends(of_round, plan, asked)[0]
     if end != NO_END:
         fates.loc[counted.index[counted.index > decided.index[last - 1]]] = AFTERWARDS

@@ -31,9 +31,7 @@ ALONG = 3.0  # pixels along a rim, the deviation of the window in which its step
 STEP, STEP_SHARE = 9.0, 0.6  # ΔE, and of the step to the product, of a step to the outside that ends a product
 PALE_SHARE = 0.06  # of a product that is of a shadow's colour, from which its stripes may be taken for one
 PALE_STEP, PALE_EMPTY = 4.0, 4.0  # the step that is enough then; ΔE to the backdrop that a gap must be under
-CLOSED = (
-    6  # pixels, the radius of the closing of the product from which flecks stick out; white prints and laces do not
-)
+CLOSED = 6  # pixels, the radius of the closing of a product that flecks stick out of; white prints and laces do not
 THIN_SHARE = 0.4  # of the step to the product, that the step to the outside of a thin fleck stays under
 FLECK_STEP, FLECK_SHARE = 12.0, 0.5  # the steps that are enough for one of any width, and
 FLECK = 0.003  # of a mask, its largest area; white soles are larger
