@@ -32,6 +32,9 @@ FEATURE_ROWS = 100  # products of a drop whose features are compared: distances 
 UPPER = 0.9
 RIDGE = 0.3  # of the mean variance: directions in which pictures hardly differ count, their noise does not
 LIKELY = 1.0  # a value that a drop is expected to hold less often is counted as `rare`: alone it would decide
+ANSWERS = (
+    20  # a share of fewer answers says nothing, and the widest of such shares would be the limit of all statistics
+)
 
 
 @dataclass(frozen=True)
@@ -140,9 +143,12 @@ def judge(
     needed, left_out, judged = drops_needed(false_alarms), {}, []
     compared = list(earlier)
     for name in statistics:
-        having = [drop for drop in compared if drop.rows(name)]
-        if not new.rows(name):
-            left_out[name] = "the drop has none"
+        least = 1 if name in (ATTRIBUTES, FEATURES) else ANSWERS
+        having = [drop for drop in compared if drop.rows(name) >= least]
+        if new.rows(name) < least:
+            left_out[name] = (
+                f"the drop has {new.rows(name)} answers of {least}" if new.rows(name) else "the drop has none"
+            )
         elif len(having) < needed:
             left_out[name] = f"not enough drops: {len(having)} of {needed}"
         else:
@@ -260,7 +266,7 @@ def _by_attribute(drops: Sequence[Delivery], seed: int) -> dict[str, np.ndarray]
     parted = {}
     for name in sorted({name for drop in drops for name in drop.values}):
         of_drops = [
-            np.asarray(drop.values[name], dtype=object)[part] if name in drop.values else np.array([], dtype=object)
+            np.asarray(drop.values.get(name, ("",) * drop.rows(ATTRIBUTES)), dtype=object)[part]
             for drop, part in zip(drops, parts, strict=True)
         ]
         parted[name] = chi_square(_counts(of_drops)) / sizes
@@ -268,14 +274,17 @@ def _by_attribute(drops: Sequence[Delivery], seed: int) -> dict[str, np.ndarray]
 
 
 def _counts(values: Sequence[np.ndarray]) -> np.ndarray:
-    """(drops, values) products; values that a drop hardly ever holds are one."""
-    names = sorted({str(value) for part in values for value in part if value})
+    """(drops, values) products; values that a drop hardly ever holds are one, and stating none is one, too.
+
+    In a drop of eight products every article type is rare, but which attributes are stated still tells skirts from
+    shoes.
+    """
+    names = sorted({str(value) for part in values for value in part})
     column = {name: number for number, name in enumerate(names)}
     counts = np.zeros((len(values), len(names)))
     for row, part in enumerate(values):
         for value in part:
-            if value:
-                counts[row, column[str(value)]] += 1
+            counts[row, column[str(value)]] += 1
     rare = counts.mean(axis=0) < LIKELY
     return np.column_stack([counts[:, ~rare], counts[:, rare].sum(axis=1)])
 

@@ -126,6 +126,40 @@ def test_a_value_that_is_seen_once_decides_nothing_and_a_constant_one_neither() 
     assert all_hard.alarm is True
 
 
+GARMENTS = [
+    f"garment {number}" for number in range(12)
+]  # each with an attribute of its own, but for two that share one
+
+
+def small_drop(rng: np.random.Generator, garments: list[int]) -> Delivery:
+    """Eight products, each of which states its type and the attribute that its type has."""
+    kinds = rng.choice(garments, 8)
+    own = {
+        f"attribute {max(number, 1)}": [
+            f"{rng.integers(3)}" if max(kind, 1) == max(number, 1) else "" for kind in kinds
+        ]
+        for number in range(12)
+    }
+    return Delivery({"Article Type": [GARMENTS[kind] for kind in kinds], **own})
+
+
+def test_small_drops_of_two_types_are_noticed_by_what_they_state() -> None:
+    rng = np.random.default_rng(16)
+    earlier = [small_drop(rng, list(range(12))) for _ in range(60)]
+    assert sum(bool(judge(small_drop(rng, [0, 1]), earlier).alarm) for _ in range(20)) >= 18
+    assert sum(bool(judge(small_drop(rng, list(range(12))), earlier).alarm) for _ in range(20)) <= 4
+
+
+def test_shares_of_a_few_answers_hide_no_other_collection() -> None:
+    """A champion's test products of a small drop give five answers: 0 or 5 abstentions are no measure of anything."""
+    rng = np.random.default_rng(17)
+    few = [Delivery(drop.values, drop.features, {ABSTENTION: rng.random(5) < 0.5}) for drop in drops(18, 30)]
+    judgement = judge(delivery(rng, shift=0.5), few)
+    assert judgement.alarm and judgement.left_out == {ABSTENTION: "not enough drops: 0 of 19"}
+    new = Delivery(few[0].values, few[0].features, {ABSTENTION: np.zeros(6, bool)})
+    assert judge(new, few).left_out == {ABSTENTION: "the drop has 6 answers of 20"}
+
+
 def test_only_more_contradictions_are_bad_news() -> None:
     rng = np.random.default_rng(12)
     earlier = [Delivery({}, None, {CONTRADICTION: rng.random(100) < 0.2}) for _ in range(20)]

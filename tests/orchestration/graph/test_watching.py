@@ -29,7 +29,7 @@ FAMILY = BLIP2_ATTRIBUTES
 CANDIDATE = f"{FAMILY.name}-20260101-aaaaaa"
 MODEL = f"models:/{FAMILY.name}/1"
 STORE = "store-of-a-test"
-PRODUCTS, EARLIER = 16, 20
+PRODUCTS, EARLIER = 28, 20
 TYPES = np.array(["Shirts", "Jeans", "Tshirts", "Skirts"])
 
 
@@ -176,7 +176,7 @@ def test_an_unlike_drop_is_said_to_differ_and_is_published_all_the_same(home: Wa
 
 def test_answers_that_the_drop_contradicts_are_the_quality_checks_concern_alone(home: WatchedHome) -> None:
     home.store = ""  # as a Selvedge published that did not say where its features are
-    home.deliver("contradicting", 300, wrong=0.9)
+    home.deliver("contradicting", 301, wrong=0.9)
     home.store = STORE
     assert home.said(QUALITY_CHECK).metadata["verdict"] == ALARM
     assert home.said(DRIFT_CHECK).passed and "image features not judged" in home.said(DRIFT_CHECK).description
