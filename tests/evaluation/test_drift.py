@@ -126,9 +126,7 @@ def test_a_value_that_is_seen_once_decides_nothing_and_a_constant_one_neither() 
     assert all_hard.alarm is True
 
 
-GARMENTS = [
-    f"garment {number}" for number in range(12)
-]  # each with an attribute of its own, but for two that share one
+GARMENTS = [f"garment {number}" for number in range(12)]  # each states an attribute of its own; two share one
 
 
 def small_drop(rng: np.random.Generator, garments: list[int]) -> Delivery:
@@ -157,7 +155,7 @@ def test_shares_of_a_few_answers_hide_no_other_collection() -> None:
     judgement = judge(delivery(rng, shift=0.5), few)
     assert judgement.alarm and judgement.left_out == {ABSTENTION: "not enough drops: 0 of 19"}
     new = Delivery(few[0].values, few[0].features, {ABSTENTION: np.zeros(6, bool)})
-    assert judge(new, few).left_out == {ABSTENTION: "the drop has 6 answers of 20"}
+    assert judge(new, few).left_out == {ABSTENTION: "the drop has 6 of 20 answers"}
 
 
 def test_only_more_contradictions_are_bad_news() -> None:
