@@ -146,9 +146,8 @@ def judge(
         least = 1 if name in (ATTRIBUTES, FEATURES) else ANSWERS
         having = [drop for drop in compared if drop.rows(name) >= least]
         if new.rows(name) < least:
-            left_out[name] = (
-                f"the drop has {new.rows(name)} answers of {least}" if new.rows(name) else "the drop has none"
-            )
+            of = f" of {least} answers" if least > 1 else ""
+            left_out[name] = f"the drop has {new.rows(name) or 'none'}{of}"
         elif len(having) < needed:
             left_out[name] = f"not enough drops: {len(having)} of {needed}"
         else:
