@@ -13,7 +13,9 @@ gender are removed from their titles; a grade is how many of the asked three a p
 
   random order         exact mean over all orders
   BM25, stripped       the baseline
-  one picture          drawn, and compared as the page does
+  one picture          drawn, and compared by the cosine
+  probabilities        nothing is drawn: the judge's log-probabilities that a product is of the classes asked for
+  the page             the sum of both, with vectors of picture and mirror image
   mean of N pictures   the mean vector of pictures with N noises: what a word means with less chance in it
   a real picture       one product's, in the drawn one's place; a drawn one stands for many products and may win
   BM25, full titles    the ceiling of words: titles as they are, spelt as the shopper spells
@@ -27,6 +29,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -37,11 +40,11 @@ from numpy.typing import NDArray
 from benchmarks.restgan_runs import DRAWN, REAL
 from catalog.errors import SelvedgeError
 from catalog.workspace import open_catalogue
-from evaluation.hierarchical import CrossedResamples, Resampled, combine
+from evaluation.hierarchical import CrossedResamples, Resampled, combine, difference
 from evaluation.retrieval import best_grades, chance, gain, mean_over_queries, precision, ranked_grades
 from inference.discovery.index import ProductIndex
-from inference.discovery.model import DiscoveryModel
-from inference.discovery.products import TEXTS, row_schema
+from inference.discovery.model import DiscoveryModel, Step
+from inference.discovery.products import TEXTS, row_schema, seen_from_both_sides
 from training.attribute_judge import AttributeJudge, load_judge
 from training.restgan.colours import SEVERAL
 from training.restgan.dataset import Bottoms, read_bottoms
@@ -61,7 +64,7 @@ from training.restgan.words import (
 K, ALL = 10, 3  # places looked at; the grade of a product that has all that was asked
 NOISES = 8
 WHOLE_QUERIES = 500
-BASELINE = "BM25, stripped titles"
+BASELINE, PROBABILITIES, PAGE = "BM25, stripped titles", "probabilities", "the page"
 Floats = NDArray[np.float64]
 
 
@@ -165,6 +168,16 @@ def drawn_vectors(model: RestganModel, judge: AttributeJudge, texts: Sequence[st
     return np.stack([judge.features(pictures) for pictures in drawn]).astype(np.float64)
 
 
+def likelihoods(model: RestganModel, judge: AttributeJudge, texts: Sequence[str], vectors: Floats) -> Floats:
+    """(queries, products) the judge's log-probability of the classes that each query asks for."""
+    said = judge.read_features(vectors.astype(np.float32))
+    scores = np.zeros((len(texts), len(vectors)))
+    for row, text in enumerate(texts):
+        for label, name in zip(model.encode(text).labels, ("type", "colour", "gender"), strict=True):
+            scores[row] += said[name][:, label] if label >= 0 else 0.0
+    return scores
+
+
 def cosines(queries: Floats, products: Floats) -> Floats:
     """(queries, products)."""
     sides = (one / np.maximum(np.linalg.norm(one, axis=1, keepdims=True), 1e-12) for one in (queries, products))
@@ -205,6 +218,7 @@ def measure(data: str, out: Path, folders: Sequence[Path]) -> None:
     products = open_catalogue(out / data / "catalogue").products.to_pandas().set_index("product_id")
     titles = [str(title) for title in products.loc[corpus.rows["product_id"], "product_display_name"]]
     vectors = judge.features(corpus.pictures).astype(np.float64)
+    both = seen_from_both_sides(judge, corpus.pictures).astype(np.float64)
     print(f"\n{data}: {len(corpus):,} products of part test, {side} pixels, {len(models)} training(s)")
     kinds: dict[str, Callable[[np.random.Generator], Asked]] = {
         "attributes": lambda rng: attribute_queries(bottoms, corpus, judge, rng),
@@ -216,10 +230,18 @@ def measure(data: str, out: Path, folders: Sequence[Path]) -> None:
         draws = CrossedResamples(asked.groups, len(models))
         words = [read_words(text, corpus.colours.words) for text in asked.texts]
         drawn = [drawn_vectors(model, judge, asked.texts, NOISES) for model in models]
+        pictured = [cosines(one[0], vectors) for one in drawn]
+        likely = [likelihoods(model, judge, asked.texts, vectors) for model in models]
+        of_page = [
+            cosines(one[0], both) + likelihoods(model, judge, asked.texts, both)
+            for one, model in zip(drawn, models, strict=True)
+        ]
         table = {
             "random order": by_chance(asked, draws),
             BASELINE: figures(asked, [bm25_scores(title_words(titles, corpus, True), words, rng)], draws),
-            "one picture": figures(asked, [cosines(one[0], vectors) for one in drawn], draws),
+            "one picture": figures(asked, pictured, draws),
+            PROBABILITIES: figures(asked, likely, draws),
+            PAGE: figures(asked, of_page, draws),
             f"mean of {NOISES} pictures": figures(asked, [cosines(one.mean(axis=0), vectors) for one in drawn], draws),
             "a real picture": figures(asked, [cosines(asked.real, vectors)], draws),
             "BM25, full titles": figures(asked, [bm25_scores(title_words(titles, corpus, False), words, rng)], draws),
@@ -236,6 +258,7 @@ def _print(kind: str, count: int, table: dict[str, list[Resampled]]) -> None:
         ratio = combine(np.divide, share, table[BASELINE][0])
         told = f"{ratio.value:.1f}x ({ratio.interval.low:.1f}-{ratio.interval.high:.1f})"
         print(f"  {name:24s} {_told(share)}  {told:>18s}  {_told(discounted)}  {alike.value:.3f}")
+    print(f"  {PAGE} - {PROBABILITIES}: {_told(difference(table[PAGE][0], table[PROBABILITIES][0]))}")
 
 
 def _told(figure: Resampled) -> str:
@@ -253,6 +276,7 @@ def _speed(generator: RestganModel, judge: AttributeJudge, vectors: Floats) -> N
         columns["vector"] = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
         schema = row_schema(vectors.shape[1])
         index.update_drop("d", pa.table(columns).select(schema.names).cast(schema))
+        asked = model.after_each_word("women black pants")[-1].asked
         seconds: dict[str, list[float]] = {"picture": [], "vector": [], "products": []}
         same = 0
         for seed in range(30):
@@ -260,7 +284,10 @@ def _speed(generator: RestganModel, judge: AttributeJudge, vectors: Floats) -> N
             growing.add("women black")
             picture = _timed(seconds["picture"], lambda growing=growing: growing.add("pants"))
             vector = _timed(seconds["vector"], lambda picture=picture: model.embed(picture[None])[0])
-            found = _timed(seconds["products"], lambda vector=vector: index.search(vector, K))
+            step = Step("pants", True, picture, vector, asked)
+            order = partial(model.agreement, step)
+            _timed(seconds["products"], lambda vector=vector, order=order: index.search(vector, K, order=order))
+            found = index.search(vector, K)
             nearest = np.sort(cosines(vector[None].astype(np.float64), vectors)[0])[::-1][:K]
             same += np.allclose([1 - one.distance for one in found], nearest, atol=1e-5)
     parts = {name: 1000 * float(np.median(all_of_it)) for name, all_of_it in seconds.items()}

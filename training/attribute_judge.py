@@ -112,6 +112,17 @@ class AttributeJudge:
         return ((torch.cat(list(self._joint(pictures))).cpu() - self.centre) / self.scale).numpy()
 
     @torch.no_grad()
+    def read_features(self, features: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        """Attribute -> (N, its classes) float32 log-probabilities of what `features` gave, without the pictures."""
+        joint = torch.tensor(features, dtype=torch.float32) * self.scale + self.centre
+        weights = self.network.head.weight
+        logits = self.network.head(functional.relu(joint.to(weights.device)))
+        return {
+            name: (part / self.temperatures[name]).log_softmax(dim=1).cpu().numpy()
+            for name, part in self.network.per_attribute(logits).items()
+        }
+
+    @torch.no_grad()
     def _joint(self, pictures: NDArray[np.uint8]) -> Iterator[Tensor]:
         # Single precision throughout: a Fréchet distance sees rounding of bf16 as a difference between models.
         device = next(self.network.parameters()).device

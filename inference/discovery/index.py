@@ -14,7 +14,7 @@ all than photographs do; the angle does not see that, where the Euclidean distan
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -43,6 +43,7 @@ FOLDER = "discovery"  # of the indices, in a home's objects or a catalogue direc
 PREFIX = "bottoms-"
 FORMAT_KEY, EMBEDDER_KEY, MODEL_KEY = "selvedge.format", "selvedge.embedder", "selvedge.model"
 FILTERS = ("drop", "type", "article_type", "colour", "gender", "brand")
+LOOKED_AT = 400  # of the nearest products, which are put in order by what was asked
 CHECKS = 4  # of rows that do not fit their stamps, as a drop is replaced beside its stamp and not with it
 FRESH_SECONDS = 2  # how soon a page sees a drop that another process has indexed
 KEPT_VERSIONS = timedelta(days=1)  # of a table: a reader that began before an update may still finish
@@ -118,12 +119,18 @@ class ProductIndex:
             return self._rows_of(self._checked(), drop)
 
     def search(
-        self, vector: np.ndarray, k: int = 8, filters: Mapping[str, str | Sequence[str]] | None = None
+        self,
+        vector: np.ndarray,
+        k: int = 8,
+        filters: Mapping[str, str | Sequence[str]] | None = None,
+        order: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> list[Found]:
         """The k products nearest to a vector, nearest first, each once; fewer where there are no more.
 
         Args:
             vector: (d,) float32. filters: column of `FILTERS` -> the value or values it may have.
+            order: (N, d) float32 vectors -> (N,) numbers; the `LOOKED_AT` nearest products are put in order by these,
+                the largest first.
 
         Raises:
             SelvedgeError: this judge has no index, or a filter is unknown.
@@ -132,10 +139,14 @@ class ProductIndex:
         with self._reading():
             search = cast("LanceVectorQueryBuilder", self._checked().search(np.asarray(vector, np.float32)))
             asked = search.distance_type("cosine")
-            rows = (asked.where(where, prefilter=True) if where else asked).limit(4 * k).to_list()
-        # A product that was delivered in several drops is found once, where it is nearest.
+            asked = asked.where(where, prefilter=True) if where else asked
+            rows = asked.limit(4 * k if order is None else max(4 * k, LOOKED_AT)).to_arrow()
+        vectors = rows["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(-1, self.width)
+        keys = rows["_distance"].to_numpy() if order is None else -order(vectors)
+        first = np.lexsort((rows["product_id"].to_numpy(), keys))[: 4 * k]
+        # A product that was delivered in several drops is found once, where it comes first.
         nearest: dict[int, Found] = {}
-        for hit in map(self._found, sorted(rows, key=lambda row: (row["_distance"], row["product_id"]))):
+        for hit in map(self._found, rows.drop_columns(["vector"]).take(first).to_pylist()):
             nearest.setdefault(hit.product_id, hit)
         return list(nearest.values())[:k]
 

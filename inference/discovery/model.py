@@ -1,14 +1,15 @@
 """The model of discovery: words become pictures, and pictures become vectors that products can be compared with.
 
-Belongs here: an artefact's generator and judge as one object, a picture and its vector after each word. Not here: the
-networks (training/restgan/), the products (products.py, index.py), the page (service.py).
+Belongs here: an artefact's generator and judge as one object, a picture and its vector after each word, how well a
+product agrees with them. Not here: the networks (training/restgan/), the products (products.py, index.py), the page
+(service.py).
 
 The judge of an artefact is also what pictures are compared by: it was trained on attributes, so what it holds for close
 is alike in type, colour and gender, and it never taught the generator, so it sees real and drawn pictures alike.
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import numpy as np
 
 from training.attribute_judge import JUDGE_FILE, AttributeJudge, load_judge
 from training.restgan.sampling import RestganModel, load_artefact
-from training.restgan.words import UNKNOWN, EncodedQuery, read_words
+from training.restgan.words import COLOUR, GENDER, TYPE, UNKNOWN, EncodedQuery
 
 KEPT_PICTURES = 512  # 12 KiB each at 64 pixels: the words of a few dozen shoppers
 Key = tuple[int, tuple[tuple[int, int], ...]]
@@ -31,12 +32,14 @@ class Step:
         recognised: the model knows a word of it; a word that it does not know leaves the picture as it was.
         picture: (side, side, 3) uint8.
         vector: (d,) float32, the judge's features.
+        asked: attribute -> the class that the words so far ask for, where they ask for one.
     """
 
     text: str
     recognised: bool
     picture: np.ndarray
     vector: np.ndarray
+    asked: Mapping[str, int]
 
 
 class DiscoveryModel:
@@ -54,22 +57,6 @@ class DiscoveryModel:
     def digest(self) -> str:
         """Of the generator's artefact."""
         return self.generator.digest
-
-    def refine(self, phrases: Sequence[str], seed: int = 0) -> list[Step]:
-        """A picture after each phrase that is added, all with the same noise; a phrase is one word or several.
-
-        Each costs one step of the reader a word and one picture: what was read before is not read again.
-
-        Raises:
-            SelvedgeError: the phrases up to one of them cannot be read as a query; see `Vocabulary.encode`.
-        """
-        growing = self.generator.refinement(seed)
-        pictures = [growing.add(phrase) for phrase in phrases]
-        recognised = [self._knows(read_words(phrase, self.generator.colours.words)) for phrase in phrases]
-        if not pictures:
-            return []
-        vectors = self.embed(np.stack(pictures))
-        return [Step(*parts) for parts in zip(phrases, recognised, pictures, vectors, strict=True)]
 
     def read(self, query: str) -> EncodedQuery:
         """A typed query as it is drawn.
@@ -104,10 +91,32 @@ class DiscoveryModel:
             self._kept.move_to_end(key)
         while len(self._kept) > KEPT_PICTURES:
             self._kept.popitem(last=False)
-        return [Step(text, self._knows([text]), *drawn[key]) for text, key in zip(encoded.texts, keys, strict=True)]
+        return [
+            Step(text, self.generator.vocabulary.id_of(text) != UNKNOWN, *drawn[key], self._asked(encoded, position))
+            for position, (text, key) in enumerate(zip(encoded.texts, keys, strict=True))
+        ]
 
-    def _knows(self, words: Sequence[str]) -> bool:
-        return any(self.generator.vocabulary.id_of(word) != UNKNOWN for word in words)
+    def _asked(self, encoded: EncodedQuery, position: int) -> dict[str, int]:
+        return {
+            name: int(encoded.labels[place])
+            for place, name in ((TYPE, "type"), (COLOUR, "colour"), (GENDER, "gender"))
+            if encoded.mentioned[position, place] and encoded.labels[place] >= 0
+        }
+
+    def agreement(self, step: Step, vectors: np.ndarray) -> np.ndarray:
+        """(N,) how well products agree with a query.
+
+        The judge's log-probability that they are of the classes that its words ask for, plus the cosine to what was
+        drawn, which decides where no class is asked for or products are alike.
+
+        Args:
+            vectors: (N, d) float32, as `embed` gives them.
+        """
+        said = self.judge.read_features(vectors)
+        lengths = np.linalg.norm(vectors, axis=1) * np.linalg.norm(step.vector)
+        closeness = vectors @ step.vector / np.maximum(lengths, 1e-12)
+        likelihoods = [said[name][:, label] for name, label in step.asked.items() if name in said]
+        return np.sum([closeness, *likelihoods], axis=0)
 
     def embed(self, pictures: np.ndarray) -> np.ndarray:
         """(N, d) float32 of (N, side, side, 3) uint8 pictures, drawn or photographed and framed alike."""

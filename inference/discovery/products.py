@@ -19,7 +19,7 @@ from catalog.garments import BOTTOMS, choose_bottoms, cut_garments
 from training.attribute_judge import AttributeJudge
 from training.reporting import Reporter
 
-FORMAT = 1  # of `input_hash`: what a vector depends on beside the judge
+FORMAT = 2  # of `input_hash`: what a vector depends on beside the judge
 FACTS = ("name", "type", "article_type", "colour", "gender", "brand")
 TEXTS = ("drop", *FACTS, "uri", "sha256", "model_uri", "model_digest", "input_hash")
 
@@ -89,13 +89,26 @@ def embed_products(
     if new.any():
         progress = reporter.progress if reporter else None
         cut = cut_garments(bottoms[new].reset_index(drop=True), judge.network.size, progress)
-        fresh = judge.features(cut.pictures)
+        fresh = seen_from_both_sides(judge, cut.pictures)
         vector_of |= dict(zip(np.array(hashes)[new], fresh, strict=True))
     width = judge.network.head.in_features
     vectors = np.stack([vector_of[input_hash] for input_hash in hashes]) if hashes else np.empty((0, width), np.float32)
     if not np.isfinite(vectors).all():
         raise SelvedgeError("the judge gives a vector that is not finite; train the judge again.")
     return Embedded(_rows(bottoms, hashes, vectors, model_uri, model_digest), int(new.sum()), int((~new).sum()))
+
+
+def seen_from_both_sides(judge: AttributeJudge, pictures: np.ndarray) -> np.ndarray:
+    """(N, d) float32 means of what the judge sees in pictures and in their mirror images.
+
+    A garment is the same garment mirrored, and what the judge mistakes in one it often sees in the other.
+
+    Args:
+        pictures: (N, side, side, 3) uint8.
+    """
+    mirrored = np.ascontiguousarray(pictures[:, :, ::-1])
+    vectors: np.ndarray = (judge.features(pictures) + judge.features(mirrored)) / 2
+    return vectors
 
 
 def _rows(bottoms: pd.DataFrame, hashes: list[str], vectors: np.ndarray, model_uri: str, model_digest: str) -> pa.Table:

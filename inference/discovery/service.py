@@ -13,6 +13,7 @@ import hashlib
 import socket
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Annotated, Any
@@ -140,11 +141,14 @@ class Discovery:
     def _drawn(self, query: str, seed: int, filters: list[Filter]) -> list[dict[str, Any]]:
         steps = self.model.after_each_word(query, seed)
         return [
-            _described(
-                step, self.index, {filter_.column: filter_.values for filter_ in filters if filter_.place <= position}
-            )
+            self._described(step, {filter_.column: filter_.values for filter_ in filters if filter_.place <= position})
             for position, step in enumerate(steps)
         ]
+
+    def _described(self, step: Step, filters: dict[str, tuple[str, ...]]) -> dict[str, Any]:
+        order = partial(self.model.agreement, step)
+        products = [_product(hit) for hit in self.index.search(step.vector, PRODUCTS_SHOWN, filters, order)]
+        return {"text": step.text, "known": step.recognised, "picture": png_uri(step.picture), "products": products}
 
     def _on_the_shelf(self, query: str) -> dict[str, Any]:
         if self.shelf is None:
@@ -223,11 +227,6 @@ def read_bounded(uri: str, sha256: str) -> bytes:
     if len(content) > LARGEST_PICTURE or hashlib.sha256(content).hexdigest() != sha256:
         raise SelvedgeError(f"picture {path.name} changed since it was catalogued; read the catalogue again.")
     return content
-
-
-def _described(step: Step, index: ProductIndex, filters: dict[str, tuple[str, ...]]) -> dict[str, Any]:
-    products = [_product(hit) for hit in index.search(step.vector, PRODUCTS_SHOWN, filters)]
-    return {"text": step.text, "known": step.recognised, "picture": png_uri(step.picture), "products": products}
 
 
 def _product(product: Found | Listed) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Belongs here: which model and which index, the address, results. Not here: drawi
 """
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +17,7 @@ from orchestration.families.contract import Command, Terminal
 from orchestration.registry.interface import CHAMPION
 
 if TYPE_CHECKING:
-    from inference.discovery.index import ProductIndex
+    from inference.discovery.index import Found, ProductIndex
     from inference.discovery.model import DiscoveryModel, Step
     from inference.discovery.shelf import Shelf
     from training.restgan.words import EncodedQuery
@@ -36,7 +37,7 @@ KEYS = {
     "unknown": "words that the model does not know",
     "left_out": "what the words deny or count (not skinny, under $50): it is not drawn",
     "read_as": "words that are drawn as a near one, as word: near one",
-    "nearest": "products most like the last picture, nearest first: drop, product_id, name, likeness (1: the same)",
+    "nearest": "products that agree best with words and picture: drop, product_id, name, likeness to it (1: the same)",
     "picture": "the strip, one picture after each word; null without --out",
     "seconds": "wall seconds the command took",
 }
@@ -77,7 +78,8 @@ def discover(
         read = loaded.read(query)  # first: a query that is refused leaves no index behind
         steps = loaded.after_each_word(query, seed)
         index = _index(loaded, catalog, terminal)
-        answer = _answer(read, steps, index, query, seed, out)
+        nearest = index.search(steps[-1].vector, NEAREST, order=partial(loaded.agreement, steps[-1]))
+        answer = _answer(read, steps, nearest, query, seed, out)
         terminal.emit({**_described(loaded, index), **answer, "seconds": time.monotonic() - began})
         return
     with listening(port) as listener:
@@ -141,17 +143,8 @@ def _described(model: "DiscoveryModel", index: "ProductIndex") -> dict[str, Any]
 
 
 def _answer(
-    read: "EncodedQuery", steps: "list[Step]", index: "ProductIndex", query: str, seed: int, out: Path | None
+    read: "EncodedQuery", steps: "list[Step]", nearest: "list[Found]", query: str, seed: int, out: Path | None
 ) -> dict[str, Any]:
-    nearest = [
-        {
-            "drop": match.drop,
-            "product_id": match.product_id,
-            "name": match.facts["name"],
-            "likeness": 1 - match.distance,
-        }
-        for match in index.search(steps[-1].vector, NEAREST)
-    ]
     return {
         "query": query,
         "seed": seed,
@@ -159,7 +152,15 @@ def _answer(
         "unknown": [step.text for step in steps if not step.recognised],
         "left_out": [part.phrase for part in read.left_out] + list(read.said_again),
         "read_as": [f"{word}: {near}" for word, near in read.read_as],
-        "nearest": nearest,
+        "nearest": [
+            {
+                "drop": match.drop,
+                "product_id": match.product_id,
+                "name": match.facts["name"],
+                "likeness": 1 - match.distance,
+            }
+            for match in nearest
+        ],
         "picture": _write_strip(steps, out) if out is not None else None,
     }
 

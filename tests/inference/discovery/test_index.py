@@ -54,6 +54,18 @@ def test_the_nearest_product_of_a_products_own_picture_is_that_product(tmp_path,
     assert first.model_uri == "models:/restgan/1"
 
 
+def test_the_nearest_are_put_in_the_order_that_is_asked_for(tmp_path, shop):
+    index, rows = index_of(tmp_path / "indices"), embedded(*shop).rows
+    index.update_drop("d1", rows)
+    index.update_drop("d2", embedded(shop[0].assign(drop="d2"), shop[1].assign(drop="d2")).rows)
+    vectors = np.stack(rows["vector"].to_pylist()).astype(np.float32)
+    by_number = index.search(vectors[0], 5, order=lambda vectors: vectors[:, 0])
+    first = np.argsort(-vectors[:, 0])[:5]
+    assert [one.product_id for one in by_number] == [rows["product_id"][int(row)].as_py() for row in first]
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    assert [one.distance for one in by_number] == pytest.approx(1 - unit[first] @ unit[0], abs=1e-5)
+
+
 def test_a_filter_leaves_only_what_it_names(tmp_path, shop):
     index, rows = index_of(tmp_path / "indices"), embedded(*shop).rows
     index.update_drop("d1", rows)
@@ -125,10 +137,10 @@ def test_another_judges_index_is_refused_in_one_sentence(tmp_path, shop):
     with pytest.raises(
         SelvedgeError, match=r"made for models:/restgan/1, whose judge is not that of models:/restgan/2"
     ):
-        stranger.search(model.refine(["women"])[0].vector)
+        stranger.search(model.after_each_word("women")[0].vector)
     # The first drop of the new judge begins a table of its own, and the old one is still there for a rollback.
     stranger.update_drop("d1", embedded(*shop, judge=model.judge, uri=model.uri).rows)
-    assert stranger.search(model.refine(["women"])[0].vector, 1)[0].model_uri == "models:/restgan/2"
+    assert stranger.search(model.after_each_word("women")[0].vector, 1)[0].model_uri == "models:/restgan/2"
     assert len(index_of(place)) == len(shop[0])
 
 

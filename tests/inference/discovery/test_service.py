@@ -4,6 +4,7 @@ import base64
 import io
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,7 @@ def test_there_is_one_entry_for_each_word_read(page, shop):
         kind, _, content = word["picture"].partition(",")
         assert kind == "data:image/png;base64"
         assert np.array_equal(np.asarray(Image.open(io.BytesIO(base64.b64decode(content)))), step.picture)
-        nearest = [one.product_id for one in shop[1].search(step.vector, 12)]
+        nearest = [one.product_id for one in shop[1].search(step.vector, 12, order=partial(shop[0].agreement, step))]
         assert [one["product_id"] for one in word["products"]] == nearest
         assert word["products"][0]["picture"] == f"/products/d1/{nearest[0]}.jpg"
 
