@@ -114,10 +114,9 @@ def prepare(settings: Settings, folder: Path, drops: int, products: int) -> list
 
 
 def carried_out(settings: Settings) -> tuple[dict[str, object], str]:
-    """One `selvedge backfill`, to its end: its result, and what it told of failures."""
+    """One `selvedge backfill`, to its end: its result, and the last that it told."""
     done = shop.selvedge(settings, *BACKFILL)
-    told = [line for line in done.stderr.splitlines() if "failed" in line or "Traceback" in line]
-    return json.loads(done.stdout or "{}"), " ".join(told)
+    return json.loads(done.stdout or "{}"), " ".join(done.stderr.splitlines()[-1:])
 
 
 def disturbed(settings: Settings, folder: Path, kills: int, mean_seconds: float, seed: int) -> dict[str, object]:
@@ -163,6 +162,11 @@ def faults(settings: Settings, names: Sequence[str]) -> dict[str, int]:
     return {"duplicate": twice, "lost": lost}
 
 
+def _put_back(kept: Path, home: Path) -> None:
+    shutil.rmtree(home, ignore_errors=True)
+    shutil.copytree(kept, home, symlinks=True)
+
+
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.operations kills")
     parser.add_argument("--drops", type=int, default=60)
@@ -181,6 +185,7 @@ def main(arguments: Sequence[str]) -> None:
         prepare(settings, folder, options.drops, options.products)
         shutil.copytree(settings.home, kept, symlinks=True)
         (folder / PREPARED).touch()
+    _put_back(kept, settings.home)
     names = shop.drop_names(options.drops)
     print("undisturbed, in the command's own process", flush=True)
     began, clock = time.time(), time.monotonic()
@@ -189,8 +194,7 @@ def main(arguments: Sequence[str]) -> None:
     if result.get("status") != "made":
         sys.exit(f"the undisturbed backfill failed: {told}")
     undisturbed, plain_runs = shop.published(settings), runs_since(settings, began)[0]
-    settings.home.rename(folder / "home.undisturbed")
-    kept.rename(settings.home)
+    _put_back(kept, settings.home)
     print(f"  {sum(plain_runs.values())} runs, {undisturbed_seconds:.0f} s; now with kills", flush=True)
     began, clock = time.time(), time.monotonic()
     found = disturbed(settings, folder, options.kills, options.mean_seconds, options.seed)

@@ -22,11 +22,12 @@ class Code:
     """The code server.
 
     Attributes:
-        module: dotted name of the module that holds the definitions. socket: where it listens. workspace: the file that
-            tells Dagster of it. answers: whether it serves.
+        module: dotted name of the module that holds the definitions. daemon: of the one that is Dagster's daemon.
+        socket: where it listens. workspace: the file that tells Dagster of it. answers: whether it serves.
     """
 
     module: str
+    daemon: str
     socket: Path
     workspace: Path
     answers: Callable[[], bool]
@@ -70,7 +71,7 @@ def dagster_services(
     )
     daemon = Service(
         name="dagster-daemon",
-        command=(sys.executable, "-m", "dagster._daemon", "run", *workspace),
+        command=(sys.executable, "-m", code.daemon, "run", *workspace),
         folder=dagster_home,
         log=logs / "dagster-daemon.log",
         environment=environment,

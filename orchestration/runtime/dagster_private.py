@@ -45,6 +45,29 @@ def staleness(instance: dg.DagsterInstance, graph: "AssetGraph") -> Callable[[dg
     return lambda key, partition: resolver.get_status(key, partition) != StaleStatus.FRESH
 
 
+def keep_backfills_while_code_loads() -> None:
+    """A code server that ended and is not back yet makes this process's daemon look at a backfill again later.
+
+    It tries again where the server does not answer. Where the server is gone from the workspace, the assets are missing,
+    and it gives the backfill up and cancels every run that waits: one kill in 30 met that moment. Now it is counted as
+    one of `DAGSTER_MAX_BACKFILL_RETRIES` (5), so assets that were removed from the code still end a backfill.
+    """
+    import dagster._daemon.backfill as backfills
+    from dagster._core.errors import DagsterAssetBackfillDataLoadError
+
+    others = backfills._is_retryable_backfill_error
+    backfills._is_retryable_backfill_error = lambda error: (
+        isinstance(error, DagsterAssetBackfillDataLoadError) or others(error)
+    )
+
+
+def run_daemon() -> None:
+    """Dagster's daemon with the arguments of this process, until it is told to stop."""
+    from dagster._daemon.cli import main
+
+    main()
+
+
 @contextmanager
 def runs_of_location(instance: dg.DagsterInstance, module: str, repository: str) -> Iterator[None]:
     """Runs that are made meanwhile belong to a code location, as those that its web page starts do.

@@ -28,6 +28,7 @@ from orchestration.runtime.settings import LOCAL, OFF, Settings
 
 Progress = Callable[[str], None]
 DEFINITIONS = "orchestration.definitions"
+DAEMON = "orchestration.runtime.daemon"
 
 
 @dataclass(frozen=True)
@@ -239,7 +240,7 @@ def _dagster(settings: Settings) -> tuple[Service, Service, Service]:
         settings.dagster_home,
         settings.logs,
         settings.dagster_port,
-        Code(DEFINITIONS, socket, workspace_file(settings), partial(answers, socket)),
+        Code(DEFINITIONS, DAEMON, socket, workspace_file(settings), partial(answers, socket)),
         dagster_environment(settings),
         Signs(settings).pulse,
     )

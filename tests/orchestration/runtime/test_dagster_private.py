@@ -5,6 +5,9 @@ import importlib
 from pathlib import Path
 
 import dagster as dg
+import dagster._daemon.backfill as backfills
+import pytest
+from dagster._core.errors import DagsterAssetBackfillDataLoadError
 
 from orchestration.jobs.in_process import InProcess
 from orchestration.runtime import dagster_private
@@ -28,6 +31,15 @@ def test_one_module_imports_what_dagster_does_not_publish() -> None:
         if any(name.startswith("dagster._") for name in imported(file))
     }
     assert private == {Path(dagster_private.__file__).relative_to(ROOT).as_posix()}
+
+
+def test_a_backfill_outlives_a_code_server_that_is_not_back_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backfills, "_is_retryable_backfill_error", backfills._is_retryable_backfill_error)
+    missing = DagsterAssetBackfillDataLoadError("Asset existed at storage-time, but no longer does.")
+    assert not backfills._is_retryable_backfill_error(missing)
+    dagster_private.keep_backfills_while_code_loads()
+    assert backfills._is_retryable_backfill_error(missing)
+    assert not backfills._is_retryable_backfill_error(dg.DagsterInvariantViolationError("an invariant"))
 
 
 def test_an_asset_is_stale_when_it_is_missing_or_its_input_is_newer() -> None:

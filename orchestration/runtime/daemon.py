@@ -1,0 +1,11 @@
+"""Dagster's daemon, as `python -m orchestration.runtime.daemon run -w FILE`.
+
+Belongs here: starting it with what Dagster offers no setting for. Not here: who starts it and watches it
+(infra/local/dagster_services.py, services.py).
+"""
+
+from orchestration.runtime.dagster_private import keep_backfills_while_code_loads, run_daemon
+
+if __name__ == "__main__":
+    keep_backfills_while_code_loads()
+    run_daemon()
