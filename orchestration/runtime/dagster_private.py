@@ -56,9 +56,11 @@ def keep_backfills_while_code_loads() -> None:
     from dagster._core.errors import DagsterAssetBackfillDataLoadError
 
     others = backfills._is_retryable_backfill_error  # noqa: SLF001
-    backfills._is_retryable_backfill_error = lambda error: (  # noqa: SLF001
-        isinstance(error, DagsterAssetBackfillDataLoadError) or others(error)
-    )
+
+    def retryable(e: Exception) -> Any:
+        return isinstance(e, DagsterAssetBackfillDataLoadError) or others(e)
+
+    backfills._is_retryable_backfill_error = retryable  # noqa: SLF001
 
 
 def run_daemon() -> None:
