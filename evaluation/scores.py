@@ -284,16 +284,18 @@ def _means(figures: Figures) -> Figures:
 
 
 def _differences(figures: Figures) -> Figures:
-    """Candidate minus base, champion and best floor on all rows, in pairs: the same resamples on both sides."""
+    """Candidate minus base, champion, each ceiling and the best floor on all rows, in pairs: the same resamples."""
     differences: Figures = {}
     floor_names = sorted({subject for subject, *_ in figures if subject.startswith(FLOOR)})
+    ceiling_names = sorted({subject for subject, *_ in figures if subject.startswith(CEILING)})
     for (subject, attribute, part, metric), figure in figures.items():
         if subject != CANDIDATE or part != ALL or metric not in COMPARED:
             continue
-        for name in (BASE, CHAMPION):
+        for name in (BASE, CHAMPION, *ceiling_names):
             if (name, attribute, ALL, metric) in figures:
                 other = figures[name, attribute, ALL, metric]
-                differences[CANDIDATE, attribute, ALL, f"{metric}_minus_{name}"] = _minus(figure, other)
+                short = name.removeprefix(CEILING)
+                differences[CANDIDATE, attribute, ALL, f"{metric}_minus_{short}"] = _minus(figure, other)
         floors = [figures.get((name, attribute, ALL, metric)) for name in floor_names]
         scored_floors = [floor for floor in floors if floor is not None and not np.isnan(floor.value)]
         if scored_floors and attribute != MEAN:

@@ -87,7 +87,9 @@ def _make(environment: Path, name: str, requirements: Path, log: Path, progress:
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_text("")
     _run((sys.executable, "-I", "-m", "venv", str(environment)), name, log, lambda line: None)
-    install = (str(_python(environment)), "-I", "-m", "pip", "install", "--no-input", "--disable-pip-version-check")
+    pip = (str(_python(environment)), "-I", "-m", "pip")
+    # Of some ten thousand modules a server imports few, and compiles those itself.
+    install = (*pip, "install", "--no-input", "--disable-pip-version-check", "--no-compile")
     total = sum(1 for line in requirements.read_text().splitlines() if "==" in line and not line.startswith("#"))
     _run((*install, "--retries", "3", "-r", str(requirements)), name, log, _PipProgress(name, total, progress))
     _stamp(environment).write_text(f"{name}\n")

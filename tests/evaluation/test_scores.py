@@ -97,6 +97,9 @@ def test_differences_are_to_the_best_floor_of_each_attribute():
     versus = figure(SCORES, "candidate", MEAN, "macro_f1_minus_champion")
     assert versus["value"] == pytest.approx(table.at[MEAN, "candidate"] - table.at[MEAN, "champion"])
     assert versus["low"] > 0
+    cnn = figure(SCORES, "candidate", MEAN, "macro_f1_minus_cnn")
+    assert cnn["value"] == pytest.approx(table.at[MEAN, "candidate"] - table.at[MEAN, "ceiling:cnn"])
+    assert cnn["high"] < 0
 
 
 def test_intervals_apart_says_whether_they_overlap():

@@ -56,7 +56,8 @@ def section(source: SectionSource) -> Section:
 
 
 def score_rows(scores: "pd.DataFrame", metric: str = "macro_f1") -> list[dict[str, Any]]:
-    """One row an attribute (the mean first): every subject's value and interval, the hardest floor, the support.
+    """One row an attribute (the mean first): every subject's value and interval, the hardest floor, the support, and
+    what the candidate is ahead of the CNN.
 
     The floor of the mean is the mean of the attributes' hardest ones, which the gate asks for: no floor is the hardest
     everywhere.
@@ -68,6 +69,7 @@ def score_rows(scores: "pd.DataFrame", metric: str = "macro_f1") -> list[dict[st
         return []
     whole = scores[(scores["metric"] == metric) & (scores["slice"] == "all")]
     attributes = sorted(whole["attribute"].unique(), key=lambda name: (name != "mean", name))
+    ahead = scores[(scores["metric"] == f"{metric}_minus_cnn") & (scores["slice"] == "all")].set_index("attribute")
     rows = []
     for attribute in attributes:
         of_attribute = whole[whole["attribute"] == attribute]
@@ -77,11 +79,18 @@ def score_rows(scores: "pd.DataFrame", metric: str = "macro_f1") -> list[dict[st
         }
         rows.append({"attribute": attribute, "support": int(of_attribute["support"].max()), "marks": marks})
         rows[-1]["floor"] = _hardest_floor(marks)
+        rows[-1]["cnn"] = _against(ahead.loc[attribute]) if attribute in ahead.index else None
     hardest = [row["floor"]["value"] for row in rows if row["attribute"] != "mean" and row["floor"]]
     for row in rows:
         if row["attribute"] == "mean" and hardest:
             row["floor"] = {"value": sum(hardest) / len(hardest), "name": "mean of the attributes' hardest floors"}
     return rows
+
+
+def _against(difference: "pd.Series[Any]") -> dict[str, Any]:
+    """A paired difference and what it says: `word` is better, worse or, where its interval holds 0, level."""
+    word = "better" if difference["low"] > 0 else "worse" if difference["high"] < 0 else "level"
+    return {"value": difference["value"], "low": difference["low"], "high": difference["high"], "word": word}
 
 
 def _hardest_floor(marks: dict[str, Any]) -> dict[str, Any] | None:

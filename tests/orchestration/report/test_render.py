@@ -42,6 +42,22 @@ def test_every_row_names_the_floor_that_is_hardest_there():
     assert floors["mean"]["value"] == 0.4, "the mean of 0.5 and 0.3, each of another floor"
 
 
+def test_a_row_says_whether_the_candidate_beats_the_cnn_beside_it():
+    rows = [(name, "candidate", "macro_f1", 0.5, 0.4, 0.6) for name in ("Collar", "Fit", "Neck", "mean")]
+    rows += [
+        ("Collar", "candidate", "macro_f1_minus_cnn", -0.2, -0.3, -0.1),
+        ("Fit", "candidate", "macro_f1_minus_cnn", 0.1, 0.05, 0.2),
+        ("Neck", "candidate", "macro_f1_minus_cnn", 0.1, -0.1, 0.3),
+    ]
+    columns = ["attribute", "subject", "metric", "value", "low", "high"]
+    scores = pd.DataFrame(rows, columns=columns).assign(slice="all", support=9)
+    against = {row["attribute"]: row["cnn"] for row in score_rows(scores)}
+    assert {name: cnn and cnn["word"] for name, cnn in against.items()} == {
+        "mean": None, "Collar": "worse", "Fit": "better", "Neck": "level"
+    }  # fmt: skip
+    assert against["Collar"] == {"value": -0.2, "low": -0.3, "high": -0.1, "word": "worse"}
+
+
 def test_the_page_knows_every_floor_and_ceiling_by_its_name():
     assert {MAJORITY, PRIOR_DRAW, MAJORITY_GIVEN_COARSE, MAJORITY_GIVEN_TYPE, NO_PICTURE} == set(FLOORS)
     assert {LINEAR_PROBE, CEILING_CNN} == set(CEILINGS)
