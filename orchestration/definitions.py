@@ -5,9 +5,11 @@ import os
 import dagster as dg
 
 from orchestration.graph.build import build_defs
+from orchestration.runtime.migration_folders import find_migrations_once
 from orchestration.runtime.private import OWNER_ONLY
 
 os.umask(OWNER_ONLY)  # whoever starts the process that loads this
+find_migrations_once()
 
 
 @dg.definitions
