@@ -15,7 +15,8 @@ gender are removed from their titles; a grade is how many of the asked three a p
   BM25, stripped       the baseline
   one picture          drawn, and compared by the cosine
   probabilities        nothing is drawn: the judge's log-probabilities that a product is of the classes asked for
-  the page             the sum of both, with vectors of picture and mirror image
+  the page             the sum of both and of words in stripped titles, with vectors of picture and mirror image
+  the page, full titles    the same with the titles as they are
   mean of N pictures   the mean vector of pictures with N noises: what a word means with less chance in it
   a real picture       one product's, in the drawn one's place; a drawn one stands for many products and may win
   BM25, full titles    the ceiling of words: titles as they are, spelt as the shopper spells
@@ -29,7 +30,6 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +44,7 @@ from evaluation.hierarchical import CrossedResamples, Resampled, combine, differ
 from evaluation.retrieval import best_grades, chance, gain, mean_over_queries, precision, ranked_grades
 from inference.discovery.index import ProductIndex
 from inference.discovery.model import DiscoveryModel, Step
+from inference.discovery.order import WORD, in_order
 from inference.discovery.products import TEXTS, row_schema, seen_from_both_sides
 from training.attribute_judge import AttributeJudge, load_judge
 from training.restgan.colours import SEVERAL
@@ -160,6 +161,13 @@ def bm25_scores(corpus: list[list[str]], queries: list[list[str]], rng: np.rando
     return scores + rng.random(scores.shape) * 1e-6
 
 
+def word_matches(corpus: list[list[str]], queries: list[list[str]]) -> Floats:
+    """(queries, products) how many words of a query stand in a title."""
+    titles = [set(title) for title in corpus]
+    wanted = [{GENDER_WORDS.get(word, word) for word in query} for query in queries]
+    return np.array([[len(words & title) for title in titles] for words in wanted], np.float64)
+
+
 def drawn_vectors(model: RestganModel, judge: AttributeJudge, texts: Sequence[str], noises: int) -> Floats:
     """(noises, queries, d) of pictures drawn for whole queries; query i has noises of its own."""
     batch = stack_queries([model.encode(text) for text in texts])
@@ -236,12 +244,14 @@ def measure(data: str, out: Path, folders: Sequence[Path]) -> None:
             cosines(one[0], both) + likelihoods(model, judge, asked.texts, both)
             for one, model in zip(drawn, models, strict=True)
         ]
+        said, said_in_full = (word_matches(title_words(titles, corpus, stripped), words) for stripped in (True, False))
         table = {
             "random order": by_chance(asked, draws),
             BASELINE: figures(asked, [bm25_scores(title_words(titles, corpus, True), words, rng)], draws),
             "one picture": figures(asked, pictured, draws),
             PROBABILITIES: figures(asked, likely, draws),
-            PAGE: figures(asked, of_page, draws),
+            PAGE: figures(asked, [one + WORD * said for one in of_page], draws),
+            f"{PAGE}, full titles": figures(asked, [one + WORD * said_in_full for one in of_page], draws),
             f"mean of {NOISES} pictures": figures(asked, [cosines(one.mean(axis=0), vectors) for one in drawn], draws),
             "a real picture": figures(asked, [cosines(asked.real, vectors)], draws),
             "BM25, full titles": figures(asked, [bm25_scores(title_words(titles, corpus, False), words, rng)], draws),
@@ -285,7 +295,7 @@ def _speed(generator: RestganModel, judge: AttributeJudge, vectors: Floats) -> N
             picture = _timed(seconds["picture"], lambda growing=growing: growing.add("pants"))
             vector = _timed(seconds["vector"], lambda picture=picture: model.embed(picture[None])[0])
             step = Step("pants", True, picture, vector, asked)
-            order = partial(model.agreement, step)
+            order = in_order(model, None, step, ())
             _timed(seconds["products"], lambda vector=vector, order=order: index.search(vector, K, order=order))
             found = index.search(vector, K)
             nearest = np.sort(cosines(vector[None].astype(np.float64), vectors)[0])[::-1][:K]

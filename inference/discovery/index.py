@@ -47,6 +47,7 @@ LOOKED_AT = 400  # of the nearest products, which are put in order by what was a
 CHECKS = 4  # of rows that do not fit their stamps, as a drop is replaced beside its stamp and not with it
 FRESH_SECONDS = 2  # how soon a page sees a drop that another process has indexed
 KEPT_VERSIONS = timedelta(days=1)  # of a table: a reader that began before an update may still finish
+Order = Callable[[np.ndarray, np.ndarray], np.ndarray]  # (N, d) float32 vectors, (N,) product ids -> (N,) numbers
 REMEDY = "materialise inference/discovery_index of every drop, or give --catalog DIR"
 
 
@@ -123,14 +124,13 @@ class ProductIndex:
         vector: np.ndarray,
         k: int = 8,
         filters: Mapping[str, str | Sequence[str]] | None = None,
-        order: Callable[[np.ndarray], np.ndarray] | None = None,
+        order: Order | None = None,
     ) -> list[Found]:
         """The k products nearest to a vector, nearest first, each once; fewer where there are no more.
 
         Args:
             vector: (d,) float32. filters: column of `FILTERS` -> the value or values it may have.
-            order: (N, d) float32 vectors -> (N,) numbers; the `LOOKED_AT` nearest products are put in order by these,
-                the largest first.
+            order: puts the `LOOKED_AT` nearest products in order, the largest of its numbers first.
 
         Raises:
             SelvedgeError: this judge has no index, or a filter is unknown.
@@ -142,8 +142,8 @@ class ProductIndex:
             asked = asked.where(where, prefilter=True) if where else asked
             rows = asked.limit(4 * k if order is None else max(4 * k, LOOKED_AT)).to_arrow()
         vectors = rows["vector"].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(-1, self.width)
-        keys = rows["_distance"].to_numpy() if order is None else -order(vectors)
-        first = np.lexsort((rows["product_id"].to_numpy(), keys))[: 4 * k]
+        ids = rows["product_id"].to_numpy()
+        first = np.lexsort((ids, rows["_distance"].to_numpy() if order is None else -order(vectors, ids)))[: 4 * k]
         # A product that was delivered in several drops is found once, where it comes first.
         nearest: dict[int, Found] = {}
         for hit in map(self._found, rows.drop_columns(["vector"]).take(first).to_pylist()):

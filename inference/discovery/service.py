@@ -13,7 +13,6 @@ import hashlib
 import socket
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Annotated, Any
@@ -31,6 +30,7 @@ from catalog.places import LOCAL_PROTOCOLS
 from catalog.stores import stored_bytes
 from inference.discovery.index import Found, ProductIndex
 from inference.discovery.model import DiscoveryModel, Step
+from inference.discovery.order import in_order
 from inference.discovery.reading import MADE_FOR, Filter, asked_filters, asked_of_shelf, read_for_page
 from inference.discovery.shelf import Listed, Shelf
 from inference.discovery.trace import TraceFinder, trace_of
@@ -141,12 +141,16 @@ class Discovery:
     def _drawn(self, query: str, seed: int, filters: list[Filter]) -> list[dict[str, Any]]:
         steps = self.model.after_each_word(query, seed)
         return [
-            self._described(step, {filter_.column: filter_.values for filter_ in filters if filter_.place <= position})
+            self._described(
+                step,
+                [read.text for read in steps[: position + 1]],
+                {filter_.column: filter_.values for filter_ in filters if filter_.place <= position},
+            )
             for position, step in enumerate(steps)
         ]
 
-    def _described(self, step: Step, filters: dict[str, tuple[str, ...]]) -> dict[str, Any]:
-        order = partial(self.model.agreement, step)
+    def _described(self, step: Step, words: list[str], filters: dict[str, tuple[str, ...]]) -> dict[str, Any]:
+        order = in_order(self.model, self.shelf, step, words)
         products = [_product(hit) for hit in self.index.search(step.vector, PRODUCTS_SHOWN, filters, order)]
         return {"text": step.text, "known": step.recognised, "picture": png_uri(step.picture), "products": products}
 

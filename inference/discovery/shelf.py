@@ -124,6 +124,10 @@ class Shelf:
             matches |= {number: drop.listed[number] for number in sorted(ids) if number not in matches}
         return list(matches.values())[:k], len(matches)
 
+    def having(self, word: str) -> frozenset[int]:
+        """Ids of the products in whose name, description or attributes a stem stands."""
+        return frozenset().union(*(drop.words.get(word, frozenset()) for drop in self._drops()))
+
     def nouns(self) -> frozenset[str]:
         """Stems of what the catalogue's products are called that no picture is drawn of: "dress", "shirt"."""
         return frozenset().union(*(drop.nouns for drop in self._drops()))

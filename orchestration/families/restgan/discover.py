@@ -5,7 +5,6 @@ Belongs here: which model and which index, the address, results. Not here: drawi
 """
 
 import time
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -68,6 +67,7 @@ def discover(
     import torch
 
     from inference.discovery.model import load_model
+    from inference.discovery.order import in_order
     from inference.discovery.service import Discovery, serve
     from inference.pages import HOST, listening
 
@@ -78,7 +78,8 @@ def discover(
         read = loaded.read(query)  # first: a query that is refused leaves no index behind
         steps = loaded.after_each_word(query, seed)
         index = _index(loaded, catalog, terminal)
-        nearest = index.search(steps[-1].vector, NEAREST, order=partial(loaded.agreement, steps[-1]))
+        order = in_order(loaded, _shelf(catalog, inferred, terminal), steps[-1], [step.text for step in steps])
+        nearest = index.search(steps[-1].vector, NEAREST, order=order)
         answer = _answer(read, steps, nearest, query, seed, out)
         terminal.emit({**_described(loaded, index), **answer, "seconds": time.monotonic() - began})
         return

@@ -59,7 +59,7 @@ def test_the_nearest_are_put_in_the_order_that_is_asked_for(tmp_path, shop):
     index.update_drop("d1", rows)
     index.update_drop("d2", embedded(shop[0].assign(drop="d2"), shop[1].assign(drop="d2")).rows)
     vectors = np.stack(rows["vector"].to_pylist()).astype(np.float32)
-    by_number = index.search(vectors[0], 5, order=lambda vectors: vectors[:, 0])
+    by_number = index.search(vectors[0], 5, order=lambda vectors, _ids: vectors[:, 0])
     first = np.argsort(-vectors[:, 0])[:5]
     assert [one.product_id for one in by_number] == [rows["product_id"][int(row)].as_py() for row in first]
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -4,7 +4,6 @@ import base64
 import io
 import shutil
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ import inference.tables  # noqa: F401  declares the tables `attributes` and `des
 from catalog.tables import schema_of, write_table
 from inference.discovery import service
 from inference.discovery.index import open_index
+from inference.discovery.order import in_order
 from inference.discovery.products import embed_products
 from inference.discovery.service import Discovery, create_app
 from inference.discovery.shelf import Shelf, folder_files
@@ -51,10 +51,11 @@ def test_there_is_one_entry_for_each_word_read(page, shop):
     lifted = {"q": "women's blue lovely pants", "seed": 4, "lifted": "gender,colour,type"}
     told = page.get("/api/refine", params=lifted).json()
     for word, step in zip(told["words"], drawn, strict=True):
+        order = in_order(shop[0], None, step, ())
         kind, _, content = word["picture"].partition(",")
         assert kind == "data:image/png;base64"
         assert np.array_equal(np.asarray(Image.open(io.BytesIO(base64.b64decode(content)))), step.picture)
-        nearest = [one.product_id for one in shop[1].search(step.vector, 12, order=partial(shop[0].agreement, step))]
+        nearest = [one.product_id for one in shop[1].search(step.vector, 12, order=order)]
         assert [one["product_id"] for one in word["products"]] == nearest
         assert word["products"][0]["picture"] == f"/products/d1/{nearest[0]}.jpg"
 
@@ -247,6 +248,18 @@ def test_a_garment_that_is_not_drawn_is_told_and_found_by_its_name(whole):
     assert whole[0].get("/products/d1/77.jpg").status_code == 404
     told = whole[0].get("/api/refine", params={"q": "women not a red dress"}).json()
     assert 77 not in [one["product_id"] for one in told["catalogue"]["products"]]
+
+
+def test_products_with_a_word_of_the_line_come_first_where_the_picture_cannot_tell(whole):
+    page, number = whole
+
+    def first(query, lifted="gender,colour,type"):
+        words = page.get("/api/refine", params={"q": query, "lifted": lifted}).json()["words"]
+        return [product["product_id"] for product in words[-1]["products"]]
+
+    assert first("pants paisley")[0] == number, "the only product of which that pattern is published"
+    assert sorted(first("pants paisley")) == sorted(first("pants")), "it is an order, no filter"
+    assert first("pants slim") == first("pants zebra"), "what the model was not sure of is not said of the product"
 
 
 def test_a_misspelt_word_hides_no_product_of_the_others(whole):
