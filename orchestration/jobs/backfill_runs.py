@@ -198,7 +198,10 @@ def _drops(backfill: RequestedBackfill) -> tuple[list[str], list[str]]:
 def _why(instance: dg.DagsterInstance, backfill_id: str, drop: str) -> str:
     """The sentence of a drop's last failed run in a backfill."""
     query = dg.RunsFilter(tags={BACKFILL_TAG: backfill_id, "dagster/partition": drop})
-    runs = instance.get_runs(query, limit=10)
-    return next(
-        (run.tags[SENTENCE_TAG] for run in runs if SENTENCE_TAG in run.tags), "the page of its run in Dagster says why."
-    )
+    records = instance.get_run_records(query, limit=10)
+    sentences = [record.dagster_run.tags.get(SENTENCE_TAG, "") for record in records]
+    if said := next(filter(None, sentences), ""):
+        return said
+    if records and records[0].start_time is None:
+        return "its run never started, as Dagster's code server was away; give the command again."
+    return "the page of its run in Dagster says why."

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from catalog.errors import SelvedgeError
-from orchestration.assets.failures import errors_as_sentences
+from orchestration.assets.failures import SENTENCE_TAG, errors_as_sentences
 from orchestration.assets.partitions import DROPS, EVERY, SAME
 from orchestration.assets.pinning import BACKFILL_TAG, MOMENT_TAG, pinned_at
 from orchestration.assets.published import materialised
@@ -253,3 +253,17 @@ def test_a_home_without_drops_says_so(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("SELVEDGE_HOME", str(tmp_path / "none"))
     assert run(["backfill", "--dry-run"]) == 1
     assert "holds no drop yet" in capsys.readouterr().err and not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("sentence", "sentences"),
+    [
+        ("images of may are damaged.", "images of may are damaged."),
+        ("", "its run never started, as Dagster's code server was away; give the command again."),
+    ],
+)
+def test_a_failed_drop_has_the_sentence_of_its_run_or_why_it_has_none(sentence: str, sentences: str) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        tags = {BACKFILL_TAG: "b", "dagster/partition": "may"} | ({SENTENCE_TAG: sentence} if sentence else {})
+        instance.add_run(dg.DagsterRun("job", run_id="1", status=dg.DagsterRunStatus.FAILURE, tags=tags))
+        assert backfill_runs._why(instance, "b", "may") == sentences

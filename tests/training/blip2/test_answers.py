@@ -1,5 +1,6 @@
 """Decoding: answers come from the closed vocabulary, and a batch of N gives what N singles give."""
 
+from copy import copy
 from functools import partial
 
 import numpy as np
@@ -13,6 +14,7 @@ from transformers import DynamicCache, EncoderDecoderCache
 
 from catalog.errors import SelvedgeError
 from tests.training.blip2.conftest import QUESTIONS, Shop
+from training.blip2 import answers
 from training.blip2.answers import AnswerTrie, PictureQuestion, answer_all, decode_answers, pad_right
 from training.blip2.base import Base
 from training.blip2.features import FeatureStore
@@ -86,6 +88,35 @@ def test_a_batch_answers_as_its_questions_do_alone(base: Base, shop: Shop, store
         assert alone.answer_index == scores.answer_index
         assert np.allclose(alone.log_probabilities, scores.log_probabilities, atol=1e-5)
         assert np.isclose(np.exp(scores.log_probabilities).sum(), 1, atol=1e-5)
+
+
+def test_a_batch_holds_the_same_questions_wherever_the_tries_lie_in_memory(
+    base: Base, shop: Shop, store: FeatureStore, monkeypatch: pytest.MonkeyPatch
+):
+    """A batch of other questions rounds otherwise: the same drop would have other bytes in another process."""
+    features = store.read([sha256 for sha256, _ in shop.items[:3]])
+    colours, sleeves = (
+        sorted((copy(trie) for _ in range(8)), key=id)
+        for trie in (AnswerTrie(COLOURS, base.tokenizer), AnswerTrie(SLEEVES, base.tokenizer))
+    )
+    pairs = [(colours[0], sleeves[-1]), (colours[-1], sleeves[0])]
+    assert [id(one) < id(other) for one, other in pairs] == [True, False]
+    batches: list[list[list[int]]] = []
+    encoded = answers.encode
+
+    def recorded(model, tokens, question, mask):
+        batches[-1].append(question.tolist())
+        return encoded(model, tokens, question, mask)
+
+    monkeypatch.setattr(answers, "encode", recorded)
+    monkeypatch.setattr(answers, "ROWS", 4)
+    for tries in pairs:
+        batches.append([])
+        asked = [
+            PictureQuestion(row, q, t) for row in range(3) for q, t in zip(("Which?", "How long?"), tries, strict=True)
+        ]
+        answer_all(base, features, asked, "trie")
+    assert batches[0] == batches[1]
 
 
 @AS_BASE
