@@ -285,9 +285,11 @@ class Shop:
         if self.plan.clean:
             unnamed = garbage.find_garbage(self.settings, instance, YEAR_FAMILIES, DAYS_KEPT)
             runs = old_runs.find_old_runs(self.settings, self.graph.definitions, instance, moment)
+            with_events = set(old_runs.find_old_events(self.settings, self.graph.definitions, instance, moment))
             removed = {"garbage": len(unnamed), "runs": len(runs)}
             garbage.free(unnamed)
             old_runs.remove_runs(self.settings, instance, runs)
+            old_runs.remove_events(self.settings, instance, sorted(with_events - set(runs)))
             old_runs.purge_ticks(instance, moment)
             old_runs.compact(self.settings)
         after = self._sizes()
