@@ -1,6 +1,7 @@
 """Fixtures of the whole suite: the real services, each started once for a worker and only when a test asks for it."""
 
 import gc
+import hashlib
 import os
 import signal
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Groups that take minutes, the longest first: whatever starts last decides when everything is done.
 LONG_GROUPS = ("demo", "label-studio", "tutorials", "review-road", "restgan-demo", "mlflow", "discovery")
+
+LONGEST_NAME = 200  # characters of a value in a test's name
 
 # An example may take long on a busy machine or while lines are counted; a test that hangs is ended by its timeout.
 hypothesis.settings.register_profile("selvedge", deadline=None)
@@ -100,3 +103,14 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         if name not in ("SELVEDGE_PHOTOGRAPHS", "SELVEDGE_MODELS"):
             monkeypatch.delenv(name)
     monkeypatch.setenv(*NO_ADS)
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """A short name for a long value: a test's name goes to every worker and into the environment of what it starts.
+
+    A value of a megabyte made starting a program fail ("Argument list too long").
+    """
+    if not isinstance(val, (str, bytes)) or len(val) <= LONGEST_NAME:
+        return None
+    content = val if isinstance(val, bytes) else val.encode(errors="backslashreplace")
+    return f"{argname}-{len(val)}-{hashlib.sha256(content).hexdigest()[:8]}"
