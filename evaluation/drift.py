@@ -32,9 +32,7 @@ FEATURE_ROWS = 100  # products of a drop whose features are compared: distances 
 UPPER = 0.9
 RIDGE = 0.3  # of the mean variance: directions in which pictures hardly differ count, their noise does not
 LIKELY = 1.0  # a value that a drop is expected to hold less often is counted as `rare`: alone it would decide
-ANSWERS = (
-    20  # a share of fewer answers says nothing, and the widest of such shares would be the limit of all statistics
-)
+ANSWERS = 20  # shares of fewer say nothing, and the widest of them would be the limit of all statistics
 
 
 @dataclass(frozen=True)

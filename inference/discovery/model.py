@@ -98,9 +98,9 @@ class DiscoveryModel:
 
     def _asked(self, encoded: EncodedQuery, position: int) -> dict[str, int]:
         return {
-            name: int(encoded.labels[place])
-            for place, name in ((TYPE, "type"), (COLOUR, "colour"), (GENDER, "gender"))
-            if encoded.mentioned[position, place] and encoded.labels[place] >= 0
+            name: int(encoded.labels[column])
+            for column, name in ((TYPE, "type"), (COLOUR, "colour"), (GENDER, "gender"))
+            if encoded.mentioned[position, column] and encoded.labels[column] >= 0
         }
 
     def agreement(self, step: Step, vectors: np.ndarray) -> np.ndarray:

@@ -27,6 +27,6 @@ def in_order(model: DiscoveryModel, shelf: Shelf | None, step: Step, words: Iter
     having = [np.fromiter(ids, np.int64) for stem in stemmed if (ids := shelf.having(stem))] if shelf else []
 
     def order(vectors: np.ndarray, ids: np.ndarray) -> np.ndarray:
-        return model.agreement(step, vectors) + WORD * np.sum([np.isin(ids, known) for known in having], axis=0)
+        return model.agreement(step, vectors) + WORD * np.sum([np.isin(ids, products) for products in having], axis=0)
 
     return order

@@ -49,8 +49,8 @@ def keep_backfills_while_code_loads() -> None:
     """A code server that ended and is not back yet makes this process's daemon look at a backfill again later.
 
     It tries again where the server does not answer. Where the server is gone from the workspace, the assets are
-    missing, and it gives the backfill up and cancels every run that waits: one kill in 30 met that moment. Now it is
-    one of `DAGSTER_MAX_BACKFILL_RETRIES` (5), so assets that were removed from the code still end a backfill.
+    missing, and it gives the backfill up and cancels every run that waits. Now it is one of
+    `DAGSTER_MAX_BACKFILL_RETRIES` (5), so assets that were removed from the code still end a backfill.
     """
     import dagster._daemon.backfill as backfills
     from dagster._core.errors import DagsterAssetBackfillDataLoadError

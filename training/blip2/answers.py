@@ -244,7 +244,7 @@ def answer_all(base: Base, features: Tensor, asked: Sequence[PictureQuestion], d
     prompts = {a.question: encode_prompt(base.tokenizer, base.prompt.text(a.question)) for a in asked}
     # Neighbours share a vocabulary and a length: one tree per decoder pass, little padding. Trees come in the order in
     # which they are first asked for: by their addresses, batches would be others in every process, and round otherwise.
-    tries = {address: place for place, address in enumerate(dict.fromkeys(id(one.trie) for one in asked))}
+    tries = {address: rank for rank, address in enumerate(dict.fromkeys(id(question.trie) for question in asked))}
     order = sorted(range(len(asked)), key=lambda i: (tries[id(asked[i].trie)], len(prompts[asked[i].question]), i))
     results: list[Scores | None] = [None] * len(asked)
     for start in range(0, len(order), ROWS):
