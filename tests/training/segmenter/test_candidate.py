@@ -36,7 +36,7 @@ def files(folder):
 
 
 def test_squares_are_learnt_and_told_on_white_and_on_colour(labelled, tmp_path):
-    result = train(labelled, tmp_path, steps=150, learning_rate=0.01, batch_size=8)
+    result = train(labelled, tmp_path, steps=100, learning_rate=0.01, batch_size=8)
     segmenter = load_segmenter(result.artefact)
     pictures, truth = drawn(20, 9)
     assert mean_iou(overlaps(segmenter.segment_squares(pictures), truth, 3)) > 0.9
@@ -81,9 +81,7 @@ def test_generated_pictures_that_are_missing_or_of_other_classes_are_refused(lab
         with pytest.raises(SelvedgeError, match=f"segmenter.data is '{data}' and there are no generated pictures"):
             train(labelled, tmp_path / "out", data=data)
     other = write(tmp_path / "other", classes=("background", "body", "sleeve"))
-    with pytest.raises(
-        SelvedgeError, match="have the classes background, body, sleeve, and the labelled ones of .*lower"
-    ):
+    with pytest.raises(SelvedgeError, match="have the classes background, body, sleeve, and the"):
         train(labelled, tmp_path / "out", other, data="both")
     assert not (tmp_path / "out" / "model").exists()
 
@@ -91,17 +89,17 @@ def test_generated_pictures_that_are_missing_or_of_other_classes_are_refused(lab
 def test_pictures_without_masks_and_with_one_class_are_refused(tmp_path):
     with pytest.raises(SelvedgeError, match="have no masks; name classes and draw them"):
         train(write(tmp_path / "points", classes=()), tmp_path / "out")
-    one = write(tmp_path / "one")
-    file = one / "labels.json"
+    single = write(tmp_path / "single")
+    file = single / "labels.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"classes": ["background"]}))
     with pytest.raises(SelvedgeError, match="names 1 class; a labeller tells between 2 and 255"):
-        train(one, tmp_path / "out")
+        train(single, tmp_path / "out")
 
 
 def test_settings_out_of_range_are_refused_by_name():
-    with pytest.raises(SelvedgeError, match="segmenter.data is 'all'; use one of"):
+    with pytest.raises(SelvedgeError, match=r"segmenter.data is 'all'; use one of"):
         SegmenterSettings(data="all")
-    with pytest.raises(SelvedgeError, match="segmenter.backgrounds is 1.5; it must lie between 0 and 1"):
+    with pytest.raises(SelvedgeError, match=r"segmenter.backgrounds is 1.5; it must lie between 0 and 1"):
         SegmenterSettings(backgrounds=1.5)
-    with pytest.raises(SelvedgeError, match="segmenter.size is 100"):
+    with pytest.raises(SelvedgeError, match=r"segmenter.size is 100"):
         SegmenterSettings(size=100)
