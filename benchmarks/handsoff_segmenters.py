@@ -84,6 +84,7 @@ class Work:
             arguments.model, device="cuda" if torch.cuda.is_available() else "cpu"
         )
         self.seconds: dict[str, float] = {}
+        _refuse_another(self.out, {**self.small, "labels": max(arguments.labels), "generator": self.frozen.digest})
         rng = np.random.default_rng(0)
         firsts = rng.permutation(list(PARTS["held-out"])[::BLOCK])[: max(arguments.labels)]
         self.labels = [int(number) for number in firsts]
@@ -139,11 +140,14 @@ class Work:
         folder = self.out / f"pseudo-{name}"
         if not folder.is_dir():
             pictures = read_labelled(self.drawn("true", self.unlabelled), self.frozen.size).pictures
-            shares = [segmenter.probabilities(picture) for picture in pictures.array]
-            sure = np.array([np.sort(share.max(axis=0).ravel())[: share[0].size // 10].mean() for share in shares])
-            rows = np.sort(np.argsort(-sure, kind="stable")[: round((1 - LEAST_SURE) * len(sure))])
-            masks = [shares[row].argmax(axis=0).astype(np.uint8) for row in rows]
-            pairs = list(zip(pictures.array[rows], masks, strict=True))
+            masks, sure = [], []
+            for picture in pictures.array:
+                shares = segmenter.probabilities(picture)
+                masks.append(shares.argmax(axis=0).astype(np.uint8))
+                likeliest = np.sort(shares.max(axis=0), axis=None)
+                sure.append(likeliest[: len(likeliest) // 10].mean())  # of the tenth that is least sure
+            rows = np.sort(np.argsort(-np.array(sure), kind="stable")[: round((1 - LEAST_SURE) * len(sure))])
+            pairs = [(pictures.array[row], masks[row]) for row in rows]
             write_labelled(folder, pairs, [pictures.names[row] for row in rows])
         return folder
 
@@ -160,6 +164,14 @@ class Work:
         result = self.timed("segmenters", lambda: train_segmenter(
             labelled, generated, settings, self.out / f"segmenter-{name}-{seed}", self.progress))  # fmt: skip
         return load_segmenter(result.artefact, settings.device)
+
+
+def _refuse_another(out: Path, setup: Mapping[str, Any]) -> None:
+    """Only the same run goes on in a folder: others would take its pictures for theirs."""
+    file = out / "setup.json"
+    if file.is_file() and json.loads(file.read_text(encoding="utf-8")) != setup:
+        raise SystemExit(f"{out} holds a run of other sizes, labels or generator; give a new folder.")
+    publish_text(json.dumps(setup), file)
 
 
 def write_labelled(folder: Path, pairs: list[tuple[np.ndarray, np.ndarray]], names: Sequence[str]) -> None:
@@ -322,7 +334,7 @@ def table(report: Mapping[str, Any]) -> str:
     lines = []
     for labels, tests in report["labels"].items():
         lines.append(
-            f"{f'{labels} labels':20}  mean IoU               gap   foreground  on colour: mean IoU  foreground"
+            f"{f'{labels} labels':20}  mean IoU                gap  foreground  on colour: mean IoU  foreground"
         )
         for name, white in tests["on white"]["methods"].items():
             colour, (value, low, high) = tests["on colour"]["methods"][name], white["mean IoU"]

@@ -66,11 +66,10 @@ class Sources:
 def content_of(folder: Path) -> str:
     """Hex sha256 over names and bytes of the pictures, masks and lists of a folder; nothing is decoded."""
     digest = hashlib.sha256()
-    parts = (folder / name for name in ("images", "masks") if (folder / name).is_dir())
-    files = [path for part in parts for path in sorted(part.rglob("*")) if path.is_file()]
-    if not (folder / LABELS_FILE).is_file():  # then the list may name pictures that lie beside it
-        files = sorted(path for path in folder.rglob("*") if path.is_file())
-    for path in (*files, *(folder / name for name in (LABELS_FILE,) if (folder / name).is_file())):
+    listed = (folder / LABELS_FILE).is_file()  # else a COCO file's pictures may lie beside it
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        if listed and path.relative_to(folder).parts[0] not in ("images", "masks", LABELS_FILE):
+            continue
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 
 import numpy as np
@@ -13,6 +14,7 @@ from tests.training.segmenter.squares import CLASSES, drawn, train, write
 from training.reporting import Silent
 from training.segmenter.segmenter import load_segmenter
 from training.segmenter.settings import SegmenterSettings
+from training.segmenter.sources import content_of
 from training.stopping import TrainingStopped
 
 
@@ -103,3 +105,12 @@ def test_settings_out_of_range_are_refused_by_name():
         SegmenterSettings(backgrounds=1.5)
     with pytest.raises(SelvedgeError, match=r"segmenter.size is 100"):
         SegmenterSettings(size=100)
+
+
+def test_only_what_is_learnt_from_makes_another_run(labelled, tmp_path):
+    folder = shutil.copytree(labelled, tmp_path / "set")
+    before = content_of(folder)
+    (folder / "notes.txt").write_text("seen by Ada")
+    assert content_of(folder) == before == content_of(labelled)
+    (folder / "images" / "3.png").write_bytes((folder / "images" / "4.png").read_bytes())
+    assert content_of(folder) != before
