@@ -20,8 +20,8 @@ to the upper bound. Intervals are over test pictures, and over seeds (Student's 
 
 Not measured: features of a masked autoencoder with a classifier of pixels on the few.
 
-Run: `python -m benchmarks.handsoff_segmenters --out OUT [--model DIR] [--labels 16 50] [--seeds 3] [--small]`; with
---small a quarter of an hour of one free core at 64 pixels. A stopped run goes on.
+Run: `python -m benchmarks.handsoff_segmenters --out OUT [--model DIR] [--labels 16 50] [--seeds 3] [--small]
+[--true 5000] [--steps 2000]`; with --small a quarter of an hour of one free core at 64 pixels. A stopped run goes on.
 """
 
 import argparse
@@ -64,7 +64,7 @@ KINDS = LabelKinds(tuple(GROUPS))
 DRAWN_SIDE = 256
 LEAST_SURE = 0.1  # share of the pseudo-labelled pictures that is left out
 SMALL: dict[str, Any] = {
-    "test": 60, "true": 600, "generated": 600, "steps": 300,
+    "test": 60, "true": 600, "generated": 600, "steps": 200,
     "inversion": {"encoder_steps": 200, "refine_steps": 20, "batch_size": 16, "steps": 20, "references": 8},
     "labeller": {"members": 5, "epochs": 6},
 }  # fmt: skip
@@ -78,18 +78,20 @@ class Work:
     """The folders of one run, made once."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
-        self.out, self.small = arguments.out, SMALL if arguments.small else FULL
+        sizes = SMALL if arguments.small else FULL
+        chosen = {"true": arguments.true, "steps": arguments.steps}
+        self.out, self.sizes = arguments.out, sizes | {name: value for name, value in chosen.items() if value}
         self.progress = ProgressLines("segmenters")
         self.frozen: FrozenGenerator = load_generator(
             arguments.model, device="cuda" if torch.cuda.is_available() else "cpu"
         )
         self.seconds: dict[str, float] = {}
-        _refuse_another(self.out, {**self.small, "labels": max(arguments.labels), "generator": self.frozen.digest})
+        _refuse_another(self.out, {**self.sizes, "labels": max(arguments.labels), "generator": self.frozen.digest})
         rng = np.random.default_rng(0)
         firsts = rng.permutation(list(PARTS["held-out"])[::BLOCK])[: max(arguments.labels)]
         self.labels = [int(number) for number in firsts]
-        self.unlabelled = [int(n) for n in rng.permutation(list(PARTS["training"]))[: self.small["true"]]]
-        self.test = list(range(TEST_FROM, TEST_FROM + BLOCK * self.small["test"], BLOCK))
+        self.unlabelled = [int(n) for n in rng.permutation(list(PARTS["training"]))[: self.sizes["true"]]]
+        self.test = list(range(TEST_FROM, TEST_FROM + BLOCK * self.sizes["test"], BLOCK))
 
     def timed(self, name: str, work: Callable[[], Any]) -> Any:
         began = time.monotonic()
@@ -110,7 +112,7 @@ class Work:
         """The labelled pictures and their codes, which do not depend on how many are labelled."""
         labelled = read_labelled(self.drawn("labelled", self.labels), self.frozen.size)
         more = read_labelled(self.drawn("true", self.unlabelled), self.frozen.size).pictures
-        settings = InversionSettings(**self.small["inversion"])
+        settings = InversionSettings(**self.sizes["inversion"])
         perception = shipped_perception(self.frozen.device)
         return labelled, self.timed("inversion", lambda: invert_pictures(
             self.frozen, labelled.pictures, settings, self.out / "codes", self.progress, perception, more))  # fmt: skip
@@ -126,10 +128,10 @@ class Work:
             errors=codes.errors[:labels],
             data=labelled.pictures.digest,
         )
-        settings = LabellerSettings(seed=seed, **self.small["labeller"])
+        settings = LabellerSettings(seed=seed, **self.sizes["labeller"])
         result = self.timed("labeller", lambda: train_labeller(
             self.frozen, few, labelled, settings, out / "labeller", self.progress))  # fmt: skip
-        generation = GenerationSettings(pictures=self.small["generated"], seed=seed)
+        generation = GenerationSettings(pictures=self.sizes["generated"], seed=seed)
         labeller = load_trained(result, self.frozen)
         made = self.timed("generation", lambda: generate(labeller, generation, out / "set", self.progress))
         folder: Path = made.folder
@@ -160,7 +162,7 @@ class Work:
         return folder
 
     def train(self, name: str, labelled: Path, generated: Path | None, seed: int, **changes: Any) -> GarmentSegmenter:
-        settings = SegmenterSettings(size=self.frozen.size, steps=self.small["steps"], seed=seed, threads=1, **changes)
+        settings = SegmenterSettings(size=self.frozen.size, steps=self.sizes["steps"], seed=seed, threads=1, **changes)
         result = self.timed("segmenters", lambda: train_segmenter(
             labelled, generated, settings, self.out / f"segmenter-{name}-{seed}", self.progress))  # fmt: skip
         return load_segmenter(result.artefact, settings.device)
@@ -288,7 +290,7 @@ def _over_seeds(seeds: list[float]) -> list[float] | None:
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    """All figures; the pictures of the first seed are left beside them."""
+    """All figures, written as JSON after each number of labels, and the masks of the first seed as pictures."""
     work = Work(arguments)
     size = work.frozen.size
     tests = {
@@ -297,7 +299,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     }
     report: dict[str, Any] = {
         "generator": work.frozen.digest, "test pictures": len(work.test), "unlabelled": len(work.unlabelled),
-        "steps": work.small["steps"], "seeds": arguments.seeds, "inverted": {}, "labels": {},
+        "steps": work.sizes["steps"], "seeds": arguments.seeds, "inverted": {}, "labels": {},
+        "seconds": work.seconds,
     }  # fmt: skip
     for labels in arguments.labels:
         masks: dict[str, dict[str, list[np.ndarray]]] = {test: {} for test in tests}
@@ -312,7 +315,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
             first = {name: of_seeds[0] for name, of_seeds in masks[test].items()}
             sheet(pictures, first, work.out / f"segmenters-{labels}-{test.replace(' ', '-')}.webp")
         report["inverted"][str(labels)] = int((work.codes()[1].kept < labels).sum())
-    return report | {"seconds": work.seconds}
+        publish_text(json.dumps(report, indent=1) + "\n", work.out / "segmenters.json")
+    return report
 
 
 def sheet(test: LabelledPictures, masks: Mapping[str, np.ndarray], file: Path) -> None:
@@ -350,7 +354,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, default=Path("models/handsoff-tiny/64"), help="folder of the generator")
     parser.add_argument("--labels", type=int, nargs="+", default=[16, 50], help="labelled pictures, 50 at most")
-    parser.add_argument("--seeds", type=int, default=None, help="3; with --small 1")
+    parser.add_argument("--seeds", type=int, help="3; with --small 1")
+    parser.add_argument("--true", type=int, help="pictures of the upper bound: 5000; with --small 600")
+    parser.add_argument("--steps", type=int, help="of every training: 2000; with --small 200")
     parser.add_argument("--small", action="store_true", help="few pictures and steps, for a machine without a GPU")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
@@ -358,9 +364,7 @@ def main() -> None:
     if max(arguments.labels) > len(PARTS["held-out"]) // BLOCK:
         raise SystemExit(f"there are {len(PARTS['held-out']) // BLOCK} items to label; ask for fewer.")
     arguments.out.mkdir(parents=True, exist_ok=True)
-    report = measure(arguments)
-    publish_text(json.dumps(report, indent=1) + "\n", arguments.out / "segmenters.json")
-    print(table(report))
+    print(table(measure(arguments)))
 
 
 if __name__ == "__main__":
