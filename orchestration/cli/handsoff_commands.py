@@ -192,6 +192,18 @@ def generate(
     emit("handsoff generate", as_json, values | {"seconds": time.monotonic() - began})
 
 
+@app.command("demo")
+def demo(as_json: JsonFlag = False) -> None:
+    """From fifty drawn labels to a promoted segmenter that cuts out ten products, with scripted annotators."""
+    from orchestration.families.settings import load_settings
+    from orchestration.jobs.demo_handsoff import run_handsoff_demo
+
+    began = time.monotonic()
+    with reporting() as reporter:
+        outcome = run_handsoff_demo(load_settings(), reporter)
+    emit("handsoff demo", as_json, {**outcome, "seconds": time.monotonic() - began})
+
+
 @contextmanager
 def _work(out: Path) -> "Iterator[tuple[Path, Reporter]]":
     """The output folder, nobody else's meanwhile, and who is told of the progress."""

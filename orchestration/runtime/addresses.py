@@ -16,6 +16,7 @@ _SERVER = re.compile(r"https?://[^/\s:@?#]+(:(?P<port>[0-9]{1,5}))?(/\S*)?", re.
 LARGEST_PORT = 65535
 _TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")
 BEDROCK, DYNAMODB = "bedrock", "dynamodb:"
+CHAMPION, NOBODY = "champion", "none"  # beside those who can be named
 _DATABASE = re.compile(r"[A-Za-z][A-Za-z0-9_+.-]*://\S*")
 
 
@@ -100,13 +101,13 @@ def rows(text: str) -> str:
 
 
 def segmenter(text: str) -> str:
-    """`bedrock` as it is, or the absolute path of an ONNX file.
+    """`champion`, `bedrock` and `none` as they are, or the absolute path of an ONNX file.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: it is none of these.
     """
-    if text == BEDROCK:
+    if text in (CHAMPION, BEDROCK, NOBODY):
         return text
     if not text.lower().endswith(".onnx") or "\0" in text or _SCHEME.match(text):
-        raise ValueError("it is bedrock, or the path of an ONNX file that ends with .onnx")
+        raise ValueError("it is champion, bedrock, none, or the path of an ONNX file that ends with .onnx")
     return str(Path(text).expanduser().resolve())

@@ -54,11 +54,16 @@ class SegmenterNetwork(nn.Module):
         return scores.float()
 
 
-class _Level(nn.Sequential):
-    """Two convolutions."""
+class _Level(nn.Module):
+    """Two convolutions, the second beside what it changes."""
 
     def __init__(self, before: int, after: int) -> None:
-        super().__init__(_convolution(before, after), _convolution(after, after))
+        super().__init__()
+        self.first, self.second = _convolution(before, after), _convolution(after, after)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.first(x)
+        return x + self.second(x)
 
 
 def _convolution(before: int, after: int) -> nn.Sequential:
