@@ -103,7 +103,8 @@ def predict_attributes(
         previous: the table `attributes` as last published.
         pictures_at_once: of a batch. All questions about a picture are in one, whichever products they are about.
         progress: called with (products done, products, "predicting").
-        compute: where it is computed; this process by default. The table is the same wherever that is.
+        compute: where it is computed; this process by default. The table is the same wherever that is, but for last
+            bits of confidences where processes have other numbers of threads.
         folder: of `model`, for processes elsewhere, which load it from there.
 
     Raises:
