@@ -20,6 +20,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from infra.ray.driver import private_environment
+
 SIZES = (1000, 5000)
 LOCAL, NODES = "local", 2
 STORE_BYTES = 200 * 2**20
@@ -31,12 +33,12 @@ def main() -> None:
     if arguments.way:
         print(json.dumps(measured(arguments.work, arguments.way, arguments.products[0])))
         return
-    from ray.cluster_utils import Cluster
-
     from tests.inference.shipped_model import drawn_products, save_on_shipped_base
 
-    # Ray's processes inherit these; one thread each.
-    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+    here = {"RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+    os.environ |= {**private_environment(), **here}  # read when ray is imported, and inherited by its processes
+    from ray.cluster_utils import Cluster
+
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         save_on_shipped_base(work / MODEL)
@@ -100,8 +102,8 @@ def _elsewhere(work: Path, way: str, count: int) -> dict[str, Any]:
     ended = subprocess.run([*command, "--products", str(count)], capture_output=True, text=True, check=False)
     if ended.returncode:
         raise SystemExit(ended.stderr)
-    told: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
-    return told
+    figures: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
+    return figures
 
 
 def _arguments() -> argparse.Namespace:

@@ -5,9 +5,9 @@ Belongs here: the side that asks. Not here: Ray itself (driver.py), what is comp
 """
 
 import contextlib
-import importlib
 import multiprocessing
 import socket
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from multiprocessing.connection import Connection
 
@@ -16,7 +16,7 @@ import pyarrow as pa
 from infra.errors import ServiceFailure
 from infra.ray.driver import LOCAL, drive
 from infra.ray.errors import ClusterRefusal
-from infra.ray.messages import BATCH, GO, LOST, RAISED, REFUSED, Named, Raised, from_bytes, hear, tell, to_bytes
+from infra.ray.messages import BATCH, GO, LOST, RAISED, REFUSED, Named, Raised, from_bytes, receive, send, to_bytes
 
 WINDOW_BYTES = 2**30  # of batches that lie in Ray's object store at once
 CONNECT_SECONDS = 5.0  # Ray itself waits two minutes
@@ -43,7 +43,7 @@ class RayCluster:
 
         Raises:
             ServiceFailure: no cluster answers, or it was lost meanwhile. ClusterRefusal: it cannot do the work.
-            Exception: what the work raised, as it was raised.
+            Exception: what the work raised, as it was raised, but for an ImportError.
         """
         contents = (to_bytes(batch) for batch in batches)
         first = next(contents, None)
@@ -88,20 +88,27 @@ class RayCluster:
         content: bytes | None = first
         count = size = 0
         while content is not None and (count == 0 or size + len(content) <= self.window_bytes):
-            tell(ours, BATCH, content)
+            send(ours, BATCH, content)
             count, size, content = count + 1, size + len(content), next(contents, None)
-        tell(ours, GO)
+        send(ours, GO)
         return count, content
 
     def _result(self, ours: Connection) -> pa.Table:
-        kind, content = hear(ours)
+        kind, content = receive(ours)
         if kind == RAISED:
-            raise again(Raised.from_json(content.decode()))
+            error = again(Raised.from_json(content.decode()))
+            raise self._refused(f"{error} on a node") if isinstance(error, ImportError) else error
         if kind == REFUSED:
-            raise ClusterRefusal(f"the Ray cluster at {self.address} cannot do this: {content.decode()}.")
+            raise self._refused(content.decode())
         if kind == LOST:
             raise self._lost(content.decode())
         return from_bytes(content)
+
+    def _refused(self, reason: str) -> ClusterRefusal:
+        return ClusterRefusal(
+            f"the Ray cluster at {self.address} cannot do this ({reason:.200}); every node needs the Selvedge, Ray and "
+            "Python of this machine, and one a processor or GPU to give."
+        )
 
     def _lost(self, reason: str) -> ServiceFailure:
         return ServiceFailure(
@@ -111,8 +118,8 @@ class RayCluster:
 
 
 def again(raised: Raised) -> Exception:
-    """The exception that was raised elsewhere; a RuntimeError where its class does not take one text."""
-    kind = getattr(importlib.import_module(raised.module), raised.name, None)
+    """The exception that was raised elsewhere; a RuntimeError where its class is not loaded here or takes more."""
+    kind = getattr(sys.modules.get(raised.module), raised.name, None)
     if isinstance(kind, type) and issubclass(kind, Exception):
         with contextlib.suppress(TypeError):  # made of more than a text
             return kind(raised.text)

@@ -9,13 +9,15 @@ exception (`_exit`, after a minute of waiting for it); that would be the run its
 import importlib
 import logging
 import os
+import re
+import secrets
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.connection import Connection
 from typing import Any
 
 import pyarrow as pa
 
-from infra.ray.messages import BATCH, LOST, RAISED, REFUSED, RESULT, Named, Raised, from_bytes, hear, tell, to_bytes
+from infra.ray.messages import BATCH, LOST, RAISED, REFUSED, RESULT, Named, Raised, from_bytes, receive, send, to_bytes
 
 LOCAL = "local"
 NUMBER, CONTENT, RAISED_BY_WORK = "number", "content", "raised"
@@ -39,7 +41,7 @@ class Actor:
         return _row_table(rows[NUMBER].to_pylist(), answers)
 
     def _answer(self, content: bytes) -> Answer:
-        # What is raised travels as a row: Ray would wrap it in its own, with a page of stack traces for a text.
+        # What is raised becomes a row: Ray would wrap it in its own, with a page of stack traces for a text.
         try:
             if self._work is None:
                 module, _, function = self._factory.partition(":")
@@ -51,7 +53,9 @@ class Actor:
 
 def drive(connection: Connection, address: str, named: Named) -> None:
     """Answer windows of work until the other side hangs up."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read when ray is imported
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # this and the next are read when ray is imported
+    if address == LOCAL:
+        os.environ |= private_environment()
     import ray
 
     try:
@@ -60,21 +64,36 @@ def drive(connection: Connection, address: str, named: Named) -> None:
         while (window := _window(connection)) is not None:
             for content, raised in _in_order(_mapped(window, named, size, per_actor)):
                 if raised is not None:
-                    tell(connection, RAISED, raised.encode())
+                    send(connection, RAISED, raised.encode())
                     return
-                tell(connection, RESULT, content)
+                send(connection, RESULT, content)
     except (EOFError, BrokenPipeError):
         return  # the run that asked is gone
     except ray.exceptions.RayError as error:
-        tell(connection, LOST, _first_line(error))
+        missing = re.search(r"No module named '[\w.]+'", str(error))
+        send(connection, *((REFUSED, f"{missing[0]} on a node".encode()) if missing else (LOST, _first_line(error))))
     except (RuntimeError, ConnectionError, ValueError) as error:
-        tell(connection, REFUSED, _first_line(error))
+        send(connection, REFUSED, _first_line(error))
     finally:
         ray.shutdown()
 
 
+def private_environment() -> dict[str, str]:
+    """Environment of a cluster of our own: only this machine reaches it, and only processes of it know the token.
+
+    Ray binds every port to all interfaces unless it takes itself to be on a laptop, and would leave a token of its own
+    in the person's home, readable by others.
+    """
+    return {
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+    }
+
+
 def _connect(address: str) -> None:
     import ray
+    import ray.data
 
     ray.init(
         address=address,
@@ -82,7 +101,7 @@ def _connect(address: str) -> None:
         log_to_driver=False,
         logging_level="error",
     )
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what fails is told in one sentence
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.execution_options.preserve_order = True  # so that few results wait for an earlier one
@@ -105,10 +124,10 @@ def _window(connection: Connection) -> list[Any] | None:
     import ray
 
     references: list[Any] = []
-    kind, content = hear(connection)
+    kind, content = receive(connection)
     while kind == BATCH:
         references.append(ray.put(_row_table([len(references)], [(content, None)])))
-        kind, content = hear(connection)
+        kind, content = receive(connection)
     return references
 
 

@@ -54,11 +54,11 @@ def from_bytes(content: bytes) -> pa.Table:
         return reader.read_all()
 
 
-def tell(connection: Connection, kind: bytes, content: bytes = b"") -> None:
+def send(connection: Connection, kind: bytes, content: bytes = b"") -> None:
     connection.send_bytes(kind + content)
 
 
-def hear(connection: Connection) -> tuple[bytes, bytes]:
+def receive(connection: Connection) -> tuple[bytes, bytes]:
     """Kind and content of the next message; raises EOFError where the other process has ended."""
     message = connection.recv_bytes()
     return message[:1], message[1:]

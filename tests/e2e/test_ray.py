@@ -16,12 +16,12 @@ from inference.compute import Compute, Work
 from infra.ray.cluster import RayCluster
 from orchestration.runtime.compute import RayCompute
 from tests.inference.shipped_model import drawn_products, save_on_shipped_base
-from tests.infra.ray_cluster import kill_an_actor, lose, two_nodes
+from tests.infra.ray_cluster import ROOT, kill_an_actor, listening, lose, two_nodes
 from training.blip2.artefact import AttributeModel, load_artefact
 from training.blip2.features import FeatureStore
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("ray")]
-PRODUCTS, AT_ONCE = 40, 3
+PRODUCTS, AT_ONCE = 24, 3
 
 
 @pytest.fixture(scope="module")
@@ -88,10 +88,14 @@ def test_a_killed_process_and_a_removed_node_cost_only_time(nodes: Any, drop: Dr
     assert away.read(pictures).equal(here.read(pictures))
 
 
-def test_what_the_work_refuses_is_our_sentence(nodes: Any, drop: Drop) -> None:
-    compute = RayCompute(RayCluster(nodes[0].address))
+def test_a_cluster_of_this_machine_is_reached_from_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two windows; what the work refuses in the second is our sentence."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    results = RayCompute(RayCluster("local", window_bytes=1)).map(slow_doubling(0), map(numbers, (4, 13)))
+    assert next(results)["number"].to_pylist() == [8]
+    assert listening() == {"127.0.0.1"}
     with pytest.raises(SelvedgeError, match=r"^number 13 is refused; leave it out\.$"):
-        list(compute.map(slow_doubling(0), [numbers(13)]))
+        next(results)
 
 
 def test_a_lost_cluster_is_a_service_that_is_away(nodes: Any) -> None:

@@ -1,4 +1,4 @@
-"""A Ray cluster of two nodes on this machine, for tests; skipped where Ray is not installed."""
+"""A Ray cluster of two nodes on this machine, for tests."""
 
 import contextlib
 import os
@@ -8,7 +8,8 @@ from typing import Any
 from unittest import mock
 
 import psutil
-import pytest
+
+from infra.ray.driver import private_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 STORE_BYTES = 100 * 2**20
@@ -25,19 +26,30 @@ ENVIRONMENT = {
 @contextlib.contextmanager
 def two_nodes() -> Iterator[tuple[Any, Any]]:
     """The cluster, and the node that is not its head; each has one processor."""
-    reason = "Ray is not installed: pip install 'selvedge[ray]'"
-    ray_clusters = pytest.importorskip("ray.cluster_utils", reason=reason)
-    with mock.patch.dict(os.environ, ENVIRONMENT):
+    with mock.patch.dict(os.environ, {**private_environment(), **ENVIRONMENT}):
+        from ray.cluster_utils import Cluster
+
         head = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": STORE_BYTES}
-        cluster = ray_clusters.Cluster(initialize_head=True, head_node_args={**head, "_system_config": NOTICING})
+        cluster = Cluster(initialize_head=True, head_node_args={**head, "_system_config": NOTICING})
         try:
             yield cluster, cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES)
         finally:
             cluster.shutdown()
 
 
+def listening() -> set[str]:
+    """Addresses at which children of this process, and theirs, listen."""
+    return {
+        connection.laddr.ip.removeprefix("::ffff:")
+        for child in psutil.Process().children(recursive=True)
+        if child.status() != psutil.STATUS_ZOMBIE
+        for connection in child.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    }
+
+
 def kill_an_actor(cluster: Any) -> int:
-    """SIGKILL to a process that works for somebody; its number."""
+    """SIGKILL to a process of the pool; its number."""
     raylets = [
         psutil.Process(info.process.pid)
         for node in cluster.list_all_nodes()

@@ -1,5 +1,6 @@
 """What a cluster is asked and answers, as far as it can be seen without Ray; with Ray: tests/e2e/test_ray.py."""
 
+import multiprocessing
 from collections.abc import Iterator
 from random import Random
 
@@ -10,7 +11,8 @@ from catalog.errors import SelvedgeError
 from infra.errors import ServiceFailure
 from infra.ray.cluster import RayCluster, again
 from infra.ray.driver import Actor, _in_order, _pool, _row_table
-from infra.ray.messages import Raised, from_bytes, to_bytes
+from infra.ray.errors import ClusterRefusal
+from infra.ray.messages import RAISED, Raised, from_bytes, send, to_bytes
 from tests.ports import free_port
 
 WORK = "tests.infra.ray_work:doubling"
@@ -40,6 +42,14 @@ def test_what_the_work_raises_is_raised_again(factory: str, number: int, kind: t
     assert raised is not None
     error = again(Raised.from_json(raised))
     assert type(error) is kind and str(error) == sentence
+
+
+def test_a_node_without_the_code_is_a_cluster_that_cannot_do_it() -> None:
+    raised = Raised("builtins", "ModuleNotFoundError", "No module named 'nowhere'").to_json()
+    ours, theirs = multiprocessing.Pipe()
+    send(theirs, RAISED, raised.encode())
+    with pytest.raises(ClusterRefusal, match=r"^the Ray cluster at a:1 cannot do this \(No module named 'nowhere'"):
+        RayCluster("a:1")._result(ours)
 
 
 @pytest.mark.parametrize("name", ["UnicodeDecodeError", "NoSuchClass", "print"])

@@ -10,7 +10,8 @@ from catalog.errors import SelvedgeError, ServiceUnavailable
 from inference.compute import LocalCompute, Work
 from infra.errors import ServiceFailure
 from infra.ray.errors import ClusterRefusal
-from orchestration.runtime.compute import RayCompute, compute_of
+from orchestration.runtime.compute import RayCompute, compute_of, of_same_code
+from orchestration.runtime.installed_code import installed_code
 from orchestration.runtime.settings import read_settings
 
 WORK = Work(lambda batch: batch.slice(1), "module:function", {"folder": "/model"})
@@ -18,8 +19,8 @@ WORK = Work(lambda batch: batch.slice(1), "module:function", {"folder": "/model"
 
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: name == "ray" or found(name, *more))
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: name == "ray" or real(name, *more))
 
 
 def test_it_is_this_process_unless_it_is_set() -> None:
@@ -71,7 +72,8 @@ def test_an_address_is_host_and_port(address: str) -> None:
 def test_failures_of_the_cluster_are_told_in_our_words(failure: Exception, ours: type) -> None:
     class Failing:
         def map(self, factory: str, arguments: dict[str, str], batches: object) -> Iterator[pa.Table]:
-            assert (factory, arguments) == (WORK.factory, WORK.arguments)
+            assert factory == "orchestration.runtime.compute:of_same_code"
+            assert arguments == {"code_sha256": installed_code().sha256, "factory": WORK.factory, **WORK.arguments}
             yield pa.table({})
             raise failure
 
@@ -80,3 +82,11 @@ def test_failures_of_the_cluster_are_told_in_our_words(failure: Exception, ours:
     with pytest.raises(SelvedgeError) as error:
         next(results)
     assert type(error.value) is ours and str(error.value) == str(failure)
+
+
+def test_a_node_with_other_code_does_nothing() -> None:
+    work = "tests.infra.ray_work:doubling"
+    batch = pa.table({"number": [4]})
+    assert of_same_code(installed_code().sha256, work, seconds="0")(batch)["number"].to_pylist() == [8]
+    with pytest.raises(SelvedgeError, match=r"^a node of the Ray cluster has another Selvedge than "):
+        of_same_code("0" * 64, work, seconds="0")
