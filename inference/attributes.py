@@ -128,7 +128,7 @@ def predict_attributes(
         if known is not None and _same(known, asked.row):
             asked.row.update(known | {"model_uri": model_uri})
     seen = _seen([asked for asked in wanted if "value" not in asked.row], dict(pictures.values()))
-    done, looked_at = len(products) - len({asked.row["product_id"] for one in seen for asked in one.asked}), 0
+    done, looked_at = len(products) - len({asked.row["product_id"] for picture in seen for asked in picture.asked}), 0
     remove_parts(store.folder)
     store.refresh()
     batches = list(_chunks(seen, pictures_at_once))
@@ -136,10 +136,10 @@ def predict_attributes(
     answered = compute.map(work, (_batch(batch, store) for batch in batches))
     for batch, answers in zip(batches, answered, strict=True):
         looked_at += _fill_in(batch, answers, store)
-        done += len({asked.row["product_id"] for one in batch for asked in one.asked})
+        done += len({asked.row["product_id"] for picture in batch for asked in picture.asked})
         if progress is not None:
             progress(done, len(products), "predicting")
-    computed = sum(len(one.asked) for one in seen)
+    computed = sum(len(picture.asked) for picture in seen)
     frame = pd.DataFrame([asked.row for asked in wanted], columns=COLUMNS)
     return Predicted(frame, computed, len(wanted) - computed, looked_at, store.folder.name)
 
@@ -203,39 +203,39 @@ def _seen(asked: Sequence[_Asked], uris: Mapping[str, str]) -> list[_Seen]:
     by_picture: dict[str, list[_Asked]] = {}
     for each in asked:
         by_picture.setdefault(each.image_sha256, []).append(each)
-    return [_Seen(sha256, uris[sha256], some) for sha256, some in by_picture.items()]
+    return [_Seen(sha256, uris[sha256], questions) for sha256, questions in by_picture.items()]
 
 
 def _batch(seen: Sequence[_Seen], store: FeatureStore) -> pa.Table:
-    """Some pictures to work on, a row each: sha256, uri, attributes and article_types of its questions, features.
+    """Pictures to work on, a row each: sha256, uri, attributes and article_types of its questions, features.
 
-    Those that the store has; the others are computed with the answers.
+    Features are null where the store has none; these are computed with the answers.
     """
-    missing = set(store.missing(one.sha256 for one in seen))
-    questions = [[asked.question for asked in one.asked] for one in seen]
+    hashes = [picture.sha256 for picture in seen]
+    missing = set(store.missing(hashes))
+    words, asked = pa.list_(pa.string()), [[each.question for each in picture.asked] for picture in seen]
     columns = {
-        "sha256": pa.array([one.sha256 for one in seen], pa.string()),
-        "uri": pa.array([one.uri for one in seen], pa.string()),
-        "attributes": pa.array([[each.attribute for each in some] for some in questions], pa.list_(pa.string())),
-        "article_types": pa.array([[each.article_type for each in some] for some in questions], pa.list_(pa.string())),
+        "sha256": pa.array(hashes, pa.string()),
+        "uri": pa.array([picture.uri for picture in seen], pa.string()),
+        "attributes": pa.array([[question.attribute for question in row] for row in asked], words),
+        "article_types": pa.array([[question.article_type for question in row] for row in asked], words),
     }
-    known = iter(
-        store.read([one.sha256 for one in seen if one.sha256 not in missing]) if len(missing) < len(seen) else ()
-    )
-    return pa.table(columns).append_column(*packed([None if one.sha256 in missing else next(known) for one in seen]))
+    stored = [sha256 for sha256 in hashes if sha256 not in missing]
+    features = dict(zip(stored, store.read(stored), strict=True)) if stored else {}
+    return pa.table(columns).append_column(*packed([features.get(sha256) for sha256 in hashes]))
 
 
 def _answers(model: AttributeModel, batch: pa.Table) -> pa.Table:
     """A `_batch` worked on, a row a picture: value, confidence, abstained of its questions, and features it lacked."""
-    rows, known = batch.drop_columns("features").to_pylist(), unpacked(batch)
-    missing = [place for place, features in enumerate(known) if features is None]
+    rows, stored = batch.drop_columns("features").to_pylist(), unpacked(batch)
+    missing = [place for place, features in enumerate(stored) if features is None]
     new = (
         look(model.base, [(rows[place]["sha256"], rows[place]["uri"]) for place in missing], model.feature_precision)
         if missing
         else ()
     )
     computed = dict(zip(missing, new, strict=True))
-    features = [computed[place] if one is None else one for place, one in enumerate(known)]
+    features = [computed[place] if row is None else row for place, row in enumerate(stored)]
     questions = [
         Question(place, attribute, article_type)
         for place, row in enumerate(rows)
@@ -252,14 +252,13 @@ def _answers(model: AttributeModel, batch: pa.Table) -> pa.Table:
 
 def _fill_in(seen: Sequence[_Seen], answers: pa.Table, store: FeatureStore) -> int:
     """The answers of a batch into the rows of its questions, its new features into the store; how many these are."""
-    for one, answer in zip(seen, answers.drop_columns("features").to_pylist(), strict=True):
-        for asked, *given in zip(one.asked, *answer.values(), strict=True):
+    for picture, answer in zip(seen, answers.drop_columns("features").to_pylist(), strict=True):
+        for asked, *given in zip(picture.asked, *answer.values(), strict=True):
             asked.row.update(zip(answer, given, strict=True))
-    new = [
-        (one.sha256, features) for one, features in zip(seen, unpacked(answers), strict=True) if features is not None
-    ]
+    features = zip(seen, unpacked(answers), strict=True)
+    new = {picture.sha256: computed for picture, computed in features if computed is not None}
     if new:
-        store.write([sha256 for sha256, _ in new], torch.stack([features for _, features in new]))
+        store.write(list(new), torch.stack(list(new.values())))
     return len(new)
 
 

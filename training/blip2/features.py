@@ -268,7 +268,7 @@ def compute_features(
 
 
 def look(base: Base, pictures: Sequence[tuple[str, str]], precision: Precision) -> Tensor:
-    """Features of some pictures as they are (view 0), without a store: (n, queries, d_qformer), on the CPU.
+    """Features of pictures as they are (view 0), without a store: (n, queries, d_qformer), on the CPU.
 
     A feature's last bits depend on those that share its forward pass; the same pictures in the same order give the
     same.
@@ -287,11 +287,11 @@ def look(base: Base, pictures: Sequence[tuple[str, str]], precision: Precision) 
 def packed(features: Sequence[Tensor | None]) -> tuple[pa.Field, pa.Array]:
     """A column `features` for tables that travel: the bytes of each picture's (queries, d_qformer), null for none."""
     form = {}
-    for one in features:
-        if one is not None:
-            form = {"dtype": str(one.dtype).removeprefix("torch."), "shape": json.dumps(list(one.shape))}
+    for row in features:
+        if row is not None:
+            form = {"dtype": str(row.dtype).removeprefix("torch."), "shape": json.dumps(list(row.shape))}
     stored = [
-        None if one is None else one.contiguous().view(-1).view(torch.uint8).numpy().tobytes() for one in features
+        None if row is None else row.contiguous().view(-1).view(torch.uint8).numpy().tobytes() for row in features
     ]
     return pa.field("features", pa.large_binary(), metadata=form), pa.array(stored, pa.large_binary())
 
