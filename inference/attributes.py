@@ -1,33 +1,40 @@
 """Attributes: what the promoted model sees on every product's picture.
 
 Belongs here: asking the questions that apply, stamping the answers, not asking again what was answered. Not here:
-answering (training/blip2/), choosing the model or the place of the table (orchestration/).
+answering (training/blip2/), where it is computed (compute.py), choosing the model or the place of the table
+(orchestration/).
 
 A picture's features come from the feature store, so they are computed once whatever is asked of them and however
-often the model is retrained. A row is taken from the last table as long as picture, model, schema, prompt and
-question are the same.
+often the model is retrained. Other processes are handed what features there are, and hand back those that they
+computed: the store stays on the machine that publishes, where the next run and the watch on drops look for them. A row
+is taken from the last table as long as picture, model, schema, prompt and question are the same.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import torch
 
 from catalog.errors import SelvedgeError
 from catalog.files import json_sha256
+from catalog.places import remove_parts
 from catalog.schema import AttributeSchema
+from inference.compute import Compute, LocalCompute, OnBatch, Work
 from inference.tables import ATTRIBUTES
 from training.blip2.artefact import AttributeModel, Question, load_artefact
-from training.blip2.features import FeatureStore, compute_features
+from training.blip2.features import FeatureStore, look, packed, unpacked
 from training.reporting import Reporter
 
 FORMAT = 1
-PRODUCTS_AT_ONCE = 256  # bounds memory; a batch gives what its products give alone
+PICTURES_AT_ONCE = 256  # bounds memory; a batch gives what its pictures give alone, but for a number's last bits
 COLUMNS = ATTRIBUTES.names
+ANSWER = {"value": pa.string(), "confidence": pa.float64(), "abstained": pa.bool_()}
 Progress = Callable[[int, int, str], None]
 Item = TypeVar("Item")
 Row = dict[str, Any]
@@ -64,6 +71,15 @@ class _Asked:
     row: Row
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """A picture and what is asked about it."""
+
+    sha256: str
+    uri: str
+    asked: Sequence[_Asked]
+
+
 def predict_attributes(
     model: AttributeModel,
     images: pd.DataFrame,
@@ -72,8 +88,10 @@ def predict_attributes(
     store: FeatureStore,
     model_uri: str,
     previous: pd.DataFrame | None = None,
-    products_at_once: int = PRODUCTS_AT_ONCE,
+    pictures_at_once: int = PICTURES_AT_ONCE,
     progress: Progress | None = None,
+    compute: Compute | None = None,
+    folder: Path | None = None,
 ) -> Predicted:
     """Ask the model every question that applies to every product.
 
@@ -83,32 +101,47 @@ def predict_attributes(
             question set is given it; a set that asks for the article type is asked of every product.
         model_uri: the registered version, as rows show it, like `models:/blip2-attributes/3`.
         previous: the table `attributes` as last published.
+        pictures_at_once: of a batch. All questions about a picture are in one, whichever products they are about.
         progress: called with (products done, products, "predicting").
+        compute: where it is computed; this process by default. The table is the same wherever that is, but for last
+            bits of confidences where processes have other numbers of threads.
+        folder: of `model`, for processes elsewhere, which load it from there.
 
     Raises:
-        SelvedgeError: a product has no standardised picture, or the picture changed since.
+        SelvedgeError: a product has no standardised picture, or the picture changed since; or as `Compute.map`.
+        ServiceUnavailable: as `Compute.map`.
     """
+    compute = compute or LocalCompute()
     pictures = _pictures(images)
     model_digest = model.digest or f"base:{model.base.digest}"
     published = _known_rows(previous)
     stamp = [FORMAT, model_digest, model.base.digest, model.schema.digest(), model.base.prompt.to_dict()]
-    rows: list[Row] = []
-    computed = reused = looked_at = done = 0
-    for chunk in _chunks(cast(list[Row], products.to_dict("records")), products_at_once):
-        wanted = [asked for product in chunk for asked in _questions(model, product, pictures, stamp)]
-        for asked in wanted:
-            asked.row.update(model_uri=model_uri, model_digest=model_digest)
-        answered = {
-            key: row for asked in wanted if (row := published.get(key := _key(asked.row))) and _same(row, asked.row)
-        }
-        open_questions = [asked for asked in wanted if _key(asked.row) not in answered]
-        looked_at += _answer(model, open_questions, pictures, store)
+    wanted = [
+        asked
+        for product in cast(list[Row], products.to_dict("records"))
+        for asked in _questions(model, product, pictures, stamp)
+    ]
+    for asked in wanted:
+        asked.row.update(model_uri=model_uri, model_digest=model_digest)
+        known = published.get(_key(asked.row))
         # A version of other name but equal digest answers the same: only the stamp of where it came from is renewed.
-        rows += [answered.get(_key(asked.row), asked.row) | {"model_uri": model_uri} for asked in wanted]
-        computed, reused, done = computed + len(open_questions), reused + len(answered), done + len(chunk)
+        if known is not None and _same(known, asked.row):
+            asked.row.update(known | {"model_uri": model_uri})
+    seen = _seen([asked for asked in wanted if "value" not in asked.row], dict(pictures.values()))
+    done, looked_at = len(products) - len({asked.row["product_id"] for picture in seen for asked in picture.asked}), 0
+    remove_parts(store.folder)
+    store.refresh()
+    batches = list(_chunks(seen, pictures_at_once))
+    work = Work(partial(_answers, model), f"{__name__}:{answering.__name__}", {"folder": str(folder)})
+    answered = compute.map(work, (_batch(batch, store) for batch in batches))
+    for batch, answers in zip(batches, answered, strict=True):
+        looked_at += _fill_in(batch, answers, store)
+        done += len({asked.row["product_id"] for picture in batch for asked in picture.asked})
         if progress is not None:
             progress(done, len(products), "predicting")
-    return Predicted(pd.DataFrame(rows, columns=COLUMNS), computed, reused, looked_at, store.folder.name)
+    computed = sum(len(picture.asked) for picture in seen)
+    frame = pd.DataFrame([asked.row for asked in wanted], columns=COLUMNS)
+    return Predicted(frame, computed, len(wanted) - computed, looked_at, store.folder.name)
 
 
 def predict_tables(
@@ -119,16 +152,19 @@ def predict_tables(
     previous: pa.Table | None,
     features: Path,
     reporter: Reporter,
+    compute: Compute | None = None,
 ) -> tuple[AttributeSchema, Predicted]:
     """What the model of a folder sees on the products of two published tables, with the vocabulary it was asked in.
 
     Args:
         uri, previous: as `model_uri` and `previous` of `predict_attributes`. features: folder of the feature store.
+        compute: where it is computed; this process by default.
 
     Raises:
         SelvedgeError: the artefact is damaged, or as `predict_attributes`.
+        ServiceUnavailable: as `predict_attributes`.
     """
-    loaded = load_artefact(model, device="cuda" if torch.cuda.is_available() else "cpu")
+    loaded = _loaded(model)
     predicted = predict_attributes(
         loaded,
         images.to_pandas(),
@@ -137,8 +173,15 @@ def predict_tables(
         model_uri=uri,
         previous=None if previous is None else previous.to_pandas(),
         progress=reporter.progress,
+        compute=compute,
+        folder=model.resolve(),
     )
     return loaded.schema, predicted
+
+
+def answering(folder: str) -> OnBatch:
+    """What answers the questions of a batch with the model of a folder."""
+    return partial(_answers, _loaded(Path(folder)))
 
 
 def summarise_attributes(attributes: pd.DataFrame) -> dict[str, dict[str, float]]:
@@ -151,25 +194,72 @@ def summarise_attributes(attributes: pd.DataFrame) -> dict[str, dict[str, float]
     return summary
 
 
-def _answer(
-    model: AttributeModel, asked: Sequence[_Asked], pictures: Mapping[int, tuple[str, str]], store: FeatureStore
-) -> int:
-    """Fill in the rows of some questions; returns how many pictures had no features yet."""
-    if not asked:
-        return 0
-    order = {sha256: index for index, sha256 in enumerate(dict.fromkeys(each.image_sha256 for each in asked))}
-    uris = dict(pictures.values())
-    looked_at = compute_features(model.base, [(sha256, uris[sha256]) for sha256 in order], store)
+def _loaded(folder: Path) -> AttributeModel:
+    return load_artefact(folder, device="cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _seen(asked: Sequence[_Asked], uris: Mapping[str, str]) -> list[_Seen]:
+    """The questions by picture, in the order in which pictures are first asked about."""
+    by_picture: dict[str, list[_Asked]] = {}
+    for each in asked:
+        by_picture.setdefault(each.image_sha256, []).append(each)
+    return [_Seen(sha256, uris[sha256], questions) for sha256, questions in by_picture.items()]
+
+
+def _batch(seen: Sequence[_Seen], store: FeatureStore) -> pa.Table:
+    """Pictures to work on, a row each: sha256, uri, attributes and article_types of its questions, features.
+
+    Features are null where the store has none; these are computed with the answers.
+    """
+    hashes = [picture.sha256 for picture in seen]
+    missing = set(store.missing(hashes))
+    words, asked = pa.list_(pa.string()), [[each.question for each in picture.asked] for picture in seen]
+    columns = {
+        "sha256": pa.array(hashes, pa.string()),
+        "uri": pa.array([picture.uri for picture in seen], pa.string()),
+        "attributes": pa.array([[question.attribute for question in row] for row in asked], words),
+        "article_types": pa.array([[question.article_type for question in row] for row in asked], words),
+    }
+    stored = [sha256 for sha256 in hashes if sha256 not in missing]
+    features = dict(zip(stored, store.read(stored), strict=True)) if stored else {}
+    return pa.table(columns).append_column(*packed([features.get(sha256) for sha256 in hashes]))
+
+
+def _answers(model: AttributeModel, batch: pa.Table) -> pa.Table:
+    """A `_batch` worked on, a row a picture: value, confidence, abstained of its questions, and features it lacked."""
+    rows, stored = batch.drop_columns("features").to_pylist(), unpacked(batch)
+    missing = [place for place, features in enumerate(stored) if features is None]
+    new = (
+        look(model.base, [(rows[place]["sha256"], rows[place]["uri"]) for place in missing], model.feature_precision)
+        if missing
+        else ()
+    )
+    computed = dict(zip(missing, new, strict=True))
+    features = [computed[place] if row is None else row for place, row in enumerate(stored)]
     questions = [
-        Question(order[question.image_sha256], question.question.attribute, question.question.article_type)
-        for question in asked
+        Question(place, attribute, article_type)
+        for place, row in enumerate(rows)
+        for attribute, article_type in zip(row["attributes"], row["article_types"], strict=True)
     ]
-    answers = model.answer(store.read(list(order)), questions)
-    for each, value, confidence, abstained in zip(
-        asked, answers["value"], answers["confidence"], answers["abstained"], strict=True
-    ):
-        each.row.update(value=str(value), confidence=float(confidence), abstained=bool(abstained))
-    return looked_at
+    answers = model.answer(torch.stack(features), questions)
+    offsets = np.cumsum([0, *(len(row["attributes"]) for row in rows)])
+    columns = {
+        name: pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(answers[name].tolist(), kind))
+        for name, kind in ANSWER.items()
+    }
+    return pa.table(columns).append_column(*packed([computed.get(place) for place in range(len(rows))]))
+
+
+def _fill_in(seen: Sequence[_Seen], answers: pa.Table, store: FeatureStore) -> int:
+    """The answers of a batch into the rows of its questions, its new features into the store; how many these are."""
+    for picture, answer in zip(seen, answers.drop_columns("features").to_pylist(), strict=True):
+        for asked, *given in zip(picture.asked, *answer.values(), strict=True):
+            asked.row.update(zip(answer, given, strict=True))
+    features = zip(seen, unpacked(answers), strict=True)
+    new = {picture.sha256: computed for picture, computed in features if computed is not None}
+    if new:
+        store.write(list(new), torch.stack(list(new.values())))
+    return len(new)
 
 
 def _questions(

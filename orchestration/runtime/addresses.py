@@ -1,4 +1,4 @@
-"""Addresses that a setting may hold: a folder or a bucket, a server, a database, a table, a network's file.
+"""Addresses that a setting may hold: a folder or a bucket, a server, a database, a table, a network's file, a cluster.
 
 Belongs here: what is none of them, as one clause with the right form. Not here: the settings (settings.py).
 """
@@ -15,8 +15,10 @@ _BUCKET = re.compile(r"s3://[A-Za-z0-9][A-Za-z0-9._-]{1,62}(/[^?#]*)?")
 _SERVER = re.compile(r"https?://[^/\s:@?#]+(:(?P<port>[0-9]{1,5}))?(/\S*)?", re.IGNORECASE)
 LARGEST_PORT = 65535
 _TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")
+LOCAL = "local"  # a Ray cluster of this machine alone
 BEDROCK, DYNAMODB = "bedrock", "dynamodb:"
 CHAMPION, NOBODY = "champion", "none"  # beside those who can be named
+_CLUSTER = re.compile(r"([A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:]+\]):(?P<port>[0-9]{1,5})")
 _DATABASE = re.compile(r"[A-Za-z][A-Za-z0-9_+.-]*://\S*")
 
 
@@ -111,3 +113,30 @@ def segmenter(text: str) -> str:
     if not text.lower().endswith(".onnx") or "\0" in text or _SCHEME.match(text):
         raise ValueError("it is champion, bedrock, none, or the path of an ONNX file that ends with .onnx")
     return str(Path(text).expanduser().resolve())
+
+
+def cluster(text: str) -> str:
+    """`local`, or host and port of a Ray cluster's head.
+
+    Raises:
+        ValueError: it is neither; an address of Ray Client is none, as Ray Data is not made for it.
+    """
+    address = _CLUSTER.fullmatch(text)
+    if text != LOCAL and not (address and 0 < int(address["port"]) <= LARGEST_PORT):
+        raise ValueError("it is host and port of the cluster's head, like 10.0.0.5:6379, or local")
+    return text
+
+
+def require_ray(address: str | None) -> None:
+    """Without this look a step would fail long after the start.
+
+    Raises:
+        ValueError: no cluster is named, or the package is missing.
+    """
+    if importlib.util.find_spec("ray") is None:
+        raise ValueError("the package ray is missing; pip install 'selvedge[ray]'")
+    if address is None:
+        raise ValueError(
+            "no cluster is named; set SELVEDGE_RAY_ADDRESS to its head, like 10.0.0.5:6379, or to local, which starts "
+            "one on this machine"
+        )

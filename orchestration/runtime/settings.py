@@ -53,6 +53,13 @@ class Settings(OperatorSettings):
     )
     threads: Annotated[int, Field(ge=1)] | None = Field(None, description="processor threads; all cores by default")
 
+    ray_address: str | None = Field(
+        None, description="the Ray cluster, HEAD:6379 as this machine joined it; local starts one here"
+    )
+    compute: Literal["local", "ray"] = Field(
+        "local", description="where attributes of drops are computed: in the run's process, or on a Ray cluster"
+    )
+
     tracking_uri: str | None = Field(None, description="a tracking server of yours; none is started then")
     mlflow_port: Port = Field(5050, description="port of the local MLflow server")
     mlflow_database: str | None = Field(None, description="SQLAlchemy URI of MLflow's database; SQLite by default")
@@ -235,6 +242,18 @@ class Settings(OperatorSettings):
                 f"it has fewer than {SHORTEST_KEY} characters; `openssl rand -hex 32` makes one that nobody guesses"
             )
         return key
+
+    @field_validator("ray_address")
+    @classmethod
+    def _cluster(cls, address: str | None) -> str | None:
+        return addresses.cluster(address) if address else None
+
+    @field_validator("compute")
+    @classmethod
+    def _computing(cls, compute: str, field: ValidationInfo) -> str:
+        if compute == "ray":
+            addresses.require_ray(field.data.get("ray_address"))
+        return compute
 
     @field_validator("storage", "mlflow_artifacts")
     @classmethod

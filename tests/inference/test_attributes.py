@@ -59,7 +59,7 @@ def test_every_applicable_question_has_a_row_that_fits_the_table(model, shop, as
 def test_a_batch_of_all_equals_singles_and_chunks(shop, ask):
     products, images = shop
     whole = ask(products, images).frame
-    chunks = ask(products, images, products_at_once=2).frame
+    chunks = ask(products, images, pictures_at_once=2).frame
     singles = pd.concat([ask(products[i : i + 1], images).frame for i in range(len(products))], ignore_index=True)
     for other in (chunks, singles):
         assert list(other.value) == list(whole.value) and list(other.abstained) == list(whole.abstained)
@@ -154,7 +154,7 @@ def test_no_products_give_an_empty_table_and_progress_is_told(shop, ask):
     products, images = shop
     assert as_table(ask(products[:0], images).frame, "attributes").num_rows == 0
     seen = []
-    ask(products, images, products_at_once=3, progress=lambda *told: seen.append(told))
+    ask(products, images, pictures_at_once=3, progress=lambda *told: seen.append(told))
     assert seen == [(3, 7, "predicting"), (6, 7, "predicting"), (7, 7, "predicting")]
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import numpy as np
+import pyarrow as pa
 import torch
 from safetensors.torch import save
 from torch import Tensor
@@ -259,17 +260,60 @@ def compute_features(
             to_compute = [sha256 for sha256, _ in chunk if sha256 in missing]
             if not to_compute:
                 continue
-            parts = [
-                image_features(
-                    base.model, base.preprocessing.normalised([squares[view, s] for s in group]), store.precision
-                )
-                for group in _chunks(to_compute, images_at_once(base.device))
-            ]
-            store.write(to_compute, torch.cat(parts), view)
+            store.write(to_compute, _features_of(base, [squares[view, s] for s in to_compute], store.precision), view)
             done += len(to_compute)
             if progress:
                 progress(done, total)
     return total
+
+
+def look(base: Base, pictures: Sequence[tuple[str, str]], precision: Precision) -> Tensor:
+    """Features of pictures as they are (view 0), without a store: (n, queries, d_qformer), on the CPU.
+
+    A feature's last bits depend on those that share its forward pass; the same pictures in the same order give the
+    same.
+
+    Args:
+        pictures: (sha256, uri) of each picture's file, at least one.
+
+    Raises:
+        SelvedgeError: a file is missing, does not decode, or is not the one its sha256 names.
+    """
+    names = [sha256 for sha256, _ in pictures]
+    squares = _load_views(pictures, base.preprocessing, {0: set(names)})
+    return _features_of(base, [squares[0, sha256] for sha256 in names], precision).cpu()
+
+
+def packed(features: Sequence[Tensor | None]) -> tuple[pa.Field, pa.Array]:
+    """A column `features` for tables that travel: the bytes of each picture's (queries, d_qformer), null for none."""
+    form = {}
+    for row in features:
+        if row is not None:
+            form = {"dtype": str(row.dtype).removeprefix("torch."), "shape": json.dumps(list(row.shape))}
+    stored = [
+        None if row is None else row.contiguous().view(-1).view(torch.uint8).numpy().tobytes() for row in features
+    ]
+    return pa.field("features", pa.large_binary(), metadata=form), pa.array(stored, pa.large_binary())
+
+
+def unpacked(table: pa.Table) -> list[Tensor | None]:
+    """What `packed` was given, of a table that has its column."""
+    form = table.schema.field("features").metadata or {}
+    return [None if value is None else _unpacked(value, form) for value in table["features"].to_pylist()]
+
+
+def _unpacked(value: bytes, form: dict[bytes, bytes]) -> Tensor:
+    stored = torch.frombuffer(bytearray(value), dtype=getattr(torch, form[b"dtype"].decode()))
+    return stored.view(json.loads(form[b"shape"]))
+
+
+def _features_of(base: Base, squares: Sequence[np.ndarray], precision: Precision) -> Tensor:
+    """(n, queries, d_qformer) of pictures of the base's size, as many at once as its device takes best."""
+    parts = [
+        image_features(base.model, base.preprocessing.normalised(list(group)), precision)
+        for group in _chunks(squares, images_at_once(base.device))
+    ]
+    return torch.cat(parts)
 
 
 def _load_views(

@@ -14,6 +14,7 @@ from orchestration.assets.resources import Models
 from orchestration.families.blip2_attributes import NAME
 from orchestration.families.blip2_attributes.watching import FEATURES
 from orchestration.families.stages import champion_of_run, publication_asset
+from orchestration.runtime.compute import compute_of
 from orchestration.runtime.settings import Settings
 
 
@@ -38,6 +39,7 @@ def attributes(
         tables.latest("inference/attributes", drop),
         settings.features(),
         log_and(context, progress),
+        compute_of(settings),
     )
     rows = [
         [name, int(summary["rows"]), f"{summary['answered']:.0%}", f"{summary['confidence']:.2f}"]
