@@ -21,7 +21,7 @@ to the upper bound. Intervals are over test pictures, and over seeds (Student's 
 Not measured: features of a masked autoencoder with a classifier of pixels on the few.
 
 Run: `python -m benchmarks.handsoff_segmenters --out OUT [--model DIR] [--labels 16 50] [--seeds 3] [--small]
-[--true 5000] [--steps 2000]`; with --small a quarter of an hour of one free core at 64 pixels. A stopped run goes on.
+[--true 5000] [--steps 4000]`; with --small a quarter of an hour of one free core at 64 pixels. A stopped run goes on.
 """
 
 import argparse
@@ -64,11 +64,11 @@ KINDS = LabelKinds(tuple(GROUPS))
 DRAWN_SIDE = 256
 LEAST_SURE = 0.1  # share of the pseudo-labelled pictures that is left out
 SMALL: dict[str, Any] = {
-    "test": 60, "true": 600, "generated": 600, "steps": 200,
+    "test": 60, "true": 600, "generated": 600, "steps": 450,
     "inversion": {"encoder_steps": 200, "refine_steps": 20, "batch_size": 16, "steps": 20, "references": 8},
     "labeller": {"members": 5, "epochs": 6},
 }  # fmt: skip
-FULL: dict[str, Any] = {"test": 200, "true": 5000, "generated": 5000, "steps": 2000, "inversion": {}, "labeller": {}}
+FULL: dict[str, Any] = {"test": 200, "true": 5000, "generated": 5000, "steps": 4000, "inversion": {}, "labeller": {}}
 SHOWN, NAMES = 8, 150  # test pictures of a sheet; pixels for the methods' names
 LABELLED, SELF, GENERATED, BOTH, TRUE = "labelled", "self-training", "generated", "both", "true labels"
 WHITE = "both, white only"
@@ -356,7 +356,7 @@ def main() -> None:
     parser.add_argument("--labels", type=int, nargs="+", default=[16, 50], help="labelled pictures, 50 at most")
     parser.add_argument("--seeds", type=int, help="3; with --small 1")
     parser.add_argument("--true", type=int, help="pictures of the upper bound: 5000; with --small 600")
-    parser.add_argument("--steps", type=int, help="of every training: 2000; with --small 200")
+    parser.add_argument("--steps", type=int, help="of every training: 4000; with --small 450")
     parser.add_argument("--small", action="store_true", help="few pictures and steps, for a machine without a GPU")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()

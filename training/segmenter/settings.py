@@ -24,7 +24,7 @@ class SegmenterSettings:
         data: the pictures that it learns from: those that people labelled, those that HandsOff generated, or both.
         labelled_share: of a batch, with both.
         size: side of the pictures that the network sees, pixels. width: channels of its first layer (network.py).
-        steps: in all. batch_size: pictures of one. learning_rate: of AdamW, its peak.
+        steps: in all. batch_size: pictures of one. learning_rate: of Muon (training/muon.py), its peak.
         mirror: whether pictures are mirrored; false where classes tell left from right.
         backgrounds: share of the pictures whose background is replaced by another (augmentation.py).
         jitter: share of the pictures whose garment changes its colours.
@@ -38,12 +38,12 @@ class SegmenterSettings:
     labelled_share: Annotated[float, INNER_SHARE] = 0.25
     size: Annotated[int, OneOf(SIDES)] = 64
     width: Annotated[int, Range(0, open=True, multiple=8)] = 16
-    steps: Annotated[int, POSITIVE] = 800
-    batch_size: Annotated[int, Range(2)] = 16
-    learning_rate: Annotated[float, POSITIVE] = 3e-3
+    steps: Annotated[int, POSITIVE] = 1500
+    batch_size: Annotated[int, Range(2)] = 8
+    learning_rate: Annotated[float, POSITIVE] = 0.02
     mirror: bool = True
     backgrounds: Annotated[float, SHARE] = 0.5
-    jitter: Annotated[float, SHARE] = 0.7
+    jitter: Annotated[float, SHARE] = 0.5
     validation: Annotated[float, Range(0, 0.5)] = 0.0
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     device: Annotated[str, Device()] = "auto"

@@ -51,6 +51,13 @@ class Sources:
         learnt = {name: len(self.pools.get(name, ())) for name in ("labelled", "generated")}
         return learnt | {"validation": len(self.validation)}
 
+    @property
+    def shares(self) -> np.ndarray:
+        """(classes,) float64: of the pixels that are learnt from, the mean of both sources."""
+        counts = [np.bincount(pool.masks.numpy().ravel(), minlength=len(self.classes)) for pool in self.pools.values()]
+        mean: np.ndarray = np.mean([count / count.sum() for count in counts], axis=0)
+        return mean
+
     def batch(self, settings: SegmenterSettings, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """(batch, s, s, 3) uint8 and (batch, s, s) uint8, of both in the settings' share, one of each at least."""
         shares = dict.fromkeys(self.pools, settings.batch_size)
