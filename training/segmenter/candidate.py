@@ -4,8 +4,8 @@ Belongs here: the loss, the run, its result. Not here: which pictures (sources.p
 (augmentation.py), the network (network.py), the artefact (segmenter.py).
 
 The loss is the cross-entropy, rare classes weighted, and the Dice loss: a collar's few pixels have their say beside the
-many of the backdrop. Muon and not Adam, for the same reason: after steps with which Muon told every class, Adam had not
-begun with three of seven. The last weights are kept, whatever validation says: fifty pictures are too few to choose by.
+many of the backdrop. Muon and not Adam for the same reason (training/muon.py). The last weights are kept, whatever
+validation says: fifty pictures are too few to choose by.
 
 Source: Milletari et al., V-Net, 3DV 2016 (Dice loss, squared denominator).
 """
