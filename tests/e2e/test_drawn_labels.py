@@ -100,7 +100,8 @@ def test_what_people_draw_in_the_browser_is_the_mask_that_is_collected(
     asking = ("ask", "--pictures", str(pictures), "--classes", CLASSES, "--number", "3")
     asked = printed(capsys, *asking)
     assert printed(capsys, *asking) | {"seconds": 0} == asked | {"resumed": True, "seconds": 0}
-    account = LabelStudio(door, ensure_account(home.secrets).token).create_annotator("draws@example.com")
+    owner = LabelStudio(door, ensure_account(home.secrets).token)
+    account, other = (owner.create_annotator(f"{name}@example.com") for name in ("draws", "helps"))
     page.goto(asked["link"])
     page.fill("input[name=email]", account.email)
     page.fill("input[name=password]", account.password)
@@ -113,7 +114,9 @@ def test_what_people_draw_in_the_browser_is_the_mask_that_is_collected(
     second = picture_shown(page, first)
     page.locator("#sv-count", has_text="1 of 3 done").wait_for()
     sent(page, "bottombar-skip-button", skipping=True)
-    picture_shown(page, second)
+    third = picture_shown(page, second)
+    shared = LabelStudio(door, other.token).next_task(asked["project"])
+    assert shared is not None and shared.task_id == second != third, "skipped, and not what somebody works on"
     collected = printed(capsys, "collect", "--out", str(tmp_path / "labels"), "--project", str(asked["project"]))
     assert [collected[name] for name in ("asked", "labelled", "skipped", "unlabelled")] == [3, 1, 1, 1]
     assert (collected["annotators"], collected["regions"]) == (1, 2)
