@@ -63,8 +63,10 @@ def ask_for_labels(
         twice = next(name for name, _ in chosen if sources[_stem(name)][0] != name)
         raise SelvedgeError(f"picture {twice} and another have one name but for the ending; rename one of them.")
     pictures = tuple(_asked(stem, _shown(*source)) for stem, source in sources.items())
-    if len({picture.key for picture in pictures}) < len(pictures):
-        raise SelvedgeError("two of the pictures look the same in every pixel; take one of them out.")
+    names = {picture.key: picture.name for picture in pictures}
+    for picture in pictures:
+        if names[picture.key] != picture.name:
+            raise SelvedgeError(f"pictures {picture.name} and {names[picture.key]} are the same; take one of them out.")
     digest = content_digest(classes, pictures)
     earlier = read_request(folder, digest)
     name = earlier.title if earlier else f"{title} {digest[:NAME_DIGITS]}"

@@ -29,7 +29,8 @@ def choose_pictures(
 ) -> tuple[list[tuple[str, Read]], int]:
     """The most informative ones, the best first, and how many differ among those that were looked at.
 
-    Of more than MOST_CANDIDATES, as many at equal distances in their order are looked at. Of equal files one counts.
+    Of more than MOST_CANDIDATES, as many at equal distances in their order are looked at. Of those that look the same
+    one counts.
 
     Args:
         number: how many; all where there are fewer. describe: on squares of `side` pixels.
@@ -40,10 +41,8 @@ def choose_pictures(
     rows = np.linspace(0, len(sources) - 1, min(len(sources), MOST_CANDIDATES)).round().astype(int)
     squares: dict[str, tuple[tuple[str, Read], np.ndarray]] = {}
     for done, row in enumerate(rows, 1):
-        content = read_picture(*sources[row])
-        digest = hashlib.sha256(content).hexdigest()
-        if digest not in squares:
-            squares[digest] = sources[row], _square(sources[row][0], content, side)
+        picture = _square(sources[row][0], read_picture(*sources[row]), side)
+        squares.setdefault(hashlib.sha256(picture.tobytes()).hexdigest(), (sources[row], picture))
         progress(done, len(rows), "looking at pictures")
     candidates = list(squares.values())
     features = describe(np.stack([picture for _, picture in candidates]))

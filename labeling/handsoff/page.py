@@ -16,7 +16,8 @@ from catalog.files import data_uri
 from training.handsoff.labels import kinds_of
 
 IMAGE, BRUSH, POLYGON = "picture", "brush", "polygon"
-BRUSH_KEYS, POLYGON_KEYS = "0123456789", "zasdfgjklx"  # by class; none that Label Studio's own tools have
+# By class, none that a tool of Label Studio's has; further classes get what Label Studio gives them.
+BRUSH_KEYS, POLYGON_KEYS = "0123456789qwrty", "zasdfgjklxcnmio"
 GOLDEN = 0.618  # of the colour wheel between two classes
 BACKGROUND = "#9a9a9a"
 # No ">" in it: Label Studio escapes one.

@@ -58,11 +58,13 @@ def _class(region: Any, classes: Sequence[str], where: str) -> int:
     value = region.get("value") if isinstance(region, Mapping) else None
     if kind not in ("brushlabels", "polygonlabels") or not isinstance(value, Mapping):
         raise SelvedgeError(
-            f"{where} has a region of kind {kind!r}, and the page has brush and polygon; draw it again."
+            f"{where} has a region of kind {str(kind)[:80]!r}, and the page has brush and polygon; draw it again."
         )
     labels = value.get(kind)
     if not isinstance(labels, list) or len(labels) != 1 or labels[0] not in classes:
-        raise SelvedgeError(f"{where} has a region of label {labels!r}, which was not asked for; draw it again.")
+        raise SelvedgeError(
+            f"{where} has a region of label {str(labels)[:80]}, which was not asked for; draw it again."
+        )
     return classes.index(labels[0])
 
 

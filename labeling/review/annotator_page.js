@@ -13,7 +13,7 @@
   const CORRECTION = /\/api\/annotations\/(\d+)/;
   const project = location.pathname.match(/\/projects\/(\d+)/)?.[1];
   if (!project) return;
-  const seen = { task: null, since: 0, done: null, rules: [], data: null };
+  const seen = { task: null, drawing: false, since: 0, done: null, rules: [], data: null };
   const task = () => window.Htx?.task;
 
   // Label Studio takes a pair off the page before it sends the vote on it: what was last there is kept.
@@ -46,7 +46,7 @@
     shown.className = kind;
   }
 
-  const drawing = () => document.querySelector(".sv-drawing");
+  const drawing = () => seen.rules.includes("sv-drawing");
 
   // Pictures are drawn on once, whoever does it: those of all people count, not one person's.
   async function countDrawn() {
@@ -166,8 +166,9 @@
   setInterval(() => {
     keep();
     const now = task()?.id ?? null;
-    if (now !== seen.task) {
+    if (now !== seen.task || drawing() !== seen.drawing) {
       seen.task = now;
+      seen.drawing = drawing();
       seen.since = performance.now();
       count();
     }

@@ -82,7 +82,7 @@ def region(**value):
         (painted(np.ones((4, 5), bool), "body"), "for 5 x 4 pixels, and the picture has 4 x 4"),
         (enclosed(SQUARE, "body", (4, 4), image_rotation=90), "for 4 x 4 pixels, turned"),
         ({**region(), "type": "rectanglelabels"}, "of kind 'rectanglelabels', and the page has brush and polygon"),
-        ("brush", "of kind None"),
+        ("brush", "of kind 'None'"),
         (region(rle="AAAA"), "run lengths are missing or longer"),
         (region(rle=[0] * 300), "run lengths are missing or longer"),
         (region(rle=[0, 0, 0, 64, 300]), "no bytes"),
