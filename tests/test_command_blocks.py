@@ -72,6 +72,10 @@ NOT_RUN = {
     ("cli.md", "selvedge catalog draw shop --products 1200"): Parsed(
         "trains to the end", tests=("orchestration/cli/test_cli_restgan.py",)
     ),
+    ("cli.md", "selvedge handsoff ask"): Parsed(
+        "waits for people between its lines",
+        tests=("e2e/test_drawn_labels.py", "orchestration/cli/test_handsoff_commands.py"),
+    ),
     ("cli.md", "selvedge handsoff invert"): Parsed(
         "needs pictures that people labelled", tests=("orchestration/cli/test_handsoff_commands.py",)
     ),

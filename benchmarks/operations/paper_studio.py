@@ -31,7 +31,15 @@ class PaperStudio:
         self.numbers += 1
         return self.numbers
 
-    def create_project(self, title: str, label_config: str, instructions: str, overlap: int) -> int:
+    def create_project(
+        self,
+        title: str,
+        label_config: str,
+        instructions: str,
+        overlap: int,
+        in_order: bool = False,
+        may_skip: bool = False,
+    ) -> int:
         project = self.next_number()
         self.projects[project], self.tasks[project], self.held[project] = title, [], []
         self.overlap[project] = overlap

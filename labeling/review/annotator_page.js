@@ -1,8 +1,9 @@
 // What Label Studio's template cannot do for an annotator, put into the label stream by the proxy in front of it.
 //
 // Belongs here: how many pairs are done, hints, the warning of a vote that was too fast, the next pair after a
-// correction, thanks at the end, a picture in large. Not here: pair, keys and rules, which the template shows by itself
-// (label_page.py); this page works without the script. Nothing here votes, and nothing tells one side from the other.
+// correction, thanks at the end, a picture in large; a region of its own for each class that is drawn. Not here: pair, keys
+// and rules, which the template shows by itself (label_page.py, labeling/handsoff/page.py); this page works without the
+// script. Nothing here votes, and nothing tells one side from the other.
 // The rules are read off the template's classes: sv-pairs-144 sv-least-1500 (milliseconds) sv-words-120 (a second, ten times).
 "use strict";
 
@@ -12,7 +13,7 @@
   const CORRECTION = /\/api\/annotations\/(\d+)/;
   const project = location.pathname.match(/\/projects\/(\d+)/)?.[1];
   if (!project) return;
-  const seen = { task: null, since: 0, done: null, rules: [], data: null };
+  const seen = { task: null, drawing: false, since: 0, done: null, rules: [], data: null };
   const task = () => window.Htx?.task;
 
   // Label Studio takes a pair off the page before it sends the vote on it: what was last there is kept.
@@ -45,7 +46,19 @@
     shown.className = kind;
   }
 
+  const drawing = () => seen.rules.includes("sv-drawing");
+
+  // Pictures are drawn on once, whoever does it: those of all people count, not one person's.
+  async function countDrawn() {
+    const answer = await fetch(`/api/projects/${project}`).catch(() => null);
+    if (!answer?.ok) return;
+    const { finished_task_number: done, task_number: pictures } = await answer.json();
+    bar();
+    document.getElementById("sv-count").textContent = `${done} of ${pictures} done`;
+  }
+
   async function count() {
+    if (drawing()) return countDrawn();
     const answer = await fetch(`/api/projects/${project}/label-stream-history`).catch(() => null);
     if (!answer?.ok) return;
     const history = await answer.json();
@@ -114,6 +127,17 @@
     if (event.target.closest?.(".sv-verdict") && document.getElementById("sv-hint")?.textContent.startsWith("Choose")) hint("");
   });
 
+  // Label Studio would give the region that was drawn last the class that is chosen for the next.
+  const nextRegion = () => window.Htx?.annotationStore?.selected?.unselectAll?.();
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.closest?.("input, textarea") || event.ctrlKey || event.metaKey || event.altKey;
+    if (drawing() && !typing && /^[a-z0-9]$/.test(event.key) && keyed(event.key)) nextRegion();
+  }, true);
+  document.addEventListener("click", (event) => {
+    if (drawing() && event.target.closest?.(".sv-tools .lsf-label")) nextRegion();
+  }, true);
+  const keyed = (key) => [...document.querySelectorAll(".sv-tools .lsf-label__hotkey")].some((one) => one.textContent === key);
+
   // A picture in large, as long as it is looked at.
   document.addEventListener("click", (event) => {
     const large = document.getElementById("sv-large");
@@ -142,8 +166,9 @@
   setInterval(() => {
     keep();
     const now = task()?.id ?? null;
-    if (now !== seen.task) {
+    if (now !== seen.task || drawing() !== seen.drawing) {
       seen.task = now;
+      seen.drawing = drawing();
       seen.since = performance.now();
       count();
     }

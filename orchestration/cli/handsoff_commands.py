@@ -1,6 +1,7 @@
 """`selvedge handsoff`: from a few labelled pictures to any number of them, by hand, step by step.
 
-Belongs here: options, results. Not here: the work (training/handsoff/), the keys (handsoff_keys.py).
+Belongs here: options, results. Not here: the work (labeling/handsoff/ and training/handsoff/), their keys
+(handsoff_keys.py).
 
 Every step reads what the one before left in its folder, and the same command after a stop goes on.
 """
@@ -20,6 +21,7 @@ from orchestration.cli.terminal import reporting, say
 
 if TYPE_CHECKING:
     from training.handsoff.frozen import FrozenGenerator
+    from training.handsoff.pictures import Read
     from training.reporting import Reporter
 
 app = typer.Typer(no_args_is_help=True)
@@ -31,26 +33,90 @@ Labels = Annotated[
     Path, typer.Option(help="Folder of labelled pictures: images/, masks/ and labels.json, or coco.json.")
 ]
 Out = Annotated[Path, typer.Option(help="Folder of the result; run again after a stop, it goes on.")]
+Catalogue = Annotated[Path | None, typer.Option(help="Catalogue directory, in place of --pictures.")]
+
+
+@app.command("ask")
+def ask(
+    classes: Annotated[str, typer.Option(help="Names with commas between them; the first is the background.")],
+    pictures: Annotated[Path | None, typer.Option(help="Folder of pictures.")] = None,
+    catalog: Catalogue = None,
+    number: Annotated[int, typer.Option(min=1, help="How many pictures people are asked to label.")] = 50,
+    title: Annotated[str, typer.Option(help="Beginning of the project's title.")] = "Labels",
+    as_json: JsonFlag = False,
+) -> None:
+    """Ask people to draw labels on the most informative pictures, in Label Studio. Run again, it goes on."""
+    began = time.monotonic()
+    from labeling.handsoff.asking import ask_for_labels, plain_title
+    from labeling.handsoff.choosing import choose_pictures, shipped_features
+    from labeling.handsoff.page import class_names
+    from labeling.review.rounds.progress import named
+    from orchestration.families.settings import load_settings
+    from orchestration.runtime.label_studio import connect
+
+    names, title, sources = class_names(classes), plain_title(title), _sources(pictures, catalog)
+    settings = load_settings()
+    server = connect(settings)
+    describe, side = shipped_features()
+    with reporting() as reporter:
+        chosen, considered = choose_pictures(sources, number, describe, side, reporter.progress)
+        uploading = named(reporter.progress, "uploading")
+        asked = ask_for_labels(settings.label_requests, server, chosen, names, title, uploading)
+    if len(chosen) < number:
+        say(f"selvedge: there are {considered} different pictures, fewer than {number}: people are asked for all.")
+    values = {
+        "project": asked.request.project,
+        "link": asked.link,
+        "classes": list(names),
+        "considered": considered,
+        "pictures": [picture.name for picture in asked.request.pictures],
+        "resumed": asked.resumed,
+    }
+    emit("handsoff ask", as_json, values | {"seconds": time.monotonic() - began})
+
+
+@app.command("collect")
+def collect(
+    out: Annotated[Path, typer.Option(help="Folder of the labelled pictures; what was collected there is replaced.")],
+    project: Annotated[int | None, typer.Option(help="Number of the project, where there are several.")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Write what people have drawn so far as the folder that `invert` and `label` read. Repeat at will."""
+    began = time.monotonic()
+    from dataclasses import asdict
+
+    from labeling.handsoff.collecting import collect_labels
+    from labeling.handsoff.request import request_of
+    from labeling.review.rounds.progress import named
+    from orchestration.families.settings import load_settings
+    from orchestration.runtime.label_studio import connect
+
+    check_output_folder(out)
+    folder, settings = out.expanduser().resolve(), load_settings()
+    request = request_of(settings.label_requests, project)
+    with reporting() as reporter:
+        collected = collect_labels(request, connect(settings), folder, named(reporter.progress, "collecting"))
+    values = {"path": str(folder), "project": request.project, "classes": list(request.classes), **asdict(collected)}
+    emit("handsoff collect", as_json, values | {"seconds": time.monotonic() - began})
 
 
 @app.command("train")
 def train(
     out: Out,
     pictures: Annotated[Path | None, typer.Option(help="Folder of product pictures; no labels are needed.")] = None,
-    catalog: Annotated[Path | None, typer.Option(help="Catalogue directory, in place of --pictures.")] = None,
+    catalog: Catalogue = None,
     base: Annotated[Path | None, typer.Option(help="Base to begin from; the shipped one otherwise.")] = None,
     from_nothing: Annotated[bool, typer.Option("--from-nothing", help="Begin from random weights.")] = False,
     config: Config = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Train the generator on product pictures: a GPU's work; hours on a CPU."""
-    if (pictures is None) == (catalog is None):
-        raise typer.BadParameter("give --pictures DIR or --catalog DIR, one of them")
+    _refuse_both(pictures, catalog)
     if from_nothing and base is not None:
         raise typer.BadParameter("--from-nothing begins without a base; leave --base out")
     began = time.monotonic()
     from training.handsoff.loop import train_generator
-    from training.handsoff.pictures import of_folder, of_tables, prepare_pictures
+    from training.handsoff.pictures import prepare_pictures
     from training.handsoff.plan import shipped_generator
     from training.handsoff.settings import GeneratorSettings
     from training.handsoff.start import read_start
@@ -59,15 +125,7 @@ def train(
     beginning = None if from_nothing else model_folder(str(base or shipped_generator()))
     start = read_start(beginning, settings) if beginning else None
     with _work(out) as (folder, reporter):
-        if pictures is not None:
-            sources = of_folder(pictures.expanduser())
-        else:
-            from catalog.workspace import open_catalogue
-
-            assert catalog is not None
-            tables = open_catalogue(catalog)
-            sources = of_tables(tables.images.to_pandas(), tables.splits.to_pandas())
-        prepared = prepare_pictures(sources, settings.size, folder / "pictures", reporter.progress)
+        prepared = prepare_pictures(_sources(pictures, catalog), settings.size, folder / "pictures", reporter.progress)
         result = train_generator(prepared, settings, folder, reporter, start=start)
     values = {
         "path": str(result.artefact),
@@ -202,6 +260,25 @@ def demo(as_json: JsonFlag = False) -> None:
     with reporting() as reporter:
         outcome = run_handsoff_demo(load_settings(), reporter)
     emit("handsoff demo", as_json, {**outcome, "seconds": time.monotonic() - began})
+
+
+def _refuse_both(pictures: Path | None, catalog: Path | None) -> None:
+    if (pictures is None) == (catalog is None):
+        raise typer.BadParameter("give --pictures DIR or --catalog DIR, one of them")
+
+
+def _sources(pictures: Path | None, catalog: Path | None) -> "list[tuple[str, Read]]":
+    """Names and readers of a folder's pictures, or of a catalogue's outside its test split."""
+    from training.handsoff.pictures import of_folder, of_tables
+
+    _refuse_both(pictures, catalog)
+    if pictures is not None:
+        return of_folder(pictures.expanduser())
+    from catalog.workspace import open_catalogue
+
+    assert catalog is not None
+    tables = open_catalogue(catalog)
+    return of_tables(tables.images.to_pandas(), tables.splits.to_pandas())
 
 
 @contextmanager

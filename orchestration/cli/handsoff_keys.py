@@ -3,6 +3,27 @@
 _DURATION = "wall seconds the command took"
 
 KEYS: dict[str, dict[str, str]] = {
+    "handsoff ask": {
+        "project": "number of the project in Label Studio",
+        "link": "the address that annotators open",
+        "classes": "names of the classes; the first is the background",
+        "considered": "different pictures that were looked at",
+        "pictures": "names of those that people are asked to label, the most informative first",
+        "resumed": "whether the project was there before",
+        "seconds": _DURATION,
+    },
+    "handsoff collect": {
+        "path": "folder of the labelled pictures: images/, masks/, labels.json",
+        "project": "number of the project in Label Studio",
+        "classes": "names of the classes; the first is the background",
+        "asked": "pictures that people were asked to label",
+        "labelled": "those in the folder",
+        "skipped": "those that were skipped",
+        "unlabelled": "those that nobody has labelled yet",
+        "annotators": "people whose labels are in the folder",
+        "regions": "painted regions and polygons that the masks are made of",
+        "seconds": _DURATION,
+    },
     "handsoff train": {
         "path": "folder of the generator",
         "digest": "sha256 over its weights and settings",

@@ -333,6 +333,11 @@ class Settings(OperatorSettings):
         """The inbox where it is no bucket."""
         return Path(self.inbox.path) if self.inbox.protocol in ("", "file", "local") else None
 
+    @property
+    def label_requests(self) -> Path:
+        """What people were asked to draw labels on, a record each."""
+        return self.home / "label-requests"
+
     def features(self) -> Path:
         """The feature cache: always on this machine's disk, as it is mapped into memory and can be computed again."""
         return self.home / "features"

@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 
 from infra.local.environments import NotInstalled
+from infra.local.services import ensure
+from infra.proxy.door import ensure_token
 from orchestration.families.settings import load_settings
+from orchestration.runtime.doors import behind, proxies
 from orchestration.runtime.settings import Settings
 from tests.e2e.databases import begin_home
 from tests.e2e.demo_runs import undisturbed_demo
@@ -26,6 +29,16 @@ def label_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabelStud
         pytest.skip(str(reason))
     yield home
     home.stop()
+
+
+@pytest.fixture(scope="module")
+def door(label_studio: LabelStudioHome) -> Iterator[str]:
+    """The address of the proxy that `up` puts before the server."""
+    settings = Settings(home=label_studio.folder, label_studio_port=free_port())
+    ensure_token(settings.secrets)
+    running = ensure(next(one for one in proxies(settings, behind(settings)) if one.name == "label-studio-proxy"))
+    yield f"http://127.0.0.1:{settings.label_studio_port}"
+    running.stop()
 
 
 @pytest.fixture(scope="session")

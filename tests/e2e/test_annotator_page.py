@@ -28,14 +28,27 @@ button.onclick = () => {{ presses.push(button.ariaLabel); button.ariaLabel = "Po
 </script></body>"""
 
 
+DRAWING = """<body><div class="sv sv-drawing"><div class="sv-tools"><span class="lsf-label">body<span
+class="lsf-label__hotkey">1</span></span></div><input id="words"></div><script>
+window.unselected = 0;
+window.Htx = { task: { id: 1 }, annotationStore: { selected: { unselectAll: () => { unselected += 1; } } } };
+window.fetch = async () => new Response('{"finished_task_number": 4, "task_number": 50}');
+</script></body>"""
+
+
 @pytest.fixture
-def page() -> Iterator[Any]:
+def stand_in() -> str:
+    return STAND_IN
+
+
+@pytest.fixture
+def page(stand_in: str) -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         opened = browser.new_page()
-        opened.route("**/*", lambda route: route.fulfill(body=STAND_IN, content_type="text/html"))
+        opened.route("**/*", lambda route: route.fulfill(body=stand_in, content_type="text/html"))
         opened.goto("http://127.0.0.1/projects/7/data")
         opened.add_script_tag(content=SCRIPT.read_text())
         yield opened
@@ -74,3 +87,14 @@ def test_an_annotator_is_told_where_they_are_and_what_to_do(page: Any) -> None:
                   "{ textContent: 'No More Tasks Left in Queue' }))")  # fmt: skip
     page.wait_for_selector("#sv-end")
     assert page.inner_text("#sv-end").startswith("Thank you!")
+
+
+@pytest.mark.parametrize("stand_in", [DRAWING])
+def test_where_people_draw_everybodys_pictures_count_and_a_class_begins_a_region(page: Any) -> None:
+    page.wait_for_function("document.querySelector('#sv-count')?.textContent === '4 of 50 done'")
+    for press in ("1", "2", "Control+1", "Enter"):  # only the first is the key of a class
+        page.keyboard.press(press)
+    assert page.evaluate("unselected") == 1
+    page.locator(".lsf-label").click()
+    page.locator("#words").press("1")
+    assert page.evaluate("unselected") == 2

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,8 +21,7 @@ import pytest
 from catalog.errors import SelvedgeError, ServiceUnavailable
 from infra.errors import ServiceFailure
 from infra.local.label_studio import account_file, ensure_account, ensure_label_studio
-from infra.local.services import ensure, port_taken
-from infra.proxy.door import ensure_token
+from infra.local.services import port_taken
 from labeling.review.label_page import Pace, ballot_result, label_config, pair_task
 from labeling.review.label_studio import LabelStudio, ProjectGone
 from labeling.review.label_studio.accounts import AnnotatorExists
@@ -31,8 +29,6 @@ from labeling.review.label_studio.connection import Refused
 from labeling.review.pairs.rendering import picture_uri
 from labeling.review.picks.page import GUIDELINES as PICK_GUIDELINES
 from labeling.review.picks.page import pick_config, pick_result, pick_task
-from orchestration.runtime.doors import behind, proxies
-from orchestration.runtime.settings import Settings
 from tests.e2e.label_studio_home import ENVIRONMENTS, ROOT, LabelStudioHome
 from tests.labeling.review import postgres_for_tests
 from tests.ports import free_port
@@ -391,16 +387,6 @@ def test_a_second_server_on_the_same_port_is_told(label_studio, tmp_path):
         ensure_label_studio(
             tmp_path / "ls", tmp_path / "logs", tmp_path / "secrets", label_studio.port, environments=ENVIRONMENTS
         )
-
-
-@pytest.fixture(scope="module")
-def door(label_studio) -> Iterator[str]:
-    """The address of the proxy that `up` puts before the server."""
-    settings = Settings(home=label_studio.folder, label_studio_port=free_port())
-    ensure_token(settings.secrets)
-    running = ensure(next(one for one in proxies(settings, behind(settings)) if one.name == "label-studio-proxy"))
-    yield settings.label_studio_uri
-    running.stop()
 
 
 @pytest.fixture

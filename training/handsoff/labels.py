@@ -300,7 +300,7 @@ class _Frame:
 
     def classes(self, mask: np.ndarray) -> np.ndarray:
         """(size, size) uint8: the class that covers most of each pixel; background around the picture."""
-        there = np.unique(mask)
+        there = np.union1d(mask, [0])  # around a picture that shows none of it, too
         shares = [self._padded(np.asarray(mask == number, np.float32), float(number == 0)) for number in there]
         picked: np.ndarray = there[np.argmax(np.stack(shares), axis=0)].astype(np.uint8)
         return picked

@@ -13,15 +13,25 @@ The SDK's models are built without validation, so what counts is converted insid
 """
 
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from catalog.errors import SelvedgeError
 from labeling.review.label_studio.accounts import Credentials, emails, sign_in, sign_up, whoami
 from labeling.review.label_studio.connection import PATIENCE_SECONDS, Connection, Refused
-from labeling.review.label_studio.protocol import Progress, ReviewServer, no_progress
-from labeling.review.label_studio.records import Annotation, Counter, Ping, Task, annotation_of, author_of, key_of
+from labeling.review.label_studio.protocol import DrawingServer, Progress, ReviewServer, no_progress
+from labeling.review.label_studio.records import (
+    Annotation,
+    Counter,
+    DrawnTask,
+    Ping,
+    Task,
+    annotation_of,
+    author_of,
+    drawing_of,
+    key_of,
+)
 from labeling.review.label_studio.tasks import Tasks, delete
 
 if TYPE_CHECKING:
@@ -31,6 +41,7 @@ if TYPE_CHECKING:
 TITLE_LENGTH = (3, 50)
 # A page of tasks without their data: pictures would make a pull a thousand times larger.
 ANNOTATION_FIELDS = "id,meta,annotations,result,completed_by,updated_by,lead_time,created_at,updated_at,was_cancelled"
+DRAWN_TASKS = 10  # of a page: pictures and painted regions are large
 
 
 class LabelStudio:
@@ -78,12 +89,21 @@ class LabelStudio:
 
     # Projects
 
-    def create_project(self, title: str, label_config: str, instructions: str, overlap: int) -> int:
+    def create_project(
+        self,
+        title: str,
+        label_config: str,
+        instructions: str,
+        overlap: int,
+        in_order: bool = False,
+        may_skip: bool = False,
+    ) -> int:
         """A new project; its id.
 
         Args:
             label_config: see label_page.py. instructions: HTML, behind a button of the page.
-            overlap: how many different people get each task.
+            overlap: how many different people get each task. in_order: tasks come as they were brought, not at random.
+            may_skip: the page has a button for a task that cannot be answered.
 
         Raises:
             SelvedgeError: the title is shorter than 3 or longer than 50 characters, or the server refuses the config.
@@ -105,8 +125,8 @@ class LabelStudio:
                     expert_instruction=instructions,
                     show_instruction=False,
                     maximum_annotations=overlap,
-                    sampling="Uniform sampling",
-                    show_skip_button=False,
+                    sampling="Sequential sampling" if in_order else "Uniform sampling",
+                    show_skip_button=may_skip,
                     enable_empty_annotation=False,
                     show_annotation_history=False,
                     show_collab_predictions=False,
@@ -275,6 +295,19 @@ class LabelStudio:
         annotations = {annotation.annotation_id: annotation for task in pages for annotation in task}
         return [annotations[number] for number in sorted(annotations)]
 
+    def pull_drawings(self, project: int, progress: Progress = no_progress) -> Iterator[DrawnTask]:
+        """Every task of the project with its picture and what was drawn on it, by id. Reads only.
+
+        Raises:
+            ProjectGone: the project was deleted.
+        """
+
+        def of_task(task: Any) -> DrawnTask:
+            return DrawnTask(key_of(task.meta, task.data), task.data, tuple(map(drawing_of, task.annotations or ())))
+
+        fields = f"data,{ANNOTATION_FIELDS}"
+        return self._tasks.all(project, fields, of_task, progress, annotations=True, page_tasks=DRAWN_TASKS)
+
     # People
 
     def create_annotator(self, email: str, password: str | None = None) -> Credentials:
@@ -330,5 +363,5 @@ def _task(body: Any) -> Task:
     return Task(int(body["id"]), key_of(body.get("meta"), body["data"]), body["data"])
 
 
-def _follows_the_protocol(client: LabelStudio) -> ReviewServer:
-    return client  # mypy's proof; never called
+def _follows_the_protocol(client: LabelStudio) -> tuple[ReviewServer, DrawingServer]:
+    return client, client  # mypy's proof; never called

@@ -1,14 +1,15 @@
 """What the life of a round asks of a review server: the interface that the real client and every fake follow.
 
-Belongs here: the methods that opening, pulling and voting call, with their types. Not here: how they are carried out
-(client.py). mypy holds `LabelStudio` to it; tests/labeling/review/label_studio/test_protocol.py holds the fakes.
+Belongs here: the methods that opening, pulling, voting and drawing labels call, with their types. Not here: how they
+are carried out (client.py). mypy holds `LabelStudio` to it; tests/labeling/review/label_studio/test_protocol.py the
+fakes.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Protocol
 
 from labeling.review.label_studio.accounts import Credentials
-from labeling.review.label_studio.records import Annotation, Counter, Task
+from labeling.review.label_studio.records import Annotation, Counter, DrawnTask, Task
 
 Progress = Callable[[int, int], None]  # done, total
 
@@ -27,10 +28,18 @@ class BallotSource(Protocol):
     def raise_overlap(self, project: int, people: Mapping[str, int]) -> int: ...
 
 
-class RoundServer(BallotSource, Protocol):
-    """Where a round is opened."""
+class ProjectServer(Protocol):
+    """Where projects are made and filled."""
 
-    def create_project(self, title: str, label_config: str, instructions: str, overlap: int) -> int: ...
+    def create_project(
+        self,
+        title: str,
+        label_config: str,
+        instructions: str,
+        overlap: int,
+        in_order: bool = False,
+        may_skip: bool = False,
+    ) -> int: ...
 
     def find_project(self, title: str) -> int | None: ...
 
@@ -41,6 +50,16 @@ class RoundServer(BallotSource, Protocol):
     def import_tasks(
         self, project: int, tasks: Collection[Mapping[str, Any]], progress: Progress = no_progress
     ) -> dict[str, int]: ...
+
+
+class RoundServer(BallotSource, ProjectServer, Protocol):
+    """Where a round is opened."""
+
+
+class DrawingServer(ProjectServer, Protocol):
+    """Where people draw labels on pictures."""
+
+    def pull_drawings(self, project: int, progress: Progress = no_progress) -> Iterator[DrawnTask]: ...
 
 
 class AnnotatorAccounts(Protocol):

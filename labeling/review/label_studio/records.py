@@ -70,6 +70,26 @@ class Task:
     data: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Drawing:
+    """What one annotator submitted on a picture. result: its regions as the server has them, unchecked."""
+
+    annotation_id: int
+    rater_id: int
+    updated_at: datetime
+    cancelled: bool
+    result: Any
+
+
+@dataclass(frozen=True)
+class DrawnTask:
+    """A task whose picture people draw on, with everything that was submitted."""
+
+    key: str | None
+    data: Mapping[str, Any]
+    drawings: tuple[Drawing, ...]
+
+
 def key_of(meta: Any, data: Any) -> str | None:
     """The key a task carries, from its `meta` or its `data`; None for a task that is not ours."""
     for fields in (meta, data):
@@ -105,6 +125,17 @@ def annotation_of(annotation: Mapping[str, Any], task_id: int, task_key: str | N
         datetime.fromisoformat(annotation["updated_at"]),
         bool(annotation["was_cancelled"]),
         "\n".join(comment),
+    )
+
+
+def drawing_of(annotation: Mapping[str, Any]) -> Drawing:
+    """An annotation of a page of tasks, for its regions."""
+    return Drawing(
+        int(annotation["id"]),
+        author_of(annotation),
+        datetime.fromisoformat(annotation["updated_at"]),
+        bool(annotation["was_cancelled"]),
+        annotation["result"],
     )
 
 

@@ -8,6 +8,8 @@ import pytest
 from catalog.files import png_bytes
 from orchestration.cli import results
 from orchestration.cli.main import run
+from orchestration.runtime import label_studio as server
+from tests.labeling.handsoff.paper_easel import PaperEasel, enclosed
 from tests.training.handsoff.labelled import write
 from tests.training.handsoff.labelling import generator, labelled
 from training.handsoff.frozen import save_generator
@@ -141,3 +143,54 @@ def test_the_generator_trains_from_a_folder_of_pictures(work, tmp_path, capsys):
     assert (values["pictures"], values["steps"], values["base"]) == (4, 2, None)
     assert "has handsoff.size 64 and the settings 16" in refused(["handsoff", "train", *map(str, given)], capsys)
     assert run(["handsoff", "train", "--out", str(tmp_path / "out")]) == 2
+
+
+@pytest.fixture
+def easel(tmp_path, monkeypatch):
+    monkeypatch.setenv("SELVEDGE_HOME", str(tmp_path / "home"))
+    paper = PaperEasel()
+    monkeypatch.setattr(server, "connect", lambda settings: paper)
+    return paper
+
+
+def test_people_are_asked_and_what_they_drew_trains_a_labeller(work, steps, easel, tmp_path, capsys):
+    asking = ["handsoff", "ask", "--pictures", str(work / "labels" / "images"), "--classes", "background,body"]
+    collecting = ["handsoff", "collect", "--out", str(tmp_path / "labels")]
+    assert "nobody was asked for labels; `selvedge handsoff ask` opens a project" in refused(collecting, capsys)
+    assert run([*asking, "--number", "3", "--title", "Corners", "--json"]) == 0
+    asked = json.loads(capsys.readouterr().out)
+    assert list(asked) == list(results.declared()["handsoff ask"])
+    assert (asked["project"], asked["considered"], asked["resumed"], len(set(asked["pictures"]))) == (1, 4, False, 3)
+    assert easel.projects[1].startswith("Corners ") and asked["link"] == "http://paper/1"
+    assert run([*asking, "--number", "3", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["resumed"]
+    assert "nobody has labelled a picture of project 1 yet (3 asked, 0 skipped)" in refused(collecting, capsys)
+    half = [(0.0, 0.0), (50.0, 0.0), (50.0, 100.0), (0.0, 100.0)]
+    first, second, third = easel.tasks[1]
+    for key in (first, second):
+        easel.draw(1, key, [enclosed(half, "body", (16, 16))])
+    easel.draw(1, third, [], skipped=True)
+    assert run([*collecting, "--json"]) == 0
+    collected = json.loads(capsys.readouterr().out)
+    assert list(collected) == list(results.declared()["handsoff collect"])
+    figures = {
+        name: collected[name] for name in ("asked", "labelled", "skipped", "unlabelled", "annotators", "regions")
+    }
+    assert list(figures.values()) == [3, 2, 1, 0, 1, 2]
+    labels = read_labelled(tmp_path / "labels", 16)
+    assert labels.kinds.classes == ("background", "body") and (labels.masks.mean(axis=(1, 2)) == 0.5).all()
+    assert run(words(work, "invert", labels=tmp_path / "labels", out=tmp_path / "codes")) == 0
+
+
+def test_fewer_pictures_than_asked_for_are_said_and_odd_requests_are_one_sentence(work, easel, tmp_path, capsys):
+    pictures = ["handsoff", "ask", "--pictures", str(work / "labels" / "images")]
+    asking = [*pictures, "--classes", "background,body"]
+    assert run([*asking, "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert len(json.loads(out)["pictures"]) == 4
+    assert err.splitlines()[-1] == "selvedge: there are 4 different pictures, fewer than 50: people are asked for all."
+    assert "names 1 class" in refused([*pictures, "--classes", "background"], capsys)
+    assert "has 60 characters; give 1 to 41" in refused([*asking, "--title", "x" * 60], capsys)
+    assert "holds no pictures" in refused([*asking[:3], str(tmp_path), *asking[4:]], capsys)
+    assert "in project 7" in refused(["handsoff", "collect", "--out", str(tmp_path / "o"), "--project", "7"], capsys)
+    assert run([*asking, "--catalog", str(tmp_path)]) == 2

@@ -40,6 +40,16 @@ def test_a_wide_picture_and_its_labels_are_squared_alike(tmp_path):
     assert read.points[0, 0].tolist() == [4, 8, 1]
 
 
+def test_around_a_picture_without_background_there_is_background(tmp_path):
+    for name, array in (("images/a", np.full((10, 20, 3), 40, np.uint8)), ("masks/a", np.ones((10, 20), np.uint8))):
+        file = tmp_path / f"{name}.png"
+        file.parent.mkdir()
+        file.write_bytes(png_bytes(array))
+    (tmp_path / "labels.json").write_text(json.dumps({"classes": ["background", "garment"]}))
+    mask = read_labelled(tmp_path, 16).masks[0]
+    assert (mask[:4] == 0).all() and (mask[4:12] == 1).all() and (mask[12:] == 0).all()
+
+
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [

@@ -6,7 +6,14 @@ from typing import get_type_hints
 import pytest
 
 from labeling.review.label_studio import LabelStudio
-from labeling.review.label_studio.protocol import AnnotatorAccounts, BallotSource, ReviewServer, RoundServer
+from labeling.review.label_studio.protocol import (
+    AnnotatorAccounts,
+    BallotSource,
+    DrawingServer,
+    ReviewServer,
+    RoundServer,
+)
+from tests.labeling.handsoff.paper_easel import PaperEasel
 from tests.labeling.review.rounds.paper_studio import PaperStudio
 from tests.orchestration.cli.test_round_bad_input import Team
 from tests.orchestration.paper_reviews import PaperReviews
@@ -16,6 +23,8 @@ from tests.orchestration.paper_reviews import PaperReviews
     ("implementation", "protocol"),
     [
         (LabelStudio, ReviewServer),
+        (LabelStudio, DrawingServer),
+        (PaperEasel, DrawingServer),
         (PaperStudio, RoundServer),
         (PaperReviews, BallotSource),
         (Team, AnnotatorAccounts),

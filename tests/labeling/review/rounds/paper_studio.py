@@ -37,7 +37,15 @@ class PaperStudio:
         self._refuse_unknown(project)
         return Counter(len(self.tasks[project]), 0, len(self.held.get(project, [])), None)
 
-    def create_project(self, title: str, label_config: str, instructions: str, overlap: int) -> int:
+    def create_project(
+        self,
+        title: str,
+        label_config: str,
+        instructions: str,
+        overlap: int,
+        in_order: bool = False,
+        may_skip: bool = False,
+    ) -> int:
         self.rival(title)
         return self.new_project(title)
 
