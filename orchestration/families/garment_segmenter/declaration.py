@@ -102,8 +102,7 @@ def labels_sha256(folder: Path) -> str:
 def assets() -> "Sequence[Any]":
     import dagster as dg
 
-    from orchestration.defs.labeling import handsoff
-    from orchestration.families.garment_segmenter import preparation, publication
+    from orchestration.families.garment_segmenter import handsoff, preparation, publication
 
     return dg.load_assets_from_modules([handsoff, preparation, publication])
 

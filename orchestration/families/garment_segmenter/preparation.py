@@ -1,7 +1,7 @@
 """training/ of garment-segmenter: the label set that every candidate of it learns from.
 
 Belongs here: the asset that is prepared before a candidate is opened. Not here: where the many labelled pictures come
-from (orchestration/defs/labeling/handsoff.py), what a label set is (training/segmenter/label_set.py).
+from (handsoff.py), what a label set is (training/segmenter/label_set.py).
 """
 
 from pathlib import Path

@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from catalog.errors import SelvedgeError
-from orchestration.defs.labeling import handsoff
+from orchestration.families.garment_segmenter import handsoff
 from orchestration.graph.build import build_defs
 from orchestration.runtime.settings import Settings
 from tests.training.handsoff.labelled import write
