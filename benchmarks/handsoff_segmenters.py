@@ -9,7 +9,7 @@ Every method trains the same network for the same steps with the same augmentati
   other people's pictures, so transfer is not among the methods.
 - `self-training`: the few, and unlabelled drawn pictures with the masks of the first method's segmenter, without the
   tenth that it is least sure of.
-- `generated`: what HandsOff makes of the few. `both`: that and the few.
+- `generated`: what HandsOff makes of the few. `both`: that and the few, in the second half of the steps the few alone.
 - `both, white only`: the same without other backgrounds in training.
 - `true labels`: unlabelled pictures with their truth: the upper bound.
 
@@ -211,7 +211,7 @@ def trained_segmenters(work: Work, labels: int, seed: int) -> dict[str, GarmentS
     pseudo, generated = work.pseudo(first, f"{labels}-{seed}"), work.generated(labels, seed)
     return {
         LABELLED: first,
-        SELF: work.train(f"self-{labels}", few, pseudo, seed, data="both"),
+        SELF: work.train(f"self-{labels}", few, pseudo, seed, data="both", generated_until=1.0),
         GENERATED: work.train(f"generated-{labels}", few, generated, seed, data="generated"),
         BOTH: work.train(f"both-{labels}", few, generated, seed, data="both"),
         WHITE: work.train(f"white-{labels}", few, generated, seed, data="both", backgrounds=0.0),

@@ -151,7 +151,7 @@ class _SegmenterRun(TrainingRun):
 
     def advance(self) -> Mapping[str, Tensor | float]:
         generator = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + self.step)
-        pictures, masks = self.sources.batch(self.settings, generator)
+        pictures, masks = self.sources.batch(self.settings, self.step, generator)
         varied, classes = vary(
             to_float(pictures).to(self.device), masks.long().to(self.device), self.settings, generator
         )  # fmt: skip

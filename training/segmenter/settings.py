@@ -22,7 +22,9 @@ class SegmenterSettings:
 
     Attributes:
         data: the pictures that it learns from: those that people labelled, those that HandsOff generated, or both.
-        labelled_share: of a batch, with both.
+        generated_until: with both, share of the steps after which people's pictures are learnt from alone: what a
+            generator draws and a labeller guesses is a beginning, and wrong in detail. labelled_share: of a batch
+            before that.
         size: side of the pictures that the network sees, pixels. width: channels of its first layer (network.py).
         steps: in all. batch_size: pictures of one. learning_rate: of Muon (training/muon.py), its peak.
         mirror: whether pictures are mirrored; false where classes tell left from right.
@@ -34,7 +36,8 @@ class SegmenterSettings:
         threads: of torch on a CPU; None leaves them as they are. checkpoint_every, report_every: steps.
     """
 
-    data: Literal["labelled", "generated", "both"] = "both"
+    data: Literal["labelled", "generated", "both"] = "labelled"
+    generated_until: Annotated[float, SHARE] = 0.5
     labelled_share: Annotated[float, INNER_SHARE] = 0.25
     size: Annotated[int, OneOf(SIDES)] = 64
     width: Annotated[int, Range(0, open=True, multiple=8)] = 16

@@ -58,12 +58,17 @@ class Sources:
         mean: np.ndarray = np.mean([count / count.sum() for count in counts], axis=0)
         return mean
 
-    def batch(self, settings: SegmenterSettings, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """(batch, s, s, 3) uint8 and (batch, s, s) uint8, of both in the settings' share, one of each at least."""
+    def batch(self, settings: SegmenterSettings, step: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """(batch, s, s, 3) uint8 and (batch, s, s) uint8 of a step.
+
+        Of both in the settings' share, one of each at least, until the labelled ones are learnt from alone.
+        """
         shares = dict.fromkeys(self.pools, settings.batch_size)
-        if len(shares) == 2:
-            first = round(settings.labelled_share * settings.batch_size)
-            shares["labelled"] = min(settings.batch_size - 1, max(1, first))
+        if len(shares) == 2 and step >= settings.generated_until * settings.steps:
+            del shares["generated"]
+        elif len(shares) == 2:
+            few = round(settings.labelled_share * settings.batch_size)
+            shares["labelled"] = min(settings.batch_size - 1, max(1, few))
             shares["generated"] -= shares["labelled"]
         parts = [self.pools[name].draw(n, generator) for name, n in shares.items()]
         pictures, masks = (torch.cat(part) for part in zip(*parts, strict=True))

@@ -7,14 +7,15 @@ import signal
 
 import numpy as np
 import pytest
+import torch
 
 from catalog.errors import SelvedgeError
 from evaluation.segmentation import mean_iou, overlaps
-from tests.training.segmenter.squares import CLASSES, drawn, train, write
+from tests.training.segmenter.squares import CLASSES, drawn, settings, train, write
 from training.reporting import Silent
 from training.segmenter.segmenter import load_segmenter
 from training.segmenter.settings import SegmenterSettings
-from training.segmenter.sources import content_of
+from training.segmenter.sources import Sources, content_of
 from training.stopping import TrainingStopped
 
 
@@ -114,3 +115,12 @@ def test_only_what_is_learnt_from_makes_another_run(labelled, tmp_path):
     assert content_of(folder) == before == content_of(labelled)
     (folder / "images" / "3.png").write_bytes((folder / "images" / "4.png").read_bytes())
     assert content_of(folder) != before
+
+
+def test_a_batch_of_both_holds_the_share_of_each_and_later_the_labelled_alone(labelled, generated):
+    both = settings(data="both", batch_size=8, labelled_share=0.25, generated_until=0.5, steps=10)
+    sources = Sources(labelled, generated, both)
+    sources.pools["generated"].pictures.zero_()
+    for step, black in ((0, 6), (4, 6), (5, 0), (9, 0)):
+        pictures, masks = sources.batch(both, step, torch.Generator().manual_seed(step))
+        assert (pictures.flatten(1).amax(dim=1) == 0).sum() == black and len(masks) == 8
