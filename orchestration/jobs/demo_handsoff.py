@@ -30,6 +30,7 @@ PLAN = {
     "labeller": {"members": 5, "epochs": 6},
     "generation": {"pictures": 600},
 }
+LEARNING = {"data": "both"}  # of the segmenter, so that what HandsOff made is used
 FOLDER, SHEET = "handsoff-demo", "cut-outs.png"
 OWN_HOME = "handsoff"
 
@@ -56,11 +57,16 @@ def run_handsoff_demo(settings: Settings, reporter: "Reporter | None" = None) ->
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     write_drawn_labels(folder / "labels", LABELS, SEED)
     write_drawn_labels(folder / "test", TEST, SEED, first=LABELS)
-    publish_text(json.dumps(PLAN, indent=1) + "\n", folder / "plan.yaml")  # JSON is YAML
+    plan, learning = folder / "plan.yaml", folder / "segmenter.yaml"
+    for file, values in ((plan, PLAN), (learning, LEARNING)):
+        publish_text(json.dumps(values, indent=1) + "\n", file)  # JSON is YAML
     changed = {
-        "handsoff": folder / "plan.yaml", "demo_products": PRODUCTS, "demo_new_products": CUT_OUT,
-        "review_items": ITEMS, "simulated_ballots": True,
-    }  # fmt: skip
+        "handsoff": plan,
+        "family_settings": {**settings.family_settings, family.name: learning},
+        "demo_products": PRODUCTS,
+        "demo_new_products": CUT_OUT,
+        "review_items": ITEMS,
+    }
     settings = settings.model_copy(update=changed)
     outcome = run_demo(settings, reporter=reporter, families=(family,))
     if outcome["champion"] is None:
