@@ -12,7 +12,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export GX_ANALYTICS_ENABLED := false
 
 MARKED ?= not rebuild
-.PHONY: help setup demo test test-all test-fast up check check-aws docs reference wheel bench base constraints clean
+.PHONY: help setup demo demo-handsoff test test-all test-fast up check check-aws docs reference wheel bench base constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: $(STAMP) ## the whole lifecycle once; CATALOG=DIR takes a real catalogue instead of the drawn one
 	@$(BIN)/selvedge demo $(if $(CATALOG),--catalog "$(CATALOG)")
+
+demo-handsoff: $(STAMP) ## fifty drawn labels to a promoted segmenter that cuts out ten products
+	@$(BIN)/selvedge handsoff demo
 
 test: $(STAMP) ## the tests, real services included; COVERAGE=1 counts the lines they reach and holds them to the floor
 	@sh .ci/system-packages tests

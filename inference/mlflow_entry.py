@@ -12,9 +12,6 @@ published form. The answer row holds `answers` ("Sleeve Length: Long Sleeves"), 
 it is true the model had rather not say, and the answer is only its best guess.
 """
 
-import base64
-import binascii
-import io
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -23,17 +20,14 @@ import pandas as pd
 import torch
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel
-from PIL import Image
 
 from catalog.errors import SelvedgeError
-from catalog.pictures import Limits, standard_copy
-from catalog.quarantine import Rejection
 from catalog.schema import AttributeSchema
 from inference.refused_request import RefusedRequest
+from inference.sent_pictures import decode_picture
 from training.blip2.artefact import AttributeModel, Question, load_artefact
 
 ARTEFACT_KEY = "model"  # as orchestration/registry/registry.py logs it
-LIMITS = Limits(pixels=50_000_000, image_bytes=16 * 2**20)
 MOST_ROWS = 64
 MOST_QUESTIONS = 64  # about one picture
 
@@ -102,32 +96,6 @@ def requested(model_input: pd.DataFrame) -> list[tuple[str, list[str]]]:
             raise RefusedRequest(f"row {index}: {len(texts)} questions; ask at most {MOST_QUESTIONS} of one picture.")
         rows.append((image, texts))
     return rows
-
-
-def decode_picture(image: str, index: int) -> Image.Image:
-    """The standard copy of a base64 picture, made exactly as a catalogue's pictures are.
-
-    Raises:
-        RefusedRequest: not base64, not a picture, or larger than the limits, which are held before anything is decoded.
-    """
-    # MIME breaks base64 into lines (RFC 2045, 6.8), and `base64 FILE` prints it so.
-    text = image if isinstance(image, str) else ""
-    encoded = "".join((text.split(",", 1)[1] if text.startswith("data:") and "," in text else text).split())
-    if not encoded:
-        raise RefusedRequest(f"row {index}: image is empty; send the base64 text of a picture file.")
-    if len(encoded) > LIMITS.image_bytes * 4 // 3 + 4:
-        raise RefusedRequest(
-            f"row {index}: the picture is larger than {LIMITS.image_bytes // 2**20} MiB; send a smaller one."
-        )
-    try:
-        copy = standard_copy(base64.b64decode(encoded, validate=True), LIMITS)
-    except (binascii.Error, ValueError) as error:
-        raise RefusedRequest(f"row {index}: image is not base64 text; encode the bytes of a picture file.") from error
-    except Rejection as rejection:
-        raise RefusedRequest(
-            f"row {index}: the picture was refused ({rejection.detail}); send a whole JPEG or PNG."
-        ) from rejection
-    return Image.open(io.BytesIO(copy.content))
 
 
 def question_book(schema: AttributeSchema, question_set: str) -> dict[str, tuple[str, str | None]]:

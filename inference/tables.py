@@ -66,3 +66,20 @@ AD_IMAGES = declare_table(
     ),
     finite=("score",),
 )
+
+GARMENT_MASKS = declare_table(
+    "garment_masks",
+    pa.schema(
+        [
+            ("drop", TEXT),
+            ("product_id", pa.int64()),
+            ("mask", pa.binary()),  # PNG of the standard picture's size, one class a pixel
+            ("classes", pa.list_(TEXT)),  # names; the first is the background
+            ("product_share", pa.float32()),  # of the pixels that are not background
+            ("model_uri", TEXT),
+            ("model_digest", TEXT),
+            ("input_hash", TEXT),
+        ]
+    ),
+    finite=("product_share",),
+)

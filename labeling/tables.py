@@ -25,3 +25,15 @@ STRIPS = declare_table(
 )
 
 ADS = declare_table("ads", pa.schema([("product_id", pa.int64()), ("picture", pa.binary())]))  # JPEG or PNG
+
+MASKS = declare_table(
+    "masks",
+    pa.schema(
+        [
+            ("product_id", pa.int64()),  # the number of a test picture
+            ("picture", pa.binary()),
+            ("mask", pa.binary()),  # PNG of the picture's size, one class a pixel
+            ("classes", pa.list_(TEXT)),
+        ]
+    ),
+)

@@ -79,6 +79,10 @@ NOT_RUN = {
     ("cli.md", "selvedge handsoff invert"): Parsed(
         "needs pictures that people labelled", tests=("orchestration/cli/test_handsoff_commands.py",)
     ),
+    ("cli.md", "selvedge train garment-segmenter"): Parsed(
+        "needs pictures that people labelled",
+        tests=("orchestration/families/garment_segmenter/test_segmenter_road.py",),
+    ),
     ("ads.md", "selvedge review picks open"): Parsed(
         "waits for people between its lines", tests=("orchestration/cli/test_pick_commands.py",)
     ),

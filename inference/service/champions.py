@@ -15,7 +15,7 @@ from threading import Event, Lock, Thread
 from catalog.errors import SelvedgeError
 from training.blip2.artefact import AttributeModel
 
-ATTRIBUTES, RANKER = "attributes", "ranker"
+ATTRIBUTES, RANKER, SEGMENTER = "attributes", "ranker", "segmenter"
 EVERY_SECONDS = 3.0
 logger = logging.getLogger(__name__)
 

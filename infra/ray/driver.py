@@ -99,7 +99,7 @@ def _connect(address: str) -> None:
         address=address,
         include_dashboard=False if address == LOCAL else None,
         log_to_driver=False,
-        logging_level="error",
+        logging_level=logging.ERROR,
     )
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # what fails is told in one sentence
     context = ray.data.DataContext.get_current()
@@ -107,7 +107,7 @@ def _connect(address: str) -> None:
     context.execution_options.preserve_order = True  # so that few results wait for an earlier one
 
 
-def _pool(resources: dict[str, float]) -> tuple[int, dict[str, int]]:
+def _pool(resources: dict[str, float]) -> tuple[int, dict[str, Any]]:
     """How many actors, and what each holds: one a GPU where the cluster has any, else one a processor.
 
     Raises:
@@ -131,7 +131,7 @@ def _window(connection: Connection) -> list[Any] | None:
     return references
 
 
-def _mapped(window: list[Any], named: Named, size: int, per_actor: dict[str, int]) -> Iterator[tuple[int, Answer]]:
+def _mapped(window: list[Any], named: Named, size: int, per_actor: dict[str, Any]) -> Iterator[tuple[int, Answer]]:
     """Number and answer of every batch, as they come."""
     import ray
 
@@ -143,7 +143,8 @@ def _mapped(window: list[Any], named: Named, size: int, per_actor: dict[str, int
         compute=ray.data.ActorPoolStrategy(min_size=1, max_size=size, initial_size=min(size, len(window))),
         **per_actor,
     )
-    for rows in results.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0):
+    answered: Iterable[Any] = results.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)
+    for rows in answered:
         for number, *answer in zip(*(rows[name].to_pylist() for name in rows.column_names), strict=True):
             yield number, (answer[0], answer[1])
 

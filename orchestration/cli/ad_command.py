@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 PUBLISHED = "inference/ad_images"  # what the champion of the rankers is used for
 ATTRIBUTES = "inference/attributes"  # what the champion that judges is used for
+MASKS = "inference/garment_masks"  # what the champion that cuts out is used for
 SHOWN_LEFT_OUT = 3
 PHOTOGRAPHS = "photographs"
 BACKDROPS = ("studio", PHOTOGRAPHS, "diffusers", "bedrock")
@@ -48,7 +49,9 @@ class AdOptions:
     brand: Annotated[str | None, _option("Guidelines: a preset, or a YAML file.")] = None
     backdrop: Annotated[str | None, _option("studio, photographs, diffusers or bedrock.")] = None
     asset: Annotated[str | None, _option("A photograph of the library, as the background.")] = None
-    segmenter: Annotated[str | None, _option("Who cuts out before a busy backdrop: bedrock, or an ONNX file.")] = None
+    segmenter: Annotated[
+        str | None, _option("Who cuts out before a busy backdrop: champion, bedrock, none, or an ONNX file.")
+    ] = None
     size: Annotated[str | None, _option("WIDTHxHEIGHT in pixels.")] = None
     seed: Annotated[int, _option("Seed of everything drawn.", min=0)] = 0
     on_model: Annotated[str | None, _option("A person who wears the product: refuse, or keep them whole.")] = None
@@ -99,13 +102,15 @@ def infer_ads(catalog: Path | None, out: Path, options: AdOptions, model: str) -
     settings = load_settings()
     options = replace(options, on_model=options.on_model or settings.ad_on_model)
     folder = out.expanduser().resolve()
+    segmenter = addresses.segmenter(options.segmenter or settings.ad_segmenter)
     parts = replace(
         AdParts.of(
             settings,
             backdrop=options.painter,
             brand=options.brand,
-            segmenter=addresses.segmenter(options.segmenter) if options.segmenter else None,
+            segmenter=segmenter,
             ranker=_champion(settings, PUBLISHED, model),
+            segmenting=_champion(settings, MASKS, "champion") if segmenter == addresses.CHAMPION else None,
             champion=_champion(settings, ATTRIBUTES, "champion") if settings.ad_judge == "champion" else None,
         ),
         root=str(folder / "pictures"),

@@ -250,6 +250,18 @@ def generate(
     emit("handsoff generate", as_json, values | {"seconds": time.monotonic() - began})
 
 
+@app.command("demo")
+def demo(as_json: JsonFlag = False) -> None:
+    """From fifty drawn labels to a promoted segmenter that cuts out ten products, with scripted annotators."""
+    from orchestration.families.settings import load_settings
+    from orchestration.jobs.demo_handsoff import run_handsoff_demo
+
+    began = time.monotonic()
+    with reporting() as reporter:
+        outcome = run_handsoff_demo(load_settings(), reporter)
+    emit("handsoff demo", as_json, {**outcome, "seconds": time.monotonic() - began})
+
+
 def _refuse_both(pictures: Path | None, catalog: Path | None) -> None:
     if (pictures is None) == (catalog is None):
         raise typer.BadParameter("give --pictures DIR or --catalog DIR, one of them")

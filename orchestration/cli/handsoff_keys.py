@@ -69,4 +69,13 @@ KEYS: dict[str, dict[str, str]] = {
         "shares": "share of the kept pictures' pixels by class",
         "seconds": _DURATION,
     },
+    "handsoff demo": {
+        "report": "page about the run",
+        "round_report": "page about the blind round of masks",
+        "home": "where it ran",
+        "champion": "version that was promoted",
+        "cutouts": "picture of the products that it cut out",
+        "products": "how many",
+        "seconds": _DURATION,
+    },
 }

@@ -10,9 +10,10 @@ from catalog.errors import SelvedgeError
 from orchestration.families.ad_ranker.declaration import AD_RANKER
 from orchestration.families.blip2_attributes.declaration import BLIP2_ATTRIBUTES
 from orchestration.families.contract import Family, families_by_name
+from orchestration.families.garment_segmenter.declaration import GARMENT_SEGMENTER
 from orchestration.families.restgan.declaration import RESTGAN
 
-FAMILIES: tuple[Family, ...] = (BLIP2_ATTRIBUTES, RESTGAN, AD_RANKER)
+FAMILIES: tuple[Family, ...] = (BLIP2_ATTRIBUTES, RESTGAN, AD_RANKER, GARMENT_SEGMENTER)
 
 
 def find_family(name: str) -> Family:

@@ -107,7 +107,7 @@ def score_candidate(family: Family, job: CandidateJob) -> tuple[ScoredCandidate,
 
 def _log_dataset(run: "Run", opening: Opening, context: str) -> None:
     """The data set of an opening, under the family's name; where it lies is the first folder that the opening names."""
-    places = (opening.dataset[name] for name in ("dataset", "bottoms", "picks") if name in opening.dataset)
+    places = (opening.dataset[name] for name in ("dataset", "bottoms", "picks", "labels") if name in opening.dataset)
     digest = str(opening.dataset.get("dataset_sha256", opening.dataset_sha256))
     run.dataset(opening.family, digest, str(next(places, "")), context)
 

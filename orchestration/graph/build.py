@@ -15,7 +15,6 @@ from orchestration.assets.published import Tables
 from orchestration.assets.resources import Models, Reviews
 from orchestration.defs.catalog import drops, inbox, training_set
 from orchestration.defs.inference import ad_images, descriptions, media_index
-from orchestration.defs.labeling import handsoff
 from orchestration.defs.operations import alerts, cost, dead_runs, left_failed, nightly
 from orchestration.families import FAMILIES
 from orchestration.families.contract import Family, families_by_name, families_of_assets
@@ -78,7 +77,6 @@ def build_defs(
             training_set.splits,
             training_set.qa_pairs,
             *described,
-            *_labelled(settings),
         ],
         asset_checks=[*checks.catalogue_checks(), *(checks.inference_checks() if described else ())],
         sensors=[inbox.inbox, dead_runs.dead_runs, *([picks.watches_picks] if described else []), *_automation()],
@@ -91,18 +89,6 @@ def build_defs(
     graph = dg.Definitions.merge(stages, *[family_definitions(family) for family in named])
     whole = dg.Definitions.merge(graph, *_operations(graph, list(named), settings))
     return whole if settings.drop_every_days is None else _expected(whole, settings)
-
-
-def _labelled(settings: Settings) -> list[dg.AssetsDefinition]:
-    """The steps of HandsOff, where a plan says which labels it begins from."""
-    if settings.handsoff is None:
-        return []
-    return [
-        handsoff.handsoff_generator,
-        handsoff.handsoff_inversions,
-        handsoff.handsoff_labeller,
-        handsoff.handsoff_dataset,
-    ]
 
 
 def _expected(definitions: dg.Definitions, settings: Settings) -> dg.Definitions:

@@ -34,7 +34,8 @@ DAY_SECONDS = 86_400.0
 PICTURES, ADS, ROUNDS = "standard pictures", "pictures of ads", "rounds that were never opened"
 INDEXES, DATASETS, BASES = "search indexes", "frozen data sets", "continued bases"
 REQUESTS = "files of old requests"
-BOTTOMS, PICKS, WORK, PARTS = "bottoms", "picks", "work of trainings", "parts of killed commands"
+BOTTOMS, PICKS, LABELS = "bottoms", "picks", "label sets"
+WORK, PARTS = "work of trainings", "parts of killed commands"
 SLOWLY = (INDEXES, WORK)  # kept for as many days as runs are: a rollback or a retry wants them
 QUEUED = dg.DagsterRunStatus.QUEUED
 BY_HASH = re.compile(r"(bottoms-)?[0-9a-f]{16}")
@@ -172,7 +173,12 @@ def _stored(settings: Settings) -> Iterator[Stored]:
     yield from (Stored(ROUNDS, path.name, (path,), (path,)) for path in _entries(objects / "rounds"))
     yield from _grouped(INDEXES, objects / DISCOVERY)
     yield from _grouped(DATASETS, home / "tables" / "training" / "datasets")
-    for kind, folder in ((BOTTOMS, home / "bottoms"), (PICKS, home / "picks"), (BASES, home / "bases")):
+    for kind, folder in (
+        (BOTTOMS, home / "bottoms"),
+        (PICKS, home / "picks"),
+        (LABELS, home / "label_sets"),
+        (BASES, home / "bases"),
+    ):
         yield from _grouped(kind, folder)
 
 

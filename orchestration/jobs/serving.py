@@ -26,6 +26,7 @@ from infra.local.services import Service as Process
 from infra.local.services import ensure
 from infra.local.up import Group
 from infra.secret_file import ensure_secret
+from orchestration.runtime.addresses import CHAMPION
 from orchestration.runtime.services import in_our_words
 from orchestration.runtime.settings import Settings
 
@@ -201,17 +202,20 @@ def products_of(settings: Settings, catalog: Path | None) -> "Products":
 
 def resolvers(settings: Settings, model: Path | None) -> "Mapping[str, Callable[[], Champion | None]]":
     """Role to what names its champion now; `model` answers in place of the attributes' one."""
-    from inference.service.champions import ATTRIBUTES, RANKER, Champion
+    from inference.service.champions import ATTRIBUTES, RANKER, SEGMENTER, Champion
     from orchestration.families.registered import publisher_of
 
     roles: dict[str, Callable[[], Champion | None]] = {}
     if model is not None:
         champion = Champion(model.as_uri(), model)
         roles[ATTRIBUTES] = lambda: champion
-    for role, published, needed in ((ATTRIBUTES, "inference/attributes", True), (RANKER, "inference/ad_images", False)):
+    publications = {ATTRIBUTES: "inference/attributes", RANKER: "inference/ad_images"}
+    if settings.ad_segmenter == CHAMPION:
+        publications[SEGMENTER] = "inference/garment_masks"
+    for role, published in publications.items():
         family = publisher_of(published)
         if family is not None and role not in roles:
-            roles[role] = LedgerChampion(settings, family.name, needed)
+            roles[role] = LedgerChampion(settings, family.name, needed=role == ATTRIBUTES)
     return roles
 
 
@@ -268,12 +272,18 @@ def maker_of(settings: Settings, products: "Products", order: "Order") -> "AdMak
     Raises:
         SelvedgeError: as `ad_parts.ad_maker`.
     """
-    from inference.service.champions import ATTRIBUTES, RANKER
+    from inference.service.champions import ATTRIBUTES, RANKER, SEGMENTER
     from inference.service.making import ADS
     from orchestration.defs.inference.ad_parts import AdParts, ad_maker
 
     folders = {role: Path(folder) for role, folder in order.champions.items()}
-    parts = AdParts.of(settings, brand=order.brand, ranker=folders.get(RANKER), champion=folders.get(ATTRIBUTES))
+    parts = AdParts.of(
+        settings,
+        brand=order.brand,
+        ranker=folders.get(RANKER),
+        segmenting=folders.get(SEGMENTER),
+        champion=folders.get(ATTRIBUTES),
+    )
     return ad_maker(replace(parts, root=str(files_of(settings) / ADS), brands=products.brands()))
 
 

@@ -17,6 +17,7 @@ LARGEST_PORT = 65535
 _TABLE = re.compile(r"[A-Za-z0-9_.-]{3,255}")
 LOCAL = "local"  # a Ray cluster of this machine alone
 BEDROCK, DYNAMODB = "bedrock", "dynamodb:"
+CHAMPION, NOBODY = "champion", "none"  # beside those who can be named
 _CLUSTER = re.compile(r"([A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:]+\]):(?P<port>[0-9]{1,5})")
 _DATABASE = re.compile(r"[A-Za-z][A-Za-z0-9_+.-]*://\S*")
 
@@ -102,15 +103,15 @@ def rows(text: str) -> str:
 
 
 def segmenter(text: str) -> str:
-    """`bedrock` as it is, or the absolute path of an ONNX file.
+    """`champion`, `bedrock` and `none` as they are, or the absolute path of an ONNX file.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: it is none of these.
     """
-    if text == BEDROCK:
+    if text in (CHAMPION, BEDROCK, NOBODY):
         return text
     if not text.lower().endswith(".onnx") or "\0" in text or _SCHEME.match(text):
-        raise ValueError("it is bedrock, or the path of an ONNX file that ends with .onnx")
+        raise ValueError("it is champion, bedrock, none, or the path of an ONNX file that ends with .onnx")
     return str(Path(text).expanduser().resolve())
 
 

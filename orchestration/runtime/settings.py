@@ -140,9 +140,10 @@ class Settings(OperatorSettings):
         "local", description="who reads prompts and photographs before any work; the local one always does"
     )
     ad_guardrail: str | None = Field(None, description="id:version of a Bedrock guardrail that is applied, too")
-    ad_segmenter: str | None = Field(
-        None,
-        description="who cuts out before a backdrop that is not plain: bedrock, or an ONNX file; nobody by default",
+    ad_segmenter: str = Field(
+        "champion",
+        description="who cuts out before a backdrop that is not plain: the champion of segmenters (nobody before there "
+        "is one), bedrock, an ONNX file, or none",
     )
     ad_on_model: Literal["refuse", "keep"] = Field(
         "refuse", description="apparel photographed on a person: no ad, or one in which the whole person is kept"
@@ -292,8 +293,8 @@ class Settings(OperatorSettings):
 
     @field_validator("ad_segmenter")
     @classmethod
-    def _segmenter(cls, value: str | None) -> str | None:
-        return addresses.segmenter(value) if value else None
+    def _segmenter(cls, value: str) -> str:
+        return addresses.segmenter(value)
 
     @field_validator("ad_rows")
     @classmethod

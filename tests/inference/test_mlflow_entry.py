@@ -20,9 +20,10 @@ from PIL import Image
 
 from catalog.errors import SelvedgeError
 from catalog.schema import load_schema
-from inference import mlflow_entry
-from inference.mlflow_entry import LIMITS, AttributeAnswers
+from inference import mlflow_entry, sent_pictures
+from inference.mlflow_entry import AttributeAnswers
 from inference.refused_request import RefusedRequest
+from inference.sent_pictures import LIMITS
 from tests.inference.tiny_model import save_tiny_artefact
 from tests.ports import free_port
 from training.blip2.artefact import Question, load_artefact
@@ -146,7 +147,7 @@ def test_too_many_rows_or_missing_columns_are_refused(served):
 
 def test_limits_hold_before_anything_is_decoded(served, monkeypatch):
     """The large picture is refused without base64 or pixels being decoded."""
-    monkeypatch.setattr(mlflow_entry.base64, "b64decode", lambda *_, **__: pytest.fail("decoded"))
+    monkeypatch.setattr(sent_pictures.base64, "b64decode", lambda *_, **__: pytest.fail("decoded"))
     with pytest.raises(RefusedRequest, match="larger than"):
         ask(served, ("A" * (LIMITS.image_bytes * 2), ["Colour"]))
 

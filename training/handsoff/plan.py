@@ -23,11 +23,13 @@ class Plan:
 
     Attributes:
         labels: folder of labelled pictures (labels.py). generator: folder of a generator; "" for the shipped one.
+        test: folder of more of them, which nothing learns from; "" where there are none.
         inversion, labeller, generation: settings of the steps.
     """
 
     labels: str
     generator: str = ""
+    test: str = ""
     inversion: InversionSettings = field(default_factory=InversionSettings)
     labeller: LabellerSettings = field(default_factory=LabellerSettings)
     generation: GenerationSettings = field(default_factory=GenerationSettings)
@@ -51,7 +53,7 @@ def read_plan(file: Path) -> Plan:
             device that this machine lacks.
     """
     values = read_yaml(file, "plan of HandsOff", "write `labels: DIR` into it")
-    for name in ("labels", "generator"):
+    for name in ("labels", "generator", "test"):
         if isinstance(values.get(name), str) and values[name].strip():
             values[name] = str((file.parent / Path(values[name]).expanduser()).resolve())
     if "labels" not in values:

@@ -21,6 +21,7 @@ from orchestration.assets.resources import Models
 from orchestration.defs.inference.ad_parts import AdParts, ad_maker, side_for, stamps, workers
 from orchestration.families.registered import publisher_of
 from orchestration.families.stages import reported_champion
+from orchestration.runtime.addresses import CHAMPION
 from orchestration.runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from inference.ad_images.batch import AdOutcome
 
-READS, PUBLISHED = "inference/attributes", "inference/ad_images"
+READS, PUBLISHED, MASKS = "inference/attributes", "inference/ad_images", "inference/garment_masks"
 SHOWN_REFUSALS = 20
 
 
@@ -63,8 +64,11 @@ def ad_images(
     from inference.tables import AD_IMAGES
 
     drop, pinned = context.partition_key, pinned_at(context.instance, context.run.tags)
-    judging = champions_artefact(context.instance, models, READS, pinned) if settings.ad_judge == "champion" else None
-    parts = AdParts.of(settings, ranker=champions_ranker(context.instance, models, pinned), champion=judging)
+    judging = champions_artefact(context.instance, models, READS, pinned) if settings.ad_judge == CHAMPION else None
+    ranker = champions_ranker(context.instance, models, pinned)
+    cutting = settings.ad_segmenter == CHAMPION
+    segmenting = champions_artefact(context.instance, models, MASKS, pinned) if cutting else None
+    parts = AdParts.of(settings, ranker=ranker, segmenting=segmenting, champion=judging)
     products, images, attributes = (
         tables.read(context.instance, name, drop).to_pandas() for name in ("catalog/products", "catalog/images", READS)
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog.errors import SelvedgeError
-from orchestration.runtime.addresses import BEDROCK, DYNAMODB
+from orchestration.runtime.addresses import BEDROCK, CHAMPION, DYNAMODB, NOBODY
 
 if TYPE_CHECKING:
     from inference.ad_images.ad_rows import AdMetadata
@@ -21,14 +21,21 @@ if TYPE_CHECKING:
 
 
 @lru_cache(maxsize=1)
-def segmenters(name: str | None, region: str) -> "tuple[Segmenter, ...]":
-    """Who is asked where the backdrop of a photograph is not plain: nobody, Bedrock, or an ONNX file's network.
+def segmenters(name: str, region: str, champion: Path | None = None) -> "tuple[Segmenter, ...]":
+    """Who is asked where the backdrop of a photograph is not plain: a champion, Bedrock, an ONNX file, or nobody.
+
+    Args:
+        champion: folder of the segmenters' champion; None before there is one.
 
     Raises:
-        SelvedgeError: the file, or the package that runs it, is missing; no boto3.
+        SelvedgeError: the file, or the package that runs it, is missing; the champion's folder is none; no boto3.
     """
-    if name is None:
+    if name == NOBODY or (name == CHAMPION and champion is None):
         return ()
+    if name == CHAMPION and champion is not None:
+        from inference.ad_images.cutouts.trained import TrainedSegmenter
+
+        return (TrainedSegmenter(champion),)
     if name == BEDROCK:
         from inference.ad_images.aws import make_client
         from inference.ad_images.cutouts.bedrock import BedrockSegmenter

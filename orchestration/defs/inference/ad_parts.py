@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from catalog.errors import SelvedgeError
 from catalog.workers import Progress
 from orchestration.defs.inference import ad_models
-from orchestration.runtime.addresses import BEDROCK, DYNAMODB
+from orchestration.runtime.addresses import BEDROCK, DYNAMODB, NOBODY
 from orchestration.runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -36,8 +36,9 @@ class AdParts:
     """The settings that decide what an ad looks like, and where it is kept.
 
     Attributes:
-        rows: a database's URI, maybe with its password. ranker: folder of a trained one. champion: folder of the
-            attributes' champion, where it judges. brands: of the catalogue; only the product's own may be named.
+        rows: a database's URI, maybe with its password. ranker: folder of a trained one. segmenting: folder of the
+            segmenters' champion, where it cuts out. champion: of the attributes', where it judges.
+        brands: of the catalogue; only the product's own may be named.
     """
 
     backdrop: str
@@ -51,7 +52,8 @@ class AdParts:
     rows: str = field(repr=False)
     index: str
     ranker: Path | None = None
-    segmenter: str | None = None
+    segmenter: str = NOBODY
+    segmenting: Path | None = None
     words: str = "rules"
     sizes: str = "rules"
     judge: str = "none"
@@ -68,9 +70,10 @@ class AdParts:
         brand: str | None = None,
         segmenter: str | None = None,
         ranker: Path | None = None,
+        segmenting: Path | None = None,
         champion: Path | None = None,
     ) -> "AdParts":
-        """As the settings say. backdrop, brand, segmenter: in place of theirs. ranker, champion: folders, or None."""
+        """As the settings say. backdrop, brand, segmenter: in place of theirs. The others: folders, or None."""
         return cls(
             backdrop=backdrop or settings.ad_backdrop,
             weights=settings.ad_weights,
@@ -84,6 +87,7 @@ class AdParts:
             index=str(settings.root / "index" / "media"),
             ranker=ranker,
             segmenter=segmenter or settings.ad_segmenter,
+            segmenting=segmenting,
             words=settings.ad_words,
             sizes=settings.ad_sizes,
             judge=settings.ad_judge,
@@ -127,7 +131,7 @@ def ad_pipeline(parts: AdParts) -> "AdPipeline":
         read_brand(parts.brand),
         partial(_guardrail, parts),
         ranker=_ranker(parts),
-        segmenters=ad_models.segmenters(parts.segmenter, parts.region),
+        segmenters=ad_models.segmenters(parts.segmenter, parts.region, parts.segmenting),
         retriever=_retriever(parts),
         decomposer=decomposer,
         caption_writer=writer,
@@ -164,7 +168,7 @@ def _library_digest(parts: AdParts) -> str:
 
 def _models_asked(parts: AdParts) -> dict[str, str]:
     """Name → version of models that are asked; nothing where rules do all, as in homes that were made before them."""
-    (segmenter,) = ad_models.segmenters(parts.segmenter, parts.region) or (None,)
+    (segmenter,) = ad_models.segmenters(parts.segmenter, parts.region, parts.segmenting) or (None,)
     judge = ad_models.judge(parts.judge, parts.region, parts.model, parts.champion)
     asked = {
         "segmenter": f"{segmenter.name} {segmenter.version}" if segmenter else "",

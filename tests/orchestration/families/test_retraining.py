@@ -332,4 +332,7 @@ def test_status_says_what_the_policy_would_do_and_what_hinders_it(home: Watched)
 
 
 def test_a_family_that_learns_from_no_drops_is_left_alone() -> None:
-    assert [family.name for family in FAMILIES if not family.learns_from_drops] == ["ad-ranker"]
+    assert [family.name for family in FAMILIES if not family.learns_from_drops] == [
+        "ad-ranker",
+        "garment-segmenter",
+    ]

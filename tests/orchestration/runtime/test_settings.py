@@ -77,12 +77,12 @@ def test_your_own_tracking_server_is_used(tmp_path):
         (
             "SELVEDGE_AD_SEGMENTER",
             "u2net.pt",
-            "setting SELVEDGE_AD_SEGMENTER cannot be 'u2net.pt': it is bedrock, or the",
+            "setting SELVEDGE_AD_SEGMENTER cannot be 'u2net.pt': it is champion, bedrock, none, or the",
         ),
         (
             "SELVEDGE_AD_SEGMENTER",
             "s3://b/u.onnx",
-            "setting SELVEDGE_AD_SEGMENTER cannot be 's3://b/u.onnx': it is bed",
+            "setting SELVEDGE_AD_SEGMENTER cannot be 's3://b/u.onnx': it is champion, bed",
         ),
         ("SELVEDGE_AD_JUDGE", "me", "setting SELVEDGE_AD_JUDGE cannot be 'me': input should be 'none', 'champion' or"),
         ("SELVEDGE_AD_WORDS", "gpt", "setting SELVEDGE_AD_WORDS cannot be 'gpt': input should be 'rules' or 'bedrock'"),
@@ -140,7 +140,7 @@ def test_a_secret_is_repeated_by_no_refusal(monkeypatch):
 def test_where_ads_are_cut_out_and_kept(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     usual = load_settings()
-    assert usual.ad_segmenter is None and usual.ad_rows_uri == f"sqlite:///{usual.home / 'ads.db'}"
+    assert usual.ad_segmenter == "champion" and usual.ad_rows_uri == f"sqlite:///{usual.home / 'ads.db'}"
     monkeypatch.setenv("SELVEDGE_AD_SEGMENTER", "nets/u2netp.onnx")
     monkeypatch.setenv("SELVEDGE_AD_ROWS", "dynamodb:ads")
     assert load_settings().ad_segmenter == str(tmp_path / "nets" / "u2netp.onnx")

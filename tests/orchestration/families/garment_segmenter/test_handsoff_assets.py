@@ -6,7 +6,7 @@ import dagster as dg
 import pytest
 
 from catalog.errors import SelvedgeError
-from orchestration.defs.labeling import handsoff
+from orchestration.families.garment_segmenter import handsoff
 from orchestration.graph.build import build_defs
 from orchestration.runtime.settings import Settings
 from tests.training.handsoff.labelled import write
@@ -67,13 +67,12 @@ def _only(home: Settings) -> str:
     return folder.name
 
 
-def test_the_steps_are_part_of_the_graph_where_a_plan_is_set(home, tmp_path):
-    def keys(settings: Settings) -> set[str]:
-        specs = build_defs(settings).resolve_all_asset_specs()
-        return {spec.key.to_user_string() for spec in specs if spec.key.path[-1].startswith("handsoff")}
-
-    assert keys(home) == {f"labeling/handsoff_{step}" for step in STEPS}
-    assert keys(Settings(home=tmp_path / "other")) == set()
+def test_without_a_plan_a_step_says_what_to_write(tmp_path):
+    settings = Settings(home=tmp_path / "home")
+    keys = {spec.key.to_user_string() for spec in build_defs(settings).resolve_all_asset_specs()}
+    assert {f"labeling/handsoff_{step}" for step in STEPS} < keys
+    with pytest.raises(dg.Failure, match="no plan of HandsOff is set; write one and set SELVEDGE_HANDSOFF to it"):
+        made(settings, dg.DagsterInstance.ephemeral())
 
 
 def test_a_plan_that_cannot_be_is_refused_in_a_sentence(tmp_path):

@@ -3,7 +3,7 @@
 Belongs here: the assets, their previews. Not here: the steps (training/handsoff/), training the generator, which is a
 GPU's work of hours and done by `selvedge handsoff train`.
 
-They are part of the graph where `SELVEDGE_HANDSOFF` names a plan. Each step's folder is named by what it is made of, so
+`SELVEDGE_HANDSOFF` names the plan that they follow. Each step's folder is named by what it is made of, so
 changed labels or settings begin a new one beside the old, and a step that a kill ended goes on in its own.
 """
 

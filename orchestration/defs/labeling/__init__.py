@@ -1,1 +1,0 @@
-"""labeling/: labelled sets that grow from a few labels."""
