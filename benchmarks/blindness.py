@@ -31,9 +31,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from catalog.files import png_bytes
 from labeling.review.pairs.ads import AdPictures
 from labeling.review.pairs.items import Slot
 from labeling.review.pairs.kinds import AttributeCards, Descriptions, PairKind
+from labeling.review.pairs.masks import GarmentMasks
 from labeling.review.pairs.products import Product
 from labeling.review.pairs.strips import PictureStrips
 from labeling.review.rounds.material import gather_material
@@ -124,6 +126,21 @@ def ads_table(said: pd.DataFrame, habits: bool) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["product_id", "picture"])
 
 
+def masks_table(said: pd.DataFrame, habits: bool) -> pd.DataFrame:
+    """Table `masks` of a version, with or without habits of its own: one picture for both, a hem that is guessed."""
+    kept = {"compress_level": 1, "pnginfo": _signed()} if habits else {}
+    rows = []
+    for row in said.itertuples(index=False):
+        picture = _frames(COLOURS[row.product_id % 6], PATTERNS[row.product_id % 3], row.product_id)[:, -FRAME:]
+        mask = np.zeros((FRAME, FRAME), np.uint8)
+        mask[3:-3, 7:-7] = 1
+        mask[-4 - round(4 * row.confidence) : -3, 7:-7] = 2
+        sink = io.BytesIO()
+        Image.fromarray(mask).save(sink, "PNG", **kept)
+        rows.append((row.product_id, png_bytes(picture), sink.getvalue(), ("background", "body", "hem")))
+    return pd.DataFrame(rows, columns=["product_id", "picture", "mask", "classes"])
+
+
 def _frames(colour: str, pattern: str, seed: int) -> np.ndarray:
     """(FRAME, 3 FRAME, 3) uint8: a grey garment, the same in its colour, the same with its pattern, and some noise."""
     garment = np.zeros((FRAME, FRAME), bool)
@@ -152,10 +169,11 @@ def upload(kind: str, pairs: int, key: bytes, seed: int = 1) -> Upload:
         "descriptions": (Descriptions(), texts_table),
         "picture-strips": (PictureStrips(), strips_table),
         "ads": (AdPictures(), ads_table),
+        "garment-masks": (GarmentMasks(), masks_table),
     }
     pair_kind, table = kinds[kind]
     tables = (table(one_model(pairs, seed), True), table(one_model(pairs, seed + 1), False))
-    product = pair_kind.products(tables[0], {}, None) if kind == "picture-strips" else _photographed
+    product = pair_kind.products(tables[0], {}, None) if kind in ("picture-strips", "garment-masks") else _photographed
     material = gather_material(pair_kind, *tables, product, seed)
     made = [make_pair(material, key, "a-round", Slot(item, "plain")) for item in range(pairs)]
     return [(pair.left == "candidate", task) for pair, task in sorted(made, key=lambda one: one[0].task_key)]
@@ -261,6 +279,7 @@ LEAKS: dict[str, dict[str, Leak]] = {
     "descriptions": IN_TEXT | ANYWHERE,
     "picture-strips": IN_PICTURES | ANYWHERE,
     "ads": IN_PICTURES | ANYWHERE,
+    "garment-masks": IN_PICTURES | ANYWHERE,
 }
 
 

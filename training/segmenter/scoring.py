@@ -3,9 +3,10 @@
 Belongs here: the subjects' masks, the table `scores`, the evidence. Not here: overlaps and their means
 (evaluation/segmentation.py), the decision (evaluation/gate.py).
 
-A class is an attribute: `iou` is its intersection over its union, summed over all test pictures. `foreground_iou` is
-that of everything that is not background: how well a product is cut out. Pictures are resampled. The base, which a
-first candidate is held against, gives each test picture the mask of the labelled picture that is nearest in pixels.
+A class that the test pictures show is an attribute: `iou` is its intersection over its union, summed over all pictures.
+`foreground_iou` is that of everything that is not background: how well a product is cut out. Pictures are resampled.
+The base, which a first candidate is held against, gives each test picture the mask of the labelled picture that is
+nearest in pixels.
 """
 
 from collections.abc import Mapping

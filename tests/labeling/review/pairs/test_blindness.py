@@ -10,6 +10,7 @@ from benchmarks.blindness import (
     ads_table,
     cards_table,
     guess_sides,
+    masks_table,
     one_model,
     strips_table,
     texts_table,
@@ -17,9 +18,10 @@ from benchmarks.blindness import (
 )
 from labeling.review.pairs.ads import AdPictures
 from labeling.review.pairs.kinds import AttributeCards, Descriptions
+from labeling.review.pairs.masks import GarmentMasks
 from labeling.review.pairs.strips import PictureStrips
 
-PAIRS = {"attribute-cards": 500, "descriptions": 500, "picture-strips": 60, "ads": 60}
+PAIRS = {"attribute-cards": 500, "descriptions": 500, "picture-strips": 60, "ads": 60, "garment-masks": 60}
 
 
 @cache
@@ -50,7 +52,7 @@ def test_a_planted_leak_is_found(kind: str, leak: str) -> None:
 def test_habits_of_a_deployment_are_levelled_away() -> None:
     answers = one_model(50, 1)
     kinds = (AttributeCards(), cards_table), (Descriptions(), texts_table), (PictureStrips(), strips_table)
-    for kind, table in (*kinds, (AdPictures(), ads_table)):
+    for kind, table in (*kinds, (AdPictures(), ads_table), (GarmentMasks(), masks_table)):
         one, another = (kind.read(table(answers, habits)) for habits in (True, False))
         assert one != another or isinstance(kind, AttributeCards)
         assert [kind.render(side) for side in one.values()] == [kind.render(side) for side in another.values()]
