@@ -25,6 +25,7 @@ from PIL import Image, ImageDraw, ImageFont
 from catalog.drawn.garments import draw_garment
 from catalog.drawn.spec import BLOCK, sample_spec
 from catalog.drawn.truth import GROUPS, draw_truth
+from catalog.mask_colours import class_colours
 from training.handsoff.drawn import PARTS, SEED
 from training.handsoff.frozen import FrozenGenerator, load_generator
 from training.handsoff.generation import certain_enough, generate
@@ -45,10 +46,6 @@ SMALL = {
     "labeller": {"members": 5, "epochs": 6},
     "generation": {"pictures": 64},
 }
-COLOURS = np.array(
-    [[255, 255, 255], [70, 110, 180], [230, 140, 40], [60, 160, 80], [200, 60, 60], [140, 90, 170], [130, 90, 70]],
-    np.uint8,
-)
 
 
 @dataclass(frozen=True)
@@ -139,7 +136,8 @@ def figure(
     rows = list(range(min(shown, len(examined))))
     with torch.no_grad():
         again = to_uint8(frozen.synthesise(codes.codes[rows].to(frozen.device)))
-    strips = [examined.pictures.array[rows], again, COLOURS[examined.masks[rows]], COLOURS[labels.masks[rows]]]
+    classes = [class_colours(masks[rows]) for masks in (examined.masks, labels.masks)]
+    strips = [examined.pictures.array[rows], again, *classes]
     grid = np.concatenate([np.concatenate(list(strip), axis=1) for strip in strips])
     sheet = Image.new("RGB", (3 * grid.shape[1], 3 * grid.shape[0] + 26), "white")
     enlarged = Image.fromarray(grid).resize((3 * grid.shape[1], 3 * grid.shape[0]), Image.Resampling.NEAREST)

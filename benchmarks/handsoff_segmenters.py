@@ -28,7 +28,7 @@ import argparse
 import colorsys
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -38,21 +38,21 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from scipy.stats import t as student
 
-from benchmarks.handsoff_labels import COLOURS
 from catalog.drawn.garments import draw_garment
 from catalog.drawn.spec import BLOCK, sample_spec
-from catalog.drawn.truth import GROUPS, draw_truth
-from catalog.files import png_bytes, publish_text
+from catalog.drawn.truth import draw_truth
+from catalog.files import publish_text
+from catalog.mask_colours import class_colours
 from evaluation.intervals import GroupResamples, interval
 from evaluation.segmentation import Overlaps, class_iou, mean_iou, overlaps, resampled_mean_iou
-from training.folders import written_whole
 from training.handsoff.drawn import PARTS, SEED
+from training.handsoff.drawn_labels import write_labelled
 from training.handsoff.frozen import FrozenGenerator, load_generator
 from training.handsoff.generation import generate
 from training.handsoff.inversion import Inversions, invert_pictures
 from training.handsoff.label_settings import GenerationSettings, InversionSettings, LabellerSettings
 from training.handsoff.labeller_training import load_trained, train_labeller
-from training.handsoff.labels import LABELS_FILE, LabelKinds, LabelledPictures, labels_json, read_labelled
+from training.handsoff.labels import LabelledPictures, read_labelled
 from training.handsoff.perception import shipped_perception
 from training.restgan.pretraining import ProgressLines
 from training.segmenter.candidate import train_segmenter
@@ -60,7 +60,6 @@ from training.segmenter.segmenter import GarmentSegmenter, load_segmenter
 from training.segmenter.settings import SegmenterSettings
 
 TEST_FROM = 9000  # product ids beyond every part
-KINDS = LabelKinds(tuple(GROUPS))
 DRAWN_SIDE = 256
 LEAST_SURE = 0.1  # share of the pseudo-labelled pictures that is left out
 SMALL: dict[str, Any] = {
@@ -104,8 +103,8 @@ class Work:
         draw = _before_colour if on_colour else _as_drawn
         folder: Path = self.out / "drawn" / name
         if not folder.is_dir():
-            pairs = self.timed("drawing", lambda: [draw(number, self.frozen.size) for number in numbers])
-            write_labelled(folder, pairs, [f"{number:05d}" for number in numbers])
+            drawn = ((f"{number:05d}", *draw(number, self.frozen.size)) for number in numbers)
+            self.timed("drawing", lambda: write_labelled(folder, drawn))
         return folder
 
     def codes(self) -> tuple[LabelledPictures, Inversions]:
@@ -149,8 +148,7 @@ class Work:
                 likeliest = np.sort(shares.max(axis=0), axis=None)
                 sure.append(likeliest[: len(likeliest) // 10].mean())  # of the tenth that is least sure
             rows = np.sort(np.argsort(-np.array(sure), kind="stable")[: round((1 - LEAST_SURE) * len(sure))])
-            pairs = [(pictures.array[row], masks[row]) for row in rows]
-            write_labelled(folder, pairs, [pictures.names[row] for row in rows])
+            write_labelled(folder, ((pictures.names[row], pictures.array[row], masks[row]) for row in rows))
         return folder
 
     def few(self, labels: int) -> Path:
@@ -158,7 +156,7 @@ class Work:
         folder = self.out / "drawn" / f"labelled-{labels}"
         if not folder.is_dir():
             first = read_labelled(self.drawn("labelled", self.labels), self.frozen.size).rows(range(labels))
-            write_labelled(folder, list(zip(first.pictures.array, first.masks, strict=True)), first.pictures.names)
+            write_labelled(folder, zip(first.pictures.names, first.pictures.array, first.masks, strict=True))
         return folder
 
     def train(self, name: str, labelled: Path, generated: Path | None, seed: int, **changes: Any) -> GarmentSegmenter:
@@ -174,17 +172,6 @@ def _refuse_another(out: Path, setup: Mapping[str, Any]) -> None:
     if file.is_file() and json.loads(file.read_text(encoding="utf-8")) != setup:
         raise SystemExit(f"{out} holds a run of other sizes, labels or generator; give a new folder.")
     publish_text(json.dumps(setup), file)
-
-
-def write_labelled(folder: Path, pairs: list[tuple[np.ndarray, np.ndarray]], names: Sequence[str]) -> None:
-    """A folder for `read_labelled`, whole or not at all."""
-    with written_whole(folder, "pictures") as part:
-        for kind in ("images", "masks"):
-            (part / kind).mkdir()
-        for name, (picture, mask) in zip(names, pairs, strict=True):
-            (part / "images" / f"{name}.png").write_bytes(png_bytes(picture))
-            (part / "masks" / f"{name}.png").write_bytes(png_bytes(mask))
-        (part / LABELS_FILE).write_text(labels_json(KINDS, {name: {} for name in names}), encoding="utf-8")
 
 
 def _as_drawn(number: int, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -322,8 +309,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 def sheet(test: LabelledPictures, masks: Mapping[str, np.ndarray], file: Path) -> None:
     """Rows: test pictures, their true classes, those of every method, named."""
     rows = np.linspace(0, len(test) - 1, min(SHOWN, len(test))).astype(int)
-    strips = {"test picture": test.pictures.array[rows], "truth": COLOURS[test.masks[rows]]}
-    strips |= {name: COLOURS[mask[rows]] for name, mask in masks.items()}
+    strips = {"test picture": test.pictures.array[rows], "truth": class_colours(test.masks[rows])}
+    strips |= {name: class_colours(mask[rows]) for name, mask in masks.items()}
     side = 2 * test.pictures.size
     image = Image.new("RGB", (NAMES + side * len(rows), side * len(strips)), "white")
     for line, (name, strip) in enumerate(strips.items()):

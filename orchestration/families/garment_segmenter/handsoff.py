@@ -100,6 +100,7 @@ def handsoff_labeller(
     context: dg.AssetExecutionContext, settings: dg.ResourceParam[Settings], progress: dg.ResourceParam[Any]
 ) -> dg.MaterializeResult:
     """The ensemble that reads labels off the generator's features."""
+    from catalog.mask_colours import class_colours
     from training.handsoff.inversion import read_inversions
     from training.handsoff.labeller_training import load_trained, train_labeller
 
@@ -122,7 +123,7 @@ def handsoff_labeller(
             "of_every_pixel_bytes": result.all_bytes,
             "steps": result.steps,
             "preview": _strips(
-                [labelled.pictures.array[rows], _coloured(labelled.masks[rows]), _coloured(labels.masks)],
+                [labelled.pictures.array[rows], class_colours(labelled.masks[rows]), class_colours(labels.masks)],
                 "labelled pictures, their masks and the labeller's",
             ),
         },
@@ -139,6 +140,7 @@ def handsoff_dataset(
     import numpy as np
     from PIL import Image
 
+    from catalog.mask_colours import class_colours
     from training.handsoff.generation import generate
     from training.handsoff.labeller import load_labeller
 
@@ -151,7 +153,7 @@ def handsoff_dataset(
     pictures = np.stack([np.asarray(Image.open(made.folder / "images" / name)) for name in names])
     strips = [pictures]
     if labelled.kinds.classes:
-        strips.append(_coloured(np.stack([np.asarray(Image.open(made.folder / "masks" / name)) for name in names])))
+        strips.append(class_colours(np.stack([np.asarray(Image.open(made.folder / "masks" / name)) for name in names])))
     return dg.MaterializeResult(
         metadata={
             "path": str(made.folder),
@@ -205,16 +207,6 @@ class _Step:
 
         with torch.no_grad():
             return to_uint8(frozen.synthesise(codes.to(frozen.device)))
-
-
-def _coloured(masks: Any) -> Any:
-    """(n, s, s, 3) uint8 of (n, s, s) classes: the background white, the others apart by hue."""
-    import numpy as np
-    from matplotlib import colormaps
-
-    palette = colormaps["tab20"](np.arange(20))[:, :3] * 255
-    table_of = np.concatenate([[[255, 255, 255]], np.tile(palette, (13, 1))]).astype(np.uint8)
-    return table_of[masks]
 
 
 def _strips(strips: list[Any], label: str) -> dg.MarkdownMetadataValue:
