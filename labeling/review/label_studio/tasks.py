@@ -95,12 +95,12 @@ class Tasks:
         progress: Progress = no_progress,
         *,
         annotations: bool = False,
-        page_tasks: int = PAGE_TASKS,
+        page_tasks: int | None = None,
     ) -> Iterator[Content]:
         """What `read` makes of every task, in the order of their ids."""
         done, number = 0, 1
         while True:
-            tasks, total = self.page(project, number, page_tasks, fields, read, annotations=annotations)
+            tasks, total = self.page(project, number, page_tasks or PAGE_TASKS, fields, read, annotations=annotations)
             yield from tasks
             done, number = done + len(tasks), number + 1
             progress(done, max(done, total))
