@@ -91,12 +91,12 @@ class GarmentMasks:
 
     def render(self, result: GarmentMask) -> str:
         picture, mask = _opened(result)
-        scale = SHEET_SIDE / max(picture.size)
+        scale = (SHEET_SIDE - LEGEND) / max(picture.size)
         size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
         large = np.asarray(picture.resize(size, Image.Resampling.LANCZOS))
         shown = laid_over(np.asarray(mask.resize(size, Image.Resampling.NEAREST)), large)
-        sheet = Image.new("RGB", (SHEET_SIDE, SHEET_SIDE + LEGEND), "white")
-        sheet.paste(Image.fromarray(shown), ((SHEET_SIDE - size[0]) // 2, (SHEET_SIDE - size[1]) // 2))
+        sheet = Image.new("RGB", (SHEET_SIDE, SHEET_SIDE), "white")
+        sheet.paste(Image.fromarray(shown), ((SHEET_SIDE - size[0]) // 2, (SHEET_SIDE - LEGEND - size[1]) // 2))
         _write_legend(sheet, result.classes)
         return drawn_uri(sheet)
 

@@ -12,7 +12,7 @@ from PIL import Image
 from catalog.errors import SelvedgeError
 from catalog.files import png_bytes
 from catalog.mask_colours import PALETTE, class_colours, laid_over
-from labeling.review.pairs.masks import LEGEND, SHEET_SIDE, GarmentMask, GarmentMasks
+from labeling.review.pairs.masks import SHEET_SIDE, GarmentMask, GarmentMasks
 from labeling.review.pairs.products import Product
 from tests.training.segmenter.squares import CLASSES, drawn
 
@@ -34,7 +34,7 @@ def shown(side: str) -> np.ndarray:
 
 def test_sides_have_one_size_whatever_a_version_works_at() -> None:
     small, large = KIND.read(table(side=16))[1], KIND.read(table(side=64))[1]
-    assert {shown(KIND.render(result)).shape for result in (small, large)} == {(SHEET_SIDE + LEGEND, SHEET_SIDE, 3)}
+    assert {shown(KIND.render(result)).shape for result in (small, large)} == {(SHEET_SIDE, SHEET_SIDE, 3)}
 
 
 def test_a_side_shows_each_class_in_its_colour_and_the_backdrop_pale() -> None:
