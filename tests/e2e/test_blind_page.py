@@ -16,6 +16,7 @@ import pytest
 
 from labeling.review.label_page import label_config
 from labeling.review.pairs.kinds import AttributeCards, Descriptions
+from labeling.review.pairs.masks import GarmentMasks
 from labeling.review.pairs.rendering import picture_uri
 from labeling.review.pairs.strips import PictureStrips
 from labeling.review.rounds.judging import sync_round
@@ -25,6 +26,7 @@ from orchestration.runtime.label_studio import add_annotator, connect
 from tests.e2e.annotator_browser import IN_SIGHT, SIDES, Visit, leaks, tasks_in
 from tests.labeling.review.rounds_for_tests import photo
 from tests.orchestration.drawn_strips import artefact_with_base, bottoms_catalogue, made_on
+from tests.training.segmenter import squares
 from training.blip2.artefact import read_about
 from training.restgan.sampling import read_about as read_restgan
 
@@ -63,6 +65,14 @@ def drawing(tmp_path) -> Compared:
     return Compared("restgan", folder, shop, digests)
 
 
+@pytest.fixture
+def segmenting(tmp_path) -> Compared:
+    labelled = squares.write(tmp_path / "labels" / "labelled", 5, seed=1)
+    squares.write(tmp_path / "labels" / "test", 30, seed=2)
+    trained = squares.train(labelled, tmp_path / "run", steps=30)
+    return Compared("garment-segmenter", trained.artefact, tmp_path / "labels", {trained.digest})
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
@@ -98,6 +108,7 @@ def names_behind(home, name: str, digests: set[str]) -> set[str]:
         (AttributeCards, "answering", "Look at the picture first."),
         (Descriptions, "answering", "Look at the picture first."),
         (PictureStrips, "drawing", "Read the words first"),
+        (GarmentMasks, "segmenting", "Look at the photograph first."),
     ],
 )
 def test_ten_pairs_are_voted_by_keyboard_and_nothing_received_tells_a_side(
