@@ -55,6 +55,12 @@ def test_an_outdated_page_is_named(monkeypatch, tmp_path, capsys):
     assert reference.main([]) == 0 and (tmp_path / "page.md").read_text() == "new"
 
 
+def test_no_page_holds_the_marks_of_a_merge():
+    pages = [*WRITTEN, ROOT / "CHANGELOG.md", *(ROOT / "models").rglob("*.md")]
+    marked = [page.name for page in pages if re.search(r"^(<{7}|>{7}) ", page.read_text(encoding="utf-8"), re.M)]
+    assert marked == []
+
+
 @pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_every_link_and_picture_of_a_page_is_there(page):
     targets = [target for target in LINK.findall(page.read_text(encoding="utf-8")) if "://" not in target]
