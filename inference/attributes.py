@@ -123,10 +123,10 @@ def predict_attributes(
     ]
     for asked in wanted:
         asked.row.update(model_uri=model_uri, model_digest=model_digest)
-        known = published.get(_key(asked.row))
+        before = published.get(_key(asked.row))
         # A version of other name but equal digest answers the same: only the stamp of where it came from is renewed.
-        if known is not None and _same(known, asked.row):
-            asked.row.update(known | {"model_uri": model_uri})
+        if before is not None and _same(before, asked.row):
+            asked.row.update(before | {"model_uri": model_uri})
     seen = _seen([asked for asked in wanted if "value" not in asked.row], dict(pictures.values()))
     done, looked_at = len(products) - len({asked.row["product_id"] for picture in seen for asked in picture.asked}), 0
     remove_parts(store.folder)
@@ -228,17 +228,17 @@ def _batch(seen: Sequence[_Seen], store: FeatureStore) -> pa.Table:
 def _answers(model: AttributeModel, batch: pa.Table) -> pa.Table:
     """A `_batch` worked on, a row a picture: value, confidence, abstained of its questions, and features it lacked."""
     rows, stored = batch.drop_columns("features").to_pylist(), unpacked(batch)
-    missing = [place for place, features in enumerate(stored) if features is None]
+    missing = [number for number, features in enumerate(stored) if features is None]
     new = (
-        look(model.base, [(rows[place]["sha256"], rows[place]["uri"]) for place in missing], model.feature_precision)
+        look(model.base, [(rows[number]["sha256"], rows[number]["uri"]) for number in missing], model.feature_precision)
         if missing
         else ()
     )
     computed = dict(zip(missing, new, strict=True))
-    features = [computed[place] if row is None else row for place, row in enumerate(stored)]
+    features = [computed[number] if row is None else row for number, row in enumerate(stored)]
     questions = [
-        Question(place, attribute, article_type)
-        for place, row in enumerate(rows)
+        Question(number, attribute, article_type)
+        for number, row in enumerate(rows)
         for attribute, article_type in zip(row["attributes"], row["article_types"], strict=True)
     ]
     answers = model.answer(torch.stack(features), questions)
@@ -247,7 +247,7 @@ def _answers(model: AttributeModel, batch: pa.Table) -> pa.Table:
         name: pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(answers[name].tolist(), kind))
         for name, kind in ANSWER.items()
     }
-    return pa.table(columns).append_column(*packed([computed.get(place) for place in range(len(rows))]))
+    return pa.table(columns).append_column(*packed([computed.get(number) for number in range(len(rows))]))
 
 
 def _fill_in(seen: Sequence[_Seen], answers: pa.Table, store: FeatureStore) -> int:

@@ -1,15 +1,19 @@
 """The folder of every family's artefact: what it says of itself in selvedge.json, which files it may hold, its hash.
 
-Belongs here: reading selvedge.json, refusing another family's, another format, or files that may run code. Not here:
-what a family writes (training/blip2/artefact.py, training/restgan/sampling.py).
+Belongs here: writing and reading selvedge.json, refusing another family's, another format, or files that may run code.
+Not here: what a family writes (training/blip2/artefact.py, training/restgan/sampling.py).
 """
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from catalog.errors import SelvedgeError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def read_artefact_file(folder: Path, family: str, known_format: int) -> dict[str, Any]:
@@ -32,6 +36,48 @@ def read_artefact_file(folder: Path, family: str, known_format: int) -> dict[str
         raise SelvedgeError(
             f"model {folder} has format {about.get('format')}, this version reads {known_format}; update selvedge."
         )
+    return about
+
+
+def save_artefact(
+    folder: Path, what: str, body: Mapping[str, Any], tensors: "Mapping[str, Tensor]", weights: str, notes: Any
+) -> str:
+    """Write `selvedge.json` and the weights whole; the digest of `body` with the hash of the weights.
+
+    Args:
+        what: names the artefact in messages. body: what answers depend on. weights: the file's name. notes: plain data
+            that the digest does not cover.
+
+    Raises:
+        SelvedgeError: the disk is full or not writable; nothing is left.
+    """
+    from safetensors.torch import save_file
+
+    from catalog.files import json_sha256
+    from training.folders import written_whole
+    from training.weights import digest_of
+
+    hashed = {**body, "weights": digest_of(tensors)}
+    digest = json_sha256(hashed)
+    with written_whole(folder, what) as part:
+        save_file(dict(tensors), part / weights)
+        text = json.dumps({**hashed, "digest": digest, "notes": notes}, indent=1) + "\n"
+        (part / "selvedge.json").write_text(text, encoding="utf-8")
+    return digest
+
+
+def read_saved(folder: Path, what: str, family: str, known_format: int) -> dict[str, Any]:
+    """`selvedge.json` of what `save_artefact` wrote, held to its digest; reads no weights.
+
+    Raises:
+        SelvedgeError: as `read_artefact_file`, or changed.
+    """
+    from catalog.files import json_sha256
+
+    about = read_artefact_file(folder, family, known_format)
+    body = {name: value for name, value in about.items() if name not in ("digest", "notes")}
+    if json_sha256(body) != about.get("digest"):
+        raise SelvedgeError(f"{what} {folder} does not match its digest; train it again.")
     return about
 
 

@@ -42,7 +42,7 @@ class AskedLabels:
 def ask_for_labels(
     folder: Path,
     server: DrawingServer,
-    chosen: Sequence[tuple[str, Read]],
+    selection: Sequence[tuple[str, Read]],
     classes: tuple[str, ...],
     title: str = TITLE,
     progress: Uploading = no_progress,
@@ -50,7 +50,7 @@ def ask_for_labels(
     """Open a project for these pictures, or complete one whose opening was cut short; each picture is labelled once.
 
     Args:
-        folder: where requests are kept. chosen: names and readers, the most informative first.
+        folder: where requests are kept. selection: names and readers, the most informative first.
 
     Raises:
         SelvedgeError: the title is too long; two pictures of one name; a picture that cannot be read, does not decode
@@ -58,9 +58,9 @@ def ask_for_labels(
         ServiceUnavailable: Label Studio does not answer.
     """
     title = plain_title(title)
-    sources = {_stem(name): (name, read) for name, read in chosen}
-    if len(sources) < len(chosen):
-        twice = next(name for name, _ in chosen if sources[_stem(name)][0] != name)
+    sources = {_stem(name): (name, read) for name, read in selection}
+    if len(sources) < len(selection):
+        twice = next(name for name, _ in selection if sources[_stem(name)][0] != name)
         raise SelvedgeError(f"picture {twice} and another have one name but for the ending; rename one of them.")
     pictures = tuple(_asked(stem, _shown(*source)) for stem, source in sources.items())
     names = {picture.key: picture.name for picture in pictures}
@@ -70,13 +70,13 @@ def ask_for_labels(
     digest = content_digest(classes, pictures)
     earlier = read_request(folder, digest)
     name = earlier.title if earlier else f"{title} {digest[:NAME_DIGITS]}"
-    found = server.find_project(name)
-    project = found or _project(server, name, classes)
+    opened = server.find_project(name)
+    project = opened or _project(server, name, classes)
     request = LabelRequest(name, project, classes, pictures)
     if request != earlier:
         write_request(folder, request)
     server.import_tasks(project, _Uploads(sources, pictures), progress)
-    return AskedLabels(request, server.project_url(project), found is not None)
+    return AskedLabels(request, server.project_url(project), opened is not None)
 
 
 def plain_title(title: str) -> str:

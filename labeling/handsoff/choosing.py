@@ -53,14 +53,14 @@ def choose_pictures(
 def covering(features: np.ndarray, number: int) -> list[int]:
     """Rows of (n, d) features that lie closest to all, min(number, n) of them; n x n distances are held."""
     distances = cdist(features, features).astype(np.float32)
-    chosen = [int(distances.sum(axis=1).argmin())]
-    nearest = distances[chosen[0]]
-    while len(chosen) < min(number, len(features)):
+    rows = [int(distances.sum(axis=1).argmin())]
+    nearest = distances[rows[0]]
+    while len(rows) < min(number, len(features)):
         gains = np.maximum(nearest - distances, 0).sum(axis=1)
-        gains[chosen] = -1  # of pictures with equal features, none is chosen twice
-        chosen.append(int(gains.argmax()))
-        nearest = np.minimum(nearest, distances[chosen[-1]])
-    return chosen
+        gains[rows] = -1  # of pictures with equal features, none is taken twice
+        rows.append(int(gains.argmax()))
+        nearest = np.minimum(nearest, distances[rows[-1]])
+    return rows
 
 
 def shipped_features() -> tuple[Describe, int]:

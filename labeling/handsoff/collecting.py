@@ -70,7 +70,7 @@ def collect_labels(
             picture = asked.pop(task.key or "", None)
             drawing = newest(task)
             if picture is None or drawing is None:
-                skipped += picture is not None and any(one.cancelled for one in task.drawings)
+                skipped += picture is not None and any(each.cancelled for each in task.drawings)
                 continue
             _write(part, picture, task, drawing, request)
             sources[picture.name] = {"annotation": drawing.annotation_id, "annotator": drawing.rater_id}
@@ -92,8 +92,8 @@ def collect_labels(
 
 def newest(task: DrawnTask) -> Drawing | None:
     """The annotation of a picture that counts; None where there is none."""
-    submitted = [one for one in task.drawings if not one.cancelled and regions_of(one.result)]
-    return max(submitted, key=lambda one: (one.updated_at, one.annotation_id), default=None)
+    submitted = [each for each in task.drawings if not each.cancelled and regions_of(each.result)]
+    return max(submitted, key=lambda each: (each.updated_at, each.annotation_id), default=None)
 
 
 def _write(part: Path, picture: AskedPicture, task: DrawnTask, drawing: Drawing, request: LabelRequest) -> None:

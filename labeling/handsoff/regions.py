@@ -50,7 +50,7 @@ def mask_of(result: Any, classes: Sequence[str], size: tuple[int, int], where: s
 def regions_of(result: Any) -> list[Any]:
     """The regions of a result, without the relations between them."""
     entries = result if isinstance(result, list) else []
-    return [one for one in entries if not (isinstance(one, Mapping) and one.get("type") == "relation")]
+    return [entry for entry in entries if not (isinstance(entry, Mapping) and entry.get("type") == "relation")]
 
 
 def _class(region: Any, classes: Sequence[str], where: str) -> int:

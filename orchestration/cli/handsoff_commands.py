@@ -59,10 +59,10 @@ def ask(
     server = connect(settings)
     describe, side = shipped_features()
     with reporting() as reporter:
-        chosen, considered = choose_pictures(sources, number, describe, side, reporter.progress)
+        selection, considered = choose_pictures(sources, number, describe, side, reporter.progress)
         uploading = named(reporter.progress, "uploading")
-        asked = ask_for_labels(settings.label_requests, server, chosen, names, title, uploading)
-    if len(chosen) < number:
+        asked = ask_for_labels(settings.label_requests, server, selection, names, title, uploading)
+    if len(selection) < number:
         say(f"selvedge: there are {considered} different pictures, fewer than {number}: people are asked for all.")
     values = {
         "project": asked.request.project,

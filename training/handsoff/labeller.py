@@ -11,7 +11,6 @@ DatasetGAN.
 """
 
 import itertools
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,13 +19,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from catalog.errors import SelvedgeError
-from catalog.files import json_sha256
-from training.artefact_file import read_artefact_file
-from training.folders import written_whole
+from training.artefact_file import read_saved, save_artefact
 from training.handsoff.frozen import FrozenGenerator
 from training.handsoff.hypercolumns import hypercolumns, width_of
 from training.handsoff.labels import LabelKinds, kinds_of
@@ -192,14 +188,8 @@ def save_labeller(folder: Path, labeller: Labeller, notes: Mapping[str, Any]) ->
         "generator": labeller.frozen.digest,
         "kinds": labeller.kinds.to_dict(),
         "settings": labeller.settings,
-        "weights": digest_of(tensors),
     }
-    digest = json_sha256(body)
-    with written_whole(folder, "labeller") as part:
-        save_file(tensors, part / WEIGHTS)
-        whole = body | {"digest": digest, "notes": dict(notes)}
-        (part / "selvedge.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
-    return digest
+    return save_artefact(folder, "labeller", body, tensors, WEIGHTS, dict(notes))
 
 
 def read_labeller_about(folder: Path) -> dict[str, Any]:
@@ -208,11 +198,7 @@ def read_labeller_about(folder: Path) -> dict[str, Any]:
     Raises:
         SelvedgeError: missing, unreadable, of another family or format, or changed.
     """
-    about = read_artefact_file(folder, FAMILY, FORMAT)
-    body = {name: value for name, value in about.items() if name not in ("digest", "notes")}
-    if json_sha256(body) != about.get("digest"):
-        raise SelvedgeError(f"labeller {folder} does not match its digest; train it again.")
-    return about
+    return read_saved(folder, "labeller", FAMILY, FORMAT)
 
 
 def load_labeller(folder: Path, frozen: FrozenGenerator) -> Labeller:

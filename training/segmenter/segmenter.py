@@ -5,7 +5,6 @@ Belongs here: probabilities and classes of pictures, saving, loading, hashes. No
 An artefact is `selvedge.json` (format, classes, settings, digest, notes) and `weights.safetensors`.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,15 +12,12 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 
 from catalog.errors import SelvedgeError
-from catalog.files import json_sha256
-from training.artefact_file import read_artefact_file
+from training.artefact_file import read_saved, save_artefact
 from training.devices import autocast, choose_device, choose_precision
-from training.folders import written_whole
 from training.handsoff.labels import kinds_of
 from training.picture_tensors import to_float
 from training.segmenter.network import SegmenterNetwork
@@ -118,14 +114,8 @@ def save_segmenter(folder: Path, segmenter: GarmentSegmenter, notes: Mapping[str
         "family": FAMILY,
         "classes": list(segmenter.classes),
         "settings": segmenter.settings,
-        "weights": digest_of(tensors),
     }
-    digest = json_sha256(body)
-    with written_whole(folder, "segmenter") as part:
-        save_file(tensors, part / WEIGHTS)
-        whole = body | {"digest": digest, "notes": dict(notes)}
-        (part / "selvedge.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
-    return digest
+    return save_artefact(folder, "segmenter", body, tensors, WEIGHTS, dict(notes))
 
 
 def read_segmenter_about(folder: Path) -> dict[str, Any]:
@@ -134,11 +124,7 @@ def read_segmenter_about(folder: Path) -> dict[str, Any]:
     Raises:
         SelvedgeError: missing, unreadable, of another family or format, or changed.
     """
-    about = read_artefact_file(folder, FAMILY, FORMAT)
-    body = {name: value for name, value in about.items() if name not in ("digest", "notes")}
-    if json_sha256(body) != about.get("digest"):
-        raise SelvedgeError(f"segmenter {folder} does not match its digest; train it again.")
-    return about
+    return read_saved(folder, "segmenter", FAMILY, FORMAT)
 
 
 def segmenter_digest(folder: Path) -> str:
